@@ -1,0 +1,203 @@
+"""Database triggers that refuse what must never happen, whoever writes and by whatever route.
+
+They are declared on a model (``Meta.triggers``) and installed by its migrations through django-pgtrigger.
+Two properties of django-pgtrigger's own triggers are deliberately given up here, because the application's
+role could use them to switch a guard off:
+
+* ``SET pgtrigger.ignore = …`` is honoured by pgtrigger's template; ours does not look at it.
+* the function runs with the caller's ``search_path``, so a temporary table could stand in for the audit
+  table; ours pins the path with ``pg_temp`` last.
+
+A refusal has SQLSTATE 23000 and reaches Python as ``django.db.IntegrityError``.
+"""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from pgtrigger import compiler
+
+SEARCH_PATH = "pg_catalog, public, pg_temp"
+
+
+class GuardSql(compiler.UpsertTriggerSql):
+    """Trigger SQL which no session setting can switch off. Migrations refer to it: keep it stable."""
+
+    def get_template(self) -> str:
+        return (
+            """
+            CREATE OR REPLACE FUNCTION {pgid}()
+            RETURNS TRIGGER AS $$
+                {declare}
+                BEGIN
+                    {func}
+                END;
+            $$ LANGUAGE plpgsql SET search_path = """
+            + SEARCH_PATH
+            + """;
+
+            DROP TRIGGER IF EXISTS {pgid} ON {table};
+            CREATE {constraint} TRIGGER {pgid}
+                {when} {operation} ON {table}
+                {timing}
+                {referencing}
+                FOR EACH {level} {condition}
+                EXECUTE PROCEDURE {execute};
+
+            COMMENT ON TRIGGER {pgid} ON {table} IS '{hash}';
+        """
+        )
+
+
+class Guard(pgtrigger.Trigger):
+    """A trigger whose refusal cannot be bypassed with a session setting."""
+
+    def render_func(self, model: type[models.Model]) -> str:  # type: ignore[override]
+        return " ".join(str(super().render_func(model)).split())  # type: ignore[arg-type]
+
+    def compile(self, model: type[models.Model]) -> compiler.Trigger:  # type: ignore[override]
+        compiled = super().compile(model)  # type: ignore[arg-type]
+        kwargs = {key: value for key, value in compiled.sql.kwargs.items() if key != "ignore_func_name"}
+        return compiler.Trigger(name=compiled.name, sql=GuardSql(**kwargs))
+
+
+def _refusal(message: str, *arguments: str, hint: str) -> str:
+    """One PL/pgSQL RAISE statement; the texts are constants of this module, not user input."""
+    values = "".join(f", {argument}" for argument in arguments)
+    return f"RAISE EXCEPTION '{message}'{values} USING ERRCODE = '23000', HINT = '{hint}';"
+
+
+def audit_required(
+    subject_expression: str,
+    *,
+    name: str = "audit_required",
+    operation: pgtrigger.Operation = pgtrigger.Insert | pgtrigger.Update,
+    condition: pgtrigger.Condition | None = None,
+) -> pgtrigger.Trigger:
+    """A row may be committed only together with an audit event about it, written in the same transaction.
+
+    ``subject_expression`` is SQL over ``NEW`` that yields the event's subject, for example
+    ``"'case:' || NEW.ref"``. The check is deferred to COMMIT, so event and row may be written in either order;
+    ordinary ``django_db`` tests never commit and therefore never see it fire.
+    """
+    refusal = _refusal(
+        "% on % refused: no audit event about % in this transaction",
+        "TG_OP",
+        "TG_TABLE_NAME",
+        "subject_",
+        hint="Change this row through the action that also records the audit event.",
+    )
+    return Guard(
+        name=name,
+        level=pgtrigger.Row,
+        when=pgtrigger.After,
+        operation=operation,
+        timing=pgtrigger.Deferred,
+        condition=condition,
+        declare=[("subject_", "TEXT")],
+        func=f"""
+            subject_ := {subject_expression};
+            IF NOT EXISTS (
+                SELECT 1 FROM public.audit_event
+                WHERE transaction_id = pg_current_xact_id() AND subject = subject_
+            ) THEN
+                {refusal}
+            END IF;
+            RETURN NULL;
+        """,
+    )
+
+
+def append_only(name: str = "append_only") -> pgtrigger.Trigger:
+    """Rows are written once: UPDATE and DELETE are refused. Pair it with ``truncate_refused()``."""
+    refusal = _refusal(
+        "% on % refused: rows of this table are never changed",
+        "TG_OP",
+        "TG_TABLE_NAME",
+        hint="Write a new row that says what is different.",
+    )
+    return Guard(
+        name=name,
+        level=pgtrigger.Row,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        func=refusal,
+    )
+
+
+def never_deleted(name: str = "never_deleted") -> pgtrigger.Trigger:
+    """Rows may change but not go: DELETE is refused."""
+    refusal = _refusal(
+        "% on % refused: rows of this table are never deleted",
+        "TG_OP",
+        "TG_TABLE_NAME",
+        hint="Close or dismiss the record instead.",
+    )
+    return Guard(
+        name=name,
+        level=pgtrigger.Row,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Delete,
+        func=refusal,
+    )
+
+
+def truncate_refused(name: str = "truncate_refused") -> pgtrigger.Trigger:
+    """TRUNCATE is refused, except to the table's owner in a database whose name starts with ``test_``.
+
+    The exception exists because Django's test runner empties tables with TRUNCATE.
+    """
+    refusal = _refusal(
+        "% on % refused: rows of this table are never removed",
+        "TG_OP",
+        "TG_TABLE_NAME",
+        hint="Only the owner of a test database may empty it.",
+    )
+    return Guard(
+        name=name,
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        func=f"""
+            IF starts_with(current_database(), 'test_') AND pg_has_role(
+                current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE'
+            ) THEN
+                RETURN NULL;
+            END IF;
+            {refusal}
+        """,
+    )
+
+
+class FrozenColumns(Guard):
+    """Refuses an UPDATE that gives one of the named columns another value (NULL counts as a value)."""
+
+    def __init__(self, *, name: str, fields: tuple[str, ...]) -> None:
+        self.frozen_fields = fields
+        super().__init__(
+            name=name,
+            level=pgtrigger.Row,
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update,
+            func="RETURN NEW;",
+        )
+
+    def get_func(self, model: type[models.Model]) -> str:  # type: ignore[override]
+        checks = []
+        for field_name in self.frozen_fields:
+            column = model._meta.get_field(field_name).column  # type: ignore[union-attr]
+            refusal = _refusal(
+                f"% on % refused: {column} is never changed once written",
+                "TG_OP",
+                "TG_TABLE_NAME",
+                hint="Write a new row that says what is different.",
+            )
+            checks.append(f'IF NEW."{column}" IS DISTINCT FROM OLD."{column}" THEN {refusal} END IF;')
+        return " ".join([*checks, "RETURN NEW;"])
+
+
+def frozen_columns(*names: str, name: str = "frozen_columns") -> pgtrigger.Trigger:
+    """The named fields of the model keep the value that they were inserted with."""
+    if not names:
+        raise ValueError("frozen_columns() needs at least one field name.")
+    return FrozenColumns(name=name, fields=names)

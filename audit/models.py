@@ -1,0 +1,123 @@
+"""The audit log's tables. Rows of the first three are written once; the database refuses anything else."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from audit.fields import CurrentTransactionId, TransactionIdField
+from audit.guard import append_only, truncate_refused
+
+
+class AuditEvent(models.Model):
+    """One thing that somebody did. ``body`` is the evidence; the other columns repeat it for searching."""
+
+    class ActorKind(models.TextChoices):
+        PERSON = "person", "Person"
+        MACHINE = "machine", "Machine"
+        SERVICE = "service", "Service"
+
+    id = models.BigAutoField(primary_key=True)
+    transaction_id = TransactionIdField(db_default=CurrentTransactionId(), editable=False)
+    event_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    at = models.DateTimeField()
+    action = models.CharField(max_length=80)
+    actor = models.CharField(max_length=254)
+    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
+    subject = models.CharField(max_length=200)
+    scope = models.CharField(max_length=200, blank=True)
+    summary = models.TextField()
+    because = models.TextField(blank=True)
+    correlation_id = models.CharField(max_length=200, blank=True)
+    data = models.JSONField(default=dict)
+    body = models.BinaryField()
+    leaf = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "audit_event"
+        verbose_name = "audit event"
+        indexes = [
+            models.Index(fields=["transaction_id", "subject"], name="audit_event_transaction"),
+            models.Index(fields=["subject", "at", "id"], name="audit_event_timeline"),
+            models.Index(fields=["at", "id"], name="audit_event_at"),
+            models.Index(fields=["actor", "at", "id"], name="audit_event_actor"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="audit_event_actor_kind_known", condition=Q(actor_kind__in=["person", "machine", "service"])
+            ),
+            models.CheckConstraint(
+                name="audit_event_says_who_what_and_whereof",
+                condition=~Q(actor="") & ~Q(action="") & ~Q(subject="") & ~Q(summary=""),
+            ),
+        ]
+        triggers = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+class AuditBacklog(models.Model):
+    """Events not sealed yet: filled by a trigger on ``audit_event``, emptied by the sealer.
+
+    A queue of rows misses nothing, whereas a cursor over ids skips the events of transactions that commit late.
+    """
+
+    event = models.OneToOneField(
+        AuditEvent, primary_key=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    transaction_id = TransactionIdField()
+
+    class Meta:
+        db_table = "audit_backlog"
+        verbose_name = "unsealed audit event"
+        indexes = [models.Index(fields=["transaction_id", "event"], name="audit_backlog_order")]
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}"
+
+
+class AuditSeal(models.Model):
+    """The place of an event in the sealed order, and the hash of everything up to and including it."""
+
+    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, related_name="seal")
+    sequence = models.BigIntegerField(primary_key=True)
+    chain_hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "audit_seal"
+        verbose_name = "audit seal"
+        constraints = [
+            models.CheckConstraint(name="audit_seal_sequence_positive", condition=Q(sequence__gte=1)),
+        ]
+        triggers = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"seal {self.sequence}"
+
+
+class AuditCheckpoint(models.Model):
+    """A signed statement of the log up to ``size`` events. ``note`` is the evidence and is kept outside as well."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.BinaryField(max_length=32)
+    chain_head = models.BinaryField(max_length=32)
+    frontier = models.BinaryField()
+    at = models.DateTimeField()
+    previous_digest = models.BinaryField(max_length=32)
+    note = models.TextField()
+    signature = models.BinaryField(max_length=64)
+    key_id = models.CharField(max_length=8)
+
+    class Meta:
+        db_table = "audit_checkpoint"
+        verbose_name = "audit checkpoint"
+        constraints = [
+            models.CheckConstraint(name="audit_checkpoint_size_positive", condition=Q(size__gte=1)),
+        ]
+        triggers = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
