@@ -1,0 +1,41 @@
+"""Starts a throw-away PostgreSQL and Valkey for a test run. Loaded with ``-p``, before pytest-django reads the settings."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from workbench.embedded.home import Home
+from workbench.embedded.postgres import APPLICATION, OWNER, Postgres
+from workbench.embedded.valkey import Valkey
+
+
+def _stop(postgres: Postgres, valkey: Valkey, directory: str, owner_pid: int) -> None:
+    if os.getpid() != owner_pid:  # a forked child runs the same exit functions
+        return
+    valkey.stop()
+    postgres.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start() -> None:
+    directory = tempfile.mkdtemp(prefix="wb-test-", dir="/tmp")
+    home = Home(Path(directory))
+    postgres, valkey = Postgres(home), Valkey(home)
+    # The cluster is thrown away: what a power failure would do to it is of no interest.
+    postgres.process.command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+    atexit.register(_stop, postgres, valkey, directory, os.getpid())
+    postgres.start()
+    valkey.start()
+    os.environ["DATABASE_URL"] = postgres.url(APPLICATION)
+    os.environ["DATABASE_OWNER_URL"] = postgres.url(OWNER)
+    os.environ["REDIS_URL"] = valkey.url()
+
+
+os.environ["WB_PROFILE"] = "test"
+os.environ["WB_DATABASE_ROLE"] = "owner"
+# The sync API of Playwright runs an event loop in the thread of the test.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+if "DATABASE_URL" not in os.environ:
+    _start()

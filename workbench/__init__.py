@@ -1,0 +1,5 @@
+"""The composition root: settings, URLs, Celery, the user model, embedded servers, operator commands. Decides nothing."""
+
+from workbench.celery import app as celery_app
+
+__all__ = ["celery_app"]

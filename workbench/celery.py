@@ -1,0 +1,24 @@
+"""Celery is a doorbell: it says that there may be work. What the work is, and whether it is done, stands in PostgreSQL."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workbench.settings")
+
+app = Celery("workbench")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Each run claims its rows in the database, so a run too many costs one query and a run too few only costs time.
+# A tick that waited longer than its interval expires: after a pause nobody wants a heap of old ticks.
+BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    # Finds everything that is due: nudges lost by the broker, leases that ran out, outcomes still unknown. Two
+    # seconds, because this bounds how long a person waits after a lost nudge.
+    "sweep": {"task": "exceptions_app.tasks.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
+    # Watched folders have no notification that works on every file system. Two seconds reads as "at once".
+    "collect-folders": {"task": "integrations.tasks.collect_folders", "schedule": 2.0, "options": {"expires": 2.0}},
+    # Events are readable at once and sealed shortly after. Two seconds keeps the unsealed tail short.
+    "seal": {"task": "audit.tasks.seal", "schedule": 2.0, "options": {"expires": 2.0}},
+}
+app.conf.beat_schedule = BEAT_SCHEDULE

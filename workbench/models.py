@@ -1,0 +1,28 @@
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """A person who signs in. What they may do comes from groups and from grants on queues and legal entities."""
+
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text="IANA name, for instance Europe/Berlin. Times are stored in UTC."
+    )
+
+
+class ApiToken(models.Model):
+    """A program's way in, as the user that it acts for. See tokens.py."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100, help_text="What uses it, so that it can be recognised when it is withdrawn.")
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hexadecimal.")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="api_token_name_unique_per_user")]
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,270 @@
+"""One settings file, driven by the environment. `WB_PROFILE` is development (the default), test or production.
+
+Secrets are also read from the file that `NAME_FILE` names. See docs/operations.md for every variable.
+"""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.management.utils import get_random_secret_key
+
+from workbench import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PROFILE = environment.choice("WB_PROFILE", ("development", "test", "production"), default="development")
+PRODUCTION = PROFILE == "production"
+WB_HOME = Path(environment.text("WB_HOME", default=str(BASE_DIR / "var")))
+DEBUG = environment.boolean("WB_DEBUG", default=False)
+LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+# Security -------------------------------------------------------------------------------------------------------
+
+if PRODUCTION:
+    SECRET_KEY = environment.required("SECRET_KEY", write="at least 50 random characters")
+    environment.required("ALLOWED_HOSTS", write="the host names of this service, comma separated")
+else:
+    # `./run` passes the key that it keeps; a key for this process alone will do for a single command.
+    SECRET_KEY = environment.secret("SECRET_KEY") or get_random_secret_key()
+SECRET_KEY_FALLBACKS = [key for key in environment.secret("SECRET_KEY_FALLBACKS").split(",") if key]
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", default=LOCAL_HOSTS)
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+
+SECURE_SSL_REDIRECT = environment.boolean("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # probes come from inside, without TLS
+SECURE_HSTS_SECONDS = environment.integer("SECURE_HSTS_SECONDS", default=365 * 24 * 3600 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.boolean("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=PRODUCTION)
+SECURE_HSTS_PRELOAD = environment.boolean("SECURE_HSTS_PRELOAD", default=PRODUCTION)
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = environment.integer("SESSION_COOKIE_AGE", default=12 * 3600, minimum=60)
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+CSRF_COOKIE_SECURE = PRODUCTION
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+# A proxy that ends TLS must set this header and strip it from what comes in; without a proxy leave it empty.
+_PROXY_SSL_HEADER = environment.text("SECURE_PROXY_SSL_HEADER")
+if _PROXY_SSL_HEADER:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_" + _PROXY_SSL_HEADER.upper().replace("-", "_"), "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+if PROFILE == "test":
+    # Deliberately slow hashing is no use where every password is thrown away.
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+] + [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+]
+AUTH_USER_MODEL = "workbench.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+GUARDIAN_MONKEY_PATCH_GROUP = False
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+
+# Application ----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "workbench",  # first: its `migrate` goes before Django's
+    "exceptions_app",
+    "integrations",
+    "audit",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "guardian",
+    "pgtrigger",
+    "rest_framework",
+    "simple_history",
+]
+MIDDLEWARE = [
+    "workbench.middleware.RequestIDMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+ROOT_URLCONF = "workbench.urls"
+WSGI_APPLICATION = "workbench.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+USE_I18N = True
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# The largest body of a request that is not a file. Messages carry an invoice and its refusal, some of them scanned.
+DATA_UPLOAD_MAX_MEMORY_SIZE = environment.integer("DATA_UPLOAD_MAX_MEMORY_SIZE", default=10 * 1024 * 1024, minimum=1024)
+STATIC_URL = "static/"
+STATIC_ROOT = WB_HOME / "static"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
+_STATIC_STORAGE = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if PROFILE == "test"
+    else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _STATIC_STORAGE},
+}
+# Tests serve what the finders find, so that no test needs `collectstatic` first.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = PROFILE == "test"
+MEDIA_ROOT = WB_HOME / "media"
+
+# The simulator that `./run` starts for the demonstration; empty where there is none.
+SIMULATOR_URL = environment.text("WB_SIMULATOR_URL")
+
+# Database -------------------------------------------------------------------------------------------------------
+
+# DATABASE_URL is the role that serves, DATABASE_OWNER_URL the role that owns the schema and migrates it.
+# WB_DATABASE_ROLE=owner, set by manage.py for commands that change the schema, makes this process the owner.
+DATABASE_ROLE = environment.choice("WB_DATABASE_ROLE", ("application", "owner"), default="application")
+_DATABASE_URL = environment.secret("DATABASE_URL")
+_DATABASE_OWNER_URL = environment.secret("DATABASE_OWNER_URL")
+if PRODUCTION:
+    environment.required("DATABASE_URL", write="postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+APPLICATION_DATABASE = environment.database(_DATABASE_URL, name="DATABASE_URL") if _DATABASE_URL else {}
+OWNER_DATABASE = (
+    environment.database(_DATABASE_OWNER_URL, name="DATABASE_OWNER_URL") if _DATABASE_OWNER_URL else APPLICATION_DATABASE
+)
+DATABASES = {"default": dict(OWNER_DATABASE if DATABASE_ROLE == "owner" else APPLICATION_DATABASE)}
+if DATABASES["default"]:
+    DATABASES["default"] |= {
+        "CONN_MAX_AGE": environment.integer("CONN_MAX_AGE", default=60),
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+# Celery: rings, and PostgreSQL knows ----------------------------------------------------------------------------
+
+REDIS_URL = environment.secret("REDIS_URL")
+CELERY_BROKER_URL = environment.celery_broker(REDIS_URL) if REDIS_URL else "memory://"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 60,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    # A publisher waits this long for the broker, since a person's request waits with it.
+    "socket_connect_timeout": 2,
+    "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
+}
+CELERY_TASK_PUBLISH_RETRY = False  # the sweeper finds what a lost nudge left behind
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
+CELERY_TASK_ACKS_LATE = False  # the lease in the database recovers a dead worker's rows, without poison loops
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TIMEZONE = "UTC"
+
+CACHES: dict[str, dict[str, object]]
+if REDIS_URL and PROFILE != "test":
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# API ------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "workbench.tokens.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "exceptions_app.api.problems.problem_handler",
+    "PAGE_SIZE": 50,
+    "UPLOADED_FILES_USE_URL": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Exception Workbench",
+    "DESCRIPTION": "Repair failed and held finance transactions: correct, approve, replay exactly once, prove it.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Logs -----------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "workbench.logs.RequestIDFilter"}},
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+        "json": {"()": "workbench.logs.JSONFormatter"},
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "filters": ["request_id"],
+            "formatter": "json" if PRODUCTION else "plain",
+        }
+    },
+    "root": {"handlers": ["stdout"], "level": environment.text("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False}},
+}
