@@ -7,7 +7,7 @@ import sys
 from django.core.management import execute_from_command_line
 
 # These change the schema, so they connect as the role that owns it (DATABASE_OWNER_URL).
-OWNER_COMMANDS = frozenset({"migrate", "sqlmigrate", "sqlflush", "flush", "pgtrigger", "dbshell"})
+OWNER_COMMANDS = frozenset({"prepare", "migrate", "sqlmigrate", "sqlflush", "flush", "pgtrigger", "dbshell"})
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ def _start() -> None:
     valkey.start()
     os.environ["DATABASE_URL"] = postgres.url(APPLICATION)
     os.environ["DATABASE_OWNER_URL"] = postgres.url(OWNER)
+    os.environ["WB_HOME"] = directory
     os.environ["REDIS_URL"] = valkey.url()
 
 

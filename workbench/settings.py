@@ -3,8 +3,11 @@
 Secrets are also read from the file that `NAME_FILE` names. See docs/operations.md for every variable.
 """
 
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
@@ -149,21 +152,31 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = environment.integer("DATA_UPLOAD_MAX_MEMORY_SIZE",
 STATIC_URL = "static/"
 STATIC_ROOT = WB_HOME / "static"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
-_STATIC_STORAGE = (
-    "django.contrib.staticfiles.storage.StaticFilesStorage"
-    if PROFILE == "test"
-    else "whitenoise.storage.CompressedManifestStaticFilesStorage"
-)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": _STATIC_STORAGE},
+    "staticfiles": {
+        "BACKEND": {
+            "test": "django.contrib.staticfiles.storage.StaticFilesStorage",
+            # Compressing takes half a minute, which a first start should not, and is of no use on one machine.
+            "development": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+            "production": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+        }[PROFILE]
+    },
 }
 # Tests serve what the finders find, so that no test needs `collectstatic` first.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = PROFILE == "test"
 MEDIA_ROOT = WB_HOME / "media"
 
-# The simulator that `./run` starts for the demonstration; empty where there is none.
-SIMULATOR_URL = environment.text("WB_SIMULATOR_URL")
+# Where watched folders lie, and the task that the doorbell asks for.
+INTAKE_FOLDER = Path(environment.text("WB_INTAKE_FOLDER", default=str(WB_HOME / "intake")))
+DOORBELL_TASK = "exceptions_app.tasks.sweep"
+
+# Keys that encrypt the secrets of connections, the newest first: 32 random bytes each in URL-safe base64.
+if PRODUCTION:
+    environment.required("FIELD_ENCRYPTION_KEYS", write="32 random bytes in URL-safe base64, comma separated")
+FIELD_ENCRYPTION_KEYS = [key for key in environment.secret("FIELD_ENCRYPTION_KEYS").split(",") if key] or [
+    urlsafe_b64encode(sha256(SECRET_KEY.encode()).digest()).decode()
+]
 
 # Database -------------------------------------------------------------------------------------------------------
 
@@ -184,6 +197,14 @@ if DATABASES["default"]:
         "CONN_MAX_AGE": environment.integer("CONN_MAX_AGE", default=60),
         "CONN_HEALTH_CHECKS": True,
     }
+
+# Audit ----------------------------------------------------------------------------------------------------------
+
+# The name of this audit log in its signed checkpoints; never change it afterwards.
+AUDIT_ORIGIN = environment.text("AUDIT_ORIGIN", default="exception-workbench")
+AUDIT_SIGNING_KEY = environment.secret("AUDIT_SIGNING_KEY")  # base64 of 32 bytes; made on first use in development
+AUDIT_VERIFIER_KEYS = environment.words("AUDIT_VERIFIER_KEYS")  # public halves of keys that signed earlier
+AUDIT_CHECKPOINT_SINK = environment.text("AUDIT_CHECKPOINT_SINK")  # a file on another volume
 
 # Celery: rings, and PostgreSQL knows ----------------------------------------------------------------------------
 
@@ -217,6 +238,30 @@ if REDIS_URL and PROFILE != "test":
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Integrations and audit -----------------------------------------------------------------------------------------
+
+# The first key encrypts the credentials of connections, all of them decrypt: `./run manage generate_key` makes one.
+if PRODUCTION:
+    environment.required("FIELD_ENCRYPTION_KEYS", write="a key from `manage.py generate_key`, later ones before it")
+    environment.required("AUDIT_SIGNING_KEY", write="the base64 of 32 random bytes (openssl rand -base64 32)")
+FIELD_ENCRYPTION_KEYS = [key.strip() for key in environment.secret("FIELD_ENCRYPTION_KEYS").split(",") if key.strip()]
+if PROFILE == "test" and not FIELD_ENCRYPTION_KEYS:
+    FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+INTEGRATIONS_ALLOWED_HOSTS = environment.words("INTEGRATIONS_ALLOWED_HOSTS")
+INTEGRATIONS_ALLOWED_NETWORKS = environment.words("INTEGRATIONS_ALLOWED_NETWORKS")
+INTEGRATIONS_ALLOW_LOOPBACK = environment.boolean("INTEGRATIONS_ALLOW_LOOPBACK", default=not PRODUCTION)
+# What an enqueued delivery rings; a lost ring is found by the sweeper.
+DOORBELL_TASK = "exceptions_app.tasks.sweep"
+# The name and the key that sign checkpoints of the audit log, and a file outside the database that receives them.
+AUDIT_ORIGIN = environment.text("AUDIT_ORIGIN", default="exception-workbench")
+AUDIT_SIGNING_KEY = environment.secret("AUDIT_SIGNING_KEY")
+AUDIT_VERIFIER_KEYS = environment.words("AUDIT_VERIFIER_KEYS")
+AUDIT_CHECKPOINT_SINK = environment.text("AUDIT_CHECKPOINT_SINK")
+# The simulator that `./run` starts for the demonstration; empty where there is none.
+SIMULATOR_URL = environment.text("WB_SIMULATOR_URL")
+SIMULATOR_TOKEN = environment.secret("SIMULATOR_TOKEN")
+SIMULATOR_WEBHOOK_SECRET = environment.secret("SIMULATOR_WEBHOOK_SECRET")
 
 # API ------------------------------------------------------------------------------------------------------------
 

@@ -6,11 +6,16 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 # A Unix socket path must fit 104 bytes on macOS and 108 on Linux, and the servers append their own file names.
 LONGEST_SOCKET_DIRECTORY = 75
+
+
+def _random_text() -> str:
+    return secrets.token_urlsafe(48)
 
 
 class AlreadyRunning(Exception):
@@ -46,11 +51,11 @@ class Home:
         """Return the secret of that name; the first call makes it, readable by its owner alone."""
         return self.secret_file(name).read_text(encoding="ascii")
 
-    def secret_file(self, name: str) -> Path:
+    def secret_file(self, name: str, *, make: Callable[[], str] = _random_text) -> Path:
         """Return the file that holds the secret of that name, made when it is not there yet."""
         path = self.secrets / name
         if not path.exists():
-            write_private(path, secrets.token_urlsafe(48))
+            write_private(path, make())
         return path
 
     def sockets(self) -> Path:

@@ -13,6 +13,7 @@ from workbench.embedded.home import Home
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.02
+LARGEST_LOG_BYTES = 20 * 1024 * 1024
 
 
 def launcher(*, death_signal: signal.Signals, identity: str = "same") -> list[str]:
@@ -58,6 +59,7 @@ class Process:
         stop_signal: signal.Signals = signal.SIGTERM,
         identity: str = "same",
         directory: Path | None = None,
+        descriptors: tuple[int, ...] = (),
     ) -> None:
         self.name = name
         self.command = list(command)
@@ -65,17 +67,21 @@ class Process:
         self.stop_signal = stop_signal
         self.identity = identity
         self.directory = directory
+        self.descriptors = descriptors
         self.log = home.logs / f"{name}.log"
         self.pid_file = home.processes / name
         self.popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the program; its output goes to its log file."""
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
                 [*launcher(death_signal=self.stop_signal, identity=self.identity), *self.command],
                 env=self.environment,
                 cwd=self.directory,
+                pass_fds=self.descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
