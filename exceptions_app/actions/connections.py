@@ -1,0 +1,121 @@
+"""Configuration of connections and routing: every change has its author, its reason and its audit event."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models, transaction
+
+from audit import log
+from exceptions_app.machines import is_machine
+from exceptions_app.models import LegalEntity, Queue, Route
+from exceptions_app.policies import NotPermitted
+from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant
+
+SCOPE = "configuration"
+_SECRET_FIELDS = frozenset({"target_token", "write_back_secret"})
+
+
+def subject_of(item: models.Model) -> str:
+    """Its name in the audit trail; the database's guard on the table expects the same."""
+    match item:
+        case Connection():
+            return f"connection:{item.slug}"
+        case Queue():
+            return f"queue:{item.slug}"
+        case LegalEntity():
+            return f"entity:{item.code}"
+        case Route():
+            return f"route:{item.position}"
+    raise TypeError(f"{type(item).__name__} is not configuration.")
+
+
+@transaction.atomic
+def save_configuration(item: models.Model, *, by: AbstractUser, at: datetime, because: str = "") -> None:
+    """Insert or update one piece of configuration, with what changed; secrets are named, never shown."""
+    before = type(item)._default_manager.filter(pk=item.pk).first() if item.pk else None
+    changes = _changes(before, item)
+    item.save()
+    verb = "added" if before is None else "changed"
+    log.record(
+        f"configuration.{verb}",
+        subject=subject_of(item),
+        scope=SCOPE,
+        actor=by.get_username(),
+        actor_kind="machine" if is_machine(by) else "person",
+        at=at,
+        summary=f"{by} {verb} {item._meta.verbose_name} {item}.",
+        because=because,
+        data={"changes": changes},
+    )
+
+
+def _changes(before: models.Model | None, after: models.Model) -> Mapping[str, object]:
+    changes: dict[str, object] = {}
+    for field in after._meta.concrete_fields:
+        was = getattr(before, field.attname) if before is not None else None
+        will = getattr(after, field.attname)
+        if was != will and not field.primary_key:
+            secret = field.name in _SECRET_FIELDS
+            changes[field.name] = "replaced" if secret else {"was": _plain(was), "will_be": _plain(will)}
+    return changes
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def may_configure(user: AbstractUser, connection: Connection) -> bool:
+    """Whether the person may pause and resume this connection, by themselves or through a group."""
+    wanted = {"content_object": connection, "permission__codename": "configure_connection"}
+    return user.is_active and (
+        ConnectionUserGrant.objects.filter(user=user, **wanted).exists()
+        or ConnectionGroupGrant.objects.filter(group__user=user, **wanted).exists()
+    )
+
+
+@transaction.atomic
+def pause(connection_id: int, *, by: AbstractUser, at: datetime, because: str) -> Connection:
+    """Send nothing more there until it is resumed; what is queued stays queued."""
+    connection = _locked(connection_id, by=by)
+    if connection.is_paused:
+        return connection
+    connection.paused_at = at
+    connection.paused_because = because[:300]
+    return _save(connection, "connection.paused", by=by, at=at, because=because, words="paused")
+
+
+@transaction.atomic
+def resume(connection_id: int, *, by: AbstractUser, at: datetime) -> Connection:
+    """Let what is queued go on."""
+    connection = _locked(connection_id, by=by)
+    if not connection.is_paused:
+        return connection
+    connection.paused_at = None
+    connection.paused_because = ""
+    return _save(connection, "connection.resumed", by=by, at=at, because="", words="resumed")
+
+
+def _locked(connection_id: int, *, by: AbstractUser) -> Connection:
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
+    if not (is_machine(by) or may_configure(by, connection)):
+        raise NotPermitted(f"You may not configure {connection}. An administrator can grant it.")
+    return connection
+
+
+def _save(
+    connection: Connection, name: str, *, by: AbstractUser, at: datetime, because: str, words: str
+) -> Connection:
+    connection._history_user = by
+    connection.save(update_fields=["paused_at", "paused_because"])
+    log.record(
+        name,
+        subject=subject_of(connection),
+        scope=SCOPE,
+        actor=by.get_username(),
+        actor_kind="machine" if is_machine(by) else "person",
+        at=at,
+        summary=f"{by} {words} {connection}.",
+        because=because,
+    )
+    return connection

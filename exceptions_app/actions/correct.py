@@ -1,0 +1,161 @@
+"""Correction: a new version of the payload bound for the target, checked and with its reason."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from exceptions_app import policies
+from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.facts import facts_of, remember_identifiers
+from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.states import Action, State
+from integrations.connectors.base import Connector, CorrectionError, Operation
+from integrations.connectors.registry import get_connector
+from integrations.records.invoice import InvoiceRecord
+from integrations.refusals import MessageNotUnderstood
+
+
+@transaction.atomic
+def correct(
+    case_id: int,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    base_version: int,
+    operations: Sequence[Operation] = (),
+    payload: bytes | None = None,
+) -> PayloadVersion:
+    """Write the next version, from operations or from a whole payload, and have it checked.
+
+    `base_version` is the version that the person was looking at; ChangedMeanwhile when it is no longer the latest.
+    A failing check does not stop the correction, it stops the proposal. An open proposal dies with the change.
+    Raises Invalid (names the field), CorrectionError (names the path), policies.NotPermitted, TransitionNotAllowed.
+    """
+    if not because.strip():
+        raise Invalid("because", "Say why you change this; the approver and the auditor will read it.")
+    case = lock(case_id)
+    policies.require(Action.CORRECT, case, by)
+    latest = latest_version(case)
+    if latest.number != base_version:
+        raise ChangedMeanwhile(case, f"{latest.author or 'The source'} saved version {latest.number} meanwhile.")
+    connector = get_connector(case.connection.connector)
+    before = bytes(latest.content)
+    after, steps = _apply(connector, before, operations, payload)
+    if after == before:
+        raise Invalid("changes", "Nothing was changed. Change a field, or go back without saving.")
+    version = _write(case, latest, connector, before, after, steps, by=by, at=at, because=because)
+    dropped = _drop_proposal(case, by=by, at=at)
+    _move(case, version, by=by, at=at, because=because, dropped=dropped, record=connector.read(after))
+    Draft.objects.filter(case=case, author=by).delete()
+    return version
+
+
+def latest_version(case: ExceptionCase) -> PayloadVersion:
+    return PayloadVersion.objects.select_related("author").filter(case=case).order_by("-number")[0]
+
+
+def _apply(
+    connector: Connector, before: bytes, operations: Sequence[Operation], payload: bytes | None
+) -> tuple[bytes, list[Operation]]:
+    try:
+        if payload is not None:
+            connector.read(payload)
+            return payload, connector.operations_between(before, payload)
+        after = connector.correct(before, operations)
+        connector.read(after)
+        return after, list(operations)
+    except MessageNotUnderstood as error:
+        raise CorrectionError(error.problem, remedy=error.remedy) from error
+
+
+def _write(
+    case: ExceptionCase,
+    latest: PayloadVersion,
+    connector: Connector,
+    before: bytes,
+    after: bytes,
+    steps: list[Operation],
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+) -> PayloadVersion:
+    report = connector.check(after)
+    return PayloadVersion.objects.create(
+        case=case,
+        number=latest.number + 1,
+        content=after,
+        media_type=latest.media_type,
+        sha256=hashlib.sha256(after).hexdigest(),
+        author=by,
+        operations=steps,
+        changes=business_changes(connector.read(before), connector.read(after)),
+        reason=because[:500],
+        check_name=report.check,
+        check_passed=report.passed,
+        check_errors=[asdict(error) for error in report.errors],
+        created_at=at,
+    )
+
+
+def business_changes(before: InvoiceRecord, after: InvoiceRecord) -> list[dict[str, str]]:
+    """What changed, in business fields: term, label, group, was and will be (empty text for absent)."""
+    was = {field.path: field for field in before.fields}
+    will = {field.path: field for field in after.fields}
+    changes = []
+    for path in [*was, *(path for path in will if path not in was)]:
+        old, new = was.get(path), will.get(path)
+        old_value, new_value = (old.value or "") if old else "", (new.value or "") if new else ""
+        shown = new or old
+        if old_value != new_value and shown is not None:
+            changes.append(
+                {"term": shown.term, "label": shown.label, "group": shown.group, "path": path,
+                 "was": old_value, "will_be": new_value}
+            )  # fmt: skip
+    return changes
+
+
+def _drop_proposal(case: ExceptionCase, *, by: AbstractUser, at: datetime) -> Proposal | None:
+    if case.state != State.AWAITING_APPROVAL:
+        return None
+    proposal = Proposal.objects.get(case=case, state=Proposal.State.OPEN)
+    proposal.state = Proposal.State.SUPERSEDED
+    proposal.closed_at = at
+    proposal.closed_because = f"{by} changed the content after it was proposed."
+    proposal.save(update_fields=["state", "closed_at", "closed_because"])
+    return proposal
+
+
+def _move(
+    case: ExceptionCase,
+    version: PayloadVersion,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    dropped: Proposal | None,
+    record: InvoiceRecord,
+) -> None:
+    verdict = "passes" if version.check_passed else "does not pass"
+    summary = f"{by} corrected {case.ref}: version {version.number} {verdict} the {version.check_name}."
+    if dropped is not None:
+        summary += " The open proposal no longer holds, because the content changed."
+    move(
+        case, Action.CORRECT, by=by, at=at, because=because, summary=summary,
+        data={
+            "version": version.number,
+            "sha256": version.sha256,
+            "operations": version.operations,
+            "changes": version.changes,
+            "check": version.check_name,
+            "passed": bool(version.check_passed),
+            "dropped_proposal": dropped.frozen_sha256 if dropped else "",
+        },
+        assignee=case.assignee or by, waiting_for="", held_until=None, **facts_of(record),
+    )  # fmt: skip
+    remember_identifiers(case, record)

@@ -1,0 +1,146 @@
+"""Deciding: a second person approves or rejects exactly what they were shown."""
+
+import hashlib
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from exceptions_app import policies
+from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.actions.propose import frozen_hash, open_proposal
+from exceptions_app.actions.telling import tell_source
+from exceptions_app.models import Decision, ExceptionCase, Occurrence, Proposal
+from exceptions_app.states import Action, ProposalKind
+from integrations import outbox
+from integrations.connectors.registry import get_connector
+from integrations.models import Delivery
+
+_SENDS = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE})
+
+
+class ApprovalNoLongerHolds(Exception):
+    """What was shown to the person is not what is proposed now; they must look again."""
+
+
+@transaction.atomic
+def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str = "") -> Decision:
+    """Agree to the proposal whose hash is `frozen_sha256`; what it sends is queued in the same transaction.
+
+    Raises policies.NotPermitted for anyone with a hand in it, ApprovalNoLongerHolds when the content changed.
+    """
+    case = lock(case_id)
+    proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
+    sends = ProposalKind(proposal.kind) in _SENDS
+    action = Action.APPROVE if sends else Action.APPROVE_CLOSURE
+    policies.require(action, case, by)
+    _refuse_changed_bytes(proposal)
+    decision = _decide(proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because)
+    data = {"proposal": proposal.kind, "version": proposal.version.number, "frozen_sha256": proposal.frozen_sha256,
+            "content_sha256": proposal.content_sha256, "proposer": proposal.proposer.get_username()}  # fmt: skip
+    summary = f"{by} approved what {proposal.proposer} proposed on {case.ref}: {proposal.kind}."
+    if sends:
+        delivery = _queue(case, proposal, at=at)
+        data["idempotency_key"] = delivery.key
+        move(case, action, by=by, at=at, because=because, summary=summary, data=data)
+    else:
+        move(
+            case, action, by=by, at=at, because=because, summary=summary, data=data | {"outcome": proposal.outcome},
+            outcome=proposal.outcome, closed_at=at,
+        )  # fmt: skip
+        event = "declined" if proposal.kind == ProposalKind.DECLINE else "dismissed"
+        tell_source(case, event, by=by, at=at, because=proposal.because)
+    return decision
+
+
+@transaction.atomic
+def reject(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str) -> Decision:
+    """Say no, with the reason; the exception goes back to work."""
+    if not because.strip():
+        raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
+    case = lock(case_id)
+    proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=Action.REJECT)
+    decision = _decide(proposal, Decision.Verdict.REJECTED, by=by, at=at, because=because)
+    move(
+        case, Action.REJECT, by=by, at=at, because=because,
+        summary=f"{by} rejected what {proposal.proposer} proposed on {case.ref}: {because}",
+        data={"proposal": proposal.kind, "frozen_sha256": proposal.frozen_sha256},
+    )  # fmt: skip
+    return decision
+
+
+def _proposal_as_shown(
+    case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser, action: Action | None
+) -> Proposal:
+    """The open proposal, when it is the one that the person looked at."""
+    where = policies.standing(by, case)
+    if where.proposal is None:
+        policies.require(action or Action.APPROVE, case, by)
+        raise ApprovalNoLongerHolds(_why_gone(case, frozen_sha256))
+    if action is not None:
+        policies.require(action, case, by)
+    proposal = open_proposal(case)
+    if proposal.frozen_sha256 != frozen_sha256:
+        policies.require(action or Action.REJECT, case, by)
+        raise ApprovalNoLongerHolds(_why_gone(case, frozen_sha256))
+    return proposal
+
+
+def _why_gone(case: ExceptionCase, frozen_sha256: str) -> str:
+    shown = Proposal.objects.filter(case=case, frozen_sha256=frozen_sha256).order_by("-id").first()
+    if shown is not None and shown.state == Proposal.State.SUPERSEDED:
+        return f"This approval no longer holds: {shown.closed_because} Look at the new version."
+    if shown is not None and shown.state != Proposal.State.OPEN:
+        return f"Somebody was faster: this proposal is {shown.get_state_display().lower()}."
+    return "What is proposed now is not what you were shown. Look at it again before you decide."
+
+
+def _refuse_changed_bytes(proposal: Proposal) -> None:
+    """Trust nothing stored: hash the bytes again, with the target and policy as they are at this moment."""
+    now_frozen = frozen_hash(
+        content_sha256=hashlib.sha256(bytes(proposal.version.content)).hexdigest(),
+        target=proposal.target,
+        kind=proposal.kind,
+        outcome=proposal.outcome,
+        policy_version=policies.POLICY_VERSION,
+    )
+    if now_frozen != proposal.frozen_sha256:
+        raise ApprovalNoLongerHolds(
+            "The target or the approval policy changed after this was proposed. Have it withdrawn and proposed again."
+        )
+
+
+def _decide(
+    proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, at: datetime, because: str
+) -> Decision:
+    decision = Decision.objects.create(
+        proposal=proposal, verdict=verdict, decider=by, frozen_sha256=proposal.frozen_sha256,
+        because=because[:500], decided_at=at,
+    )  # fmt: skip
+    proposal.state = Proposal.State(verdict.value)
+    proposal.closed_at = at
+    proposal.closed_because = because[:500]
+    proposal.save(update_fields=["state", "closed_at", "closed_because"])
+    return decision
+
+
+def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery:
+    content = bytes(proposal.version.content)
+    refusals = Occurrence.objects.filter(case=case).values_list("definitive", flat=True)
+    # Whatever was sent before may have been booked: then the target is asked before the first send of this one.
+    sent_before = Delivery.objects.filter(subject=case.subject, operation=Delivery.Operation.SUBMIT).exists()
+    return outbox.enqueue(
+        connection=proposal.target,
+        operation=Delivery.Operation.SUBMIT,
+        object_type=case.object_type,
+        business_key=get_connector(case.connection.connector).business_key(content),
+        content=content,
+        media_type=proposal.version.media_type,
+        subject=case.subject,
+        correlation_id=case.ref,
+        probe_first=sent_before or not all(refusals),
+        at=at,
+    )
+
+
+__all__ = ["ApprovalNoLongerHolds", "ChangedMeanwhile", "approve", "reject"]

@@ -1,0 +1,111 @@
+"""The one mover: lock, permission, table, write and audit event in a single transaction."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+
+from audit import log
+from exceptions_app import policies
+from exceptions_app.machines import is_machine
+from exceptions_app.models import ExceptionCase
+from exceptions_app.states import TRANSITIONS, Action, Kind, State, target_of
+
+
+class ChangedMeanwhile(Exception):
+    """Someone else changed the exception since it was read. `case` is how it stands now."""
+
+    def __init__(self, case: ExceptionCase, reason: str = "") -> None:
+        self.case = case
+        self.reason = reason or "Someone changed this exception while you were working on it."
+        super().__init__(self.reason)
+
+
+class Invalid(Exception):
+    """What the person entered cannot be used. `field` names the input, the message says what to do."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+        self.problem = problem
+
+
+def lock(case_id: int, *, revision: int | None = None) -> ExceptionCase:
+    """The row, locked until the transaction ends; raises ChangedMeanwhile when it is not at `revision`.
+
+    Without the key, so that a comment or an arrival can be added meanwhile.
+    """
+    case = (
+        ExceptionCase.objects.select_related("queue", "entity", "connection", "assignee", "cause")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=case_id)
+    )
+    if revision is not None and case.revision != revision:
+        raise ChangedMeanwhile(case)
+    return case
+
+
+def scope_of(case: ExceptionCase) -> str:
+    """Who may read the events about it: its legal entity and its queue."""
+    return f"{case.entity.code}/{case.queue.slug}"
+
+
+def move(
+    case: ExceptionCase,
+    action: Action,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    summary: str,
+    because: str = "",
+    data: Mapping[str, object] | None = None,
+    **changes: Any,
+) -> ExceptionCase:
+    """Move a locked exception, with its audit event. `changes` are further fields that change with it.
+
+    Raises policies.NotPermitted, then states.TransitionNotAllowed.
+    """
+    policies.require(action, case, by)
+    before = State(case.state)
+    case.state = target_of(action, state=before, kind=Kind(case.kind))
+    changes = {"changed_at": at, "revision": case.revision + 1, **changes}
+    for name, value in changes.items():
+        setattr(case, name, value)
+    case._history_user = by
+    case._change_reason = because[:100] or None
+    case.save(update_fields=["state", *changes])
+    record(
+        case,
+        TRANSITIONS[action].past,
+        by=by,
+        at=at,
+        summary=summary,
+        because=because,
+        data={"from": before.value, "to": State(case.state).value, **(data or {})},
+    )
+    return case
+
+
+def record(
+    case: ExceptionCase,
+    name: str,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    summary: str,
+    because: str = "",
+    data: Mapping[str, object] | None = None,
+) -> None:
+    log.record(
+        name,
+        subject=case.subject,
+        scope=scope_of(case),
+        actor=by.get_username(),
+        actor_kind="machine" if is_machine(by) else "person",
+        at=at,
+        summary=summary,
+        because=because,
+        data=data or {},
+        correlation_id=case.ref,
+    )

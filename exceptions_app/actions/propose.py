@@ -1,0 +1,185 @@
+"""Proposing: what exactly shall happen, frozen with its hash, for a second person to decide."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from exceptions_app import policies
+from exceptions_app.actions.correct import latest_version
+from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome, ProposalKind, State
+from integrations.connectors.base import CheckReport
+from integrations.connectors.registry import get_connector
+from integrations.models import Connection
+
+
+class CheckFailed(Exception):
+    """The latest version does not pass the check, so it cannot be proposed. `report` says what stands against it."""
+
+    def __init__(self, report: CheckReport) -> None:
+        super().__init__(f"This version does not pass the {report.check}. Correct what is listed first.")
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    action: Action
+    kind: ProposalKind
+    sends: bool
+    words: str
+
+
+_REPLAY = _Kind(Action.PROPOSE, ProposalKind.REPLAY, True, "proposed to replay")
+_RELEASE = _Kind(Action.RELEASE, ProposalKind.RELEASE, True, "proposed to release")
+_DECLINE = _Kind(Action.DECLINE, ProposalKind.DECLINE, False, "proposed to decline")
+_DISMISS = _Kind(Action.DISMISS, ProposalKind.DISMISS, False, "proposed to dismiss")
+
+
+def propose_replay(
+    case_id: int, *, by: AbstractUser, at: datetime, because: str, revision: int | None = None
+) -> Proposal:
+    """Propose to send the latest version to the target. Raises CheckFailed when it does not pass the check."""
+    return _propose(case_id, _REPLAY, by=by, at=at, because=because, revision=revision)
+
+
+def propose_release(
+    case_id: int, *, by: AbstractUser, at: datetime, because: str, revision: int | None = None
+) -> Proposal:
+    """Propose to let a held transaction go to the target, as it is or as corrected."""
+    return _propose(case_id, _RELEASE, by=by, at=at, because=because, revision=revision)
+
+
+def propose_decline(
+    case_id: int, *, by: AbstractUser, at: datetime, because: str, revision: int | None = None
+) -> Proposal:
+    """Propose to send a held transaction back to its source, with the reason."""
+    return _propose(case_id, _DECLINE, by=by, at=at, because=because, revision=revision, outcome=Outcome.DECLINED)
+
+
+def propose_dismissal(
+    case_id: int, *, outcome: Outcome, by: AbstractUser, at: datetime, because: str, revision: int | None = None
+) -> Proposal:
+    """Propose to close without sending: fixed at the source, a duplicate, or written off."""
+    if outcome not in CLOSED_WITHOUT_SENDING:
+        words = ", ".join(CLOSED_WITHOUT_SENDING)
+        raise Invalid("outcome", f"Choose how it ends: {words}.")
+    return _propose(case_id, _DISMISS, by=by, at=at, because=because, revision=revision, outcome=outcome)
+
+
+@transaction.atomic
+def _propose(
+    case_id: int,
+    what: _Kind,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    revision: int | None,
+    outcome: Outcome | None = None,
+) -> Proposal:
+    if not because.strip():
+        raise Invalid("because", "Say why; the person who decides will read it.")
+    case = lock(case_id, revision=revision)
+    policies.require(what.action, case, by)
+    version = latest_version(case)
+    if what.sends:
+        _check(case, version)
+    proposal = _freeze(case, version, what, by=by, at=at, because=because, outcome=outcome)
+    move(
+        case, what.action, by=by, at=at, because=because,
+        summary=f"{by} {what.words} {case.ref} ({case.document_number}), version {version.number}.",
+        data={
+            "proposal": proposal.kind, "version": version.number, "outcome": proposal.outcome,
+            "content_sha256": proposal.content_sha256, "frozen_sha256": proposal.frozen_sha256,
+            "target": proposal.target.slug, "policy": proposal.policy_version,
+            "contributors": sorted(proposal.contributors.values_list("person__username", flat=True)),
+        },
+        assignee=case.assignee or by,
+    )  # fmt: skip
+    return proposal
+
+
+def _check(case: ExceptionCase, version: PayloadVersion) -> None:
+    """A correction carries its report; the version that was received is checked now."""
+    if version.check_passed:
+        return
+    report = get_connector(case.connection.connector).check(bytes(version.content))
+    if not report.passed:
+        raise CheckFailed(report)
+
+
+def frozen_hash(*, content_sha256: str, target: Connection, kind: str, outcome: str, policy_version: str) -> str:
+    """What a decision is bound to: these bytes, to this target, to this end, under this policy."""
+    parts = {
+        "content_sha256": content_sha256, "target": target.slug, "target_url": target.target_url,
+        "kind": kind, "outcome": outcome, "policy": policy_version,
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _freeze(
+    case: ExceptionCase, version: PayloadVersion, what: _Kind, *, by: AbstractUser, at: datetime, because: str,
+    outcome: Outcome | None,
+) -> Proposal:  # fmt: skip
+    ending = outcome.value if outcome else ""
+    proposal = Proposal.objects.create(
+        case=case,
+        kind=what.kind,
+        outcome=ending,
+        version=version,
+        target=case.connection,
+        policy_version=policies.POLICY_VERSION,
+        content_sha256=version.sha256,
+        frozen_sha256=frozen_hash(
+            content_sha256=version.sha256,
+            target=case.connection,
+            kind=what.kind,
+            outcome=ending,
+            policy_version=policies.POLICY_VERSION,
+        ),
+        proposer=by,
+        because=because[:500],
+        proposed_at=at,
+    )
+    authors = PayloadVersion.objects.filter(case=case, number__lte=version.number, author__isnull=False)
+    people = {(by.pk, "proposed")} | {(author, "corrected") for author in authors.values_list("author_id", flat=True)}
+    Contributor.objects.bulk_create(
+        Contributor(proposal=proposal, person_id=person, part=part) for person, part in sorted(people)
+    )
+    return proposal
+
+
+@transaction.atomic
+def withdraw(
+    case_id: int, *, by: AbstractUser, at: datetime, because: str = "", revision: int | None = None
+) -> ExceptionCase:
+    """Take one's own proposal back before it is decided."""
+    case = lock(case_id, revision=revision)
+    policies.require(Action.WITHDRAW, case, by)
+    proposal = open_proposal(case)
+    proposal.state = Proposal.State.WITHDRAWN
+    proposal.closed_at = at
+    proposal.closed_because = because[:500] or f"Withdrawn by {by}."
+    proposal.save(update_fields=["state", "closed_at", "closed_because"])
+    return move(
+        case, Action.WITHDRAW, by=by, at=at, because=because, summary=f"{by} withdrew the proposal on {case.ref}.",
+        data={"frozen_sha256": proposal.frozen_sha256},
+    )  # fmt: skip
+
+
+def open_proposal(case: ExceptionCase) -> Proposal:
+    """The proposal that waits for a decision; ChangedMeanwhile when there is none."""
+    proposal = (
+        Proposal.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("version", "target", "proposer")
+        .filter(case=case, state=Proposal.State.OPEN)
+        .first()
+    )
+    if proposal is None or case.state != State.AWAITING_APPROVAL:
+        raise ChangedMeanwhile(case, f"Nothing is proposed on {case.ref} any more.")
+    return proposal

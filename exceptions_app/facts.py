@@ -1,0 +1,45 @@
+"""The business facts of a transaction that a case carries for lists and search."""
+
+import re
+from typing import Any
+
+from exceptions_app.models import ExceptionCase, Identifier
+from integrations.records.invoice import InvoiceRecord
+
+_SEPARATORS = re.compile(r"[^0-9A-Z]+")
+
+
+def fold(text: str) -> str:
+    """One spelling for all: upper case, without separators, so that `inv 2026/123` is `INV-2026-123`."""
+    return _SEPARATORS.sub("", text.upper())
+
+
+def facts_of(record: InvoiceRecord) -> dict[str, Any]:
+    """The narrow columns of an exception that repeat its document."""
+    amount = record.total_with_vat if record.total_with_vat is not None else record.amount_due
+    return {
+        "document_number": record.number[:200],
+        "document_date": record.issue_date,
+        "counterparty": (record.buyer.name or record.buyer.vat_id)[:200],
+        "amount": amount if record.currency else None,
+        "currency": record.currency[:3] if len(record.currency) == 3 else "",
+    } | ({} if len(record.currency) == 3 else {"amount": None})
+
+
+def remember_identifiers(case: ExceptionCase, record: InvoiceRecord, **more: str) -> None:
+    """Keep every spelling by which a person may ask for it: numbers, names, tax numbers, references."""
+    found = {
+        "Invoice number": [record.number],
+        "Buyer": [record.buyer.name, record.buyer.vat_id, *record.buyer.identifiers],
+        "Seller": [record.seller.name, record.seller.vat_id, *record.seller.identifiers],
+        **{label: [value] for label, value in more.items()},
+    }
+    Identifier.objects.bulk_create(
+        [
+            Identifier(case=case, label=label, value=value[:300], folded=fold(value)[:300])
+            for label, values in found.items()
+            for value in values
+            if value and fold(value)
+        ],
+        ignore_conflicts=True,
+    )

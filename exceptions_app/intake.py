@@ -1,0 +1,153 @@
+"""From the inbox to exceptions: each message read once, each refused or held transaction one exception."""
+
+import hashlib
+import logging
+from dataclasses import asdict
+from datetime import datetime
+
+from django.db import connection as database
+from django.db import transaction as database_transaction
+
+from exceptions_app.actions.mover import lock, move, record
+from exceptions_app.facts import facts_of, remember_identifiers
+from exceptions_app.machines import INTAKE, machine
+from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
+from exceptions_app.states import Action, State
+from exceptions_app.triage.cause import cause_of
+from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
+from integrations import inbox
+from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.models import InboxMessage
+from integrations.refusals import MessageNotUnderstood, RefusedTransaction
+
+log = logging.getLogger(__name__)
+
+
+def read_messages(*, limit: int, at: datetime) -> int:
+    """Read up to `limit` pending messages, each in a transaction of its own. Returns how many were read."""
+    done = 0
+    while done < limit and _read_next(at=at):
+        done += 1
+    return done
+
+
+def _read_next(*, at: datetime) -> bool:
+    with inbox.claimed(limit=1) as messages:
+        for message in messages:
+            try:
+                with database_transaction.atomic():
+                    read(message, at=at)
+            except MessageNotUnderstood as error:
+                inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
+            except UnknownConnector as error:
+                inbox.fail(message, at=at, problem=str(error), field="connection", remedy="Correct the connection.")
+            except Exception:
+                log.exception("Message %s could not be read.", message.pk)
+                inbox.failed_unexpectedly(message, at=at)
+        return bool(messages)
+
+
+def read(message: InboxMessage, *, at: datetime) -> list[ExceptionCase]:
+    """Turn one message into exceptions, or into occurrences of open ones. Raises MessageNotUnderstood."""
+    connector = get_connector(message.connection.connector)
+    transactions = connector.parse(inbox.as_incoming(message))
+    cases = [_open_or_repeat(message, transaction, at=at) for transaction in transactions]
+    inbox.processed(message, at=at)
+    return cases
+
+
+def _open_or_repeat(message: InboxMessage, transaction: RefusedTransaction, *, at: datetime) -> ExceptionCase:
+    _one_reader_at_a_time(message, transaction)
+    same = ExceptionCase.objects.filter(
+        connection=message.connection, object_type=transaction.object_type, business_key=transaction.business_key
+    )
+    current = same.open().first()
+    if current is not None:
+        return _repeat(current, message, transaction, at=at)
+    return _open(message, transaction, follows=same.order_by("-id").first(), at=at)
+
+
+def _one_reader_at_a_time(message: InboxMessage, transaction: RefusedTransaction) -> None:
+    """Serialise the readers of one document until the transaction ends, before any of them has a row to lock."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))",
+            [message.connection_id, f"{transaction.object_type}\x1f{transaction.business_key}"],
+        )
+
+
+def _open(
+    message: InboxMessage, transaction: RefusedTransaction, *, follows: ExceptionCase | None, at: datetime
+) -> ExceptionCase:
+    route = route_for(transaction, message.connection)
+    priority = priority_of(transaction, base=route.priority, today=at.date())
+    intake = machine(INTAKE)
+    case = ExceptionCase(
+        connection=message.connection,
+        object_type=transaction.object_type,
+        business_key=transaction.business_key,
+        kind=transaction.refusal.kind.value,
+        state=State.NEW,
+        queue=route.queue,
+        entity=route.entity,
+        category=transaction.refusal.category.value,
+        sub=transaction.refusal.sub,
+        cause=cause_of(transaction, connector=message.connection.connector, at=at),
+        priority=priority,
+        due_at=message.received_at + TIME_TO_RESOLVE[priority],
+        follows=follows,
+        opened_at=message.received_at,
+        changed_at=at,
+        **facts_of(transaction.record),
+    )
+    case._history_user = intake
+    case.save()
+    PayloadVersion.objects.create(
+        case=case,
+        number=1,
+        content=transaction.payload,
+        media_type=transaction.media_type,
+        sha256=hashlib.sha256(transaction.payload).hexdigest(),
+        created_at=message.received_at,
+    )
+    _add_occurrence(case, message, transaction)
+    remember_identifiers(case, transaction.record, **{"Message": message.external_id}, **transaction.refusal.keys)
+    errors = transaction.refusal.errors
+    reason = (errors[0].plain or errors[0].text) if errors else transaction.refusal.sub
+    record(
+        case, "case.opened", by=intake, at=at, summary=f"{case.ref} opened for {case.document_number}: {reason}",
+        data={
+            "message": message.external_id, "category": case.category, "sub": case.sub, "kind": case.kind,
+            "sha256": hashlib.sha256(transaction.payload).hexdigest(), "errors": [error.code for error in errors],
+            "follows": follows.ref if follows else "",
+        },
+    )  # fmt: skip
+    return case
+
+
+def _repeat(
+    case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, at: datetime
+) -> ExceptionCase:
+    case = lock(case.pk)
+    first = PayloadVersion.objects.get(case=case, number=1)
+    differs = hashlib.sha256(transaction.payload).hexdigest() != first.sha256
+    move(
+        case, Action.RECUR, by=machine(INTAKE), at=at, occurrences_count=case.occurrences_count + 1,
+        summary=f"{case.document_number} came in again"
+        + (", with other content than before." if differs else ", with the same content."),
+        data={"message": message.external_id, "differs": differs},
+    )  # fmt: skip
+    _add_occurrence(case, message, transaction)
+    remember_identifiers(case, transaction.record, **{"Message": message.external_id}, **transaction.refusal.keys)
+    return case
+
+
+def _add_occurrence(case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction) -> None:
+    Occurrence.objects.create(
+        case=case,
+        inbox_message=message,
+        arrived_at=message.received_at,
+        payload_sha256=hashlib.sha256(transaction.payload).hexdigest(),
+        definitive=transaction.refusal.definitive,
+        errors=[asdict(error) for error in transaction.refusal.errors],
+    )

@@ -1,0 +1,18 @@
+"""The machine as an actor: a named account that nobody can sign in with, so that every change has an author."""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+
+PREFIX = "machine:"
+INTAKE = "machine:intake"
+WORKER = "machine:worker"
+
+
+def machine(name: str) -> AbstractUser:
+    """The account of one part of the machine, made when it first acts."""
+    account, _ = get_user_model().objects.get_or_create(username=name, defaults={"is_active": False, "password": "!"})
+    return account
+
+
+def is_machine(account: AbstractUser) -> bool:
+    return account.get_username().startswith(PREFIX)

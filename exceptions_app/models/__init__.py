@@ -1,0 +1,33 @@
+from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
+from exceptions_app.models.decision import Contributor, Decision, Proposal
+from exceptions_app.models.organisation import (
+    LegalEntity,
+    LegalEntityGroupGrant,
+    LegalEntityUserGrant,
+    Queue,
+    QueueGroupGrant,
+    QueueUserGrant,
+    Route,
+)
+from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
+
+__all__ = [
+    "Cause",
+    "Comment",
+    "Contributor",
+    "Decision",
+    "Draft",
+    "ExceptionCase",
+    "Identifier",
+    "LegalEntity",
+    "LegalEntityGroupGrant",
+    "LegalEntityUserGrant",
+    "Occurrence",
+    "PayloadVersion",
+    "Proposal",
+    "Queue",
+    "QueueGroupGrant",
+    "QueueUserGrant",
+    "Route",
+    "granted_objects",
+]

@@ -1,0 +1,216 @@
+"""The exception: narrow and hot. Its payloads, wide and cold, are in `payload`."""
+
+from typing import ClassVar, Self
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models import Q
+from guardian.shortcuts import get_objects_for_user
+from simple_history.models import HistoricalRecords
+
+from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from exceptions_app.models.organisation import LegalEntity, Queue
+from exceptions_app.states import OPEN_STATES, Kind, Outcome, State, Verb
+from integrations.models import Connection
+from integrations.refusals import Category
+
+REF_PREFIX = "EX-"
+
+
+class Cause(models.Model):
+    """What many exceptions have in common: the code, the field and who it came from, not the text."""
+
+    fingerprint = models.CharField(max_length=64, unique=True)
+    connector = models.CharField(max_length=40)
+    code = models.CharField(max_length=100)
+    field = models.CharField(max_length=100, blank=True)
+    title = models.CharField(max_length=300)
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ExceptionCaseQuerySet(models.QuerySet["ExceptionCase"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Exceptions whose queue and whose legal entity are both granted to the person."""
+        return self.granting(user, Verb.SEE)
+
+    def granting(self, user: AbstractBaseUser | AnonymousUser, verb: Verb) -> Self:
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        return self.filter(
+            queue__in=granted_objects(user, verb, Queue), entity__in=granted_objects(user, verb, LegalEntity)
+        )
+
+    def open(self) -> Self:
+        return self.filter(state__in=sorted(OPEN_STATES))
+
+    def with_ref(self, ref: str) -> Self:
+        number = ref.upper().removeprefix(REF_PREFIX)
+        return self.filter(pk=int(number)) if number.isascii() and number.isdigit() and len(number) < 18 else self.none()
+
+
+def granted_objects(user: object, verb: Verb, model: type[models.Model]) -> models.QuerySet[models.Model]:
+    """Queues or legal entities on which the person holds the verb, by themselves or through a group.
+
+    No role of the product is a superuser, and a superuser sees no payload by virtue of being one.
+    """
+    return get_objects_for_user(user, verb.value, model, with_superuser=False, accept_global_perms=False)
+
+
+# Deferred to the commit, so that decision and case may be written in either order.
+_DECIDED_BEFORE_IT_LEAVES_OR_CLOSES = Guard(
+    name="decided",
+    level=pgtrigger.Row,
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    timing=pgtrigger.Deferred,
+    func="""
+    IF NEW.state IN ('replaying', 'outcome_unknown', 'resolved', 'dismissed') AND NOT EXISTS (
+        SELECT 1 FROM public.exceptions_app_decision d
+        JOIN public.exceptions_app_proposal p ON p.id = d.proposal_id
+        WHERE p.case_id = NEW.id AND p.state = 'approved' AND d.verdict = 'approved'
+    ) THEN
+        RAISE EXCEPTION 'exception % cannot become % without an approved decision', NEW.id, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+    """,
+)
+
+
+class ExceptionCase(models.Model):
+    """One failed or held transaction in somebody's care.
+
+    Identity is (connection, object type, business key): while it is open, a repeat is another occurrence of it.
+    Nothing changes a row but the functions in `exceptions_app.actions` and `exceptions_app.intake`.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    object_type = models.CharField(max_length=40)
+    business_key = models.CharField(max_length=300)
+    kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in Kind])
+    state = models.CharField(max_length=20, default=State.NEW, choices=[(s.value, s.value) for s in State])
+    outcome = models.CharField(max_length=20, blank=True, choices=[(o.value, o.value) for o in Outcome])
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="cases")
+    entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT, related_name="cases")
+    category = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Category])
+    sub = models.CharField(max_length=40, blank=True)
+    cause = models.ForeignKey(Cause, on_delete=models.PROTECT, related_name="cases")
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    priority = models.PositiveSmallIntegerField(default=3)
+    due_at = models.DateTimeField(null=True, blank=True)
+    held_until = models.DateTimeField(null=True, blank=True)
+    waiting_for = models.CharField(max_length=300, blank=True)
+    document_number = models.CharField(max_length=200)
+    document_date = models.DateField(null=True)
+    counterparty = models.CharField(max_length=200)
+    amount = models.DecimalField(max_digits=21, decimal_places=6, null=True)
+    currency = models.CharField(max_length=3, blank=True)
+    reference = models.CharField(max_length=200, blank=True, help_text="The target's own document reference.")
+    occurrences_count = models.PositiveIntegerField(default=1)
+    revision = models.PositiveIntegerField(default=1, help_text="Raised by every change; guards against lost edits.")
+    follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="followed_by")
+    opened_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    objects = ExceptionCaseQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in State]), name="case_known_state"),
+            models.CheckConstraint(condition=Q(kind__in=[k.value for k in Kind]), name="case_known_kind"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["", *(o.value for o in Outcome)]), name="case_known_outcome"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["resolved", "dismissed"], closed_at__isnull=False) & ~Q(outcome="")
+                | ~Q(state__in=["resolved", "dismissed"]) & Q(closed_at__isnull=True, outcome=""),
+                name="case_closed_with_outcome",
+            ),
+            models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="case_known_priority"),
+            models.CheckConstraint(condition=Q(amount__isnull=True) | ~Q(currency=""), name="case_amount_has_currency"),
+            models.UniqueConstraint(
+                fields=["connection", "object_type", "business_key"],
+                condition=~Q(state__in=["resolved", "dismissed"]),
+                name="case_one_open_per_document",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["queue", "state", "-opened_at", "-id"], name="case_queue_page"),
+            models.Index(fields=["assignee", "state"], name="case_my_queue"),
+            models.Index(fields=["state", "changed_at"], name="case_by_state"),
+            models.Index(fields=["document_number"], name="case_document_number"),
+            models.Index(fields=["cause", "state"], name="case_by_cause"),
+        ]
+        triggers: ClassVar = [
+            audit_required(f"'case:{REF_PREFIX}' || NEW.id"),
+            frozen_columns("connection_id", "object_type", "business_key", "kind", "opened_at"),
+            never_deleted(),
+            truncate_refused(),
+            _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES,
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ref} {self.document_number}"
+
+    @property
+    def ref(self) -> str:
+        return f"{REF_PREFIX}{self.pk}"
+
+    @property
+    def subject(self) -> str:
+        """Its name in the audit trail and in the outbox."""
+        return f"case:{self.ref}"
+
+    @property
+    def is_open(self) -> bool:
+        return State(self.state) in OPEN_STATES
+
+
+class Identifier(models.Model):
+    """Something a person may search an exception by: number, customer, order, reference; in any spelling."""
+
+    case = models.ForeignKey(ExceptionCase, on_delete=models.CASCADE, related_name="identifiers")
+    label = models.CharField(max_length=60)
+    value = models.CharField(max_length=300)
+    folded = models.CharField(max_length=300, help_text="Upper case without separators.")
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["case", "label", "folded"], name="identifier_once_per_case")
+        ]
+        indexes: ClassVar = [models.Index(fields=["folded"], name="identifier_folded", opclasses=["varchar_pattern_ops"])]
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.value}"
+
+
+class Comment(models.Model):
+    case = models.ForeignKey(ExceptionCase, on_delete=models.PROTECT, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [
+            append_only(),
+            truncate_refused(),
+            audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]

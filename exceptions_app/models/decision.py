@@ -1,0 +1,155 @@
+"""Proposal and decision: one pair for everything that needs a second person."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from exceptions_app.models.case import REF_PREFIX, ExceptionCase
+from exceptions_app.models.payload import PayloadVersion
+from exceptions_app.states import Outcome, ProposalKind
+from integrations.models import Connection
+
+
+class Proposal(models.Model):
+    """What one person asks another to agree to, frozen: these bytes, to this target, under this policy.
+
+    `frozen_sha256` covers the bytes, the target and the policy version. It is what a decision is bound to.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Awaiting approval"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        SUPERSEDED = "superseded", "Dropped because the content changed"
+        SPENT = "spent", "Approved and carried out without success"
+
+    case = models.ForeignKey(ExceptionCase, on_delete=models.PROTECT, related_name="proposals")
+    kind = models.CharField(max_length=20, choices=[(k.value, k.value) for k in ProposalKind])
+    state = models.CharField(max_length=20, choices=State, default=State.OPEN)
+    outcome = models.CharField(
+        max_length=20, blank=True, choices=[(o.value, o.value) for o in Outcome], help_text="For a closure: which."
+    )
+    version = models.ForeignKey(PayloadVersion, on_delete=models.PROTECT, related_name="proposals")
+    target = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    policy_version = models.CharField(max_length=60)
+    content_sha256 = models.CharField(max_length=64)
+    frozen_sha256 = models.CharField(max_length=64)
+    proposer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    because = models.CharField(max_length=500)
+    proposed_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_because = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["case"], condition=Q(state="open"), name="proposal_one_open_per_case"),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "approved", "rejected", "withdrawn", "superseded", "spent"]),
+                name="proposal_known_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["replay", "release", "decline", "dismiss"]), name="proposal_known_kind"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["proposed_at", "id"], condition=Q(state="open"), name="proposal_open")]
+        triggers: ClassVar = [
+            audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
+            frozen_columns(
+                "case_id", "kind", "outcome", "version_id", "target_id", "policy_version",
+                "content_sha256", "frozen_sha256", "proposer_id", "proposed_at",
+            ),
+            never_deleted(),
+            truncate_refused(),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {REF_PREFIX}{self.case_id}"
+
+
+class Contributor(models.Model):
+    """Someone who had a hand in what is proposed, and hence may not decide on it."""
+
+    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="contributors")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    part = models.CharField(max_length=40, help_text="What they did: proposed, corrected.")
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["proposal", "person", "part"], name="contributor_once")
+        ]
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.part}"
+
+
+_SUBJECT_OF_DECISION = (
+    f"'case:{REF_PREFIX}' || (SELECT p.case_id FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id)"
+)
+
+# The last wall: it holds for pages, API, shell and SQL alike. Contributors are read from the facts (who
+# proposed, who wrote a version) as well as from the list, so that a forged or missing list does not help.
+_FOUR_EYES = """
+    SELECT p.* INTO proposed FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id FOR UPDATE;
+    IF proposed.state <> 'open' THEN
+        RAISE EXCEPTION 'proposal % is no longer open', NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF proposed.frozen_sha256 <> NEW.frozen_sha256 THEN
+        RAISE EXCEPTION 'the decision is for other content than proposal %', NEW.proposal_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.decider_id = proposed.proposer_id
+        OR EXISTS (SELECT 1 FROM public.exceptions_app_contributor c
+                   WHERE c.proposal_id = NEW.proposal_id AND c.person_id = NEW.decider_id)
+        OR EXISTS (SELECT 1 FROM public.exceptions_app_payloadversion v
+                   JOIN public.exceptions_app_payloadversion w ON w.id = proposed.version_id
+                   WHERE v.case_id = proposed.case_id AND v.number <= w.number AND v.author_id = NEW.decider_id)
+    THEN
+        RAISE EXCEPTION 'four eyes: user % contributed to proposal % and cannot decide on it',
+            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+
+class Decision(models.Model):
+    """What the second person said, bound to the hash of what they were shown. Never changed."""
+
+    class Verdict(models.TextChoices):
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+
+    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="decision")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    decider = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    frozen_sha256 = models.CharField(max_length=64)
+    because = models.CharField(max_length=500, blank=True)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(verdict__in=["approved", "rejected"]), name="decision_known_verdict"),
+            models.CheckConstraint(
+                condition=~Q(verdict="rejected") | ~Q(because=""), name="decision_rejection_has_reason"
+            ),
+        ]
+        triggers: ClassVar = [
+            append_only(),
+            truncate_refused(),
+            audit_required(_SUBJECT_OF_DECISION),
+            Guard(
+                name="four_eyes", when=pgtrigger.Before, operation=pgtrigger.Insert,
+                declare=[("proposed", "RECORD")], func=_FOUR_EYES
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.proposal_id}"

@@ -1,0 +1,99 @@
+"""Queues and legal entities: what roles are granted on, and where an arriving transaction goes."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+from simple_history.models import HistoricalRecords
+
+from audit.guard import audit_required, frozen_columns
+from integrations.models import Connection
+from integrations.refusals import Category
+
+# One list for both: a verb counts only when it is granted on the queue and on the legal entity.
+VERB_PERMISSIONS = (
+    ("see", "See exceptions"),
+    ("comment", "Comment on exceptions"),
+    ("correct", "Claim, hold and correct exceptions"),
+    ("propose", "Propose replay, release or closure"),
+    ("approve", "Approve or reject proposals of others"),
+    ("export", "Read and export the audit trail"),
+)
+
+
+class Queue(models.Model):
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    purpose = models.CharField(max_length=300, blank=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        default_permissions = ()
+        permissions = VERB_PERMISSIONS
+        triggers: ClassVar = [audit_required("'queue:' || NEW.slug"), frozen_columns("slug")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LegalEntity(models.Model):
+    code = models.SlugField(max_length=20, unique=True)
+    name = models.CharField(max_length=200)
+    country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2.")
+    currency = models.CharField(max_length=3, help_text="ISO 4217.")
+    time_zone = models.CharField(max_length=50, default="UTC")
+    history = HistoricalRecords()
+
+    class Meta:
+        default_permissions = ()
+        permissions = VERB_PERMISSIONS
+        verbose_name_plural = "legal entities"
+        triggers: ClassVar = [audit_required("'entity:' || NEW.code"), frozen_columns("code")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QueueUserGrant(UserObjectPermissionBase):
+    content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
+
+
+class QueueGroupGrant(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
+
+
+class LegalEntityUserGrant(UserObjectPermissionBase):
+    content_object = models.ForeignKey(LegalEntity, on_delete=models.CASCADE)
+
+
+class LegalEntityGroupGrant(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(LegalEntity, on_delete=models.CASCADE)
+
+
+class Route(models.Model):
+    """First match wins: which queue, legal entity and priority an arriving transaction gets.
+
+    An empty condition matches everything. `party_id` is compared with the tax and other identifiers of the
+    seller and of the buyer.
+    """
+
+    position = models.PositiveIntegerField(help_text="Lower is tried first.")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, null=True, blank=True)
+    party_id = models.CharField(max_length=100, blank=True)
+    category = models.CharField(max_length=30, blank=True, choices=[(c.value, c.value) for c in Category])
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT)
+    entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT)
+    priority = models.PositiveSmallIntegerField(default=3, help_text="1 is most urgent, 4 least.")
+    history = HistoricalRecords()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["position"], name="route_position_once"),
+            models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="route_known_priority"),
+        ]
+        triggers: ClassVar = [audit_required("'route:' || NEW.position")]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.queue} / {self.entity}"

@@ -1,0 +1,189 @@
+"""Who may do what with an exception, and why not: one answer for the pages, the API and the actions."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+
+from exceptions_app.machines import is_machine
+from exceptions_app.models import (
+    ExceptionCase,
+    LegalEntityGroupGrant,
+    LegalEntityUserGrant,
+    PayloadVersion,
+    Proposal,
+    QueueGroupGrant,
+    QueueUserGrant,
+)
+from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind, State, Verb, refusal_of
+
+# Part of what a decision is bound to: raised when the rules of approval change.
+POLICY_VERSION = "four-eyes/1"
+
+VERB_WORDS: Mapping[Verb, str] = {
+    Verb.SEE: "see exceptions",
+    Verb.COMMENT: "comment",
+    Verb.CORRECT: "work on exceptions",
+    Verb.PROPOSE: "propose",
+    Verb.APPROVE: "approve or reject",
+    Verb.EXPORT: "read the audit trail",
+}
+
+_DECIDING = frozenset({Action.APPROVE, Action.APPROVE_CLOSURE, Action.REJECT})
+_WORKING = frozenset(
+    {Action.HOLD, Action.RESUME, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.DISMISS}
+)
+_CLOSING = frozenset({ProposalKind.DECLINE, ProposalKind.DISMISS})
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """May they, and if not, why: a sentence for the person."""
+
+    allowed: bool
+    reason: str = ""
+
+
+ALLOWED = Ruling(True)
+
+
+class NotPermitted(PermissionDenied):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def verbs_of(user: AbstractUser, case: ExceptionCase) -> frozenset[Verb]:
+    """The verbs that the person holds on this exception: granted on its queue and on its legal entity."""
+    if not user.is_active:
+        return frozenset()
+    on_queue = _codenames(user, case.queue_id, QueueUserGrant, QueueGroupGrant)
+    on_entity = _codenames(user, case.entity_id, LegalEntityUserGrant, LegalEntityGroupGrant)
+    return frozenset(verb for verb in Verb if verb in on_queue and verb in on_entity)
+
+
+def _codenames(
+    user: AbstractUser,
+    object_id: int,
+    user_grant: type[QueueUserGrant | LegalEntityUserGrant],
+    group_grant: type[QueueGroupGrant | LegalEntityGroupGrant],
+) -> set[str]:
+    direct = user_grant.objects.filter(content_object=object_id, user=user)
+    by_group = group_grant.objects.filter(content_object=object_id, group__user=user)
+    return set(
+        direct.values_list("permission__codename", flat=True).union(
+            by_group.values_list("permission__codename", flat=True)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that a ruling looks at, read once: the verbs, the open proposal and who had a hand in it."""
+
+    user: AbstractUser
+    verbs: frozenset[Verb]
+    proposal: Proposal | None = None
+    contributors: frozenset[int] = frozenset()
+
+
+def standing(user: AbstractUser, case: ExceptionCase) -> Standing:
+    proposal = None
+    contributors: frozenset[int] = frozenset()
+    if case.state == State.AWAITING_APPROVAL:
+        proposal = Proposal.objects.filter(case=case, state=Proposal.State.OPEN).select_related("version").first()
+        if proposal is not None:
+            contributors = contributors_of(proposal)
+    return Standing(user, verbs_of(user, case), proposal, contributors)
+
+
+def contributors_of(proposal: Proposal) -> frozenset[int]:
+    """Everyone with a hand in what is proposed: who proposed it, and who wrote a version on the way to it."""
+    authors = PayloadVersion.objects.filter(
+        case=proposal.case_id, number__lte=proposal.version.number, author__isnull=False
+    ).values_list("author_id", flat=True)
+    listed = proposal.contributors.values_list("person_id", flat=True)
+    return frozenset({proposal.proposer_id, *listed, *(author for author in authors if author is not None)})
+
+
+def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
+    """The one place where it is decided. Permission first: without it, nothing is learned about the state."""
+    transition = TRANSITIONS[action]
+    if transition.by_machine:
+        return ALLOWED if is_machine(by.user) else Ruling(False, "Only the machine makes this move.")
+    if transition.verb not in by.verbs:
+        return Ruling(False, _missing_verb(transition.verb or Verb.SEE, case))
+    state_reason = refusal_of(action, state=State(case.state), kind=Kind(case.kind))
+    if state_reason:
+        return Ruling(False, state_reason)
+    return _may_in_this_state(action, case, by)
+
+
+def _missing_verb(verb: Verb, case: ExceptionCase) -> str:
+    return (
+        f"You may not {VERB_WORDS[verb]} in {case.queue.name} for {case.entity.name}. "
+        "An administrator can grant it on both."
+    )
+
+
+def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
+    if action in _DECIDING:
+        return _may_decide(action, by)
+    if action in _WORKING and case.assignee_id not in (None, by.user.pk):
+        return Ruling(False, f"{case.assignee} is working on this. Assign it to yourself first.")
+    if action is Action.CLAIM and case.assignee_id == by.user.pk:
+        return Ruling(False, "You have this exception already.")
+    if action is Action.CLAIM and case.assignee_id is not None:
+        return Ruling(False, f"{case.assignee} has this exception. Assign it to yourself to take it over.")
+    if action is Action.WITHDRAW and by.proposal is not None and by.proposal.proposer_id != by.user.pk:
+        return Ruling(False, "Only the person who proposed it may withdraw it.")
+    return ALLOWED
+
+
+def _may_decide(action: Action, by: Standing) -> Ruling:
+    if by.proposal is None:
+        return Ruling(False, "Nothing is proposed here.")
+    closes = ProposalKind(by.proposal.kind) in _CLOSING
+    if action is not Action.REJECT and closes is not (action is Action.APPROVE_CLOSURE):
+        return Ruling(False, "This proposal is of another kind.")
+    if by.user.pk == by.proposal.proposer_id:
+        return Ruling(False, "You proposed this; someone else must decide.")
+    if by.user.pk in by.contributors:
+        return Ruling(False, "You prepared this correction; someone else must decide.")
+    return ALLOWED
+
+
+def require(action: Action, case: ExceptionCase, by: AbstractUser) -> Standing:
+    """Raise NotPermitted with the reason unless the person may; to be called on the locked row."""
+    where = standing(by, case)
+    transition = TRANSITIONS[action]
+    if not transition.by_machine and transition.verb not in where.verbs:
+        raise NotPermitted(_missing_verb(transition.verb or Verb.SEE, case))
+    if not refusal_of(action, state=State(case.state), kind=Kind(case.kind)):
+        ruling = may(action, case, where)
+        if not ruling.allowed:
+            raise NotPermitted(ruling.reason)
+    return where
+
+
+@dataclass(frozen=True, slots=True)
+class Possibility:
+    """A button: what it does, whether the person may, and why not."""
+
+    action: Action
+    label: str
+    allowed: bool
+    reason: str
+
+
+def possibilities(case: ExceptionCase, by: Standing, actions: Iterable[Action] = tuple(Action)) -> list[Possibility]:
+    """Every move a person could make here, with the reason why not for those they may not."""
+    found = []
+    for action in actions:
+        if TRANSITIONS[action].by_machine:
+            continue
+        ruling = may(action, case, by)
+        found.append(Possibility(action, TRANSITIONS[action].label, ruling.allowed, ruling.reason))
+    return found

@@ -1,0 +1,53 @@
+"""Carrying out what was approved: claim deliveries, send with many threads, settle each with its exception."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection as database
+from django.utils.timezone import now
+
+from exceptions_app.actions.settle import NotApproved, require_approval, settle
+from integrations import delivery as engine
+from integrations.models import Delivery
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+
+
+def carry_out_due() -> int:
+    """Carry out what is due until nothing is left. Returns how many were settled."""
+    settled = 0
+    while claims := engine.claim(limit=THREADS):
+        if len(claims) == 1:
+            settled += _carry_out(claims[0])
+            continue
+        with ThreadPoolExecutor(max_workers=len(claims)) as pool:
+            settled += sum(pool.map(_carry_out_in_thread, claims))
+    return settled
+
+
+def _carry_out_in_thread(claim: engine.Claim) -> bool:
+    try:
+        return _carry_out(claim)
+    finally:
+        database.close()
+
+
+def _carry_out(claim: engine.Claim) -> bool:
+    """One claim from look-up to settlement. A crash in here leaves the row to the next claim, as unknown."""
+    try:
+        require_approval(claim.delivery)
+        return settle(engine.carry_out(claim), at=now())
+    except NotApproved as error:
+        log.error("Not sent: %s", error)
+        return settle(
+            engine.Settlement(claim.delivery, claim.epoch, Delivery.State.CANCELLED, detail=str(error)), at=now()
+        )
+    except engine.Fenced:
+        log.info("Delivery %s was claimed by another worker.", claim.delivery.pk)
+        return False
+    except Exception:
+        # The lease runs out and the next claim asks the target first; failing the whole batch would help nobody.
+        log.exception("Delivery %s broke off.", claim.delivery.pk)
+        return False

@@ -1,0 +1,200 @@
+"""Every way an exception can move, as data: the page, the API, the documentation and the tests read this table.
+
+A move names the states it may start from, the state it leads to, the verb a person needs on the queue and on
+the legal entity, and the kinds of exception it is for. What has no row here cannot happen.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    NEW = "new"
+    IN_PROGRESS = "in_progress"
+    WAITING = "waiting"
+    AWAITING_APPROVAL = "awaiting_approval"
+    REPLAYING = "replaying"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    RESOLVED = "resolved"
+    DISMISSED = "dismissed"
+
+
+OPEN_STATES = frozenset(State) - {State.RESOLVED, State.DISMISSED}
+
+
+class Kind(StrEnum):
+    FAILED = "failed"
+    HELD = "held"
+
+
+class Outcome(StrEnum):
+    """How a closed exception ended."""
+
+    REPLAYED = "replayed"
+    RELEASED = "released"
+    ALREADY_THERE = "already_there"
+    FIXED_AT_SOURCE = "fixed_at_source"
+    LINKED_DUPLICATE = "linked_duplicate"
+    WRITTEN_OFF = "written_off"
+    DECLINED = "declined"
+
+
+CLOSED_WITHOUT_SENDING = (Outcome.FIXED_AT_SOURCE, Outcome.LINKED_DUPLICATE, Outcome.WRITTEN_OFF)
+
+
+class Verb(StrEnum):
+    """What a role may be granted on a queue and on a legal entity; both are needed."""
+
+    SEE = "see"
+    COMMENT = "comment"
+    CORRECT = "correct"
+    PROPOSE = "propose"
+    APPROVE = "approve"
+    EXPORT = "export"
+
+
+class ProposalKind(StrEnum):
+    """What a second person is asked to agree to."""
+
+    REPLAY = "replay"
+    RELEASE = "release"
+    DECLINE = "decline"
+    DISMISS = "dismiss"
+
+
+class Action(StrEnum):
+    CLAIM = "claim"
+    ASSIGN = "assign"
+    HOLD = "hold"
+    RESUME = "resume"
+    CORRECT = "correct"
+    PROPOSE = "propose"
+    RELEASE = "release"
+    DECLINE = "decline"
+    DISMISS = "dismiss"
+    WITHDRAW = "withdraw"
+    APPROVE = "approve"
+    APPROVE_CLOSURE = "approve_closure"
+    REJECT = "reject"
+    REOPEN = "reopen"
+    COMMENT = "comment"
+    # Moves of the machine: no person has a button for them.
+    RECUR = "recur"
+    WAKE = "wake"
+    SEND_LOST_SIGHT = "send_lost_sight"
+    SEND_REFUSED = "send_refused"
+    SEND_CONFLICTED = "send_conflicted"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the table. `to` is None when the state stays; `verb` is None for a move of the machine."""
+
+    label: str
+    sources: frozenset[State]
+    to: State | None
+    verb: Verb | None
+    past: str  # the audit event's name
+    kinds: frozenset[Kind] = frozenset(Kind)
+
+    @property
+    def by_machine(self) -> bool:
+        return self.verb is None
+
+
+_WORKABLE = frozenset({State.NEW, State.IN_PROGRESS})
+_UNDECIDED = frozenset({State.NEW, State.IN_PROGRESS, State.WAITING, State.AWAITING_APPROVAL})
+_IN_FLIGHT = frozenset({State.REPLAYING, State.OUTCOME_UNKNOWN})
+_FAILED = frozenset({Kind.FAILED})
+_HELD = frozenset({Kind.HELD})
+
+TRANSITIONS: dict[Action, Transition] = {
+    Action.CLAIM: Transition("Claim", _WORKABLE, State.IN_PROGRESS, Verb.CORRECT, "case.claimed"),
+    Action.ASSIGN: Transition("Assign", OPEN_STATES, None, Verb.CORRECT, "case.assigned"),
+    Action.HOLD: Transition("Put on hold", _WORKABLE, State.WAITING, Verb.CORRECT, "case.put_on_hold"),
+    Action.RESUME: Transition(
+        "Resume", frozenset({State.WAITING}), State.IN_PROGRESS, Verb.CORRECT, "case.resumed"
+    ),
+    # A correction of what waits for approval takes it back to work: the approval would be for other bytes.
+    Action.CORRECT: Transition("Correct", _UNDECIDED, State.IN_PROGRESS, Verb.CORRECT, "case.corrected"),
+    Action.PROPOSE: Transition(
+        "Propose replay", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.replay_proposed", _FAILED
+    ),
+    Action.RELEASE: Transition(
+        "Propose release", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.release_proposed", _HELD
+    ),
+    Action.DECLINE: Transition(
+        "Propose decline", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.decline_proposed", _HELD
+    ),
+    Action.DISMISS: Transition(
+        "Propose dismissal", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.dismissal_proposed"
+    ),
+    Action.WITHDRAW: Transition(
+        "Withdraw", frozenset({State.AWAITING_APPROVAL}), State.IN_PROGRESS, Verb.PROPOSE, "case.proposal_withdrawn"
+    ),
+    Action.APPROVE: Transition(
+        "Approve", frozenset({State.AWAITING_APPROVAL}), State.REPLAYING, Verb.APPROVE, "case.approved"
+    ),
+    Action.APPROVE_CLOSURE: Transition(
+        "Approve", frozenset({State.AWAITING_APPROVAL}), State.DISMISSED, Verb.APPROVE, "case.closure_approved"
+    ),
+    Action.REJECT: Transition(
+        "Reject", frozenset({State.AWAITING_APPROVAL}), State.IN_PROGRESS, Verb.APPROVE, "case.rejected"
+    ),
+    # Only what was closed without sending: a resolved exception has a document at the target.
+    Action.REOPEN: Transition(
+        "Reopen", frozenset({State.DISMISSED}), State.IN_PROGRESS, Verb.CORRECT, "case.reopened"
+    ),
+    Action.COMMENT: Transition("Comment", frozenset(State), None, Verb.COMMENT, "case.commented"),
+    Action.RECUR: Transition("Came in again", OPEN_STATES, None, None, "case.recurred"),
+    Action.WAKE: Transition("Hold ended", frozenset({State.WAITING}), State.IN_PROGRESS, None, "case.hold_ended"),
+    Action.SEND_LOST_SIGHT: Transition(
+        "Outcome unknown", frozenset({State.REPLAYING}), State.OUTCOME_UNKNOWN, None, "case.outcome_unknown"
+    ),
+    Action.SEND_REFUSED: Transition("Refused again", _IN_FLIGHT, State.IN_PROGRESS, None, "case.refused_again"),
+    Action.SEND_CONFLICTED: Transition(
+        "Conflict at the target", _IN_FLIGHT, State.IN_PROGRESS, None, "case.conflict_found"
+    ),
+    Action.RESOLVE: Transition("Resolved", _IN_FLIGHT, State.RESOLVED, None, "case.resolved"),
+}
+
+
+class TransitionNotAllowed(Exception):
+    """The move has no row in the table for this state or kind."""
+
+    def __init__(self, action: Action, state: State, reason: str) -> None:
+        super().__init__(reason)
+        self.action = action
+        self.state = state
+        self.reason = reason
+
+
+STATE_WORDS: dict[State, str] = {
+    State.NEW: "new",
+    State.IN_PROGRESS: "in progress",
+    State.WAITING: "on hold",
+    State.AWAITING_APPROVAL: "awaiting approval",
+    State.REPLAYING: "being replayed",
+    State.OUTCOME_UNKNOWN: "of unknown outcome",
+    State.RESOLVED: "resolved",
+    State.DISMISSED: "dismissed",
+}
+
+
+def refusal_of(action: Action, *, state: State, kind: Kind) -> str:
+    """Why the move is not in the table, in plain words; empty when it is."""
+    transition = TRANSITIONS[action]
+    if kind not in transition.kinds:
+        return f"“{transition.label}” is for {'held' if kind is Kind.FAILED else 'failed'} transactions only."
+    if state not in transition.sources:
+        return f"“{transition.label}” is not possible while the exception is {STATE_WORDS[state]}."
+    return ""
+
+
+def target_of(action: Action, *, state: State, kind: Kind) -> State:
+    """The state that a move leads to; raises TransitionNotAllowed."""
+    reason = refusal_of(action, state=state, kind=kind)
+    if reason:
+        raise TransitionNotAllowed(action, state, reason)
+    return TRANSITIONS[action].to or state

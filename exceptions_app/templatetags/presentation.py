@@ -1,0 +1,271 @@
+"""How money, times, states and people look on a page.
+
+Nothing here decides anything: the functions turn values into words and markup in the reader's language and time zone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from babel.units import format_unit
+from django import template
+from django.template.context import Context
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+# ISO 4217 list one: currencies whose minor unit is not two digits. CLDR rounds some others (RSD, IQD, ALL)
+# for everyday display, which would hide digits that an invoice really has.
+MINOR_UNITS: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0)
+    | dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0)
+    | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+    | dict.fromkeys(("CLF", "UYW"), 4)
+)
+USUAL_MINOR_UNITS = 2
+DUE_SOON = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Tone (a CSS modifier), icon (a symbol of the sprite) and words of one state."""
+
+    tone: str
+    icon: str
+    label: str
+
+
+_STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "new": ("info", "new"),
+        "in_progress": ("neutral", "in-progress"),
+        "waiting": ("neutral", "waiting"),
+        "awaiting_approval": ("review", "awaiting-approval"),
+        "replaying": ("transit", "replaying"),
+        "outcome_unknown": ("warning", "outcome-unknown"),
+        "resolved": ("success", "resolved"),
+        "dismissed": ("neutral", "dismissed"),
+        # deliveries and proposals share the badge
+        "queued": ("neutral", "clock"),
+        "probing": ("transit", "search"),
+        "sending": ("transit", "replaying"),
+        "confirmed": ("success", "resolved"),
+        "already_there": ("success", "resolved"),
+        "refused": ("danger", "danger"),
+        "conflict": ("danger", "danger"),
+        "unknown": ("warning", "outcome-unknown"),
+        "cancelled": ("neutral", "dismissed"),
+        "open": ("review", "awaiting-approval"),
+        "approved": ("success", "resolved"),
+        "rejected": ("danger", "danger"),
+        "withdrawn": ("neutral", "withdraw"),
+        "superseded": ("neutral", "history"),
+    }
+)
+_PREFERENCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "theme": ("system", "light", "dark"),
+        "density": ("comfortable", "compact"),
+        "shortcuts": ("on", "off"),
+    }
+)
+
+
+def _locale() -> Locale:
+    try:
+        return Locale.parse(to_locale(get_language() or "en"))
+    except (ValueError, UnknownLocaleError):
+        return Locale("en")
+
+
+def minor_units(*, currency: str) -> int:
+    """Digits after the decimal separator of a currency, by ISO 4217."""
+    return MINOR_UNITS.get(currency.upper(), USUAL_MINOR_UNITS)
+
+
+def format_amount(amount: Decimal | int | str, *, currency: str) -> str:
+    """The amount in the reader's notation, with every digit it has: a wrong amount is never rounded out of sight.
+
+    Raises decimal.InvalidOperation when the text is no number.
+    """
+    value = Decimal(amount)
+    if not value.is_finite():
+        return str(value)
+    exponent = value.normalize().as_tuple().exponent
+    digits = max(minor_units(currency=currency), -exponent if isinstance(exponent, int) else 0)
+    pattern = "#,##0." + "0" * digits if digits else "#,##0"
+    return format_decimal(value, format=pattern, locale=_locale(), decimal_quantization=False)
+
+
+@register.simple_tag
+def money(amount: Decimal | int | str | None, currency: str | None, size: str = "") -> SafeString:
+    """`1,234.50 EUR` with the code marked up, so that amounts align in a column; size "large" for a headline."""
+    if amount is None or amount == "":
+        return format_html('<span class="muted">{}</span>', _("no amount"))
+    code = currency or ""
+    try:
+        shown = format_amount(amount, currency=code)
+    except InvalidOperation:
+        shown = str(amount)
+    modifier = " money--large" if size == "large" else ""
+    return format_html(
+        '<span class="money{}">{} <span class="money__currency">{}</span></span>',
+        modifier,
+        shown,
+        code or _("no currency"),
+    )
+
+
+@register.simple_tag
+def money_text(amount: Decimal | int | str | None, currency: str | None) -> str:
+    """The same without markup, for titles and questions."""
+    if amount is None or amount == "":
+        return _("no amount")
+    try:
+        return f"{format_amount(amount, currency=currency or '')} {currency or _('no currency')}"
+    except InvalidOperation:
+        return f"{amount} {currency or _('no currency')}"
+
+
+def _exact(moment: datetime) -> str:
+    local = timezone.localtime(moment)
+    offset = local.strftime("%z")
+    shown = format_datetime(local.replace(tzinfo=None), "d MMM y, HH:mm:ss", locale=_locale())
+    return f"{shown} UTC{offset[:3]}:{offset[3:5]}"
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _span(delta: timedelta) -> str:
+    """The two largest units of a duration, as `3d 4h`, `2h 5m` or `12 min`."""
+    minutes = max(0, int(delta.total_seconds() // 60))
+    days, rest = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    locale = _locale()
+    if not days and not hours:
+        return format_unit(minutes, "duration-minute", "short", locale=locale)
+    units = (("duration-day", days), ("duration-hour", hours), ("duration-minute", minutes))
+    largest = units[:2] if days else units[1:]
+    return " ".join(format_unit(count, unit, "narrow", locale=locale) for unit, count in largest if count)
+
+
+@register.simple_tag
+def age(moment: datetime | None, now: datetime | None = None) -> SafeString:
+    """How long ago, short, for a column; the exact local time with its offset in the title."""
+    if moment is None:
+        return format_html('<span class="muted">{}</span>', "–")
+    delta = (now or timezone.now()) - moment
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(moment), _exact(moment), _span(delta))
+
+
+@register.simple_tag
+def since(moment: datetime | None, now: datetime | None = None) -> SafeString:
+    """`3 days ago`, kept current by times.js; the exact local time with its offset in the title."""
+    if moment is None:
+        return format_html('<span class="muted">{}</span>', _("never"))
+    words = format_timedelta(moment - (now or timezone.now()), add_direction=True, threshold=1, locale=_locale())
+    return format_html('<time datetime="{}" title="{}" data-relative>{}</time>', _iso(moment), _exact(moment), words)
+
+
+@register.simple_tag
+def local_time(moment: datetime | None, precision: str = "minute") -> SafeString:
+    """Date and time in the reader's zone; seconds and the offset from UTC are in the title."""
+    if moment is None:
+        return format_html('<span class="muted">{}</span>', "–")
+    pattern = "d MMM y, HH:mm:ss" if precision == "second" else "d MMM y, HH:mm"
+    shown = format_datetime(timezone.localtime(moment).replace(tzinfo=None), pattern, locale=_locale())
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(moment), _exact(moment), shown)
+
+
+@register.simple_tag
+def business_date(day: date | None) -> SafeString:
+    """A date of a document. It has no time zone and is never shifted."""
+    if day is None:
+        return format_html('<span class="muted">{}</span>', _("no date"))
+    shown = format_date(day, "d MMM y", locale=_locale())
+    return format_html('<time datetime="{}">{}</time>', day.isoformat(), shown)
+
+
+@register.simple_tag
+def due(moment: datetime | None, now: datetime | None = None) -> SafeString:
+    """Time left or time over, as icon and words; the colour only repeats them."""
+    if moment is None:
+        return format_html('<span class="muted">{}</span>', _("no due time"))
+    left = moment - (now or timezone.now())
+    if left < timedelta(0):
+        modifier, sign, words = " due--overdue", icon("warning"), _("%(span)s over") % {"span": _span(-left)}
+    elif left <= DUE_SOON:
+        modifier, sign, words = " due--soon", icon("clock"), _("in %(span)s") % {"span": _span(left)}
+    else:
+        modifier, sign, words = "", SafeString(""), _("in %(span)s") % {"span": _span(left)}
+    return format_html(
+        '<span class="due{}">{}<time datetime="{}" title="{}">{}</time></span>',
+        modifier,
+        sign,
+        _iso(moment),
+        _exact(moment),
+        words,
+    )
+
+
+@register.simple_tag
+def icon(name: str, label: str = "", size: str = "") -> SafeString:
+    """One symbol of the sprite. Without a label it is decoration and silent for screen readers."""
+    return format_html(
+        '<svg class="icon{}" {}><use href="{}#{}"></use></svg>',
+        f" icon--{size}" if size in ("lg", "xl") else "",
+        format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"'),
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def state_look(state: str, label: str = "") -> Look:
+    """Tone, icon and words for a state of a case, a delivery or a proposal; an unknown state stays neutral."""
+    tone, name = _STATE_LOOKS.get(str(state), ("neutral", "new"))
+    return Look(tone=tone, icon=name, label=label or str(state).replace("_", " ").capitalize())
+
+
+@register.filter
+def priority_level(priority: int | str) -> str:
+    """`p1` to `p4` from 1, "1", "P1" or "p1"."""
+    digit = str(priority).strip().lower().removeprefix("p")
+    return f"p{digit}" if digit in ("1", "2", "3", "4") else "p4"
+
+
+@register.filter
+def initials(name: object) -> str:
+    """At most two letters that stand for a person in a narrow place."""
+    words = [word for word in str(name).replace(".", " ").replace("_", " ").split() if word]
+    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+@register.simple_tag(takes_context=True)
+def preference(context: Context, name: str) -> str:
+    """The reader's theme, density or shortcut setting from the cookie; anything unknown is the default."""
+    allowed = _PREFERENCES[name]
+    request = context.get("request")
+    value = request.COOKIES.get(name, "") if request is not None else ""
+    return value if value in allowed else allowed[0]
+
+
+@register.simple_tag
+def totals(amounts: Mapping[str, Decimal]) -> SafeString:
+    """Sums per currency, never added up across currencies."""
+    if not amounts:
+        return format_html('<span class="muted">{}</span>', _("no amount"))
+    rows = ((money(amount, currency),) for currency, amount in sorted(amounts.items()))
+    return format_html_join(" · ", "{}", rows)

@@ -1,0 +1,45 @@
+"""Where an arriving transaction goes, and how urgent it is."""
+
+from datetime import date, timedelta
+
+from django.db.models import Q
+
+from exceptions_app.models import Route
+from integrations.models import Connection
+from integrations.refusals import Category, MessageNotUnderstood, RefusedTransaction
+
+# Time to resolve by priority. The field's convention: a statutory or payment deadline, urgent, normal, for information.
+TIME_TO_RESOLVE = {1: timedelta(hours=4), 2: timedelta(days=1), 3: timedelta(days=2), 4: timedelta(days=5)}
+SOON = timedelta(days=2)
+
+
+def route_for(transaction: RefusedTransaction, connection: Connection) -> Route:
+    """The first route that matches; raises MessageNotUnderstood when none does, so that nothing gets lost."""
+    record = transaction.record
+    party_ids = {party.vat_id for party in (record.seller, record.buyer)}
+    party_ids |= {identifier for party in (record.seller, record.buyer) for identifier in party.identifiers}
+    route = (
+        Route.objects.select_related("queue", "entity")
+        .filter(Q(connection=connection) | Q(connection__isnull=True))
+        .filter(Q(party_id="") | Q(party_id__in=party_ids - {""}))
+        .filter(Q(category="") | Q(category=transaction.refusal.category))
+        .order_by("position")
+        .first()
+    )
+    if route is None:
+        raise MessageNotUnderstood(
+            f"No route leads this {transaction.object_type} of {connection} to a queue.",
+            field="connection",
+            remedy="Ask an administrator to add a route for this connection or seller, then read the message again.",
+        )
+    return route
+
+
+def priority_of(transaction: RefusedTransaction, *, base: int, today: date) -> int:
+    """1 to 4, 1 most urgent: a sanctions hit at once, what is due within two days at least 2."""
+    if transaction.refusal.category is Category.POLICY_HOLD and transaction.refusal.sub == "sanctions":
+        return 1
+    due = transaction.record.due_date
+    if due is not None and today <= due <= today + SOON:
+        return min(base, 2)
+    return base

@@ -1,0 +1,172 @@
+"""What a connector is: bytes in, refusals out; corrections checked; probe and submit over HTTP.
+
+A new connector touches no other room. `parse`, `read`, `correct` and `check` are pure; only a client talks to
+the other system. A client never raises for what the network or the target does: it returns what it knows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Literal, Protocol, TypedDict
+
+from integrations.records.invoice import InvoiceRecord
+from integrations.refusals import Refusal, RefusalError, RefusedTransaction
+
+
+class Operation(TypedDict, total=False):
+    """One step of a correction, RFC 6902 in meaning; `path` is an XPath when the payload is XML."""
+
+    op: Literal["test", "replace", "add", "remove"]
+    path: str
+    value: str
+
+
+class CorrectionError(Exception):
+    """A correction that cannot be applied. `path` names the place, `remedy` what to do."""
+
+    def __init__(self, problem: str, *, path: str = "", remedy: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = path
+        self.remedy = remedy
+
+
+class TargetKind(StrEnum):
+    DEDUPLICATES = "deduplicates"  # by the key that we send
+    UPSERTS = "upserts"
+    ASKABLE = "askable"  # can only be asked: no automatic resend unless the connection opts in
+    NEITHER = "neither"  # always a person
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the target promises, declared and not guessed; shown on the connection's page."""
+
+    target_kind: TargetKind
+    looked_up_by: str  # in words: "invoice number and seller"
+    settle_time: timedelta  # how long a late effect may take to become visible
+    key_life: timedelta | None
+    checks_natively: bool
+    check_name: str  # in words: which check a correction passes before it may be proposed
+    already_exists_looks_like: str
+    throttles_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """An inbox row as the connector sees it."""
+
+    payload: bytes
+    payload_media_type: str
+    refusal: bytes
+    refusal_media_type: str
+    refusal_status: int | None = None
+    refusal_headers: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The outcome of a check of a payload. `check` names which check it was, `errors` what stands against it."""
+
+    check: str
+    errors: tuple[RefusalError, ...]
+    warnings: tuple[RefusalError, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.errors
+
+
+class Presence(StrEnum):
+    """What a look-up at the target found."""
+
+    ABSENT = "absent"
+    SAME = "same"  # there, with the same content
+    DIFFERENT = "different"  # there, with other content: a conflict for a person
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the target said when asked for a document. `reference` is the target's own document reference."""
+
+    presence: Presence
+    reference: str = ""
+    http_status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    detail: str = ""
+    retry_after: float | None = None  # seconds
+
+
+class AnswerKind(StrEnum):
+    """What a send came to. Unknown is the default: anything not understood after the first byte."""
+
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    ALREADY_EXISTS = "already_exists"  # to be looked up: same content or conflict
+    NOT_SENT = "not_sent"  # provably: no byte of the request reached the target, or it declares so (429, 503)
+    MISCONFIGURED = "misconfigured"  # 401, 403, 404, 3xx: pause the connection, no automatic retry
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the target answered to a submission, with the evidence."""
+
+    kind: AnswerKind
+    reference: str = ""
+    refusal: Refusal | None = None
+    http_status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    detail: str = ""
+    retry_after: float | None = None  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a target is and how we sign in there."""
+
+    url: str
+    token: str = ""
+    timeout: float = 10.0  # seconds, connect and read each
+
+
+class TargetClient(Protocol):
+    def probe(self, *, object_type: str, business_key: str, content: bytes) -> Observation:
+        """Ask whether the target has the document; `content` tells same from different."""
+
+    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+        """Send once. `key` is the idempotency key, the same for every attempt of one payload version."""
+
+
+class Connector(Protocol):
+    name: str
+    title: str
+    capabilities: Capabilities
+
+    def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
+        """Bytes to refused or held transactions; raises MessageNotUnderstood."""
+
+    def read(self, payload: bytes) -> InvoiceRecord:
+        """The canonical projection of a payload; raises MessageNotUnderstood."""
+
+    def business_key(self, payload: bytes) -> str:
+        """What the target would call this document; raises MessageNotUnderstood."""
+
+    def operations_for(self, payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
+        """Form changes (path → new text, empty removes) as operations with a `test` of the old value first."""
+
+    def operations_between(self, before: bytes, after: bytes) -> list[Operation]:
+        """The operations that lead from one payload to another, for a correction made in the raw view."""
+
+    def correct(self, payload: bytes, operations: Sequence[Operation]) -> bytes:
+        """Apply all operations or none; raises CorrectionError."""
+
+    def check(self, payload: bytes) -> CheckReport:
+        """Judge a payload as the target would, without sending it."""
+
+    def client(self, endpoint: Endpoint) -> TargetClient: ...

@@ -1,0 +1,271 @@
+"""Delivery: claim, ask, send, and say what came of it. PostgreSQL holds the truth; every step survives a kill.
+
+The protocol of a worker. (1) Claim rows with SKIP LOCKED; each claim raises the row's epoch, the fencing token,
+and sets a lease by the database's clock. (2) Commit the intent to ask or to send before the first byte leaves.
+(3) No transaction is open while the target is spoken to. (4) Write the end only if the epoch is still ours.
+A claim whose lease ran out while sending may have been booked: it is asked about before anything is sent again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+
+from integrations.connectors.base import Answer, AnswerKind, Capabilities, Endpoint, Observation, Presence, TargetClient
+from integrations.connectors.base import TargetKind
+from integrations.connectors.registry import get_connector
+from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
+from integrations.refusals import Refusal
+from integrations.webhooks import WebhookClient
+from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
+
+LEASE = timedelta(seconds=60)
+BACKOFF_FIRST = timedelta(seconds=2)
+BACKOFF_MOST = timedelta(minutes=15)
+RESENDING_KINDS = frozenset({TargetKind.DEDUPLICATES, TargetKind.UPSERTS})
+
+State = Delivery.State
+Phase = DeliveryAttempt.Phase
+
+
+class Fenced(Exception):
+    """Another worker claimed the delivery after us; what we know no longer counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery in our hands until its lease ends. `was` is its state when it was claimed."""
+
+    delivery: Delivery
+    epoch: int
+    was: Delivery.State
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Where a claim led: the state to write, and what a person needs to know about it."""
+
+    delivery: Delivery
+    epoch: int
+    state: Delivery.State
+    reference: str = ""
+    detail: str = ""
+    refusal: Refusal | None = None
+    wait: timedelta | None = None  # until the next try, for states that are not final
+    pause_connection: str = ""  # the reason, when nothing more should be sent there before a person looked
+
+
+def claim(*, limit: int) -> list[Claim]:
+    """Take due deliveries, oldest first, skipping what others hold and connections that are paused."""
+    with transaction.atomic():
+        due = list(
+            Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
+            .select_related("connection")
+            .filter(state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
+            .order_by("due_at", "id")[:limit]
+        )
+        claims = [Claim(delivery, delivery.epoch + 1, State(delivery.state)) for delivery in due]
+        # The due time doubles as the lease: until it passes nobody else takes the row.
+        Delivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(
+            epoch=F("epoch") + 1, lease_until=Now() + LEASE, due_at=Now() + LEASE, state=State.PROBING
+        )
+    return claims
+
+
+def carry_out(claim: Claim) -> Settlement:
+    """Ask and send as needed. Raises Fenced; never raises for what the network or the target does."""
+    client, capabilities = _client(claim.delivery)
+    if _must_ask_first(claim):
+        observation = _ask(claim, client)
+        settlement = after_asking(claim, observation, capabilities, now=_database_now())
+        if settlement is not None:
+            return settlement
+    return _send(claim, client)
+
+
+def _must_ask_first(claim: Claim) -> bool:
+    delivery = claim.delivery
+    if delivery.operation == Delivery.Operation.WRITE_BACK:
+        return False  # receivers of webhooks recognise a repeat by its identifier
+    return delivery.probe_first or delivery.sends > 0
+
+
+def _client(delivery: Delivery) -> tuple[TargetClient, Capabilities]:
+    connection = delivery.connection
+    if delivery.operation == Delivery.Operation.WRITE_BACK:
+        endpoint = Endpoint(connection.write_back_url, connection.write_back_secret, connection.timeout_seconds)
+        return WebhookClient(endpoint), WEBHOOK_CAPABILITIES
+    connector = get_connector(connection.connector)
+    endpoint = Endpoint(connection.target_url, connection.target_token, connection.timeout_seconds)
+    return connector.client(endpoint), connector.capabilities
+
+
+def _ask(claim: Claim, client: TargetClient) -> Observation:
+    delivery = claim.delivery
+    attempt = _begin(claim, Phase.PROBE, State.PROBING)
+    observation = client.probe(
+        object_type=delivery.object_type, business_key=delivery.business_key, content=bytes(_content(delivery).body)
+    )
+    _note_answer(attempt, observation.presence, observation)
+    return observation
+
+
+def after_asking(
+    claim: Claim, observation: Observation, capabilities: Capabilities, *, now: datetime
+) -> Settlement | None:
+    """What the answer of the look-up means; None when the document may be sent now."""
+    delivery, sent_before = claim.delivery, claim.delivery.sends > 0
+    if observation.presence is Presence.SAME:
+        state = State.CONFIRMED if sent_before else State.ALREADY_THERE
+        return Settlement(delivery, claim.epoch, state, observation.reference, observation.detail)
+    if observation.presence is Presence.DIFFERENT:
+        return Settlement(delivery, claim.epoch, State.CONFLICT, observation.reference, observation.detail)
+    if observation.presence is Presence.UNANSWERED:
+        state = State.UNKNOWN if sent_before else State.QUEUED
+        wait = _wait(delivery, observation.retry_after)
+        return Settlement(delivery, claim.epoch, state, detail=observation.detail, wait=wait)
+    if not sent_before:
+        return None
+    return _absent_after_sending(claim, capabilities, now=now)
+
+
+def _absent_after_sending(claim: Claim, capabilities: Capabilities, *, now: datetime) -> Settlement | None:
+    """Not there, though we sent it: a late effect may still come, so settle first; then only where it is safe."""
+    delivery = claim.delivery
+    sent_at = delivery.last_sent_at or now
+    settled_at = sent_at + capabilities.settle_time
+    if now < settled_at:
+        detail = "The target does not have it yet; it may still be working on it."
+        return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=settled_at - now)
+    if capabilities.target_kind in RESENDING_KINDS:
+        return None
+    if capabilities.target_kind is TargetKind.ASKABLE and delivery.connection.resend_when_absent:
+        return None
+    detail = "The target does not have it. It does not recognise a repeat, so a person must decide."
+    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=BACKOFF_MOST)
+
+
+def _send(claim: Claim, client: TargetClient) -> Settlement:
+    delivery = claim.delivery
+    content = _content(delivery)
+    attempt = _begin(claim, Phase.SEND, State.SENDING)
+    answer = client.submit(
+        key=delivery.key,
+        object_type=delivery.object_type,
+        business_key=delivery.business_key,
+        content=bytes(content.body),
+        media_type=content.media_type,
+    )
+    _note_answer(attempt, answer.kind, answer)
+    if answer.kind is AnswerKind.ALREADY_EXISTS:
+        return _compare_existing(claim, client, answer)
+    return after_sending(claim, answer)
+
+
+def _compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Settlement:
+    """“Already exists” is looked up: the same content is done, other content is a conflict for a person."""
+    delivery = claim.delivery
+    observation = client.probe(
+        object_type=delivery.object_type, business_key=delivery.business_key, content=bytes(_content(delivery).body)
+    )
+    if observation.presence is Presence.SAME:
+        state = State.CONFIRMED if delivery.sends > 1 else State.ALREADY_THERE
+        return Settlement(delivery, claim.epoch, state, observation.reference, answer.detail)
+    if observation.presence is Presence.DIFFERENT:
+        return Settlement(delivery, claim.epoch, State.CONFLICT, observation.reference, answer.detail)
+    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=_wait(delivery, None))
+
+
+def after_sending(claim: Claim, answer: Answer) -> Settlement:
+    """What the answer to a submission means for the delivery."""
+    delivery = claim.delivery
+    if answer.kind is AnswerKind.CONFIRMED:
+        return Settlement(delivery, claim.epoch, State.CONFIRMED, answer.reference, answer.detail)
+    if answer.kind is AnswerKind.REFUSED:
+        return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=answer.refusal)
+    wait = _wait(delivery, answer.retry_after)
+    if answer.kind is AnswerKind.NOT_SENT:
+        # An earlier send of this delivery may still have been booked: then it stays unknown and is asked about.
+        state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
+        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait)
+    if answer.kind is AnswerKind.MISCONFIGURED:
+        state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
+        reason = f"{answer.detail} Mend the connection, then resume it."
+        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait, pause_connection=reason)
+    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
+
+
+def _wait(delivery: Delivery, retry_after: float | None) -> timedelta:
+    """Until the next try: what the target asked for, else twice as long each time."""
+    if retry_after is not None:
+        return min(timedelta(seconds=retry_after), BACKOFF_MOST)
+    return min(BACKOFF_FIRST * 2 ** min(delivery.failures, 12), BACKOFF_MOST)
+
+
+def _content(delivery: Delivery) -> DeliveryContent:
+    return delivery.content
+
+
+@transaction.atomic
+def _begin(claim: Claim, phase: DeliveryAttempt.Phase, state: Delivery.State) -> DeliveryAttempt:
+    """Commit the intent; from here on the outcome is unknown until an answer is noted."""
+    changes: dict[str, object] = {"state": state, "due_at": Now() + LEASE, "lease_until": Now() + LEASE}
+    if phase is Phase.SEND:
+        changes |= {"sends": F("sends") + 1, "last_sent_at": Now()}
+    if not _still_ours(claim).update(**changes):
+        raise Fenced
+    claim.delivery.refresh_from_db(fields=["state", "sends", "last_sent_at"])
+    return DeliveryAttempt.objects.create(
+        delivery=claim.delivery,
+        phase=phase,
+        epoch=claim.epoch,
+        started_at=_database_now(),
+        content_sha256=claim.delivery.content_sha256,
+    )
+
+
+def _note_answer(attempt: DeliveryAttempt, outcome: str, answer: Answer | Observation) -> None:
+    DeliveryAnswer.objects.create(
+        attempt=attempt,
+        outcome=outcome,
+        http_status=answer.http_status,
+        headers=dict(answer.headers),
+        body=answer.body,
+        reference=answer.reference,
+        detail=answer.detail,
+        finished_at=_database_now(),
+    )
+
+
+def _still_ours(claim: Claim) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(pk=claim.delivery.pk, epoch=claim.epoch, state__in=Delivery.LIVE)
+
+
+def settle(settlement: Settlement) -> Delivery | None:
+    """Write the end, in the caller's transaction, if the epoch is still ours; None when we were fenced."""
+    live = settlement.state in Delivery.LIVE
+    changes: dict[str, object] = {
+        "state": settlement.state,
+        "reference": settlement.reference,
+        "detail": settlement.detail,
+        "lease_until": None,
+        "failures": F("failures") + 1 if live else 0,
+        "due_at": Now() + (settlement.wait or timedelta()) if live else Now(),
+        "finished_at": None if live else Now(),
+    }
+    rows = Delivery.objects.filter(pk=settlement.delivery.pk, epoch=settlement.epoch, state__in=Delivery.LIVE)
+    if not rows.update(**changes):
+        return None
+    settlement.delivery.refresh_from_db()
+    return settlement.delivery
+
+
+def _database_now() -> datetime:
+    """The database's clock: workers disagree about the time, the database does not."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    return now

@@ -1,0 +1,21 @@
+"""The doorbell: tells the workers that something is due. A lost ring costs seconds, never work: they also sweep."""
+
+import logging
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+
+def ring_on_commit() -> None:
+    """Ask a worker to look, once this transaction is committed. A broker that is down changes nothing."""
+    transaction.on_commit(_ring, robust=True)
+
+
+def _ring() -> None:
+    try:
+        current_app.send_task(settings.DOORBELL_TASK, retry=False)
+    except Exception as error:  # whatever the broker's client raises: the sweeper finds the work
+        log.warning("The doorbell is out of order (%s); the sweeper will find the work.", type(error).__name__)

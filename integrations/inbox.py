@@ -1,0 +1,239 @@
+"""The inbox: a message is durable before it is answered, and the same message is kept once."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F
+
+from audit import log
+from integrations.connectors.base import IncomingMessage
+from integrations.doorbell import ring_on_commit
+from integrations.models import Connection, InboxContent, InboxMessage
+
+MAX_CLAIMS = 3  # a message that stops its reader three times is set before a person
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a message handed in. `conflict` is set when its identifier came before with other content."""
+
+    message: InboxMessage
+    is_repeat: bool
+    conflict: bool = False
+
+
+class MessageRefused(Exception):
+    """A message that cannot be taken in. `field` names the part at fault, `remedy` says what to do."""
+
+    def __init__(self, problem: str, *, field: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.field = field
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """A message as its sender handed it in."""
+
+    external_id: str
+    payload: bytes
+    payload_media_type: str
+    refusal: bytes = b""
+    refusal_media_type: str = ""
+    refusal_status: int | None = None
+    refusal_headers: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Over payload and refusal: the same invoice refused for another reason is another message."""
+        digest = hashlib.sha256()
+        for part in (self.payload, self.refusal, str(self.refusal_status or "").encode()):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        return digest.hexdigest()
+
+
+@transaction.atomic
+def receive(
+    connection: Connection, handed_in: HandedIn, *, via: InboxMessage.Via, by: str, at: datetime, correlation_id: str = ""
+) -> Receipt:
+    """Keep a message, or recognise it. Durable when the transaction commits; answer only then.
+
+    The same identifier with the same content is a repeat and only counted. With other content both are kept: the
+    newcomer becomes a visible intake failure. Raises MessageRefused.
+    """
+    _refuse_unusable(connection, handed_in)
+    _one_sender_at_a_time(connection, handed_in.external_id)
+    message, created = InboxMessage.objects.get_or_create(
+        connection=connection,
+        external_id=handed_in.external_id,
+        content_sha256=handed_in.sha256,
+        defaults={"via": via, "received_at": at, "received_by": by, "correlation_id": correlation_id},
+    )
+    if not created:
+        InboxMessage.objects.filter(pk=message.pk).update(repeats=F("repeats") + 1)
+        return Receipt(message, is_repeat=True)
+    InboxContent.objects.create(
+        message=message,
+        payload=handed_in.payload,
+        payload_media_type=handed_in.payload_media_type,
+        refusal=handed_in.refusal,
+        refusal_media_type=handed_in.refusal_media_type,
+        refusal_status=handed_in.refusal_status,
+        refusal_headers=dict(handed_in.refusal_headers),
+        context=dict(handed_in.context),
+    )
+    _record(message, "message.received", at=at, actor=by, summary=f"{connection} handed in message {message.external_id}.")
+    if InboxMessage.objects.filter(connection=connection, external_id=handed_in.external_id).exclude(
+        pk=message.pk
+    ).exists():
+        fail(
+            message,
+            at=at,
+            problem=f"The identifier “{handed_in.external_id}” came before with other content.",
+            field="id",
+            remedy="Give each message its own identifier. If this is a correction by the source, send it under a new one.",
+        )
+        return Receipt(message, is_repeat=False, conflict=True)
+    ring_on_commit()
+    return Receipt(message, is_repeat=False)
+
+
+def _one_sender_at_a_time(connection: Connection, external_id: str) -> None:
+    """Serialise the senders of one identifier until the transaction ends: two contents must see each other."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [connection.pk, external_id])
+
+
+def _refuse_unusable(connection: Connection, handed_in: HandedIn) -> None:
+    if not handed_in.external_id.strip() or len(handed_in.external_id) > 200:
+        raise MessageRefused(
+            "The message has no usable identifier.", field="id", remedy="Send 1 to 200 characters, unique per message."
+        )
+    if not handed_in.payload:
+        raise MessageRefused("The payload is empty.", field="payload", remedy="Send the refused document itself.")
+    for name, part in (("payload", handed_in.payload), ("refusal", handed_in.refusal)):
+        if len(part) > connection.max_bytes:
+            raise MessageRefused(
+                f"The {name} has {len(part):,} bytes; {connection.name} takes at most {connection.max_bytes:,}.",
+                field=name,
+                remedy="Send a smaller document, or ask an administrator to raise the connection's limit.",
+            )
+
+
+@contextmanager
+def claimed(*, limit: int) -> Iterator[list[InboxMessage]]:
+    """Pending messages, locked for this transaction and skipped by everybody else."""
+    with transaction.atomic():
+        yield list(
+            InboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
+            .select_related("connection", "content")
+            .filter(status=InboxMessage.Status.PENDING)
+            .order_by("id")[:limit]
+        )
+
+
+def as_incoming(message: InboxMessage) -> IncomingMessage:
+    content = message.content
+    return IncomingMessage(
+        payload=bytes(content.payload),
+        payload_media_type=content.payload_media_type,
+        refusal=bytes(content.refusal),
+        refusal_media_type=content.refusal_media_type,
+        refusal_status=content.refusal_status,
+        refusal_headers=content.refusal_headers,
+        context=content.context,
+    )
+
+
+def processed(message: InboxMessage, *, at: datetime) -> None:
+    message.status = InboxMessage.Status.PROCESSED
+    message.processed_at = at
+    message.problem = message.problem_field = message.remedy = ""
+    message.save(update_fields=["status", "processed_at", "problem", "problem_field", "remedy"])
+
+
+@transaction.atomic
+def fail(message: InboxMessage, *, at: datetime, problem: str, field: str, remedy: str) -> None:
+    """Make it a visible intake failure; its original stays."""
+    message.status = InboxMessage.Status.FAILED
+    message.processed_at = at
+    message.problem = problem
+    message.problem_field = field
+    message.remedy = remedy
+    message.save(update_fields=["status", "processed_at", "problem", "problem_field", "remedy"])
+    _record(
+        message, "message.failed", at=at, actor="machine:intake",
+        summary=f"Message {message.external_id} of {message.connection} could not be read: {problem}",
+    )  # fmt: skip
+
+
+def failed_unexpectedly(message: InboxMessage, *, at: datetime) -> None:
+    """Count a reader that broke off; after some tries the message is set before a person."""
+    message.claims += 1
+    message.save(update_fields=["claims"])
+    if message.claims >= MAX_CLAIMS:
+        fail(
+            message, at=at, problem="The reader broke off on this message several times.", field="payload",
+            remedy="Show it to support; its original is kept. Read it again after an upgrade.",
+        )  # fmt: skip
+
+
+@transaction.atomic
+def read_again(message_id: int, *, by: str, at: datetime) -> InboxMessage:
+    """Back to the reader, after the cause of the failure was mended."""
+    message = _failed(message_id)
+    message.status = InboxMessage.Status.PENDING
+    message.claims = 0
+    message.save(update_fields=["status", "claims"])
+    ring_on_commit()
+    _record(message, "message.read_again", at=at, actor=by, summary=f"{by} had message {message.external_id} read again.")
+    return message
+
+
+@transaction.atomic
+def set_aside(message_id: int, *, by: str, at: datetime, because: str) -> InboxMessage:
+    """A person has seen it and nothing is to be done; it stays, with its original. Raises MessageRefused."""
+    if not because.strip():
+        raise MessageRefused("A reason is missing.", field="because", remedy="Say why nothing is to be done.")
+    message = _failed(message_id)
+    message.status = InboxMessage.Status.SET_ASIDE
+    message.processed_at = at
+    message.save(update_fields=["status", "processed_at"])
+    _record(
+        message, "message.set_aside", at=at, actor=by, because=because,
+        summary=f"{by} set message {message.external_id} aside.",
+    )  # fmt: skip
+    return message
+
+
+def _failed(message_id: int) -> InboxMessage:
+    message = InboxMessage.objects.select_for_update(of=("self",), no_key=True).get(pk=message_id)
+    if message.status != InboxMessage.Status.FAILED:
+        raise MessageRefused(
+            "This message is no longer a failure.", field="message", remedy="Reload the page to see what became of it."
+        )
+    return message
+
+
+def _record(message: InboxMessage, name: str, *, at: datetime, actor: str, summary: str, because: str = "") -> None:
+    log.record(
+        name,
+        subject=f"message:{message.pk}",
+        scope=f"connection/{message.connection.slug}",
+        actor=actor,
+        actor_kind="machine" if actor.startswith("machine:") else "person",
+        at=at,
+        summary=summary,
+        because=because,
+        data={"external_id": message.external_id, "sha256": message.content_sha256, "via": str(message.via)},
+        correlation_id=message.correlation_id,
+    )

@@ -1,0 +1,305 @@
+"""Connections to other systems, what came in from them (inbox) and what goes out to them (outbox)."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+from simple_history.models import HistoricalRecords
+
+from audit.guard import append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from integrations.secret_box import SealedTextField
+
+
+class Connection(models.Model):
+    """One connected system: where messages come from, where corrected ones go, whom to tell.
+
+    Changes are configuration: they pass through `exceptions_app.configuration`, which writes the audit event.
+    """
+
+    slug = models.SlugField(unique=True, help_text="Used in addresses and in messages, never changed.")
+    name = models.CharField(max_length=100)
+    connector = models.CharField(max_length=40, help_text="Which connector understands its messages.")
+    owner = models.CharField(max_length=100, blank=True, help_text="Who to call when it breaks.")
+    target_url = models.URLField(blank=True, help_text="Where corrected documents are sent.")
+    target_token = SealedTextField(blank=True)
+    write_back_url = models.URLField(blank=True, help_text="Where the source is told how it ended.")
+    write_back_secret = SealedTextField(blank=True)
+    watched_folder = models.CharField(max_length=200, blank=True, help_text="Folder below the intake folder.")
+    refusal_optional = models.BooleanField(
+        default=False, help_text="A file is complete without a refusal beside it."
+    )
+    max_bytes = models.PositiveIntegerField(default=5_000_000, help_text="Largest payload accepted, in bytes.")
+    timeout_seconds = models.PositiveSmallIntegerField(default=10)
+    resend_when_absent = models.BooleanField(
+        default=False, help_text="Opt-in: send again by itself when a target that can only be asked has nothing."
+    )
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_because = models.CharField(max_length=300, blank=True)
+    history = HistoricalRecords(excluded_fields=["target_token", "write_back_secret"])
+
+    class Meta:
+        default_permissions = ()
+        permissions: ClassVar = [
+            ("ingest_messages", "Hand messages of this connection to the workbench"),
+            ("configure_connection", "Change, pause and resume this connection"),
+        ]
+        triggers: ClassVar = [
+            audit_required("'connection:' || NEW.slug"),
+            frozen_columns("slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+
+class ConnectionUserGrant(UserObjectPermissionBase):
+    content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
+
+
+class ConnectionGroupGrant(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
+
+
+class InboxMessage(models.Model):
+    """A message as it came in, durable before it was answered. Narrow: the bytes are in `InboxContent`."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting to be read"
+        PROCESSED = "processed", "Became an exception"
+        FAILED = "failed", "Could not be read"
+        SET_ASIDE = "set_aside", "Set aside by a person"
+
+    class Via(models.TextChoices):
+        API = "api", "API"
+        FOLDER = "folder", "Watched folder"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="inbox_messages")
+    external_id = models.CharField(max_length=200, help_text="The sender's own identifier of the message.")
+    content_sha256 = models.CharField(max_length=64)
+    via = models.CharField(max_length=10, choices=Via)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    received_at = models.DateTimeField()
+    received_by = models.CharField(max_length=150, help_text="Account or folder that handed it in.")
+    correlation_id = models.CharField(max_length=100, blank=True)
+    repeats = models.PositiveIntegerField(default=0, help_text="How often the same message came again.")
+    claims = models.PositiveSmallIntegerField(default=0)
+    processed_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+    problem_field = models.CharField(max_length=100, blank=True)
+    remedy = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connection", "external_id", "content_sha256"], name="inbox_same_message_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "processed", "failed", "set_aside"]), name="inbox_known_status"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(status="pending"), name="inbox_pending"),
+            models.Index(fields=["-received_at", "-id"], condition=Q(status="failed"), name="inbox_failed"),
+        ]
+        triggers: ClassVar = [
+            frozen_columns("connection_id", "external_id", "content_sha256", "received_at"),
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}:{self.external_id}"
+
+
+class InboxContent(models.Model):
+    """The bytes of an incoming message exactly as they were handed in."""
+
+    message = models.OneToOneField(InboxMessage, on_delete=models.PROTECT, primary_key=True, related_name="content")
+    payload = models.BinaryField()
+    payload_media_type = models.CharField(max_length=100)
+    refusal = models.BinaryField(default=b"")
+    refusal_media_type = models.CharField(max_length=100, blank=True)
+    refusal_status = models.PositiveSmallIntegerField(null=True)
+    refusal_headers = models.JSONField(default=dict)
+    context = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"content of message {self.message_id}"
+
+
+class Delivery(models.Model):
+    """One thing to be brought about at another system exactly once; the outbox row and its whole state."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        PROBING = "probing", "Asking the target"
+        SENDING = "sending", "Sending"
+        CONFIRMED = "confirmed", "Confirmed"
+        ALREADY_THERE = "already_there", "Already there"
+        REFUSED = "refused", "Refused"
+        CONFLICT = "conflict", "Conflict"
+        UNKNOWN = "unknown", "Outcome unknown"
+        CANCELLED = "cancelled", "Cancelled"
+
+    LIVE: ClassVar = (State.QUEUED, State.PROBING, State.SENDING, State.UNKNOWN)
+    BOOKED: ClassVar = (State.CONFIRMED, State.ALREADY_THERE)
+
+    class Operation(models.TextChoices):
+        SUBMIT = "submit", "Submit the document"
+        WRITE_BACK = "write_back", "Tell the source"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="deliveries")
+    operation = models.CharField(max_length=20, choices=Operation)
+    object_type = models.CharField(max_length=40)
+    business_key = models.CharField(max_length=300)
+    key = models.CharField(max_length=64, help_text="Idempotency key, the same for every attempt of this version.")
+    content_sha256 = models.CharField(max_length=64)
+    subject = models.CharField(max_length=100, help_text="What it is for, in the audit's words: case:EX-1042.")
+    correlation_id = models.CharField(max_length=100, blank=True)
+    probe_first = models.BooleanField(default=False)
+    state = models.CharField(max_length=20, choices=State, default=State.QUEUED)
+    epoch = models.PositiveIntegerField(default=0, help_text="Fencing token: raised by every claim.")
+    lease_until = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    sends = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Tries in a row that came to nothing.")
+    last_sent_at = models.DateTimeField(null=True)
+    reference = models.CharField(max_length=200, blank=True, help_text="The target's own reference.")
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "queued", "probing", "sending", "confirmed", "already_there",
+                        "refused", "conflict", "unknown", "cancelled",
+                    ]
+                ),
+                name="delivery_known_state",
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "operation", "object_type", "business_key"],
+                condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
+                name="delivery_one_live",
+            ),
+            models.UniqueConstraint(
+                fields=["key"], condition=~Q(state__in=["refused", "cancelled"]), name="delivery_key_once"
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "operation", "object_type", "business_key"],
+                condition=Q(state="confirmed"),
+                name="delivery_one_confirmed",
+            ),
+        ]  # fmt: skip
+        indexes: ClassVar = [
+            models.Index(
+                fields=["due_at", "id"],
+                condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
+                name="delivery_due",
+            ),
+            models.Index(fields=["subject", "-id"], name="delivery_by_subject"),
+        ]
+        triggers: ClassVar = [
+            frozen_columns(
+                "connection_id", "operation", "object_type", "business_key", "key", "content_sha256", "subject"
+            ),
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return f"delivery {self.pk} ({self.state})"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
+
+
+class DeliveryContent(models.Model):
+    """The bytes that are sent, rendered once."""
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.PROTECT, primary_key=True, related_name="content")
+    body = models.BinaryField()
+    media_type = models.CharField(max_length=100)
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"content of delivery {self.delivery_id}"
+
+
+class DeliveryAttempt(models.Model):
+    """The intent to ask or to send, committed before the first byte leaves."""
+
+    class Phase(models.TextChoices):
+        PROBE = "probe", "Asked"
+        SEND = "send", "Sent"
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
+    phase = models.CharField(max_length=10, choices=Phase)
+    epoch = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    content_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["delivery", "epoch", "phase"], name="attempt_once_per_claim")
+        ]
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"{self.phase} {self.epoch} of delivery {self.delivery_id}"
+
+
+class DeliveryAnswer(models.Model):
+    """What came back for an attempt. An attempt without an answer is one whose outcome we never learned."""
+
+    attempt = models.OneToOneField(DeliveryAttempt, on_delete=models.PROTECT, primary_key=True, related_name="answer")
+    outcome = models.CharField(max_length=20)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    reference = models.CharField(max_length=200, blank=True)
+    detail = models.TextField(blank=True)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"answer {self.outcome}"
+
+
+class FolderProblem(models.Model):
+    """A file in a watched folder that could not even be taken in; the file is in quarantine."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="folder_problems")
+    file_name = models.CharField(max_length=255)
+    quarantined_as = models.CharField(max_length=500)
+    problem = models.TextField()
+    remedy = models.TextField(blank=True)
+    found_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.file_name

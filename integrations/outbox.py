@@ -1,0 +1,71 @@
+"""The outbox: what shall happen at another system, written in the transaction that decided it."""
+
+import hashlib
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db import connection as database
+
+from integrations.doorbell import ring_on_commit
+from integrations.models import Connection, Delivery, DeliveryContent
+
+
+class AlreadyUnderWay(Exception):
+    """The same document is being delivered already, or these bytes were delivered before."""
+
+
+def idempotency_key(*, connection: str, operation: str, object_type: str, business_key: str, content_sha256: str) -> str:
+    """The key under which the target may recognise a repeat: the same for every attempt of one version."""
+    parts = (connection, operation, object_type, business_key, content_sha256)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def enqueue(
+    *,
+    connection: Connection,
+    operation: Delivery.Operation,
+    object_type: str,
+    business_key: str,
+    content: bytes,
+    media_type: str,
+    subject: str,
+    probe_first: bool,
+    at: datetime,
+    correlation_id: str = "",
+) -> Delivery:
+    """Write one delivery. Sent by a worker after the commit; a second live one for the same key is refused.
+
+    Raises RuntimeError outside a transaction, AlreadyUnderWay for a second live delivery of the same document.
+    """
+    if not database.in_atomic_block:
+        raise RuntimeError("A delivery is written in the transaction that decides it; open one first.")
+    sha256 = hashlib.sha256(content).hexdigest()
+    key = idempotency_key(
+        connection=connection.slug,
+        operation=operation,
+        object_type=object_type,
+        business_key=business_key,
+        content_sha256=sha256,
+    )
+    try:
+        with transaction.atomic():
+            delivery = Delivery.objects.create(
+                connection=connection,
+                operation=operation,
+                object_type=object_type,
+                business_key=business_key,
+                key=key,
+                content_sha256=sha256,
+                subject=subject,
+                correlation_id=correlation_id,
+                probe_first=probe_first,
+                due_at=at,
+                created_at=at,
+            )
+    except IntegrityError as error:
+        raise AlreadyUnderWay(
+            f"“{business_key}” is being delivered to {connection} already, or was delivered with this very content."
+        ) from error
+    DeliveryContent.objects.create(delivery=delivery, body=content, media_type=media_type)
+    ring_on_commit()
+    return delivery

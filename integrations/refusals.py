@@ -1,0 +1,120 @@
+"""What every connector yields when another system refused or held a transaction.
+
+A refusal is a fact about one transaction: its category by the connector's own code table, the single errors
+in the other system's words and in plain ones, and where in the payload they point. Rules in the domain may
+override a category; nothing here knows what a case is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from integrations.records.invoice import InvoiceRecord
+
+
+class Category(StrEnum):
+    """First level of the taxonomy: who works it and whether a machine may try again."""
+
+    TRANSPORT = "transport"
+    SCHEMA = "schema"
+    BUSINESS_VALIDATION = "business_validation"
+    MASTER_DATA = "master_data"
+    DUPLICATE = "duplicate"
+    POLICY_HOLD = "policy_hold"
+    PERIOD_CLOSED = "period_closed"
+    COMPLIANCE = "compliance"
+    PAYMENT_FAILURE = "payment_failure"
+    SEQUENCING = "sequencing"
+    RECONCILIATION_BREAK = "reconciliation_break"
+    UNCLASSIFIED = "unclassified"
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class TransactionKind(StrEnum):
+    FAILED = "failed"  # correct and replay
+    HELD = "held"  # release as it is, correct and release, or decline back to the source
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalError:
+    """One error as the other system reported it, and where it points.
+
+    `path` is the vendor's own location, `field_path` the same place as a path into the payload bound for the
+    target (empty when it points nowhere), `term` the field's standard identifier (BT-2), `field` its label.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    plain: str = ""
+    path: str = ""
+    field_path: str = ""
+    term: str = ""
+    field: str = ""
+    proposed_value: str | None = None
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    amount: Decimal
+    currency: str  # ISO 4217
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPosition:
+    reference: str
+    position: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one transaction did not go through.
+
+    `definitive` is False when the answer leaves open whether the target booked it (a 504 at the source):
+    then the target is asked before the first send.
+    """
+
+    category: Category
+    sub: str
+    auto_retry: bool
+    errors: tuple[RefusalError, ...]
+    kind: TransactionKind = TransactionKind.FAILED
+    definitive: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict)
+    money: Money | None = None
+    batch: BatchPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTransaction:
+    """One failed or held transaction found in an incoming message, ready to become a case."""
+
+    object_type: str  # "invoice", "credit_note"
+    business_key: str  # what the target would call the same document
+    refusal: Refusal
+    record: InvoiceRecord
+    payload: bytes
+    media_type: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+class MessageNotUnderstood(Exception):
+    """The message cannot be parsed: it stays visible as an intake failure, with its original.
+
+    `field` names the part of the message at fault (`payload`, `refusal`, `connection` …), `remedy` what to do.
+    """
+
+    def __init__(self, problem: str, *, field: str = "payload", remedy: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.field = field
+        self.remedy = remedy
