@@ -1,0 +1,1 @@
+"""Believable e-invoices for the demonstration and for tests: invented companies, exact arithmetic, planned faults."""

@@ -1,0 +1,129 @@
+"""The simulated tax authority: judges a document, books it once, and can be asked for it."""
+
+import hashlib
+import threading
+from datetime import UTC, datetime
+
+from integrations.simulator.documents import Document, DocumentRefused, read_document
+from integrations.simulator.faults import FaultName
+from integrations.simulator.judge import Judge, refuses, told_to_refuse
+from integrations.simulator.ledger import Ledger, Record
+from integrations.simulator.replies import Reply, json_reply, problem, xml_reply
+
+
+class TaxAuthority:
+    """`lock` guards the ledger and the indexes over it; judging happens outside it."""
+
+    def __init__(self, *, ledger: Ledger, judge: Judge, seed: int, lock: threading.Lock) -> None:
+        self._ledger = ledger
+        self._judge = judge
+        self._seed = seed
+        self._lock = lock
+        self.index()
+
+    def index(self) -> None:
+        self._by_key = {effect["key"]: effect for effect in self._ledger.effects}
+        self._by_business_key = {effect["business_key"]: effect for effect in self._ledger.effects}
+
+    def submit(self, *, key: str, body: bytes, fault: FaultName) -> Reply:
+        """Judge and book. `fault` is noted with the attempt; `refuse` refuses even what is valid."""
+        attempt = _attempt(key=key, sha256=hashlib.sha256(body).hexdigest(), fault=fault)
+        if not key:
+            return self._answer(attempt, problem(400, "KEY_MISSING", "The header Idempotency-Key is missing."))
+        try:
+            document = read_document(body)
+        except DocumentRefused as error:
+            return self._answer(attempt, problem(400, error.code, error.detail))
+        attempt["business_key"] = document.business_key
+        if fault is FaultName.REFUSE:
+            return self._answer(attempt, xml_reply(422, told_to_refuse()))
+        if (known := self._by_key.get(key)) is not None:
+            return self._answer(attempt, _again(known, document))
+        report = self._judge.report(document.text)
+        if refuses(report):
+            return self._answer(attempt, xml_reply(422, report))
+        return self._book(attempt, document)
+
+    def _book(self, attempt: Record, document: Document) -> Reply:
+        with self._lock:
+            if (known := self._by_key.get(attempt["key"])) is not None:
+                return self._answer(attempt, _again(known, document), locked=True)
+            if (booked := self._by_business_key.get(document.business_key)) is not None:
+                duplicate = {"code": "DUPLICATE_DOCUMENT", "clearance": booked["clearance"], "sha256": booked["sha256"]}
+                return self._answer(attempt, json_reply(409, duplicate), locked=True)
+            effect = self._effect(attempt, document)
+            attempt["status"] = 201
+            self._ledger.append(effect, attempt)
+            self._by_key[effect["key"]] = self._by_business_key[effect["business_key"]] = effect
+        return json_reply(201, _receipt(effect))
+
+    def _effect(self, attempt: Record, document: Document) -> Record:
+        return {
+            "record": "effect",
+            "effect": "accepted",
+            "at": attempt["at"],
+            "key": attempt["key"],
+            "business_key": document.business_key,
+            "seller": document.seller,
+            "number": document.number,
+            "sha256": document.sha256,
+            "clearance": self._clearance(document),
+        }
+
+    def _clearance(self, document: Document) -> str:
+        """From seed and content alone, so that the same run gives the same numbers whatever the order."""
+        source = f"{self._seed}|{document.business_key}|{document.sha256}".encode()
+        return f"CLR-{hashlib.sha256(source).hexdigest()[:12].upper()}"
+
+    def _answer(self, attempt: Record, reply: Reply, *, locked: bool = False) -> Reply:
+        attempt["status"] = reply.status
+        if locked:
+            self._ledger.append(attempt)
+        else:
+            with self._lock:
+                self._ledger.append(attempt)
+        return reply
+
+    def note_unanswered(self, *, key: str, body: bytes, fault: FaultName, status: int | None) -> None:
+        """An attempt that a fault stopped before the authority looked at it."""
+        attempt = _attempt(key=key, sha256=hashlib.sha256(body).hexdigest(), fault=fault)
+        attempt["status"] = status
+        with self._lock:
+            self._ledger.append(attempt)
+
+    def find(self, business_key: str) -> Reply:
+        with self._lock:
+            effect = self._by_business_key.get(business_key)
+        documents = [] if effect is None else [{**_receipt(effect), "accepted_at": effect["at"]}]
+        return json_reply(200, {"documents": documents})
+
+    def validate(self, body: bytes) -> Reply:
+        """Judge without effect: `accepted`, and the report as text."""
+        try:
+            document = read_document(body)
+        except DocumentRefused as error:
+            return problem(400, error.code, error.detail)
+        report = self._judge.report(document.text)
+        return json_reply(200, {"accepted": not refuses(report), "report": report.decode()})
+
+
+def _attempt(*, key: str, sha256: str, fault: FaultName) -> Record:
+    return {
+        "record": "attempt",
+        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "key": key,
+        "business_key": "",
+        "sha256": sha256,
+        "fault": fault,
+        "status": None,
+    }
+
+
+def _receipt(effect: Record) -> Record:
+    return {name: effect[name] for name in ("clearance", "number", "seller", "sha256")}
+
+
+def _again(known: Record, document: Document) -> Reply:
+    if known["sha256"] == document.sha256:
+        return json_reply(200, _receipt(known))
+    return problem(422, "KEY_REUSED", "This Idempotency-Key was used for other content.")
