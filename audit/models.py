@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from audit.fields import CurrentTransactionId, TransactionIdField
 from audit.guard import append_only, truncate_refused
+from audit.notes import SignedNote
 
 
 class AuditEvent(models.Model):
@@ -118,6 +119,11 @@ class AuditCheckpoint(models.Model):
             models.CheckConstraint(name="audit_checkpoint_size_positive", condition=Q(size__gte=1)),
         ]
         triggers = [append_only(), truncate_refused()]
+
+    @property
+    def signed_note(self) -> SignedNote:
+        """The checkpoint as it is kept outside."""
+        return SignedNote(text=self.note, key_id=self.key_id, signature=bytes(self.signature))
 
     def __str__(self) -> str:
         return f"checkpoint at {self.size}"

@@ -5,11 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.db import migrations
 
-from audit.privileges import DEFAULT_APPLICATION_ROLE, restrict_role
+from audit.privileges import restrict_role
 
 
 def restrict(apps: Any, schema_editor: Any) -> None:
-    restrict_role(schema_editor.connection, role=getattr(settings, "WB_APP_ROLE", DEFAULT_APPLICATION_ROLE))
+    restrict_role(schema_editor.connection, role=settings.APPLICATION_DATABASE.get("USER", ""))
 
 
 class Migration(migrations.Migration):
