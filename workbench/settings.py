@@ -189,7 +189,9 @@ if PRODUCTION:
     environment.required("DATABASE_URL", write="postgresql://USER:PASSWORD@HOST:5432/DATABASE")
 APPLICATION_DATABASE = environment.database(_DATABASE_URL, name="DATABASE_URL") if _DATABASE_URL else {}
 OWNER_DATABASE = (
-    environment.database(_DATABASE_OWNER_URL, name="DATABASE_OWNER_URL") if _DATABASE_OWNER_URL else APPLICATION_DATABASE
+    environment.database(_DATABASE_OWNER_URL, name="DATABASE_OWNER_URL")
+    if _DATABASE_OWNER_URL
+    else APPLICATION_DATABASE
 )
 DATABASES = {"default": dict(OWNER_DATABASE if DATABASE_ROLE == "owner" else APPLICATION_DATABASE)}
 if DATABASES["default"]:
