@@ -165,7 +165,7 @@ def _span(delta: timedelta) -> str:
 def age(moment: datetime | None, now: datetime | None = None) -> SafeString:
     """How long ago, short, for a column; the exact local time with its offset in the title."""
     if moment is None:
-        return format_html('<span class="muted">{}</span>', "–")
+        return format_html('<span class="muted">{}</span>', _("none"))
     delta = (now or timezone.now()) - moment
     return format_html('<time datetime="{}" title="{}">{}</time>', _iso(moment), _exact(moment), _span(delta))
 
@@ -183,7 +183,7 @@ def since(moment: datetime | None, now: datetime | None = None) -> SafeString:
 def local_time(moment: datetime | None, precision: str = "minute") -> SafeString:
     """Date and time in the reader's zone; seconds and the offset from UTC are in the title."""
     if moment is None:
-        return format_html('<span class="muted">{}</span>', "–")
+        return format_html('<span class="muted">{}</span>', _("none"))
     pattern = "d MMM y, HH:mm:ss" if precision == "second" else "d MMM y, HH:mm"
     shown = format_datetime(timezone.localtime(moment).replace(tzinfo=None), pattern, locale=_locale())
     return format_html('<time datetime="{}" title="{}">{}</time>', _iso(moment), _exact(moment), shown)
@@ -251,6 +251,12 @@ def initials(name: object) -> str:
     """At most two letters that stand for a person in a narrow place."""
     words = [word for word in str(name).replace(".", " ").replace("_", " ").split() if word]
     return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+@register.filter
+def path_breaks(path: object) -> SafeString:
+    """A technical path that may break after its slashes, not within a name."""
+    return format_html_join(SafeString("/<wbr>"), "{}", ((part,) for part in str(path).split("/")))
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,145 @@
+/* Menus, copying, messages, confirmation, search key, focus. Every page works without this file. */
+(() => {
+  "use strict";
+
+  const root = document.documentElement;
+  root.dataset.script = "on";
+
+  /* menus: details elements that close like menus */
+  const openMenus = () => document.querySelectorAll("details.menu[open]");
+
+  document.addEventListener("click", (event) => {
+    for (const menu of openMenus()) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of openMenus()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  /* messages that need no page: announced politely, errors stay until closed */
+  const sprite = () => {
+    const use = document.querySelector(".icon use");
+    return use ? use.getAttribute("href").split("#")[0] : "";
+  };
+
+  const iconElement = (name) => {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    svg.setAttribute("class", "icon");
+    svg.setAttribute("aria-hidden", "true");
+    use.setAttribute("href", `${sprite()}#${name}`);
+    svg.append(use);
+    return svg;
+  };
+
+  const toast = (text, tone = "info") => {
+    const region = document.getElementById("toasts");
+    if (!region || !text) return;
+    const known = ["info", "success", "warning", "danger"].includes(tone) ? tone : "info";
+    const box = document.createElement("div");
+    const words = document.createElement("div");
+    const close = document.createElement("button");
+    box.className = `banner banner--${known}`;
+    words.textContent = text;
+    close.type = "button";
+    close.className = "copyable__button";
+    close.setAttribute("aria-label", "Close message");
+    close.append(iconElement("close"));
+    close.addEventListener("click", () => box.remove());
+    box.append(iconElement(known), words, close);
+    region.append(box);
+    if (known === "info" || known === "success") window.setTimeout(() => box.remove(), 12000);
+  };
+
+  /* The server may send HX-Trigger: {"toast": {"text": "…", "tone": "success"}}. */
+  document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.tone));
+
+  document.addEventListener("htmx:sendError", () => {
+    toast("The server could not be reached. What you typed is still here; try again.", "danger");
+  });
+
+  document.addEventListener("htmx:timeout", () => {
+    toast("The server took too long to answer. What you typed is still here; reload before you try again.", "warning");
+  });
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const answer = event.detail.xhr;
+    const reference = answer.getResponseHeader("X-Request-ID");
+    const suffix = reference ? ` Reference ${reference}.` : "";
+    if (answer.status === 403) toast(`You may not do this, or you were signed out.${suffix}`, "warning");
+    else if (answer.status === 404) toast(`This no longer exists, or you may not see it.${suffix}`, "warning");
+    else toast(`The server answered with an error (${answer.status}). Nothing was changed by this page.${suffix}`, "danger");
+  });
+
+  /* copying */
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      toast(`Copied ${button.dataset.copy}`, "success");
+    } catch {
+      toast("The browser did not allow copying. Select the text and copy it by keyboard.", "warning");
+    }
+  });
+
+  /* confirmation: data-confirm on a submit button or a form; data-confirm-title, data-confirm-label optional */
+  const dialog = document.getElementById("confirm-dialog");
+  const confirmed = new WeakSet();
+
+  const ask = (source, proceed) => {
+    const title = dialog.querySelector("[data-confirm-title]");
+    const accept = dialog.querySelector("[data-confirm-accept]");
+    title.textContent = source.dataset.confirmTitle || title.dataset.default;
+    accept.textContent = source.dataset.confirmLabel || accept.dataset.default;
+    dialog.querySelector("[data-confirm-text]").textContent = source.dataset.confirm;
+    dialog.returnValue = "cancel";
+    dialog.addEventListener("close", () => dialog.returnValue === "confirm" && proceed(), { once: true });
+    dialog.showModal();
+  };
+
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const form = event.target;
+      const button = event.submitter;
+      const source = button && button.dataset.confirm ? button : form;
+      if (!dialog || !source.dataset.confirm) return;
+      if (confirmed.delete(form)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      ask(source, () => {
+        confirmed.add(form);
+        form.requestSubmit(button || undefined);
+      });
+    },
+    true,
+  );
+
+  /* "/" goes to the search box, unless the reader types or has switched single keys off */
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (root.dataset.shortcuts === "off") return;
+    if (event.target.closest("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+    const search = document.getElementById("app-search");
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+
+  /* focus: the error summary, or whatever a new fragment names */
+  const settleFocus = (part) => {
+    const target = part.matches && part.matches("[data-focus]") ? part : part.querySelector("[data-focus]");
+    if (target) target.focus();
+  };
+
+  settleFocus(document);
+  document.addEventListener("htmx:afterSettle", (event) => settleFocus(event.target));
+})();
