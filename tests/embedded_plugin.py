@@ -1,4 +1,4 @@
-"""Starts a throw-away PostgreSQL and Valkey for a test run. Loaded with ``-p``, before pytest-django reads the settings."""
+"""Starts a throw-away PostgreSQL and Valkey for a test run. Loaded with ``-p``: before pytest-django reads settings."""
 
 import atexit
 import os

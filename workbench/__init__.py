@@ -1,4 +1,4 @@
-"""The composition root: settings, URLs, Celery, the user model, embedded servers, operator commands. Decides nothing."""
+"""The composition root: settings, URLs, Celery, users, embedded servers, operator commands. Decides nothing."""
 
 from workbench.celery import app as celery_app
 

@@ -1,5 +1,9 @@
 from django.apps import AppConfig
 
+from workbench import checks
+
+__all__ = ["WorkbenchConfig", "checks"]
+
 
 class WorkbenchConfig(AppConfig):
     name = "workbench"

@@ -1,4 +1,4 @@
-"""Celery is a doorbell: it says that there may be work. What the work is, and whether it is done, stands in PostgreSQL."""
+"""Celery is a doorbell: it says that there may be work. What the work is, and whether it is done, PostgreSQL knows."""
 
 import os
 

@@ -89,7 +89,9 @@ def database(url: str, *, name: str) -> dict[str, object]:
     ``name`` is the variable the URL came from; it appears in the refusal, the URL does not, since it holds a password.
     """
     if urlsplit(url).scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured(f"{name} is not a PostgreSQL URL. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE.")
+        raise ImproperlyConfigured(
+            f"{name} is not a PostgreSQL URL. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE."
+        )
     try:
         options = {key: str(value) for key, value in conninfo_to_dict(url).items()}
     except psycopg.ProgrammingError as error:
@@ -116,6 +118,8 @@ def celery_broker(url: str) -> str:
     if parts.scheme in {"redis", "rediss"}:
         return url
     if parts.scheme != "unix" or not parts.path:
-        raise ImproperlyConfigured("REDIS_URL is not usable. Write redis://HOST:6379/0, rediss://… or unix:///PATH?db=0.")
+        raise ImproperlyConfigured(
+            "REDIS_URL is not usable. Write redis://HOST:6379/0, rediss://… or unix:///PATH?db=0."
+        )
     database_number = dict(parse_qsl(parts.query)).get("db", "0")
     return f"redis+socket://{parts.path}?virtual_host={database_number}"

@@ -18,14 +18,14 @@ OK = "ok"
 
 @never_cache
 @require_safe
-def livez(request: HttpRequest) -> HttpResponse:
+def livez(_request: HttpRequest) -> HttpResponse:
     """Answer as long as the process can answer at all."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 @require_safe
-def readyz(request: HttpRequest) -> JsonResponse:
+def readyz(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when this process can do its work, else 503 with the part that is missing."""
     parts = {"database": _database(), "broker": _broker()}
     ready = all(state == OK for state in parts.values())

@@ -9,12 +9,17 @@ class User(AbstractUser):
         max_length=64, default="UTC", help_text="IANA name, for instance Europe/Berlin. Times are stored in UTC."
     )
 
+    def __str__(self) -> str:
+        return self.get_full_name() or self.get_username()
+
 
 class ApiToken(models.Model):
     """A program's way in, as the user that it acts for. See tokens.py."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100, help_text="What uses it, so that it can be recognised when it is withdrawn.")
+    name = models.CharField(
+        max_length=100, help_text="What uses it, so that it can be recognised when it is withdrawn."
+    )
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hexadecimal.")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)

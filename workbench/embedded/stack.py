@@ -62,7 +62,11 @@ class Stack:
         if demonstration:
             self._start_simulator()
         self._start_application(listener)
-        logins = self.command("seed_demo", "--print-logins") if demonstration and any(ROOT.glob("*/management/commands/seed_demo.py")) else ""
+        logins = (
+            self.command("seed_demo", "--print-logins")
+            if demonstration and any(ROOT.glob("*/management/commands/seed_demo.py"))
+            else ""
+        )
         self._wait_until_ready()
         self.write_state()
         print(f"ready {self.url}", flush=True)
@@ -81,7 +85,9 @@ class Stack:
         """Stop the application, then the servers. Nothing of ours runs afterwards."""
         self.home.forget_state()
         for name in self.supervisor.stop(seconds=STOP_SECONDS):
-            self.say(f"{name} did not stop within {STOP_SECONDS} s and was ended; its work is taken up at the next start")
+            self.say(
+                f"{name} did not stop within {STOP_SECONDS} s and was ended; its work is taken up at the next start"
+            )
         self.servers.stop()
 
     def command(self, *arguments: str) -> str:
@@ -139,11 +145,28 @@ class Stack:
         processes = os.environ.get("WB_WORKER_PROCESSES", str(WORKER_PROCESSES))
         worker = self._process(
             "worker",
-            [*celery, "worker", "--loglevel", "INFO", "--concurrency", processes, "--without-gossip", "--without-mingle"],
+            [
+                *celery,
+                "worker",
+                "--loglevel",
+                "INFO",
+                "--concurrency",
+                processes,
+                "--without-gossip",
+                "--without-mingle",
+            ],
         )
         beat = self._process(
             "beat",
-            [*celery, "beat", "--loglevel", "WARNING", "--pidfile=", "--schedule", str(self.home.path / "beat" / "schedule")],
+            [
+                *celery,
+                "beat",
+                "--loglevel",
+                "WARNING",
+                "--pidfile=",
+                "--schedule",
+                str(self.home.path / "beat" / "schedule"),
+            ],
         )
         for process in (web, worker, beat):
             process.start()
@@ -151,9 +174,7 @@ class Stack:
 
     def _process(self, name: str, command: list[str], *, descriptors: tuple[int, ...] = ()) -> Process:
         environment = self._full_environment()
-        return Process(
-            self.home, name, command, environment=environment, directory=ROOT, descriptors=descriptors
-        )
+        return Process(self.home, name, command, environment=environment, directory=ROOT, descriptors=descriptors)
 
     def _adopt(self, supervisor: Supervisor, processes: list[Process]) -> None:
         self.processes += processes
@@ -177,7 +198,7 @@ class Stack:
         connection = HTTPConnection(host, int(port), timeout=PROBE_SECONDS)
         try:
             connection.request("GET", "/readyz", headers={"Host": allowed[0] if allowed else "localhost"})
-            return connection.getresponse().status == 200  # noqa: PLR2004
+            return connection.getresponse().status == 200
         except (OSError, HTTPException):
             return False
         finally:

@@ -11,8 +11,8 @@ class Command(MigrateCommand):
     """Django's migrate, which first lets the application role use the tables that are about to be made."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        application = settings.APPLICATION_DATABASE.get("USER")
+        application = str(settings.APPLICATION_DATABASE.get("USER", ""))
         connection = connections[options["database"]]
-        if application and application != connection.settings_dict["USER"]:
+        if application not in {"", connection.settings_dict["USER"]}:
             grant_future_tables(connection, to=application)
         super().handle(*args, **options)

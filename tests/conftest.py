@@ -1,0 +1,76 @@
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.stack import RunningStack
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With xdist, tests that share the installation or the browser run in one process, so that there is one of each."""
+    for item in items:
+        if {"stack", "browser"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture
+def app_role_connection(transactional_db: None) -> Iterator[psycopg.Connection]:
+    """A connection of its own to the test database, as the role that serves: it sees and makes what is committed."""
+    serving = settings.APPLICATION_DATABASE
+    if serving["USER"] == settings.OWNER_DATABASE["USER"]:
+        pytest.skip("DATABASE_OWNER_URL is not set, so there is no application role with fewer rights.")
+    with psycopg.connect(
+        dbname=connection.settings_dict["NAME"],
+        user=serving["USER"],
+        password=serving["PASSWORD"],
+        host=serving["HOST"],
+        port=serving["PORT"] or None,
+        autocommit=True,
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """The whole installation, started once for all tests that ask for it. They leave it running and usable."""
+    directory = Path(tempfile.mkdtemp(prefix="wb-stack-", dir="/tmp"))
+    running = RunningStack(directory / "a home")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium. Without one the test is skipped, or fails where WB_REQUIRE_BROWSER=1 says that there must be one."""
+    if not CHROMIUM.exists():
+        message = f"There is no Chromium at {CHROMIUM}. On Debian: apt-get install chromium."
+        if os.environ.get("WB_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield launched
+        launched.close()

@@ -1,0 +1,82 @@
+"""The settings file is read once per process, so each case is a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.stack import ROOT, clean_environment
+
+PRODUCTION = {
+    "WB_PROFILE": "production",
+    "SECRET_KEY": "k7" * 40,
+    "ALLOWED_HOSTS": "workbench.example",
+    "DATABASE_URL": "postgresql://application@db.example/workbench",
+    "DATABASE_OWNER_URL": "postgresql://owner@db.example/workbench",
+    "REDIS_URL": "redis://broker.example:6379/0",
+    "FIELD_ENCRYPTION_KEYS": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
+    "AUDIT_SIGNING_KEY": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
+}
+
+
+def django(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=clean_environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "missing", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "FIELD_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEY"]
+)
+def test_production_without_a_required_variable_says_which(missing: str) -> None:
+    refused = django("check", **{name: value for name, value in PRODUCTION.items() if name != missing})
+    assert refused.returncode == 1
+    assert f"{missing} is not set. Set {missing} (or {missing}_FILE) to " in refused.stderr
+
+
+def test_production_passes_the_deployment_checks() -> None:
+    checked = django("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_production_refuses_embedded_servers_for_other_hosts() -> None:
+    checked = django("check", "--deploy", **PRODUCTION, WB_EMBEDDED="postgres,valkey")
+    assert checked.returncode == 1
+    assert "(workbench.E001) Embedded postgres and valkey serve workbench.example." in checked.stderr
+
+
+def test_one_database_role_is_a_warning() -> None:
+    variables = {name: value for name, value in PRODUCTION.items() if name != "DATABASE_OWNER_URL"}
+    checked = django("check", "--deploy", **variables)
+    assert checked.returncode == 0
+    assert "(workbench.W001) The application serves as application, the role that owns its tables" in checked.stderr
+
+
+def test_unknown_profile_is_refused() -> None:
+    refused = django("check", WB_PROFILE="prod")
+    assert refused.returncode == 1
+    assert "WB_PROFILE='prod' is not known. Write one of: development, test, production." in refused.stderr
+
+
+def test_schema_commands_connect_as_the_owner() -> None:
+    script = (
+        "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'workbench.settings';"
+        "from django.conf import settings; print(settings.DATABASES['default']['USER'])"
+    )
+    users = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env=clean_environment(**PRODUCTION, **variables),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for variables in ({}, {"WB_DATABASE_ROLE": "owner"})
+    ]
+    assert users == ["application", "owner"]
