@@ -6,11 +6,15 @@ from django.contrib.auth.models import AbstractUser
 PREFIX = "machine:"
 INTAKE = "machine:intake"
 WORKER = "machine:worker"
+SETUP = "machine:setup"
+_NAMES = {INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup"}
 
 
 def machine(name: str) -> AbstractUser:
     """The account of one part of the machine, made when it first acts."""
-    account, _ = get_user_model().objects.get_or_create(username=name, defaults={"is_active": False, "password": "!"})
+    account, _ = get_user_model().objects.get_or_create(
+        username=name, defaults={"is_active": False, "password": "!", "first_name": _NAMES[name]}
+    )
     return account
 
 

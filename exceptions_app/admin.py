@@ -1,0 +1,91 @@
+"""Configuration by administrators: queues, legal entities, routes and connections. No payload and no case is here."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils.timezone import now
+from simple_history.admin import SimpleHistoryAdmin
+
+from exceptions_app.actions.connections import save_configuration
+from exceptions_app.models import LegalEntity, Queue, Route
+from integrations.connectors.registry import CONNECTORS
+from integrations.models import Connection
+
+
+class ConfigurationAdmin(SimpleHistoryAdmin):
+    """Saves through the one function that also writes the audit event; nothing is deleted here."""
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:
+        save_configuration(obj, by=request.user, at=now())  # type: ignore[arg-type]
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return bool(request.user.is_active and request.user.is_staff)
+
+    has_add_permission = has_view_permission  # type: ignore[assignment]
+    has_change_permission = has_view_permission
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+class ConnectionForm(forms.ModelForm[Connection]):
+    """Secrets are written and never shown; leaving a secret empty keeps it."""
+
+    connector = forms.ChoiceField(choices=lambda: [(name, found.title) for name, found in CONNECTORS.items()])
+    target_token = forms.CharField(
+        required=False, widget=forms.PasswordInput, help_text="Leave empty to keep the token that is stored."
+    )
+    write_back_secret = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput,
+        help_text="Standard Webhooks secret (whsec_…). Leave empty to keep the one that is stored.",
+    )
+
+    class Meta:
+        model = Connection
+        fields = (
+            "slug", "name", "connector", "owner", "target_url", "target_token", "write_back_url", "write_back_secret",
+            "watched_folder", "refusal_optional", "max_bytes", "timeout_seconds", "resend_when_absent",
+        )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in ("target_token", "write_back_secret"):
+            cleaned[name] = cleaned.get(name) or getattr(self.instance, name)
+        return cleaned
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ConfigurationAdmin):
+    form = ConnectionForm
+    list_display = ("name", "slug", "connector", "owner", "paused_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        return ("slug",) if obj is not None else ()
+
+
+@admin.register(Queue)
+class QueueAdmin(ConfigurationAdmin):
+    list_display = ("name", "slug", "purpose")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        return ("slug",) if obj is not None else ()
+
+
+@admin.register(LegalEntity)
+class LegalEntityAdmin(ConfigurationAdmin):
+    list_display = ("name", "code", "country", "currency")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        return ("code",) if obj is not None else ()
+
+
+@admin.register(Route)
+class RouteAdmin(ConfigurationAdmin):
+    list_display = ("position", "connection", "party_id", "category", "queue", "entity", "priority")

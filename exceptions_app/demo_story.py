@@ -1,0 +1,129 @@
+"""What has happened before a newcomer opens the demonstration: real actions by its people, no invented rows."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.contrib.auth.models import AbstractUser
+
+from exceptions_app.actions import correct, decide, propose, work
+from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.states import Kind, Outcome
+from integrations.connectors.base import CorrectionError, Operation
+from integrations.connectors.registry import get_connector
+from integrations.demo.messages import HERO_NUMBER
+
+CORRECTION_REASONS = (
+    "Recomputed from the lines; the billing run rounded per line.",
+    "Taken from the customer's order confirmation.",
+    "The totals did not follow the last line change.",
+    "Agreed with billing; their master data is mended too.",
+)
+
+
+def tell(*, clerk: AbstractUser, controller: AbstractUser, at: datetime) -> None:
+    """Move some exceptions on, so that every list has something to show. The README's invoice is left alone."""
+    failed = _untouched(Kind.FAILED)
+    mendable = _mendable(failed)
+    _resolve_some(mendable, clerk, controller, at=at)
+    _leave_for_approval(mendable, clerk, at=at)
+    _reject_one(mendable, clerk, controller, at=at)
+    remaining = iter([case for case in failed if ExceptionCase.objects.get(pk=case.pk).revision == 1])
+    _work_on_some(remaining, clerk, controller, at=at)
+    _hold_story(clerk, at=at)
+
+
+def _untouched(kind: Kind) -> list[ExceptionCase]:
+    cases = ExceptionCase.objects.select_related("connection").filter(kind=kind.value)
+    return list(cases.exclude(document_number=HERO_NUMBER).order_by("opened_at", "pk"))
+
+
+def _mendable(cases: list[ExceptionCase]) -> Iterator[tuple[ExceptionCase, list[Operation]]]:
+    """Exceptions that the proposed values alone would mend, with the operations that do so."""
+    for case in cases:
+        connector = get_connector(case.connection.connector)
+        content = bytes(PayloadVersion.objects.get(case=case, number=1).content)
+        errors = Occurrence.objects.filter(case=case).earliest("pk").errors
+        changes = {e["field_path"]: e["proposed_value"] for e in errors if e["field_path"] and e["proposed_value"]}
+        if not changes:
+            continue
+        try:
+            operations = connector.operations_for(content, changes)
+            if connector.check(connector.correct(content, operations)).passed:
+                yield case, operations
+        except CorrectionError:
+            continue
+
+
+def _correct_and_propose(
+    case: ExceptionCase, operations: list[Operation], clerk: AbstractUser, *, at: datetime
+) -> Proposal:
+    reason = CORRECTION_REASONS[case.pk % len(CORRECTION_REASONS)]
+    correct.correct(case.pk, by=clerk, at=at, because=reason, base_version=1, operations=operations)
+    return propose.propose_replay(case.pk, by=clerk, at=at + timedelta(minutes=2), because=reason)
+
+
+def _resolve_some(
+    mendable: Iterator[tuple[ExceptionCase, list[Operation]]],
+    clerk: AbstractUser,
+    controller: AbstractUser,
+    *,
+    at: datetime,
+) -> None:
+    """Approved before the newcomer came; the worker brings them to the simulator's tax authority by itself."""
+    for number, (case, operations) in enumerate(islice(mendable, 4)):
+        then = max(case.opened_at + timedelta(hours=3), at - timedelta(hours=30 - 5 * number))
+        proposal = _correct_and_propose(case, operations, clerk, at=then)
+        decide.approve(
+            case.pk, by=controller, at=then + timedelta(minutes=41), frozen_sha256=proposal.frozen_sha256,
+            because="Checked against the order.",
+        )  # fmt: skip
+
+
+def _leave_for_approval(
+    mendable: Iterator[tuple[ExceptionCase, list[Operation]]], clerk: AbstractUser, *, at: datetime
+) -> None:
+    for number, (case, operations) in enumerate(islice(mendable, 3)):
+        _correct_and_propose(case, operations, clerk, at=at - timedelta(hours=6 - number))
+
+
+def _reject_one(
+    mendable: Iterator[tuple[ExceptionCase, list[Operation]]],
+    clerk: AbstractUser,
+    controller: AbstractUser,
+    *,
+    at: datetime,
+) -> None:
+    for case, operations in islice(mendable, 1):
+        proposal = _correct_and_propose(case, operations, clerk, at=at - timedelta(hours=8))
+        decide.reject(
+            case.pk, by=controller, at=at - timedelta(hours=7), frozen_sha256=proposal.frozen_sha256,
+            because="The order says something else; please ask the account manager before you change the amount.",
+        )  # fmt: skip
+
+
+def _work_on_some(
+    cases: Iterator[ExceptionCase], clerk: AbstractUser, controller: AbstractUser, *, at: datetime
+) -> None:
+    for case in islice(cases, 2):
+        work.claim(case.pk, by=clerk, at=at - timedelta(hours=2))
+    for case in islice(cases, 1):
+        work.comment(
+            case.pk, by=clerk, at=at - timedelta(hours=3), text="Asked the customer for the missing number, mail of today."
+        )
+        work.hold(case.pk, by=clerk, at=at - timedelta(hours=3), waiting_for="The customer's answer")
+    for case in islice(cases, 1):
+        reason = "Billing cancelled this invoice and issues a new one."
+        proposal = propose.propose_dismissal(
+            case.pk, outcome=Outcome.FIXED_AT_SOURCE, by=clerk, at=at - timedelta(days=1), because=reason
+        )
+        decide.approve(
+            case.pk, by=controller, at=at - timedelta(hours=22), frozen_sha256=proposal.frozen_sha256
+        )
+
+
+def _hold_story(clerk: AbstractUser, *, at: datetime) -> None:
+    for case in islice(iter(_untouched(Kind.HELD)), 1):
+        propose.propose_release(
+            case.pk, by=clerk, at=at - timedelta(hours=4), because="The order above the limit was signed by the board."
+        )

@@ -1,0 +1,155 @@
+"""The demonstration: four people and an administrator, two legal entities, two queues, some thirty exceptions."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils.timezone import now
+
+from exceptions_app import intake
+from exceptions_app.actions.connections import save_configuration
+from exceptions_app.actions.grants import ROLES, grant_connection, grant_role
+from exceptions_app.demo_story import tell
+from exceptions_app.machines import SETUP, machine
+from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
+from integrations import inbox
+from integrations.demo.messages import demo_messages
+from integrations.models import Connection, InboxMessage
+
+# Name, given name, family name, what they do. The passwords protect nothing: invented data on one's own machine.
+PEOPLE = (
+    ("clerk", "Clara", "Jansen", "Clerk: corrects and proposes"),
+    ("controller", "Conrad", "Weiss", "Controller: approves or rejects"),
+    ("support", "Samira", "Okoye", "Support: looks things up"),
+    ("auditor", "Aude", "Martin", "Auditor: reads and exports the history"),
+    ("administrator", "Ada", "Lind", "Administrator: configures, sees no payload"),
+)
+SEED = 1
+
+
+class Command(BaseCommand):
+    help = "Fill an empty workbench with the demonstration. Does nothing when it is there already."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--print-logins", action="store_true", help="Print who can sign in.")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        if settings.PROFILE == "production":
+            raise CommandError("The demonstration has known passwords; it is not for production.")
+        with transaction.atomic():
+            if not Connection.objects.exists():
+                _set_up(at=now() - timedelta(days=20))
+                _take_messages_in(at=now())
+        # One transaction each from here on, as in daily work.
+        if not ExceptionCase.objects.exists():
+            while intake.read_messages(limit=100, at=now()):
+                pass
+            tell(clerk=_person("clerk"), controller=_person("controller"), at=now())
+        _point_to_simulator(at=now())
+        if options["print_logins"]:
+            self._print_logins()
+
+    def _print_logins(self) -> None:
+        for username, given, family, role in PEOPLE:
+            self.stdout.write(f"  {username:<14} password {_password(username):<22} {given} {family}, {role}")
+
+
+def _person(username: str) -> AbstractUser:
+    return get_user_model().objects.get(username=username)
+
+
+def _password(username: str) -> str:
+    return f"demo-{username}-2026"
+
+
+def _set_up(*, at: datetime) -> None:
+    setup = machine(SETUP)
+    for username, given, family, _ in PEOPLE:
+        administrator = username == "administrator"
+        person = get_user_model().objects.create_user(
+            username, password=_password(username), first_name=given, last_name=family, is_staff=administrator,
+            is_superuser=administrator, time_zone="Europe/Amsterdam", email=f"{username}@meridian.example",
+        )  # fmt: skip
+        if not administrator:
+            role = grant_role(username, (), by=setup, at=at)
+            person.groups.add(role)
+    places = _organisation(setup, at=at)
+    for role in ROLES:
+        grant_role(role, places, by=setup, at=at, because="Demonstration")
+
+
+def _organisation(setup: AbstractUser, *, at: datetime) -> list[Queue | LegalEntity]:
+    compliance = Queue(slug="e-invoicing", name="E-invoicing", purpose="Invoices that a tax authority refused.")
+    holds = Queue(slug="holds", name="Holds", purpose="Transactions held before sending by a policy or a screening.")
+    dutch = LegalEntity(
+        code="NL01", name="Meridian Industries NV", country="NL", currency="EUR", time_zone="Europe/Amsterdam"
+    )
+    german = LegalEntity(
+        code="DE01", name="Meridian Deutschland GmbH", country="DE", currency="EUR", time_zone="Europe/Berlin"
+    )
+    for place in (compliance, holds, dutch, german):
+        save_configuration(place, by=setup, at=at, because="Demonstration")
+    administrator = _person("administrator")
+    for entity, slug, name in (
+        (dutch, "billing-nl", "Billing Netherlands"),
+        (german, "billing-de", "Billing Germany"),
+    ):
+        connection = Connection(
+            slug=slug, name=name, connector="en16931", owner="Billing platform team", watched_folder=slug
+        )
+        save_configuration(connection, by=setup, at=at, because="Demonstration")
+        for permission in ("ingest_messages", "configure_connection"):
+            grant_connection(permission, administrator, connection, by=setup, at=at, because="Demonstration")
+        _routes(connection, entity, compliance, holds, setup, at=at)
+    return [compliance, holds, dutch, german]
+
+
+def _routes(
+    connection: Connection, entity: LegalEntity, compliance: Queue, holds: Queue, setup: AbstractUser, *, at: datetime
+) -> None:
+    position = 10 * (Route.objects.count() + 1)
+    for step, (category, queue, priority) in enumerate((("policy_hold", holds, 2), ("", compliance, 3))):
+        route = Route(
+            position=position + step, connection=connection, category=category, queue=queue, entity=entity,
+            priority=priority,
+        )  # fmt: skip
+        save_configuration(route, by=setup, at=at, because="Demonstration")
+
+
+def _take_messages_in(*, at: datetime) -> None:
+    connections = {connection.slug: connection for connection in Connection.objects.all()}
+    for message in demo_messages(seed=SEED, today=at.date()):
+        inbox.receive(
+            connections[message.connection_slug],
+            inbox.HandedIn(
+                external_id=message.id,
+                payload=message.payload,
+                payload_media_type="application/xml",
+                refusal=message.refusal,
+                refusal_media_type=message.refusal_media_type,
+            ),
+            via=InboxMessage.Via.API,
+            by=message.connection_slug,
+            at=at - timedelta(days=message.received_days_ago, minutes=7 * message.position),
+        )
+
+
+def _point_to_simulator(*, at: datetime) -> None:
+    """The simulator may have another port than last time."""
+    if not settings.SIMULATOR_URL:
+        return
+    for connection in Connection.objects.all():
+        wanted = {
+            "target_url": f"{settings.SIMULATOR_URL}/tax-authority",
+            "target_token": settings.SIMULATOR_TOKEN,
+            "write_back_url": f"{settings.SIMULATOR_URL}/source/webhook",
+            "write_back_secret": settings.SIMULATOR_WEBHOOK_SECRET,
+        }
+        if any(getattr(connection, name) != value for name, value in wanted.items()):
+            for name, value in wanted.items():
+                setattr(connection, name, value)
+            save_configuration(connection, by=machine(SETUP), at=at, because="The simulator's address")

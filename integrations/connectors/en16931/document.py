@@ -1,0 +1,193 @@
+"""A UBL invoice or credit note as a tree in which business terms can be found."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from lxml import etree
+
+from integrations.connectors.en16931 import names, paths
+from integrations.connectors.en16931.terms import CREDIT_NOTE_TERMS, INVOICE_TERMS, Anchor, Term
+from integrations.refusals import MessageNotUnderstood
+from integrations.safe_xml import UnsafeXml, parse
+
+_CAC: Final = f"{{{names.CAC}}}"
+_CBC: Final = f"{{{names.CBC}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a term stands, or would stand: then `element` is None and so is `value`."""
+
+    path: str
+    element: etree._Element | None
+    attribute: str
+    value: str | None
+
+
+class UblDocument:
+    """Finds business terms and names places; remembers the paths it has worked out, so do not change the tree."""
+
+    def __init__(self, tree: etree._ElementTree) -> None:
+        self.tree = tree
+        self.root = tree.getroot()
+        self.is_credit_note = self.root.tag == names.CREDIT_NOTE_ROOT
+        self.terms = CREDIT_NOTE_TERMS if self.is_credit_note else INVOICE_TERMS
+        self.line_tag = f"{_CAC}CreditNoteLine" if self.is_credit_note else f"{_CAC}InvoiceLine"
+        self._paths: dict[etree._Element, str] = {}
+        self._terms_by_path: dict[str, Term] | None = None
+
+    @property
+    def object_type(self) -> str:
+        return names.OBJECT_TYPES[self.root.tag]
+
+    def path_of(self, element: etree._Element, attribute: str = "") -> str:
+        """The same as paths.canonical, worked out once per family of siblings."""
+        path = self._paths.get(element)
+        if path is None:
+            parent = element.getparent()
+            if parent is None:
+                path = self._paths[element] = paths.canonical(element)
+            else:
+                self._name_children(parent)
+                path = self._paths[element]
+        return f"{path}/@{attribute}" if attribute else path
+
+    def _name_children(self, parent: etree._Element) -> None:
+        above = self.path_of(parent)
+        by_tag: dict[str, list[etree._Element]] = {}
+        for child in parent.iterchildren("*"):
+            by_tag.setdefault(child.tag, []).append(child)
+        for same in by_tag.values():
+            for index, child in enumerate(same, start=1):
+                position = f"[{index}]" if len(same) > 1 else ""
+                self._paths[child] = f"{above}/{paths.short_name(child)}{position}"
+
+    def anchors(self, anchor: Anchor) -> list[etree._Element]:
+        """The repeated parts of one kind, in the order of the document."""
+        if anchor is Anchor.DOCUMENT:
+            return [self.root]
+        if anchor is Anchor.LINE:
+            return list(self.root.iterchildren(self.line_tag))
+        if anchor in (Anchor.ALLOWANCE, Anchor.CHARGE):
+            wanted = ("true", "1") if anchor is Anchor.CHARGE else ("false", "0")
+            found = self.root.iterchildren(f"{_CAC}AllowanceCharge")
+            return [node for node in found if (node.findtext(f"{_CBC}ChargeIndicator") or "").strip().lower() in wanted]
+        return paths.elements_at(steps_of(anchor.value), self.root)
+
+    def anchor_of(self, term: Term, context: etree._Element | None) -> etree._Element | None:
+        """The repeated part that holds `context`, or the only or first one there is."""
+        found = self.anchors(term.anchor)
+        around = {context, *context.iterancestors()} if context is not None else set()
+        return next((node for node in found if node in around), found[0] if found else None)
+
+    def place(self, number: str, context: etree._Element | None = None) -> Place:
+        """Where the term stands or would stand, as seen from `context` (a line, a breakdown row, …)."""
+        term = self.terms[number]
+        anchor = self.anchor_of(term, context)
+        if anchor is None:
+            prefix = "cac:CreditNoteLine" if term.anchor is Anchor.LINE and self.is_credit_note else term.anchor.value
+            return Place(f"{self.path_of(self.root)}/{prefix}/{term.path}", None, "", None)
+        return next(self.places(term, anchor))
+
+    def place_in(self, number: str, row: etree._Element) -> Place:
+        """Where the term stands or would stand in one repeated part that is at hand."""
+        return next(self.places(self.terms[number], row))
+
+    def value_in(self, number: str, row: etree._Element) -> str:
+        """The trimmed text of a term in one repeated part, empty when it is absent."""
+        return (self.place_in(number, row).value or "").strip()
+
+    def places(self, term: Term, anchor: etree._Element) -> Iterator[Place]:
+        """Every place of the term below one anchor, or the one at which it would stand."""
+        start, path = self._special(term, anchor)
+        steps, attribute = steps_of(path), attribute_of(path)
+        found = paths.elements_at(steps, start)
+        if not found:
+            yield self._absent(start, steps, attribute)
+        for element in found:
+            value = element.get(attribute) if attribute else paths.text_of(element)
+            yield Place(self.path_of(element, attribute), element, attribute, value)
+
+    def _special(self, term: Term, anchor: etree._Element) -> tuple[etree._Element, str]:
+        """Terms whose place depends on the content: VAT totals by currency, the registration that is not for VAT."""
+        if term.number == "BT-110":
+            total = self.tax_total()
+            return (anchor, term.path) if total is None else (total, "cbc:TaxAmount")
+        if term.number == "BT-111":
+            currency = (self.root.findtext(f"{_CBC}TaxCurrencyCode") or "").strip()
+            return anchor, f"cac:TaxTotal[cbc:TaxAmount/@currencyID='{_literal(currency)}']/cbc:TaxAmount"
+        if term.number == "BT-32":
+            schemes = paths.elements_at(steps_of(term.path.removesuffix("/cbc:CompanyID") + "/cac:TaxScheme/cbc:ID"), anchor)
+            other = next((node for node in schemes if paths.text_of(node).strip().upper() != "VAT"), None)
+            literal = _literal(paths.text_of(other).strip()) if other is not None else "TAX"
+            return anchor, term.path.replace("PartyTaxScheme", f"PartyTaxScheme[cac:TaxScheme/cbc:ID='{literal}']")
+        return anchor, term.path
+
+    def tax_total(self) -> etree._Element | None:
+        """The VAT total in the invoice's currency, or the one with the breakdown when the currency code is wrong."""
+        totals = list(self.root.iterchildren(f"{_CAC}TaxTotal"))
+        currency = (self.root.findtext(f"{_CBC}DocumentCurrencyCode") or "").strip()
+        for total in totals:
+            amount = total.find(f"{_CBC}TaxAmount")
+            if amount is not None and amount.get("currencyID") == currency:
+                return total
+        return next((total for total in totals if total.find(f"{_CAC}TaxSubtotal") is not None), totals[0] if totals else None)
+
+    def _absent(self, start: etree._Element, steps: tuple[paths.Step, ...], attribute: str) -> Place:
+        node = start
+        for index, step in enumerate(steps):
+            found = paths.elements_at((step,), node)
+            if not found:
+                missing = "/".join(rest.text for rest in steps[index:]) + (f"/@{attribute}" if attribute else "")
+                return Place(f"{self.path_of(node)}/{missing}", None, attribute, None)
+            node = found[0]
+        return Place(self.path_of(node, attribute), None, attribute, None)
+
+    def value(self, number: str, context: etree._Element | None = None) -> str:
+        """The trimmed text of a term, empty when it is absent."""
+        return (self.place(number, context).value or "").strip()
+
+    def term_at(self, path: str) -> Term | None:
+        """The business term that stands at one of our own paths."""
+        if self._terms_by_path is None:
+            self._terms_by_path = {}
+            for term in self.terms.values():
+                for anchor in self.anchors(term.anchor):
+                    for place in self.places(term, anchor):
+                        self._terms_by_path.setdefault(place.path, term)
+        return self._terms_by_path.get(path)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(path: str) -> paths.Path:
+    return paths.parse_path(path)
+
+
+def steps_of(path: str) -> tuple[paths.Step, ...]:
+    return _parsed(path).steps
+
+
+def attribute_of(path: str) -> str:
+    return _parsed(path).attribute
+
+
+def _literal(text: str) -> str:
+    return text.replace("'", "")[:40]
+
+
+def read_document(payload: bytes, *, field: str = "payload") -> UblDocument:
+    """Parse a payload; raises MessageNotUnderstood when it is not a UBL invoice or credit note."""
+    try:
+        tree = parse(payload)
+    except UnsafeXml as error:
+        raise MessageNotUnderstood(error.problem, field=field, remedy=error.remedy) from None
+    tag = tree.getroot().tag
+    if tag not in names.OBJECT_TYPES:
+        raise MessageNotUnderstood(
+            f"The document is a {str(tag)[:120]}, not a UBL 2.1 Invoice or CreditNote.",
+            field=field,
+            remedy="Send the UBL document itself, without an envelope around it, or choose the connection for its format.",
+        )
+    return UblDocument(tree)

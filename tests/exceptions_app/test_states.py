@@ -1,0 +1,99 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from exceptions_app.states import (
+    OPEN_STATES,
+    TRANSITIONS,
+    Action,
+    Kind,
+    Outcome,
+    State,
+    TransitionNotAllowed,
+    Verb,
+    refusal_of,
+    target_of,
+)
+
+PAGE = Path(__file__).parents[2] / "docs" / "states.md"
+
+
+def test_table_has_a_row_for_every_action():
+    assert set(TRANSITIONS) == set(Action)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("action", Action)
+def test_target_of_follows_the_table_and_refuses_the_rest(action: Action, state: State, kind: Kind):
+    row = TRANSITIONS[action]
+    if state in row.sources and kind in row.kinds:
+        assert target_of(action, state=state, kind=kind) == (row.to or state)
+        assert refusal_of(action, state=state, kind=kind) == ""
+    else:
+        with pytest.raises(TransitionNotAllowed) as refused:
+            target_of(action, state=state, kind=kind)
+        assert refused.value.reason == refusal_of(action, state=state, kind=kind) != ""
+
+
+def test_no_move_but_reopen_and_comment_starts_from_a_closed_state():
+    closed = frozenset(State) - OPEN_STATES
+    assert {action for action, row in TRANSITIONS.items() if row.sources & closed} == {Action.REOPEN, Action.COMMENT}
+
+
+def test_nothing_in_flight_can_be_moved_by_a_person_except_assign_and_comment():
+    in_flight = {State.REPLAYING, State.OUTCOME_UNKNOWN}
+    by_person = {action for action, row in TRANSITIONS.items() if row.sources & in_flight and not row.by_machine}
+    assert by_person == {Action.ASSIGN, Action.COMMENT}
+
+
+def test_only_an_approval_leads_out_of_the_house():
+    assert {action for action, row in TRANSITIONS.items() if row.to is State.REPLAYING} == {Action.APPROVE}
+    assert TRANSITIONS[Action.APPROVE].verb is Verb.APPROVE
+
+
+def _rows(heading: str) -> list[list[str]]:
+    section = PAGE.read_text().split(heading, 1)[1]
+    rows = []
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+        elif rows:
+            break
+    return rows
+
+
+def test_page_lists_every_state_and_outcome():
+    rows = _rows("# States and moves")
+    assert [row[0].strip("`") for row in rows] == [state.value for state in State]
+    assert {row[0].strip("`") for row in rows if row[2] == "yes"} == {state.value for state in OPEN_STATES}
+    outcomes = re.search(r"has an outcome: (.*)\.", PAGE.read_text())
+    assert outcomes is not None
+    assert re.findall(r"`(\w+)`", outcomes[1]) == [outcome.value for outcome in Outcome]
+
+
+def test_page_agrees_with_the_table():
+    expected = [
+        [
+            action.value,
+            {state.value for state in row.sources},
+            row.to.value if row.to else "—",
+            row.verb.value if row.verb else "(machine)",
+            {kind.value for kind in row.kinds},
+            row.past,
+        ]
+        for action, row in TRANSITIONS.items()
+    ]
+    found = [
+        [
+            move.strip("`"),
+            set(re.findall(r"`(\w+)`", sources)),
+            to.strip("`"),
+            verb.strip("`"),
+            set(kinds.split(", ")),
+            event.strip("`"),
+        ]
+        for move, sources, to, verb, kinds, event in _rows("## Moves")
+    ]
+    assert found == expected
