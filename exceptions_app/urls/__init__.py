@@ -1,0 +1,11 @@
+"""The addresses of the pages, one file for each kind of page."""
+
+from django.urls import include, path
+
+app_name = "exceptions"
+
+urlpatterns = [
+    path("", include("exceptions_app.urls.lists")),
+    path("", include("exceptions_app.urls.case")),
+    path("", include("exceptions_app.urls.evidence")),
+]
