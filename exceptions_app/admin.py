@@ -18,7 +18,7 @@ from integrations.models import Connection
 class ConfigurationAdmin(SimpleHistoryAdmin):
     """Saves through the one function that also writes the audit event; nothing is deleted here."""
 
-    def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001 - Django's signature
         save_configuration(obj, by=request.user, at=now())  # type: ignore[arg-type]
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
@@ -50,9 +50,20 @@ class ConnectionForm(forms.ModelForm[Connection]):
     class Meta:
         model = Connection
         fields = (
-            "slug", "name", "connector", "owner", "target_url", "target_token", "write_back_url", "write_back_secret",
-            "watched_folder", "refusal_optional", "max_bytes", "timeout_seconds", "resend_when_absent",
-        )  # fmt: skip
+            "slug",
+            "name",
+            "connector",
+            "owner",
+            "target_url",
+            "target_token",
+            "write_back_url",
+            "write_back_secret",
+            "watched_folder",
+            "refusal_optional",
+            "max_bytes",
+            "timeout_seconds",
+            "resend_when_absent",
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

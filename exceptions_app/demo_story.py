@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from django.contrib.auth.models import AbstractUser
+from integrations.demo.messages import HERO_NUMBER
 
 from exceptions_app.actions import correct, decide, propose, work
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.states import Kind, Outcome
 from integrations.connectors.base import CorrectionError, Operation
 from integrations.connectors.registry import get_connector
-from integrations.demo.messages import HERO_NUMBER
 
 CORRECTION_REASONS = (
     "Recomputed from the lines; the billing run rounded per line.",
@@ -75,9 +75,12 @@ def _resolve_some(
         then = max(case.opened_at + timedelta(hours=3), at - timedelta(hours=30 - 5 * number))
         proposal = _correct_and_propose(case, operations, clerk, at=then)
         decide.approve(
-            case.pk, by=controller, at=then + timedelta(minutes=41), frozen_sha256=proposal.frozen_sha256,
+            case.pk,
+            by=controller,
+            at=then + timedelta(minutes=41),
+            frozen_sha256=proposal.frozen_sha256,
             because="Checked against the order.",
-        )  # fmt: skip
+        )
 
 
 def _leave_for_approval(
@@ -97,9 +100,12 @@ def _reject_one(
     for case, operations in islice(mendable, 1):
         proposal = _correct_and_propose(case, operations, clerk, at=at - timedelta(hours=8))
         decide.reject(
-            case.pk, by=controller, at=at - timedelta(hours=7), frozen_sha256=proposal.frozen_sha256,
+            case.pk,
+            by=controller,
+            at=at - timedelta(hours=7),
+            frozen_sha256=proposal.frozen_sha256,
             because="The order says something else; please ask the account manager before you change the amount.",
-        )  # fmt: skip
+        )
 
 
 def _work_on_some(
@@ -109,7 +115,10 @@ def _work_on_some(
         work.claim(case.pk, by=clerk, at=at - timedelta(hours=2))
     for case in islice(cases, 1):
         work.comment(
-            case.pk, by=clerk, at=at - timedelta(hours=3), text="Asked the customer for the missing number, mail of today."
+            case.pk,
+            by=clerk,
+            at=at - timedelta(hours=3),
+            text="Asked the customer for the missing number, mail of today.",
         )
         work.hold(case.pk, by=clerk, at=at - timedelta(hours=3), waiting_for="The customer's answer")
     for case in islice(cases, 1):
@@ -117,9 +126,7 @@ def _work_on_some(
         proposal = propose.propose_dismissal(
             case.pk, outcome=Outcome.FIXED_AT_SOURCE, by=clerk, at=at - timedelta(days=1), because=reason
         )
-        decide.approve(
-            case.pk, by=controller, at=at - timedelta(hours=22), frozen_sha256=proposal.frozen_sha256
-        )
+        decide.approve(case.pk, by=controller, at=at - timedelta(hours=22), frozen_sha256=proposal.frozen_sha256)
 
 
 def _hold_story(clerk: AbstractUser, *, at: datetime) -> None:

@@ -111,17 +111,25 @@ def _open(
         created_at=message.received_at,
     )
     _add_occurrence(case, message, transaction)
-    remember_identifiers(case, transaction.record, **{"Message": message.external_id}, **transaction.refusal.keys)
+    remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
     errors = transaction.refusal.errors
     reason = (errors[0].plain or errors[0].text) if errors else transaction.refusal.sub
     record(
-        case, "case.opened", by=intake, at=at, summary=f"{case.ref} opened for {case.document_number}: {reason}",
+        case,
+        "case.opened",
+        by=intake,
+        at=at,
+        summary=f"{case.ref} opened for {case.document_number}: {reason}",
         data={
-            "message": message.external_id, "category": case.category, "sub": case.sub, "kind": case.kind,
-            "sha256": hashlib.sha256(transaction.payload).hexdigest(), "errors": [error.code for error in errors],
+            "message": message.external_id,
+            "category": case.category,
+            "sub": case.sub,
+            "kind": case.kind,
+            "sha256": hashlib.sha256(transaction.payload).hexdigest(),
+            "errors": [error.code for error in errors],
             "follows": follows.ref if follows else "",
         },
-    )  # fmt: skip
+    )
     return case
 
 
@@ -132,13 +140,17 @@ def _repeat(
     first = PayloadVersion.objects.get(case=case, number=1)
     differs = hashlib.sha256(transaction.payload).hexdigest() != first.sha256
     move(
-        case, Action.RECUR, by=machine(INTAKE), at=at, occurrences_count=case.occurrences_count + 1,
+        case,
+        Action.RECUR,
+        by=machine(INTAKE),
+        at=at,
+        occurrences_count=case.occurrences_count + 1,
         summary=f"{case.document_number} came in again"
         + (", with other content than before." if differs else ", with the same content."),
         data={"message": message.external_id, "differs": differs},
-    )  # fmt: skip
+    )
     _add_occurrence(case, message, transaction)
-    remember_identifiers(case, transaction.record, **{"Message": message.external_id}, **transaction.refusal.keys)
+    remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
     return case
 
 

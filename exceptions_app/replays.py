@@ -40,7 +40,7 @@ def _carry_out(claim: engine.Claim) -> bool:
         require_approval(claim.delivery)
         return settle(engine.carry_out(claim), at=now())
     except NotApproved as error:
-        log.error("Not sent: %s", error)
+        log.error("Not sent: %s", error)  # noqa: TRY400 - a refusal, not a fault of ours
         return settle(
             engine.Settlement(claim.delivery, claim.epoch, Delivery.State.CANCELLED, detail=str(error)), at=now()
         )

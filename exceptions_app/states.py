@@ -113,9 +113,7 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.CLAIM: Transition("Claim", _WORKABLE, State.IN_PROGRESS, Verb.CORRECT, "case.claimed"),
     Action.ASSIGN: Transition("Assign", OPEN_STATES, None, Verb.CORRECT, "case.assigned"),
     Action.HOLD: Transition("Put on hold", _WORKABLE, State.WAITING, Verb.CORRECT, "case.put_on_hold"),
-    Action.RESUME: Transition(
-        "Resume", frozenset({State.WAITING}), State.IN_PROGRESS, Verb.CORRECT, "case.resumed"
-    ),
+    Action.RESUME: Transition("Resume", frozenset({State.WAITING}), State.IN_PROGRESS, Verb.CORRECT, "case.resumed"),
     # A correction of what waits for approval takes it back to work: the approval would be for other bytes.
     Action.CORRECT: Transition("Correct", _UNDECIDED, State.IN_PROGRESS, Verb.CORRECT, "case.corrected"),
     Action.PROPOSE: Transition(
@@ -143,9 +141,7 @@ TRANSITIONS: dict[Action, Transition] = {
         "Reject", frozenset({State.AWAITING_APPROVAL}), State.IN_PROGRESS, Verb.APPROVE, "case.rejected"
     ),
     # Only what was closed without sending: a resolved exception has a document at the target.
-    Action.REOPEN: Transition(
-        "Reopen", frozenset({State.DISMISSED}), State.IN_PROGRESS, Verb.CORRECT, "case.reopened"
-    ),
+    Action.REOPEN: Transition("Reopen", frozenset({State.DISMISSED}), State.IN_PROGRESS, Verb.CORRECT, "case.reopened"),
     Action.COMMENT: Transition("Comment", frozenset(State), None, Verb.COMMENT, "case.commented"),
     Action.RECUR: Transition("Came in again", OPEN_STATES, None, None, "case.recurred"),
     Action.WAKE: Transition("Hold ended", frozenset({State.WAITING}), State.IN_PROGRESS, None, "case.hold_ended"),

@@ -15,6 +15,8 @@ from exceptions_app.states import State
 def sweep(**_from_newer_senders: Any) -> None:
     """Everything that is due: messages to read, deliveries to carry out, holds that end."""
     intake.read_messages(limit=200, at=now())
-    for case_id in ExceptionCase.objects.filter(state=State.WAITING, held_until__lte=now()).values_list("pk", flat=True):
+    for case_id in ExceptionCase.objects.filter(state=State.WAITING, held_until__lte=now()).values_list(
+        "pk", flat=True
+    ):
         work.wake(case_id, at=now())
     replays.carry_out_due()

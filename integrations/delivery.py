@@ -14,13 +14,21 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from integrations.connectors.base import Answer, AnswerKind, Capabilities, Endpoint, Observation, Presence, TargetClient
-from integrations.connectors.base import TargetKind
+from integrations.connectors.base import (
+    Answer,
+    AnswerKind,
+    Capabilities,
+    Endpoint,
+    Observation,
+    Presence,
+    TargetClient,
+    TargetKind,
+)
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
 from integrations.refusals import Refusal
-from integrations.webhooks import WebhookClient
 from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
+from integrations.webhooks import WebhookClient
 
 LEASE = timedelta(seconds=60)
 BACKOFF_FIRST = timedelta(seconds=2)

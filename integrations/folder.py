@@ -63,7 +63,9 @@ def _complete_pairs(folder: Path, connection: Connection) -> Iterator[Pair]:
     for name, path in sorted(files.items()):
         if name.startswith(".") or name.endswith(UNFINISHED) or path.stem.endswith(REFUSAL_MARK):
             continue
-        refusal = next((files[other] for other in sorted(files) if other.startswith(f"{path.stem}{REFUSAL_MARK}.")), None)
+        refusal = next(
+            (files[other] for other in sorted(files) if other.startswith(f"{path.stem}{REFUSAL_MARK}.")), None
+        )
         if refusal is not None or connection.refusal_optional:
             yield Pair(path.stem, path, refusal)
 
@@ -89,7 +91,9 @@ def _claim(pair: Pair, folder: Path) -> Pair | None:
 def _take_in(connection: Connection, pair: Pair, folder: Path, *, at: datetime) -> bool:
     try:
         handed_in = _read(pair)
-        receipt = inbox.receive(connection, handed_in, via=InboxMessage.Via.FOLDER, by=f"folder:{connection.slug}", at=at)
+        receipt = inbox.receive(
+            connection, handed_in, via=InboxMessage.Via.FOLDER, by=f"folder:{connection.slug}", at=at
+        )
     except FileNotFoundError:
         return False  # another worker finished this left-behind pair first
     except inbox.MessageRefused as error:
@@ -118,9 +122,7 @@ def _media_type(path: Path) -> str:
     return MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
-def _quarantine(
-    connection: Connection, pair: Pair, folder: Path, error: inbox.MessageRefused, *, at: datetime
-) -> None:
+def _quarantine(connection: Connection, pair: Pair, folder: Path, error: inbox.MessageRefused, *, at: datetime) -> None:
     kept = _put_away(pair, folder / "quarantine", at=at)
     with transaction.atomic():
         FolderProblem.objects.create(

@@ -63,7 +63,13 @@ class HandedIn:
 
 @transaction.atomic
 def receive(
-    connection: Connection, handed_in: HandedIn, *, via: InboxMessage.Via, by: str, at: datetime, correlation_id: str = ""
+    connection: Connection,
+    handed_in: HandedIn,
+    *,
+    via: InboxMessage.Via,
+    by: str,
+    at: datetime,
+    correlation_id: str = "",
 ) -> Receipt:
     """Keep a message, or recognise it. Durable when the transaction commits; answer only then.
 
@@ -91,16 +97,20 @@ def receive(
         refusal_headers=dict(handed_in.refusal_headers),
         context=dict(handed_in.context),
     )
-    _record(message, "message.received", at=at, actor=by, summary=f"{connection} handed in message {message.external_id}.")
-    if InboxMessage.objects.filter(connection=connection, external_id=handed_in.external_id).exclude(
-        pk=message.pk
-    ).exists():
+    _record(
+        message, "message.received", at=at, actor=by, summary=f"{connection} handed in message {message.external_id}."
+    )
+    if (
+        InboxMessage.objects.filter(connection=connection, external_id=handed_in.external_id)
+        .exclude(pk=message.pk)
+        .exists()
+    ):
         fail(
             message,
             at=at,
             problem=f"The identifier “{handed_in.external_id}” came before with other content.",
             field="id",
-            remedy="Give each message its own identifier. If this is a correction by the source, send it under a new one.",
+            remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
         )
         return Receipt(message, is_repeat=False, conflict=True)
     ring_on_commit()
@@ -171,9 +181,12 @@ def fail(message: InboxMessage, *, at: datetime, problem: str, field: str, remed
     message.remedy = remedy
     message.save(update_fields=["status", "processed_at", "problem", "problem_field", "remedy"])
     _record(
-        message, "message.failed", at=at, actor="machine:intake",
+        message,
+        "message.failed",
+        at=at,
+        actor="machine:intake",
         summary=f"Message {message.external_id} of {message.connection} could not be read: {problem}",
-    )  # fmt: skip
+    )
 
 
 def failed_unexpectedly(message: InboxMessage, *, at: datetime) -> None:
@@ -182,9 +195,12 @@ def failed_unexpectedly(message: InboxMessage, *, at: datetime) -> None:
     message.save(update_fields=["claims"])
     if message.claims >= MAX_CLAIMS:
         fail(
-            message, at=at, problem="The reader broke off on this message several times.", field="payload",
+            message,
+            at=at,
+            problem="The reader broke off on this message several times.",
+            field="payload",
             remedy="Show it to support; its original is kept. Read it again after an upgrade.",
-        )  # fmt: skip
+        )
 
 
 @transaction.atomic
@@ -195,7 +211,9 @@ def read_again(message_id: int, *, by: str, at: datetime) -> InboxMessage:
     message.claims = 0
     message.save(update_fields=["status", "claims"])
     ring_on_commit()
-    _record(message, "message.read_again", at=at, actor=by, summary=f"{by} had message {message.external_id} read again.")
+    _record(
+        message, "message.read_again", at=at, actor=by, summary=f"{by} had message {message.external_id} read again."
+    )
     return message
 
 
@@ -209,9 +227,13 @@ def set_aside(message_id: int, *, by: str, at: datetime, because: str) -> InboxM
     message.processed_at = at
     message.save(update_fields=["status", "processed_at"])
     _record(
-        message, "message.set_aside", at=at, actor=by, because=because,
+        message,
+        "message.set_aside",
+        at=at,
+        actor=by,
+        because=because,
         summary=f"{by} set message {message.external_id} aside.",
-    )  # fmt: skip
+    )
     return message
 
 

@@ -26,9 +26,7 @@ class Connection(models.Model):
     write_back_url = models.URLField(blank=True, help_text="Where the source is told how it ended.")
     write_back_secret = SealedTextField(blank=True)
     watched_folder = models.CharField(max_length=200, blank=True, help_text="Folder below the intake folder.")
-    refusal_optional = models.BooleanField(
-        default=False, help_text="A file is complete without a refusal beside it."
-    )
+    refusal_optional = models.BooleanField(default=False, help_text="A file is complete without a refusal beside it.")
     max_bytes = models.PositiveIntegerField(default=5_000_000, help_text="Largest payload accepted, in bytes.")
     timeout_seconds = models.PositiveSmallIntegerField(default=10)
     resend_when_absent = models.BooleanField(
@@ -185,8 +183,15 @@ class Delivery(models.Model):
             models.CheckConstraint(
                 condition=Q(
                     state__in=[
-                        "queued", "probing", "sending", "confirmed", "already_there",
-                        "refused", "conflict", "unknown", "cancelled",
+                        "queued",
+                        "probing",
+                        "sending",
+                        "confirmed",
+                        "already_there",
+                        "refused",
+                        "conflict",
+                        "unknown",
+                        "cancelled",
                     ]
                 ),
                 name="delivery_known_state",
@@ -204,7 +209,7 @@ class Delivery(models.Model):
                 condition=Q(state="confirmed"),
                 name="delivery_one_confirmed",
             ),
-        ]  # fmt: skip
+        ]
         indexes: ClassVar = [
             models.Index(
                 fields=["due_at", "id"],

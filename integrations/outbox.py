@@ -14,7 +14,9 @@ class AlreadyUnderWay(Exception):
     """The same document is being delivered already, or these bytes were delivered before."""
 
 
-def idempotency_key(*, connection: str, operation: str, object_type: str, business_key: str, content_sha256: str) -> str:
+def idempotency_key(
+    *, connection: str, operation: str, object_type: str, business_key: str, content_sha256: str
+) -> str:
     """The key under which the target may recognise a repeat: the same for every attempt of one version."""
     parts = (connection, operation, object_type, business_key, content_sha256)
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

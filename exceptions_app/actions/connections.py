@@ -103,9 +103,7 @@ def _locked(connection_id: int, *, by: AbstractUser) -> Connection:
     return connection
 
 
-def _save(
-    connection: Connection, name: str, *, by: AbstractUser, at: datetime, because: str, words: str
-) -> Connection:
+def _save(connection: Connection, name: str, *, by: AbstractUser, at: datetime, because: str, words: str) -> Connection:
     connection._history_user = by
     connection.save(update_fields=["paused_at", "paused_because"])
     log.record(

@@ -114,9 +114,15 @@ def business_changes(before: InvoiceRecord, after: InvoiceRecord) -> list[dict[s
         shown = new or old
         if old_value != new_value and shown is not None:
             changes.append(
-                {"term": shown.term, "label": shown.label, "group": shown.group, "path": path,
-                 "was": old_value, "will_be": new_value}
-            )  # fmt: skip
+                {
+                    "term": shown.term,
+                    "label": shown.label,
+                    "group": shown.group,
+                    "path": path,
+                    "was": old_value,
+                    "will_be": new_value,
+                }
+            )
     return changes
 
 
@@ -146,7 +152,12 @@ def _move(
     if dropped is not None:
         summary += " The open proposal no longer holds, because the content changed."
     move(
-        case, Action.CORRECT, by=by, at=at, because=because, summary=summary,
+        case,
+        Action.CORRECT,
+        by=by,
+        at=at,
+        because=because,
+        summary=summary,
         data={
             "version": version.number,
             "sha256": version.sha256,
@@ -156,6 +167,9 @@ def _move(
             "passed": bool(version.check_passed),
             "dropped_proposal": dropped.frozen_sha256 if dropped else "",
         },
-        assignee=case.assignee or by, waiting_for="", held_until=None, **facts_of(record),
-    )  # fmt: skip
+        assignee=case.assignee or by,
+        waiting_for="",
+        held_until=None,
+        **facts_of(record),
+    )
     remember_identifiers(case, record)

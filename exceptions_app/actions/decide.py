@@ -36,8 +36,13 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
     policies.require(action, case, by)
     _refuse_changed_bytes(proposal)
     decision = _decide(proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because)
-    data = {"proposal": proposal.kind, "version": proposal.version.number, "frozen_sha256": proposal.frozen_sha256,
-            "content_sha256": proposal.content_sha256, "proposer": proposal.proposer.get_username()}  # fmt: skip
+    data = {
+        "proposal": proposal.kind,
+        "version": proposal.version.number,
+        "frozen_sha256": proposal.frozen_sha256,
+        "content_sha256": proposal.content_sha256,
+        "proposer": proposal.proposer.get_username(),
+    }
     summary = f"{by} approved what {proposal.proposer} proposed on {case.ref}: {proposal.kind}."
     if sends:
         delivery = _queue(case, proposal, at=at)
@@ -45,9 +50,16 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
         move(case, action, by=by, at=at, because=because, summary=summary, data=data)
     else:
         move(
-            case, action, by=by, at=at, because=because, summary=summary, data=data | {"outcome": proposal.outcome},
-            outcome=proposal.outcome, closed_at=at,
-        )  # fmt: skip
+            case,
+            action,
+            by=by,
+            at=at,
+            because=because,
+            summary=summary,
+            data=data | {"outcome": proposal.outcome},
+            outcome=proposal.outcome,
+            closed_at=at,
+        )
         event = "declined" if proposal.kind == ProposalKind.DECLINE else "dismissed"
         tell_source(case, event, by=by, at=at, because=proposal.because)
     return decision
@@ -62,16 +74,18 @@ def reject(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, 
     proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=Action.REJECT)
     decision = _decide(proposal, Decision.Verdict.REJECTED, by=by, at=at, because=because)
     move(
-        case, Action.REJECT, by=by, at=at, because=because,
+        case,
+        Action.REJECT,
+        by=by,
+        at=at,
+        because=because,
         summary=f"{by} rejected what {proposal.proposer} proposed on {case.ref}: {because}",
         data={"proposal": proposal.kind, "frozen_sha256": proposal.frozen_sha256},
-    )  # fmt: skip
+    )
     return decision
 
 
-def _proposal_as_shown(
-    case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser, action: Action | None
-) -> Proposal:
+def _proposal_as_shown(case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser, action: Action | None) -> Proposal:
     """The open proposal, when it is the one that the person looked at."""
     where = policies.standing(by, case)
     if where.proposal is None:
@@ -110,13 +124,15 @@ def _refuse_changed_bytes(proposal: Proposal) -> None:
         )
 
 
-def _decide(
-    proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, at: datetime, because: str
-) -> Decision:
+def _decide(proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, at: datetime, because: str) -> Decision:
     decision = Decision.objects.create(
-        proposal=proposal, verdict=verdict, decider=by, frozen_sha256=proposal.frozen_sha256,
-        because=because[:500], decided_at=at,
-    )  # fmt: skip
+        proposal=proposal,
+        verdict=verdict,
+        decider=by,
+        frozen_sha256=proposal.frozen_sha256,
+        because=because[:500],
+        decided_at=at,
+    )
     proposal.state = Proposal.State(verdict.value)
     proposal.closed_at = at
     proposal.closed_because = because[:500]

@@ -50,7 +50,13 @@ def revoke_role(
 
 @transaction.atomic
 def grant_connection(
-    permission: str, to: AbstractUser | Group, connection: Connection, *, by: AbstractUser, at: datetime, because: str = ""
+    permission: str,
+    to: AbstractUser | Group,
+    connection: Connection,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str = "",
 ) -> None:
     """Give `ingest_messages` or `configure_connection` on one connection."""
     assign_perm(permission, to, connection)
@@ -58,7 +64,14 @@ def grant_connection(
 
 
 def _record(
-    name: str, what: str, place: Queue | LegalEntity | Connection, *, by: AbstractUser, at: datetime, because: str, words: str
+    name: str,
+    what: str,
+    place: Queue | LegalEntity | Connection,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    words: str,
 ) -> None:
     log.record(
         name,

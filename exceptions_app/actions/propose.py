@@ -91,16 +91,24 @@ def _propose(
         _check(case, version)
     proposal = _freeze(case, version, what, by=by, at=at, because=because, outcome=outcome)
     move(
-        case, what.action, by=by, at=at, because=because,
+        case,
+        what.action,
+        by=by,
+        at=at,
+        because=because,
         summary=f"{by} {what.words} {case.ref} ({case.document_number}), version {version.number}.",
         data={
-            "proposal": proposal.kind, "version": version.number, "outcome": proposal.outcome,
-            "content_sha256": proposal.content_sha256, "frozen_sha256": proposal.frozen_sha256,
-            "target": proposal.target.slug, "policy": proposal.policy_version,
+            "proposal": proposal.kind,
+            "version": version.number,
+            "outcome": proposal.outcome,
+            "content_sha256": proposal.content_sha256,
+            "frozen_sha256": proposal.frozen_sha256,
+            "target": proposal.target.slug,
+            "policy": proposal.policy_version,
             "contributors": sorted(proposal.contributors.values_list("person__username", flat=True)),
         },
         assignee=case.assignee or by,
-    )  # fmt: skip
+    )
     return proposal
 
 
@@ -116,16 +124,26 @@ def _check(case: ExceptionCase, version: PayloadVersion) -> None:
 def frozen_hash(*, content_sha256: str, target: Connection, kind: str, outcome: str, policy_version: str) -> str:
     """What a decision is bound to: these bytes, to this target, to this end, under this policy."""
     parts = {
-        "content_sha256": content_sha256, "target": target.slug, "target_url": target.target_url,
-        "kind": kind, "outcome": outcome, "policy": policy_version,
-    }  # fmt: skip
+        "content_sha256": content_sha256,
+        "target": target.slug,
+        "target_url": target.target_url,
+        "kind": kind,
+        "outcome": outcome,
+        "policy": policy_version,
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _freeze(
-    case: ExceptionCase, version: PayloadVersion, what: _Kind, *, by: AbstractUser, at: datetime, because: str,
+    case: ExceptionCase,
+    version: PayloadVersion,
+    what: _Kind,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
     outcome: Outcome | None,
-) -> Proposal:  # fmt: skip
+) -> Proposal:
     ending = outcome.value if outcome else ""
     proposal = Proposal.objects.create(
         case=case,
@@ -167,9 +185,14 @@ def withdraw(
     proposal.closed_because = because[:500] or f"Withdrawn by {by}."
     proposal.save(update_fields=["state", "closed_at", "closed_because"])
     return move(
-        case, Action.WITHDRAW, by=by, at=at, because=because, summary=f"{by} withdrew the proposal on {case.ref}.",
+        case,
+        Action.WITHDRAW,
+        by=by,
+        at=at,
+        because=because,
+        summary=f"{by} withdrew the proposal on {case.ref}.",
         data={"frozen_sha256": proposal.frozen_sha256},
-    )  # fmt: skip
+    )
 
 
 def open_proposal(case: ExceptionCase) -> Proposal:

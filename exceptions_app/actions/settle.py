@@ -64,28 +64,46 @@ def _case_of(delivery: Delivery) -> ExceptionCase:
 def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settlement, *, at: datetime) -> None:
     worker = machine(WORKER)
     data = {
-        "delivery": delivery.pk, "state": delivery.state, "idempotency_key": delivery.key, "sends": delivery.sends,
-        "content_sha256": delivery.content_sha256, "reference": delivery.reference, "detail": delivery.detail,
-    }  # fmt: skip
+        "delivery": delivery.pk,
+        "state": delivery.state,
+        "idempotency_key": delivery.key,
+        "sends": delivery.sends,
+        "content_sha256": delivery.content_sha256,
+        "reference": delivery.reference,
+        "detail": delivery.detail,
+    }
     if delivery.state in Delivery.BOOKED:
         _resolve(case, delivery, data, at=at)
     elif delivery.state == Delivery.State.UNKNOWN and case.state == State.REPLAYING:
         move(
-            case, Action.SEND_LOST_SIGHT, by=worker, at=at, data=data,
-            summary=f"It is not known whether the target booked {case.ref}; it is being asked. {delivery.detail}".strip(),
-        )  # fmt: skip
+            case,
+            Action.SEND_LOST_SIGHT,
+            by=worker,
+            at=at,
+            data=data,
+            summary=f"It is not known whether the target booked {case.ref}; it is asked. {delivery.detail}".strip(),
+        )
     elif delivery.state == Delivery.State.REFUSED:
         _spend_decision(case, at=at, because="The target refused it.")
         move(
-            case, Action.SEND_REFUSED, by=worker, at=at, data=data | {"errors": _errors(settlement.refusal)},
+            case,
+            Action.SEND_REFUSED,
+            by=worker,
+            at=at,
+            data=data | {"errors": _errors(settlement.refusal)},
             summary=f"The target refused version {_version_number(case, delivery)} of {case.ref}: {_first(settlement)}",
-        )  # fmt: skip
+        )
     elif delivery.state == Delivery.State.CONFLICT:
         _spend_decision(case, at=at, because="The target has this document with other content.")
         move(
-            case, Action.SEND_CONFLICTED, by=worker, at=at, data=data, reference=delivery.reference,
+            case,
+            Action.SEND_CONFLICTED,
+            by=worker,
+            at=at,
+            data=data,
+            reference=delivery.reference,
             summary=f"The target has {case.document_number} already, with other content ({delivery.reference}).",
-        )  # fmt: skip
+        )
 
 
 def _resolve(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
@@ -97,14 +115,23 @@ def _resolve(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *
     else:
         outcome, words = Outcome.REPLAYED, "The target accepted the replay"
     move(
-        case, Action.RESOLVE, by=worker, at=at, data=data | {"outcome": outcome.value},
-        summary=f"{words}: {delivery.reference}.", outcome=outcome.value, closed_at=at, reference=delivery.reference,
-    )  # fmt: skip
+        case,
+        Action.RESOLVE,
+        by=worker,
+        at=at,
+        data=data | {"outcome": outcome.value},
+        summary=f"{words}: {delivery.reference}.",
+        outcome=outcome.value,
+        closed_at=at,
+        reference=delivery.reference,
+    )
     if delivery.reference:
         Identifier.objects.get_or_create(
-            case=case, label="Acceptance reference", folded=fold(delivery.reference),
+            case=case,
+            label="Acceptance reference",
+            folded=fold(delivery.reference),
             defaults={"value": delivery.reference},
-        )  # fmt: skip
+        )
     tell_source(case, "resolved", by=worker, at=at)
 
 
@@ -120,8 +147,18 @@ def _spend_decision(case: ExceptionCase, *, at: datetime, because: str) -> None:
 def _errors(refusal: Refusal | None) -> list[dict[str, str]]:
     if refusal is None:
         return []
-    return [{"code": e.code, "severity": str(e.severity), "text": e.text, "plain": e.plain, "field": e.field,
-             "term": e.term, "field_path": e.field_path} for e in refusal.errors]  # fmt: skip
+    return [
+        {
+            "code": e.code,
+            "severity": str(e.severity),
+            "text": e.text,
+            "plain": e.plain,
+            "field": e.field,
+            "term": e.term,
+            "field_path": e.field_path,
+        }
+        for e in refusal.errors
+    ]
 
 
 def _first(settlement: engine.Settlement) -> str:
@@ -145,8 +182,10 @@ def _note_write_back(case: ExceptionCase, delivery: Delivery, *, at: datetime) -
     told = delivery.state in Delivery.BOOKED
     words = "The source was told" if told else f"The source refused the message: {delivery.detail}"
     record(
-        case, "case.source_told" if told else "case.source_not_told", by=machine(WORKER), at=at,
-        summary=f"{words} ({case.ref}).", data={"delivery": delivery.pk, "event": delivery.object_type},
-    )  # fmt: skip
-
-
+        case,
+        "case.source_told" if told else "case.source_not_told",
+        by=machine(WORKER),
+        at=at,
+        summary=f"{words} ({case.ref}).",
+        data={"delivery": delivery.pk, "event": delivery.object_type},
+    )

@@ -43,5 +43,11 @@ def tell_source(case: ExceptionCase, event: str, *, by: AbstractUser, at: dateti
         probe_first=False,
         at=at,
     )
-    record(case, "case.source_notified", by=by, at=at, summary=f"The source will be told: {event} ({case.ref}).",
-           data={"event": event})  # fmt: skip
+    record(
+        case,
+        "case.source_notified",
+        by=by,
+        at=at,
+        summary=f"The source will be told: {event} ({case.ref}).",
+        data={"event": event},
+    )

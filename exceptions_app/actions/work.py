@@ -22,7 +22,13 @@ def claim(case_id: int, *, by: AbstractUser, at: datetime, revision: int | None 
 
 @transaction.atomic
 def assign(
-    case_id: int, *, to: AbstractUser | None, by: AbstractUser, at: datetime, because: str = "", revision: int | None = None
+    case_id: int,
+    *,
+    to: AbstractUser | None,
+    by: AbstractUser,
+    at: datetime,
+    because: str = "",
+    revision: int | None = None,
 ) -> ExceptionCase:
     """Give an exception to a colleague who may work on it, or back to the queue when `to` is None."""
     case = lock(case_id, revision=revision)
@@ -30,16 +36,27 @@ def assign(
         raise Invalid("to", f"{to} may not work on exceptions in {case.queue} for {case.entity}. Choose someone else.")
     whom = f"to {to}" if to is not None else "back to the queue"
     return move(
-        case, Action.ASSIGN, by=by, at=at, because=because, summary=f"{by} assigned {case.ref} {whom}.",
-        data={"assignee": to.get_username() if to is not None else ""}, assignee=to,
-    )  # fmt: skip
+        case,
+        Action.ASSIGN,
+        by=by,
+        at=at,
+        because=because,
+        summary=f"{by} assigned {case.ref} {whom}.",
+        data={"assignee": to.get_username() if to is not None else ""},
+        assignee=to,
+    )
 
 
 @transaction.atomic
 def hold(
-    case_id: int, *, by: AbstractUser, at: datetime, waiting_for: str, until: datetime | None = None,
+    case_id: int,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    waiting_for: str,
+    until: datetime | None = None,
     revision: int | None = None,
-) -> ExceptionCase:  # fmt: skip
+) -> ExceptionCase:
     """Put on hold: something outside must happen first. `waiting_for` says what."""
     if not waiting_for.strip():
         raise Invalid("waiting_for", "Say what this exception is waiting for.")
@@ -47,18 +64,31 @@ def hold(
         raise Invalid("until", "Choose a time in the future, or leave it empty.")
     case = lock(case_id, revision=revision)
     return move(
-        case, Action.HOLD, by=by, at=at, because=waiting_for, summary=f"{by} put {case.ref} on hold: {waiting_for}",
-        waiting_for=waiting_for[:300], held_until=until, assignee=case.assignee or by,
-    )  # fmt: skip
+        case,
+        Action.HOLD,
+        by=by,
+        at=at,
+        because=waiting_for,
+        summary=f"{by} put {case.ref} on hold: {waiting_for}",
+        waiting_for=waiting_for[:300],
+        held_until=until,
+        assignee=case.assignee or by,
+    )
 
 
 @transaction.atomic
 def resume(case_id: int, *, by: AbstractUser, at: datetime, revision: int | None = None) -> ExceptionCase:
     case = lock(case_id, revision=revision)
     return move(
-        case, Action.RESUME, by=by, at=at, summary=f"{by} resumed {case.ref}.",
-        waiting_for="", held_until=None, assignee=case.assignee or by,
-    )  # fmt: skip
+        case,
+        Action.RESUME,
+        by=by,
+        at=at,
+        summary=f"{by} resumed {case.ref}.",
+        waiting_for="",
+        held_until=None,
+        assignee=case.assignee or by,
+    )
 
 
 @transaction.atomic
@@ -66,9 +96,14 @@ def wake(case_id: int, *, at: datetime) -> ExceptionCase:
     """Back to work when the time until which it was held has come."""
     case = lock(case_id)
     return move(
-        case, Action.WAKE, by=machine(WORKER), at=at, summary=f"The hold of {case.ref} ended.",
-        waiting_for="", held_until=None,
-    )  # fmt: skip
+        case,
+        Action.WAKE,
+        by=machine(WORKER),
+        at=at,
+        summary=f"The hold of {case.ref} ended.",
+        waiting_for="",
+        held_until=None,
+    )
 
 
 @transaction.atomic
@@ -84,20 +119,27 @@ def comment(case_id: int, *, by: AbstractUser, at: datetime, text: str) -> Comme
 
 
 @transaction.atomic
-def reopen(
-    case_id: int, *, by: AbstractUser, at: datetime, because: str, revision: int | None = None
-) -> ExceptionCase:
+def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revision: int | None = None) -> ExceptionCase:
     """Take up again what was closed without sending."""
     if not because.strip():
         raise Invalid("because", "Say why this exception is opened again.")
     case = lock(case_id, revision=revision)
-    if ExceptionCase.objects.open().filter(
-        connection=case.connection, object_type=case.object_type, business_key=case.business_key
-    ).exists():
+    if (
+        ExceptionCase.objects.open()
+        .filter(connection=case.connection, object_type=case.object_type, business_key=case.business_key)
+        .exists()
+    ):
         raise Invalid("because", "The same document came in again and has an open exception; work on that one.")
     move(
-        case, Action.REOPEN, by=by, at=at, because=because, summary=f"{by} reopened {case.ref}.",
-        outcome="", closed_at=None, assignee=by,
-    )  # fmt: skip
+        case,
+        Action.REOPEN,
+        by=by,
+        at=at,
+        because=because,
+        summary=f"{by} reopened {case.ref}.",
+        outcome="",
+        closed_at=None,
+        assignee=by,
+    )
     tell_source(case, "reopened", by=by, at=at, because=because)
     return case

@@ -53,7 +53,9 @@ class ExceptionCaseQuerySet(models.QuerySet["ExceptionCase"]):
 
     def with_ref(self, ref: str) -> Self:
         number = ref.upper().removeprefix(REF_PREFIX)
-        return self.filter(pk=int(number)) if number.isascii() and number.isdigit() and len(number) < 18 else self.none()
+        return (
+            self.filter(pk=int(number)) if number.isascii() and number.isdigit() and len(number) < 18 else self.none()
+        )
 
 
 def granted_objects(user: object, verb: Verb, model: type[models.Model]) -> models.QuerySet[models.Model]:
@@ -192,7 +194,9 @@ class Identifier(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["case", "label", "folded"], name="identifier_once_per_case")
         ]
-        indexes: ClassVar = [models.Index(fields=["folded"], name="identifier_folded", opclasses=["varchar_pattern_ops"])]
+        indexes: ClassVar = [
+            models.Index(fields=["folded"], name="identifier_folded", opclasses=["varchar_pattern_ops"])
+        ]
 
     def __str__(self) -> str:
         return f"{self.label}: {self.value}"

@@ -57,16 +57,26 @@ class Proposal(models.Model):
                 condition=Q(kind__in=["replay", "release", "decline", "dismiss"]), name="proposal_known_kind"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["proposed_at", "id"], condition=Q(state="open"), name="proposal_open")]
+        indexes: ClassVar = [
+            models.Index(fields=["proposed_at", "id"], condition=Q(state="open"), name="proposal_open")
+        ]
         triggers: ClassVar = [
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
             frozen_columns(
-                "case_id", "kind", "outcome", "version_id", "target_id", "policy_version",
-                "content_sha256", "frozen_sha256", "proposer_id", "proposed_at",
+                "case_id",
+                "kind",
+                "outcome",
+                "version_id",
+                "target_id",
+                "policy_version",
+                "content_sha256",
+                "frozen_sha256",
+                "proposer_id",
+                "proposed_at",
             ),
             never_deleted(),
             truncate_refused(),
-        ]  # fmt: skip
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} of {REF_PREFIX}{self.case_id}"
@@ -91,7 +101,7 @@ class Contributor(models.Model):
 
 
 _SUBJECT_OF_DECISION = (
-    f"'case:{REF_PREFIX}' || (SELECT p.case_id FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id)"
+    f"'case:{REF_PREFIX}' || (SELECT p.case_id FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id)"  # noqa: S608 - constants of this module
 )
 
 # The last wall: it holds for pages, API, shell and SQL alike. Contributors are read from the facts (who
@@ -146,8 +156,11 @@ class Decision(models.Model):
             truncate_refused(),
             audit_required(_SUBJECT_OF_DECISION),
             Guard(
-                name="four_eyes", when=pgtrigger.Before, operation=pgtrigger.Insert,
-                declare=[("proposed", "RECORD")], func=_FOUR_EYES
+                name="four_eyes",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                declare=[("proposed", "RECORD")],
+                func=_FOUR_EYES,
             ),
         ]
 

@@ -27,7 +27,8 @@ class Occurrence(models.Model):
             models.UniqueConstraint(fields=["case", "inbox_message"], name="occurrence_once_per_message")
         ]
         triggers: ClassVar = [
-            append_only(), truncate_refused(),
+            append_only(),
+            truncate_refused(),
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
         ]
 
@@ -62,7 +63,8 @@ class PayloadVersion(models.Model):
             ),
         ]
         triggers: ClassVar = [
-            append_only(), truncate_refused(),
+            append_only(),
+            truncate_refused(),
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
         ]
 

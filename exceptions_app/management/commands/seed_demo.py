@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils.timezone import now
+from integrations.demo.messages import demo_messages
 
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
@@ -17,7 +18,6 @@ from exceptions_app.demo_story import tell
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
 from integrations import inbox
-from integrations.demo.messages import demo_messages
 from integrations.models import Connection, InboxMessage
 
 # Name, given name, family name, what they do. The passwords protect nothing: invented data on one's own machine.
@@ -71,9 +71,15 @@ def _set_up(*, at: datetime) -> None:
     for username, given, family, _ in PEOPLE:
         administrator = username == "administrator"
         person = get_user_model().objects.create_user(
-            username, password=_password(username), first_name=given, last_name=family, is_staff=administrator,
-            is_superuser=administrator, time_zone="Europe/Amsterdam", email=f"{username}@meridian.example",
-        )  # fmt: skip
+            username,
+            password=_password(username),
+            first_name=given,
+            last_name=family,
+            is_staff=administrator,
+            is_superuser=administrator,
+            time_zone="Europe/Amsterdam",
+            email=f"{username}@meridian.example",
+        )
         if not administrator:
             role = grant_role(username, (), by=setup, at=at)
             person.groups.add(role)
@@ -114,9 +120,13 @@ def _routes(
     position = 10 * (Route.objects.count() + 1)
     for step, (category, queue, priority) in enumerate((("policy_hold", holds, 2), ("", compliance, 3))):
         route = Route(
-            position=position + step, connection=connection, category=category, queue=queue, entity=entity,
+            position=position + step,
+            connection=connection,
+            category=category,
+            queue=queue,
+            entity=entity,
             priority=priority,
-        )  # fmt: skip
+        )
         save_configuration(route, by=setup, at=at, because="Demonstration")
 
 
