@@ -1,0 +1,80 @@
+"""Where requests may go: names on the list, public addresses, and what the operator has allowed besides.
+
+Settings: INTEGRATIONS_ALLOWED_HOSTS (names, or `.example.com` for a domain; empty: any),
+INTEGRATIONS_ALLOWED_NETWORKS (private networks in CIDR notation), INTEGRATIONS_ALLOW_LOOPBACK.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult
+
+from django.conf import settings
+
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+class AddressRefused(Exception):
+    """A request that must not be sent; the text says which setting would allow it, where one would."""
+
+
+def require_allowed_host(target: SplitResult) -> str:
+    """The host of a URL that may be asked. Raises AddressRefused, and ValueError for a malformed port."""
+    if target.scheme not in ("http", "https"):
+        raise AddressRefused("Only http and https URLs can be used.")
+    if target.username is not None or target.password is not None:
+        raise AddressRefused("Credentials do not belong in a URL; store them as the connection's token.")
+    host = (target.hostname or "").rstrip(".")
+    if not host:
+        raise AddressRefused("The URL names no host.")
+    listed = getattr(settings, "INTEGRATIONS_ALLOWED_HOSTS", ())
+    if listed and not any(_matches(host, name) for name in listed):
+        raise AddressRefused(f"{host} is not in INTEGRATIONS_ALLOWED_HOSTS.")
+    return host
+
+
+def _matches(host: str, name: str) -> bool:
+    name = name.lower()
+    return host == name or (name.startswith(".") and host.endswith(name))
+
+
+def allowed_addresses(host: str, port: int, *, scheme: str) -> list[str]:
+    """Resolve once and keep what may be used: the caller connects to these and asks no resolver again.
+
+    Raises AddressRefused when none is left, OSError when the name cannot be resolved.
+    """
+    found = dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    refusals: list[str] = []
+    allowed: list[str] = []
+    for text in found:
+        if problem := _problem_with(ip_address(text.partition("%")[0]), scheme=scheme):
+            refusals.append(f"{text} {problem}")
+        else:
+            allowed.append(text)
+    if refusals and not allowed:
+        raise AddressRefused(f"{host}: {'; '.join(refusals)}.")
+    return allowed
+
+
+def _problem_with(address: IPv4Address | IPv6Address, *, scheme: str) -> str:
+    """Why an address may not be used; empty when it may."""
+    address = _embedded(address)
+    if address.is_loopback:
+        allowed = getattr(settings, "INTEGRATIONS_ALLOW_LOOPBACK", False)
+        return "" if allowed else "is this machine itself: INTEGRATIONS_ALLOW_LOOPBACK is off"
+    networks = map(ip_network, getattr(settings, "INTEGRATIONS_ALLOWED_NETWORKS", ()))
+    if any(address in network for network in networks):
+        return ""
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return "is not a public address and not in INTEGRATIONS_ALLOWED_NETWORKS"
+    if scheme != "https":
+        return "is public: use https"
+    return ""
+
+
+def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address inside an IPv6 one, where a gateway or the kernel would unwrap it."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
