@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from integrations.simulator.documents import Document, DocumentRefused, read_document
 from integrations.simulator.faults import FaultName
-from integrations.simulator.judge import Judge, refuses, told_to_refuse
+from integrations.simulator.judge import Judge, NotCheckable, refuses, told_to_refuse
 from integrations.simulator.ledger import Ledger, Record
 from integrations.simulator.replies import Reply, json_reply, problem, xml_reply
 
@@ -39,7 +39,10 @@ class TaxAuthority:
             return self._answer(attempt, xml_reply(422, told_to_refuse()))
         if (known := self._by_key.get(key)) is not None:
             return self._answer(attempt, _again(known, document))
-        report = self._judge.report(document.text)
+        try:
+            report = self._judge.report(document.text)
+        except NotCheckable as error:
+            return self._answer(attempt, problem(400, "NOT_CHECKABLE", str(error)))
         if refuses(report):
             return self._answer(attempt, xml_reply(422, report))
         return self._book(attempt, document)
@@ -100,10 +103,11 @@ class TaxAuthority:
     def validate(self, body: bytes) -> Reply:
         """Judge without effect: `accepted`, and the report as text."""
         try:
-            document = read_document(body)
+            report = self._judge.report(read_document(body).text)
         except DocumentRefused as error:
             return problem(400, error.code, error.detail)
-        report = self._judge.report(document.text)
+        except NotCheckable as error:
+            return problem(400, "NOT_CHECKABLE", str(error))
         return json_reply(200, {"accepted": not refuses(report), "report": report.decode()})
 
 

