@@ -18,6 +18,7 @@ JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
 MAX_DEPTH = 32
 # PostgreSQL's jsonb takes longer numbers, but every reader of an export should be able to hold an integer exactly.
 MAX_INTEGER = 2**63 - 1
+MAX_EXPONENT = 100
 
 
 class NotCanonical(ValueError):
@@ -69,11 +70,7 @@ def _scalar(value: object, path: str) -> JsonValue:
     if isinstance(value, float):
         raise NotCanonical(f"{path}: a floating-point number has no exact value; pass a Decimal or text.")
     if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise NotCanonical(f"{path}: {value} is not a number; pass a finite Decimal.")
-        if abs(value.adjusted()) > 100:
-            raise NotCanonical(f"{path}: a Decimal of this magnitude is surely a mistake.")
-        return format(value, "f")
+        return _decimal(value, path)
     if isinstance(value, datetime):
         try:
             return timestamp(value)
@@ -84,6 +81,14 @@ def _scalar(value: object, path: str) -> JsonValue:
     if isinstance(value, UUID):
         return str(value)
     raise NotCanonical(f"{path}: {type(value).__name__} has no canonical form; pass text, an integer or a Decimal.")
+
+
+def _decimal(value: Decimal, path: str) -> str:
+    if not value.is_finite():
+        raise NotCanonical(f"{path}: {value} is not a number; pass a finite Decimal.")
+    if abs(value.adjusted()) > MAX_EXPONENT or abs(value.as_tuple().exponent) > MAX_EXPONENT:  # type: ignore[arg-type]
+        raise NotCanonical(f"{path}: a Decimal of this magnitude would fill pages; pass it as text.")
+    return format(value, "f")
 
 
 def _key(key: Any, path: str) -> str:

@@ -120,10 +120,10 @@ class AuditCheckpoint(models.Model):
         ]
         triggers = [append_only(), truncate_refused()]
 
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
+
     @property
     def signed_note(self) -> SignedNote:
         """The checkpoint as it is kept outside."""
         return SignedNote(text=self.note, key_id=self.key_id, signature=bytes(self.signature))
-
-    def __str__(self) -> str:
-        return f"checkpoint at {self.size}"

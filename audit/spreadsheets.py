@@ -25,7 +25,10 @@ Cell = None | bool | int | str | Decimal | date | UUID
 
 def guarded(text: str) -> str:
     """``text``, with a leading apostrophe when a spreadsheet could take it for a formula."""
-    if text[:1] in CONTROL_STARTS or _first_that_counts(text) in FORMULA_STARTS:
+    first = text[:1]
+    if first.isascii() and first.isalnum():
+        return text
+    if first in CONTROL_STARTS or _first_that_counts(text) in FORMULA_STARTS:
         return f"'{text}"
     return text
 

@@ -8,7 +8,7 @@ from django.db import migrations
 from audit.privileges import restrict_role
 
 
-def restrict(apps: Any, schema_editor: Any) -> None:
+def restrict(_apps: Any, schema_editor: Any) -> None:
     restrict_role(schema_editor.connection, role=settings.APPLICATION_DATABASE.get("USER", ""))
 
 

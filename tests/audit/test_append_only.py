@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - SQL made of the test's own values is what these tests are about
 import psycopg
 import pytest
 from django.db import IntegrityError, connection

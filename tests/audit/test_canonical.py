@@ -58,6 +58,7 @@ def test_decimal_is_written_without_exponent(text, expected):
         ({"lines": [{"amount": Decimal("NaN")}]}, r"data\.lines\[0\]\.amount: NaN is not a number"),
         ({"amount": Decimal("Infinity")}, r"data\.amount: Infinity is not a number"),
         ({"amount": Decimal("1E+100000")}, r"data\.amount: a Decimal of this magnitude"),
+        ({"amount": Decimal("1E-100000")}, r"data\.amount: a Decimal of this magnitude"),
         ({"count": 2**63}, r"data\.count: an integer beyond 64 bits"),
         ({"seen_at": datetime(2026, 3, 2)}, r"data\.seen_at: a datetime without time zone"),  # noqa: DTZ001
         ({"note": "a\x00b"}, r"data\.note: contains a NUL"),

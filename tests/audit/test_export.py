@@ -36,8 +36,8 @@ def test_csv_holds_header_and_events_in_the_order_of_time(write):
         ["", "2026-03-02T12:00:01.000000Z", "case.approved", "controller@example.test", "person", "case:EX-000001",
          "NL01/tax-compliance", "Approved correction 1", "", "", "", str(first.event_id), bytes(first.leaf).hex()],
         ["1", "2026-03-02T12:00:02.000000Z", "case.approved", "controller@example.test", "person", "case:EX-000002",
-         "NL01/tax-compliance", "'=HYPERLINK(1)", 'Said "no", twice\r\n', "", '{"total": "-1.50"}', str(second.event_id),
-         bytes(second.leaf).hex()],
+         "NL01/tax-compliance", "'=HYPERLINK(1)", 'Said "no", twice\r\n', "", '{"total": "-1.50"}',
+         str(second.event_id), bytes(second.leaf).hex()],
     ]  # fmt: skip
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - SQL made of the test's own values is what these tests are about
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -69,9 +70,9 @@ def test_record_outside_transaction_is_refused_and_writes_nothing():
 
 @pytest.mark.django_db(transaction=True)
 def test_record_vanishes_with_its_transaction():
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         record_many([entry()])
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert (AuditEvent.objects.count(), AuditBacklog.objects.count()) == (0, 0)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - SQL made of the test's own values is what these tests are about
 import base64
 from datetime import UTC, datetime
 from io import StringIO
@@ -376,5 +377,5 @@ def test_command_refuses_a_checkpoint_file_without_checkpoints(log, tmp_path, co
 
 
 def test_command_refuses_a_malformed_key(log):
-    with pytest.raises(CommandError, match="--key: .* is not a verifier key"):
+    with pytest.raises(CommandError, match=r"--key: .* is not a verifier key"):
         run("--key", "nonsense")
