@@ -3,7 +3,11 @@
   "use strict";
 
   const DRAFT_DELAY = 1200;
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { hour: "2-digit", minute: "2-digit" });
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
 
   /* data-autosave on a form, data-autosave-url: the draft is posted there after a pause in typing.
      data-autosave-status inside the form says what became of it. */
