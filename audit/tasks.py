@@ -10,7 +10,7 @@ from audit import seal as sealer
 BATCH = 1000
 
 
-@shared_task(name="audit.seal")
+@shared_task
 def seal() -> None:
     """Seal all that is ready, one checkpoint for each batch. A second sealer at work makes this end at once."""
     while sealer.seal(limit=BATCH, at=timezone.now()) == BATCH:

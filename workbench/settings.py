@@ -206,14 +206,6 @@ if DATABASES["default"]:
         "CONN_HEALTH_CHECKS": True,
     }
 
-# Audit ----------------------------------------------------------------------------------------------------------
-
-# The name of this audit log in its signed checkpoints; never change it afterwards.
-AUDIT_ORIGIN = environment.text("AUDIT_ORIGIN", default="exception-workbench")
-AUDIT_SIGNING_KEY = environment.secret("AUDIT_SIGNING_KEY")  # base64 of 32 bytes; made on first use in development
-AUDIT_VERIFIER_KEYS = environment.words("AUDIT_VERIFIER_KEYS")  # public halves of keys that signed earlier
-AUDIT_CHECKPOINT_SINK = environment.text("AUDIT_CHECKPOINT_SINK")  # a file on another volume
-
 # Celery: rings, and PostgreSQL knows ----------------------------------------------------------------------------
 
 REDIS_URL = environment.secret("REDIS_URL")
@@ -261,7 +253,8 @@ INTEGRATIONS_ALLOWED_NETWORKS = environment.words("INTEGRATIONS_ALLOWED_NETWORKS
 INTEGRATIONS_ALLOW_LOOPBACK = environment.boolean("INTEGRATIONS_ALLOW_LOOPBACK", default=not PRODUCTION)
 # What an enqueued delivery rings; a lost ring is found by the sweeper.
 DOORBELL_TASK = "exceptions_app.tasks.sweep"
-# The name and the key that sign checkpoints of the audit log, and a file outside the database that receives them.
+# Checkpoints of the audit log: a name that never changes afterwards, the key that signs (base64 of 32 bytes, made on
+# first use in development), public halves of keys that signed earlier, a file on another volume that receives them.
 AUDIT_ORIGIN = environment.text("AUDIT_ORIGIN", default="exception-workbench")
 AUDIT_SIGNING_KEY = environment.secret("AUDIT_SIGNING_KEY")
 AUDIT_VERIFIER_KEYS = environment.words("AUDIT_VERIFIER_KEYS")
