@@ -41,7 +41,8 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
     """
     if len(data) > max_bytes:
         raise UnsafeJson(
-            f"The document has {len(data):,} bytes, more than the {max_bytes:,} that are accepted.", "Split the message."
+            f"The document has {len(data):,} bytes, more than the {max_bytes:,} that are accepted.",
+            "Split the message.",
         )
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
@@ -58,7 +59,9 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
             object_pairs_hook=_object,
         )
     except UnicodeDecodeError as error:
-        raise UnsafeJson(f"The document is not valid UTF-8: byte {error.start} cannot be read.", "Send it as UTF-8.") from None
+        raise UnsafeJson(
+            f"The document is not valid UTF-8: byte {error.start} cannot be read.", "Send it as UTF-8."
+        ) from None
     except json.JSONDecodeError as error:
         raise UnsafeJson(
             f"The document is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno}).",

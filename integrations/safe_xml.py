@@ -4,7 +4,7 @@ libxml2 alone drops an external entity silently when entities are not resolved, 
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -148,12 +148,14 @@ def _parse_text(text: str) -> etree._ElementTree:
         root = etree.fromstring(body.encode("utf-8"), parser)
     except etree.XMLSyntaxError as error:
         raise UnsafeXml(
-            f"The document is not well-formed XML: {_reason(error)}", "Correct the markup at that place and send it again."
+            f"The document is not well-formed XML: {_reason(error)}",
+            "Correct the markup at that place and send it again.",
         ) from None
     except (ValueError, UnicodeEncodeError):
         raise UnsafeXml("The document contains characters that XML does not allow.", "Remove them.") from None
     tree = root.getroottree()
-    if tree.docinfo.doctype or tree.docinfo.internalDTD is not None:
+    docinfo: Any = tree.docinfo  # its type information lacks most of it
+    if docinfo.doctype or docinfo.internalDTD is not None:
         raise UnsafeXml("The document contains a DOCTYPE.", "Remove it.")
     if next(root.iter(etree.Entity), None) is not None:
         raise UnsafeXml("The document contains an entity reference.", "Write out what it stands for.")

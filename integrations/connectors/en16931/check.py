@@ -9,13 +9,13 @@ import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from lxml import etree
 from saxonche import PySaxonApiError, PySaxonProcessor
 
 from integrations.connectors.base import CheckReport
-from integrations.connectors.en16931 import names, schema
+from integrations.connectors.en16931 import schema
 from integrations.connectors.en16931.document import UblDocument, read_document
 from integrations.connectors.en16931.report import errors_of, explain
 from integrations.refusals import MessageNotUnderstood, RefusalError, Severity
@@ -106,7 +106,7 @@ def _schema_errors(document: UblDocument, found: tuple[RefusalError, ...]) -> tu
     validator = schema.load_validator(document.root.tag)
     with _schema_lock:
         validator.validate(document.tree)
-        entries = list(validator.error_log)
+        entries: list[Any] = list(cast("Any", validator.error_log))
     said = {_last_name(error.field_path) for error in found}
     errors: dict[str, RefusalError] = {}
     for entry in entries:
@@ -126,8 +126,8 @@ def _last_name(path: str) -> str:
 
 
 def _schema_error(entry: Any, document: UblDocument) -> RefusalError:
-    nodes = document.root.getroottree().xpath(entry.path) if entry.path else []
-    element = nodes[0] if isinstance(nodes, list) and nodes and isinstance(nodes[0], etree._Element) else None
+    nodes: Any = document.tree.xpath(entry.path) if entry.path else []
+    element = nodes[0] if nodes else None
     path = document.path_of(element) if element is not None else ""
     term = document.term_at(path)
     message = _BRACED.sub("", str(entry.message))
@@ -135,7 +135,7 @@ def _schema_error(entry: Any, document: UblDocument) -> RefusalError:
         code=SCHEMA_CODE,
         severity=Severity.ERROR,
         text=message,
-        plain=_schema_words(message, element, names.CBC),
+        plain=_schema_words(message, element),
         path=str(entry.path or ""),
         field_path=path,
         term=term.number if term else "",
@@ -143,7 +143,7 @@ def _schema_error(entry: Any, document: UblDocument) -> RefusalError:
     )
 
 
-def _schema_words(message: str, element: etree._Element | None, basic: str) -> str:
+def _schema_words(message: str, element: etree._Element | None) -> str:
     name = etree.QName(element).localname if element is not None else "The document"
     if "is not a valid value of the atomic type" in message or "is not accepted by the pattern" in message:
         return f"The value of {name} is not written as the UBL schema demands, such as 12.50 or 2026-03-31."

@@ -119,7 +119,9 @@ class UblDocument:
             currency = (self.root.findtext(f"{_CBC}TaxCurrencyCode") or "").strip()
             return anchor, f"cac:TaxTotal[cbc:TaxAmount/@currencyID='{_literal(currency)}']/cbc:TaxAmount"
         if term.number == "BT-32":
-            schemes = paths.elements_at(steps_of(term.path.removesuffix("/cbc:CompanyID") + "/cac:TaxScheme/cbc:ID"), anchor)
+            schemes = paths.elements_at(
+                steps_of(term.path.removesuffix("/cbc:CompanyID") + "/cac:TaxScheme/cbc:ID"), anchor
+            )
             other = next((node for node in schemes if paths.text_of(node).strip().upper() != "VAT"), None)
             literal = _literal(paths.text_of(other).strip()) if other is not None else "TAX"
             return anchor, term.path.replace("PartyTaxScheme", f"PartyTaxScheme[cac:TaxScheme/cbc:ID='{literal}']")
@@ -133,7 +135,9 @@ class UblDocument:
             amount = total.find(f"{_CBC}TaxAmount")
             if amount is not None and amount.get("currencyID") == currency:
                 return total
-        return next((total for total in totals if total.find(f"{_CAC}TaxSubtotal") is not None), totals[0] if totals else None)
+        return next(
+            (total for total in totals if total.find(f"{_CAC}TaxSubtotal") is not None), totals[0] if totals else None
+        )
 
     def _absent(self, start: etree._Element, steps: tuple[paths.Step, ...], attribute: str) -> Place:
         node = start
@@ -188,6 +192,6 @@ def read_document(payload: bytes, *, field: str = "payload") -> UblDocument:
         raise MessageNotUnderstood(
             f"The document is a {str(tag)[:120]}, not a UBL 2.1 Invoice or CreditNote.",
             field=field,
-            remedy="Send the UBL document itself, without an envelope around it, or choose the connection for its format.",
+            remedy="Send the UBL document itself without an envelope, or choose the connection for its format.",
         )
     return UblDocument(tree)

@@ -13,7 +13,7 @@ _CBC: Final = f"{{{names.CBC}}}"
 
 
 def expected_net_amount(line: etree._Element) -> Decimal | None:
-    """Quantity × price ÷ base quantity − allowances + charges, to the cent; None when a part is missing."""
+    """Quantity times price by base quantity, less allowances, plus charges, to the cent; None where a part lacks."""
     quantity = decimal_of(line.findtext(f"{_CBC}InvoicedQuantity") or line.findtext(f"{_CBC}CreditedQuantity"))
     price = decimal_of(line.findtext(f"{_CAC}Price/{_CBC}PriceAmount"))
     base = decimal_of(line.findtext(f"{_CAC}Price/{_CBC}BaseQuantity") or "1")

@@ -31,7 +31,9 @@ from integrations.safe_xml import parse as parse_xml
 XML_MEDIA_TYPE: Final = "application/xml"
 
 _HOLD_SUBS: Final = {"AMOUNT_LIMIT": "amount_limit", "SANCTIONS_HIT": "sanctions"}
-_SEND_REPORT: Final = "Send the SVRL report with its failed assertions, the hold notice, or the HTTP status of the answer."
+_SEND_REPORT: Final = (
+    "Send the SVRL report with its failed assertions, the hold notice, or the HTTP status of the answer."
+)
 _MAX_TEXT: Final = 2000
 
 
@@ -105,7 +107,7 @@ def _report_refusal(document: UblDocument, body: bytes, shared: Mapping[str, Any
     errors = errors_of(root, document)
     if errors[0].severity is Severity.ERROR:
         return Refusal(Category.COMPLIANCE, sub_of(errors[0].code), auto_retry=False, errors=errors, **shared)
-    # Warnings alone do not refuse: the document may be booked already, and a person decides whether it may stay as it is.
+    # Warnings alone do not refuse: the document may be booked already, and a person decides whether it may stay.
     return Refusal(
         Category.COMPLIANCE,
         "warning",
@@ -146,7 +148,9 @@ def _hold_refusal(document: UblDocument, hold: object, shared: Mapping[str, Any]
             "The hold notice has no code.", field="refusal", remedy='Send {"hold": {"code": …, "text": …}}.'
         )
     code, text = _word(hold, "code"), _word(hold, "text")
-    term = document.terms.get(_word(hold, "field") or {"AMOUNT_LIMIT": "BT-112", "SANCTIONS_HIT": "BT-44"}.get(code, ""))
+    term = document.terms.get(
+        _word(hold, "field") or {"AMOUNT_LIMIT": "BT-112", "SANCTIONS_HIT": "BT-44"}.get(code, "")
+    )
     error = RefusalError(
         code=code,
         severity=Severity.ERROR,
@@ -169,9 +173,11 @@ def _hold_refusal(document: UblDocument, hold: object, shared: Mapping[str, Any]
 def _hold_words(code: str, text: str, hold: Mapping[str, object]) -> str:
     limit, currency, matched = _word(hold, "limit"), _word(hold, "currency"), _word(hold, "matched")
     if code == "AMOUNT_LIMIT":
-        return f"The amount is above the limit{f' of {limit} {currency}'.rstrip() if limit else ''}. A second person must release it."
+        above = f"the limit of {limit} {currency}".rstrip() if limit else "the limit"
+        return f"The amount is above {above}. A second person must release it."
     if code == "SANCTIONS_HIT":
-        return f"Sanctions screening found a possible match{f' with “{matched}”' if matched else ''}. A second person must clear it."
+        match = f"match with “{matched}”" if matched else "match"
+        return f"Sanctions screening found a possible {match}. A second person must clear it."
     return text or "The document is held by a policy. A second person must release it."
 
 
@@ -194,11 +200,21 @@ def _problem_refusal(data: Mapping[str, object], status: int | None, shared: Map
 def _word(data: Mapping[str, object], key: str) -> str:
     """A text or number of a notice as a line of text."""
     value = data.get(key)
-    return " ".join(str(value).split())[:_MAX_TEXT] if value is not None and not isinstance(value, dict | list | bool) else ""
+    return (
+        " ".join(str(value).split())[:_MAX_TEXT]
+        if value is not None and not isinstance(value, dict | list | bool)
+        else ""
+    )
 
 
 def _keys(document: UblDocument) -> dict[str, str]:
-    terms = {"number": "BT-1", "seller": "BT-31", "buyer": "BT-48", "purchase_order": "BT-13", "buyer_reference": "BT-10"}
+    terms = {
+        "number": "BT-1",
+        "seller": "BT-31",
+        "buyer": "BT-48",
+        "purchase_order": "BT-13",
+        "buyer_reference": "BT-10",
+    }
     return {key: value for key, term in terms.items() if (value := document.value(term))}
 
 

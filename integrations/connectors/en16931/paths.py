@@ -67,7 +67,7 @@ class Path:
 
 
 def parse_path(text: str, root: etree._Element | None = None) -> Path:
-    """Read a path. Prefixes mean what the document `root` says they mean, or else the usual UBL ones; raises PathError."""
+    """Read a path. Prefixes mean what the document `root` says, or the usual UBL ones; raises PathError."""
     stripped = text.strip()
     if not stripped or len(stripped) > MAX_LENGTH:
         raise PathError("A path is empty or too long.")

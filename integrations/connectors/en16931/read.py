@@ -53,7 +53,11 @@ def _fields(document: UblDocument) -> Iterator[RecordField]:
     for (group, anchor), terms in sections.items():
         rows = document.anchors(anchor)
         for index, row in enumerate(rows, start=1):
-            heading = group if anchor is Anchor.DOCUMENT or (len(rows) == 1 and anchor is not Anchor.LINE) else f"{group} {index}"
+            heading = (
+                group
+                if anchor is Anchor.DOCUMENT or (len(rows) == 1 and anchor is not Anchor.LINE)
+                else f"{group} {index}"
+            )
             for term in terms:
                 yield from _fields_of(document, term, row, heading)
 

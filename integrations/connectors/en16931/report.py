@@ -1,7 +1,6 @@
-"""A validator's SVRL report as errors with their business field, plain words and, where one value is certain, a proposal."""
+"""A validator's SVRL report as errors with their business field, plain words and, where it is certain, a proposal."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -28,7 +27,7 @@ _SEVERITIES: Final = {
     "info": Severity.INFO,
 }
 _TERM_MENTION: Final = re.compile(r"\(?\b(BT-\d{1,3}(?:-\d)?)\b")
-_CODE_IN_TEXT: Final = re.compile(r"^\s*\[?([A-Z][A-Z0-9]*(?:-[A-Z0-9]+)+)\]?\s*[-:–]?\s*")
+_CODE_IN_TEXT: Final = re.compile(r"^\s*\[?([A-Z][A-Z0-9]*(?:-[A-Z0-9]+)+)\]?\s*[-:\u2013]?\s*")
 _SIMPLE_TEST: Final = re.compile(
     r"(?:not|exists|normalize-space|boolean)?\s*\(?\s*((?:(?:\w+|\*):)?\w+(?:/(?:(?:\w+|\*):)?\w+)*(?:/@\w+)?|@\w+)\s*\)?\s*(?:!=\s*(?:''|\"\"))?"
 )
@@ -134,7 +133,9 @@ def _target(rule: Rule, text: str, test: str, context: etree._Element | None, do
         return _choose(known, rule, context, document)
     if context is not None and len(context) == 0 and (term := document.term_at(document.path_of(context))):
         return _Target(document.path_of(context), term.number, term.label)
-    mentioned = list(dict.fromkeys(_TERM_MENTION.findall(text.partition("shall")[2] or text) or _TERM_MENTION.findall(text)))
+    mentioned = list(
+        dict.fromkeys(_TERM_MENTION.findall(text.partition("shall")[2] or text) or _TERM_MENTION.findall(text))
+    )
     known = [document.terms[number] for number in mentioned if number in document.terms]
     if known:
         return _choose(known, rule, context, document)
@@ -190,44 +191,52 @@ def _named(path: str, name: str, document: UblDocument) -> _Target:
 def _explain_sums(errors: Sequence[RefusalError], cause: RootCause | None) -> list[RefusalError]:
     if cause is None:
         return list(errors)
-    root_is_named = any(error.field_path == cause.amount.path for error in errors)
-    explained: list[RefusalError] = []
-    for error in errors:
-        if error.field_path == cause.amount.path:
-            error = replace(error, proposed_value=f"{cause.value:f}")
-        elif error.code in cause.rules and root_is_named:
-            error = replace(error, plain=f"{error.plain} Correcting {cause.amount.term}{_SETTLES}")
-        elif error.code in cause.rules:
-            error = replace(error, plain=f"{error.plain} {_line_words(cause)}")
-        explained.append(error)
-    return explained
+    named = any(error.field_path == cause.amount.path for error in errors)
+    return [_with_cause(error, cause, named=named) for error in errors]
+
+
+def _with_cause(error: RefusalError, cause: RootCause, *, named: bool) -> RefusalError:
+    if error.field_path == cause.amount.path:
+        return replace(error, proposed_value=f"{cause.value:f}")
+    if error.code not in cause.rules:
+        return error
+    words = f"Correcting {cause.amount.term}{_SETTLES}" if named else _line_words(cause)
+    return replace(error, plain=f"{error.plain} {words}")
 
 
 def _line_words(cause: RootCause) -> str:
     stands = "is missing" if cause.amount.value is None else f"is {cause.amount.value:f}"
     line = re.search(r"Line\[(\d+)\]", cause.amount.path)
     where = f"of line {line[1]} " if line else ""
-    return f"The likely cause: the net amount {where}({cause.amount.term}) {stands}, but quantity times price comes to {cause.value:f}."
+    return (
+        f"The likely cause: the net amount {where}({cause.amount.term}) {stands}, "
+        f"but quantity times price comes to {cause.value:f}."
+    )
 
 
 def _explain_currency(errors: Sequence[RefusalError], document: UblDocument) -> list[RefusalError]:
     """When all amounts are in one currency and the invoice's code is another, that code is the root."""
     place = document.place("BT-5")
-    used = Counter(value for value in (node.get("currencyID") for node in document.root.iter("*")) if value)
-    currency = currency_of(next(iter(used), None)) if len(used) == 1 else ""
+    used = {value for node in document.root.iter("*") if (value := node.get("currencyID"))}
+    currency = currency_of(used.pop()) if len(used) == 1 else ""
     if not currency or currency == (place.value or "").strip():
         return list(errors)
     named = any(error.field_path == place.path for error in errors)
-    explained: list[RefusalError] = []
-    for error in errors:
-        if error.field_path == place.path:
-            error = replace(error, proposed_value=currency)
-        elif error.code == "BR-CO-15" and error.proposed_value is None and named:
-            error = replace(error, plain=f"{error.plain} Correcting the invoice currency code (BT-5){_SETTLES}")
-        elif error.code == "BR-CO-15" and error.proposed_value is None:
-            plain = f"The amounts are in {currency}, but the invoice currency code is another, so the VAT total is not found."
-            error = replace(
-                error, plain=plain, field_path=place.path, term="BT-5", field=document.terms["BT-5"].label, proposed_value=currency
-            )
-        explained.append(error)
-    return explained
+    return [_with_currency(error, place.path, currency, named=named) for error in errors]
+
+
+def _with_currency(error: RefusalError, path: str, currency: str, *, named: bool) -> RefusalError:
+    if error.field_path == path:
+        return replace(error, proposed_value=currency)
+    if error.code != "BR-CO-15" or error.proposed_value is not None:
+        return error
+    if named:
+        return replace(error, plain=f"{error.plain} Correcting BT-5{_SETTLES}")
+    return replace(
+        error,
+        plain=f"All amounts are in {currency}, but the invoice currency code is another, so no VAT total counts.",
+        field_path=path,
+        term="BT-5",
+        field="Invoice currency code",
+        proposed_value=currency,
+    )

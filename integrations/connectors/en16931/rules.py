@@ -172,7 +172,12 @@ _SUBS: Final = (
     (re.compile(r"BR-CL-.*|BR-CO-0[5-8]"), "code_list"),
     (re.compile(r"BR-CO-(?:09|26)|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-0[234]|BR-6[2-5]"), "identifier"),
     (re.compile(r"BR-DEC-.*|UBL-(?:DT|SR|CR)-.*|BR-2[789]|BR-30|XSD"), "format"),
-    (re.compile(r"BR-\d+|BR-CO-(?:04|18|19|2\d)|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-01|BR-DE-\d+|DE-R-\d+|.*-R(?:001|003|010|020|061)"), "required_field"),
+    (
+        re.compile(
+            r"BR-\d+|BR-CO-(?:04|18|19|2\d)|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-01|BR-DE-\d+|DE-R-\d+|.*-R(?:001|003|010|020|061)"
+        ),
+        "required_field",
+    ),
 )
 
 
@@ -219,14 +224,18 @@ def _identifier_rule(category: str, where: str) -> Rule:
     name = _CATEGORIES[category]
     if category == "O":
         return Rule(
-            ("BT-31", "BT-63", "BT-48"), f"{where.capitalize()} is “{name}”, so no VAT identifier may be given.", unwanted=True
+            ("BT-31", "BT-63", "BT-48"),
+            f"{where.capitalize()} is “{name}”, so no VAT identifier may be given.",
+            unwanted=True,
         )
     if category in ("AE", "IC"):
         return Rule(
-            ("BT-31", "BT-48"), f"{where.capitalize()} is “{name}”, so the VAT identifiers of seller and buyer are needed."
+            ("BT-31", "BT-48"),
+            f"{where.capitalize()} is “{name}”, so the VAT identifiers of seller and buyer are needed.",
         )
     return Rule(
-        ("BT-31",), f"{where.capitalize()} is “{name}”, but the seller has no VAT identifier (nor a tax representative with one)."
+        ("BT-31",),
+        f"{where.capitalize()} is “{name}”, but the seller has no VAT identifier (nor a tax representative with one).",
     )
 
 

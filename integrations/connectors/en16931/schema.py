@@ -25,7 +25,7 @@ _COMMON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class UblSchema:
-    """Children in their order by parent element, and which elements repeat or carry an amount. Names in {uri}local form."""
+    """Children in order by parent, and which elements repeat or carry an amount. Names are {uri}local."""
 
     children: dict[str, tuple[str, ...]]
     repeatable: frozenset[tuple[str, str]]  # (parent, child)
@@ -76,7 +76,8 @@ def _read_file(
         type_name = f"{{{namespace}}}{node.get('name')}"
         references = [child for child in node.iterfind(f"{_XSD}sequence/{_XSD}element") if child.get("ref")]
         sequences[type_name] = tuple(
-            (_resolve(child, child.get("ref", ""), namespace), child.get("maxOccurs", "1") != "1") for child in references
+            (_resolve(child, child.get("ref", ""), namespace), child.get("maxOccurs", "1") != "1")
+            for child in references
         )
         extension = node.find(f"{_XSD}simpleContent/{_XSD}extension")
         if extension is not None:

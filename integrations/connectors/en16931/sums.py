@@ -116,7 +116,9 @@ def _equations(document: UblDocument, lines: list[Amount]) -> Iterator[Equation]
     yield _equation("BR-CO-12", total["BT-108"], plus=charges)
     yield _equation("BR-CO-13 BR-13", total["BT-109"], plus=[total["BT-106"], total["BT-108"]], minus=[total["BT-107"]])
     if rows:
-        yield _equation("BR-CO-14", total["BT-110"], plus=[_amount(document, "BT-117", row) for row in _same_total(document, rows)])
+        yield _equation(
+            "BR-CO-14", total["BT-110"], plus=[_amount(document, "BT-117", row) for row in _same_total(document, rows)]
+        )
     yield _equation("BR-CO-15 BR-14", total["BT-112"], plus=[total["BT-109"], *_vat(document, total["BT-110"])])
     yield _equation("BR-CO-16 BR-15", total["BT-115"], plus=[total["BT-112"], total["BT-114"]], minus=[total["BT-113"]])
     for row in rows:
@@ -170,5 +172,9 @@ def _equation(
     minus: list[Amount] | None = None,
     tolerance: Decimal = _EXACT,
 ) -> Equation:
-    parts = ((result, Decimal(1)), *((part, Decimal(-1)) for part in plus), *((part, Decimal(1)) for part in minus or []))
+    parts = (
+        (result, Decimal(1)),
+        *((part, Decimal(-1)) for part in plus),
+        *((part, Decimal(1)) for part in minus or []),
+    )
     return Equation(tuple(rules.split()), parts, tolerance)

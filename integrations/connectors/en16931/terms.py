@@ -232,12 +232,14 @@ _ROWS: Final[dict[tuple[str, Anchor], tuple[tuple[str, str, ValueKind, str], ...
     ),
 }
 
+_DOCUMENT_ONLY_WHEN_PRESENT: Final = (
+    "6 7 8 11 12 14 15 16 17 23 25 26 32 33 36 39 45 51 54 59 60 61 62 63 69 70 71 75 77 78 82 87 88 89 91"
+)
+_LINE_ONLY_WHEN_PRESENT: Final = (
+    "127 128 132 133 134 135 136 139 141 144 147 148 149 154 155 156 157 157-1 158 158-1 159 160 161"
+)
 _ONLY_WHEN_PRESENT: Final = frozenset(
-    f"BT-{number}"
-    for number in (
-        *("6 7 8 11 12 14 15 16 17 23 25 26 32 33 36 39 45 51 54 59 60 61 62 63 69 70 71 75 77 78 82 87 88 89 91".split()),
-        *("127 128 132 133 134 135 136 139 141 144 147 148 149 154 155 156 157 157-1 158 158-1 159 160 161".split()),
-    )
+    f"BT-{number}" for row in (_DOCUMENT_ONLY_WHEN_PRESENT, _LINE_ONLY_WHEN_PRESENT) for number in row.split()
 )
 _CREDIT_NOTE_PATHS: Final = {
     "BT-3": "cbc:CreditNoteTypeCode",

@@ -1,0 +1,61 @@
+"""The EN 16931 connector: what the tax authority promises, and the way to each part of the work."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from integrations.connectors.base import (
+    Capabilities,
+    CheckReport,
+    Endpoint,
+    IncomingMessage,
+    Operation,
+    TargetClient,
+    TargetKind,
+)
+from integrations.connectors.en16931 import check, correct, differences, identity, parse, read
+from integrations.connectors.en16931.client import TaxAuthorityClient
+from integrations.records.invoice import InvoiceRecord
+from integrations.refusals import Refusal, RefusedTransaction
+
+_CAPABILITIES: Final = Capabilities(
+    target_kind=TargetKind.DEDUPLICATES,
+    looked_up_by="invoice number and seller",
+    settle_time=timedelta(seconds=5),
+    key_life=None,
+    checks_natively=True,
+    check_name=check.check_name(),
+    already_exists_looks_like="409 DUPLICATE_DOCUMENT with the clearance number of the document that is there",
+    throttles_by="429 with Retry-After",
+)
+
+
+class En16931Connector:
+    name = "en16931"
+    title = "EN 16931 e-invoice"
+    capabilities = _CAPABILITIES
+
+    def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
+        return parse.parse(message)
+
+    def read(self, payload: bytes) -> InvoiceRecord:
+        return read.read(payload)
+
+    def operations_for(self, payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
+        return correct.operations_for(payload, changes)
+
+    def operations_between(self, before: bytes, after: bytes) -> list[Operation]:
+        return differences.operations_between(before, after)
+
+    def correct(self, payload: bytes, operations: Sequence[Operation]) -> bytes:
+        return correct.correct(payload, operations)
+
+    def check(self, payload: bytes) -> CheckReport:
+        return check.check(payload)
+
+    def client(self, endpoint: Endpoint) -> TargetClient:
+        return TaxAuthorityClient(endpoint, read_refusal=_read_refusal, document_key=identity.business_key)
+
+
+def _read_refusal(content: bytes, report: bytes) -> Refusal:
+    return parse.read_refusal(payload=content, body=report, status=422)
