@@ -1,0 +1,131 @@
+"""The tax authority over HTTP: ask whether a document is there, send a document once.
+
+The target's name for a document is seller and invoice number as they stand in the content being sent, not the key of
+the case: a correction may add the very VAT identifier that the first message lacked. A status never decides alone: an
+outcome is definitive only when the body is one that the authority documents, since anything between us and it can
+answer with a status of its own.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from integrations.answers import (
+    MISCONFIGURED_STATUSES,
+    answer,
+    json_object,
+    not_answered,
+    reference_of,
+    retry_after,
+    text_of,
+)
+from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence
+from integrations.http import Exchange, Outcome, exchange
+from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusalError, Severity
+
+ReadRefusal = Callable[[bytes, bytes], Refusal]  # the content sent and the SVRL that came back
+DocumentKey = Callable[[bytes], str]  # content → "<seller>|<invoice number>", as the authority identifies it
+
+# Refusals of a body that is no document: the authority looked at nothing else.
+_SCHEMA_CODES = frozenset({"NOT_XML", "DOCTYPE_FORBIDDEN", "NOT_AN_INVOICE", "NOT_CHECKABLE", "TOO_LARGE"})
+# The authority documents that it answers these before it looks at the document.
+_BEFORE_PROCESSING = {429: "TOO_MANY_REQUESTS", 503: "DOWN"}
+
+
+class TaxAuthorityClient:
+    """Documents live at `<endpoint.url>/documents`. The authority deduplicates by Idempotency-Key."""
+
+    def __init__(self, endpoint: Endpoint, *, read_refusal: ReadRefusal, document_key: DocumentKey) -> None:
+        self._endpoint = endpoint
+        self._read_refusal = read_refusal
+        self._document_key = document_key
+        self._documents = endpoint.url.rstrip("/") + "/documents"
+
+    def probe(self, *, object_type: str, business_key: str, content: bytes) -> Observation:
+        try:
+            key = self._document_key(content)
+        except MessageNotUnderstood as error:
+            return Observation(Presence.UNANSWERED, detail=error.problem)
+        url = f"{self._documents}?{urlencode({'business_key': key})}"
+        asked = exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
+        presence, reference = _presence(asked, hashlib.sha256(content).hexdigest())
+        return Observation(
+            presence=presence,
+            reference=reference,
+            http_status=asked.status,
+            headers=asked.evidence,
+            body=asked.body,
+            detail=asked.detail,
+            retry_after=retry_after(asked.headers),
+        )
+
+    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+        headers = {**self._headers(), "Content-Type": media_type, "Idempotency-Key": key}
+        timeout = self._endpoint.timeout
+        sent = exchange("POST", self._documents, headers=headers, body=content, timeout=timeout)
+        return not_answered(sent) or self._read(sent, content)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._endpoint.token}", "Accept": "application/json, application/xml"}
+
+    def _read(self, sent: Exchange, content: bytes) -> Answer:
+        told = json_object(sent)
+        code = told.get("code")
+        match sent.status:
+            case 200 | 201:
+                return _read_receipt(sent, told, hashlib.sha256(content).hexdigest())
+            case 422 if sent.media_type == "application/xml":
+                return self._read_report(sent, content)
+            case 422 if code == "KEY_REUSED":
+                return answer(
+                    AnswerKind.MISCONFIGURED, sent, detail="The key of this sending was used for other content."
+                )
+            case 400 | 413 if code in _SCHEMA_CODES:
+                return answer(AnswerKind.REFUSED, sent, refusal=_not_a_document(told))
+            case 409 if code == "DUPLICATE_DOCUMENT":
+                return answer(AnswerKind.ALREADY_EXISTS, sent, reference=reference_of(told, "clearance"))
+            case 429 | 503 if code == _BEFORE_PROCESSING[sent.status]:
+                return answer(AnswerKind.NOT_SENT, sent, detail=text_of(told, "detail"))
+            case status if status in MISCONFIGURED_STATUSES:
+                return answer(AnswerKind.MISCONFIGURED, sent, detail=text_of(told, "detail") or f"HTTP {status}.")
+            case status:
+                return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
+
+    def _read_report(self, sent: Exchange, content: bytes) -> Answer:
+        try:
+            refusal = self._read_refusal(content, sent.body)
+        except MessageNotUnderstood as error:
+            return answer(AnswerKind.UNKNOWN, sent, detail=f"The report cannot be read: {error.problem}")
+        if not any(error.severity is Severity.ERROR for error in refusal.errors):
+            return answer(AnswerKind.UNKNOWN, sent, detail="Refused with a report that holds no error.")
+        return answer(AnswerKind.REFUSED, sent, refusal=refusal)
+
+
+def _read_receipt(sent: Exchange, told: dict[str, Any], sha256: str) -> Answer:
+    """Accepted counts only with a clearance number, and for the content that we sent."""
+    reference = reference_of(told, "clearance")
+    if not reference:
+        return answer(AnswerKind.UNKNOWN, sent, detail="Accepted without a clearance number.")
+    if told.get("sha256") != sha256:
+        return answer(AnswerKind.UNKNOWN, sent, detail="The receipt is for other content than was sent.")
+    return answer(AnswerKind.CONFIRMED, sent, reference=reference)
+
+
+def _presence(asked: Exchange, sha256: str) -> tuple[Presence, str]:
+    documents = json_object(asked).get("documents")
+    if asked.outcome is not Outcome.ANSWERED or asked.status != 200 or not isinstance(documents, list):
+        return Presence.UNANSWERED, ""
+    if not documents:
+        return Presence.ABSENT, ""
+    if not all(isinstance(found, dict) and reference_of(found, "clearance") for found in documents):
+        return Presence.UNANSWERED, ""
+    same = [found for found in documents if found.get("sha256") == sha256]
+    presence = Presence.SAME if same else Presence.DIFFERENT
+    return presence, reference_of((same or documents)[0], "clearance")
+
+
+def _not_a_document(told: dict[str, Any]) -> Refusal:
+    text = text_of(told, "detail")
+    error = RefusalError(code=text_of(told, "code"), severity=Severity.ERROR, text=text, plain=text)
+    return Refusal(category=Category.SCHEMA, sub="not_a_document", auto_retry=False, errors=(error,))
