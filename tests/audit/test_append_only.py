@@ -5,7 +5,6 @@ from django.db import IntegrityError, connection
 
 from audit.models import AuditCheckpoint, AuditEvent, AuditSeal
 from audit.privileges import APPEND_ONLY_TABLES, restrict_role
-from audit.seal import seal
 
 CHANGES = [
     ("UPDATE audit_event SET actor = 'somebody'", "rows of this table are never changed"),
@@ -18,7 +17,7 @@ CHANGES = [
 
 
 @pytest.fixture
-def log(transactional_db, write):
+def log(transactional_db, write, seal):
     for number in range(3):
         write(number)
     seal(limit=10, at=write(3).at)

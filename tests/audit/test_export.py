@@ -15,7 +15,6 @@ from audit.export import export_csv, export_jsonl, latest_checkpoint
 from audit.log import Entry, record_many
 from audit.models import AuditCheckpoint, AuditEvent
 from audit.queries import EventFilter, matching
-from audit.seal import seal
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 EVERYTHING = EventFilter(scopes=None)
@@ -26,7 +25,7 @@ def rows(chunks):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_csv_holds_header_and_events_in_the_order_of_time(write):
+def test_csv_holds_header_and_events_in_the_order_of_time(write, seal):
     second = write(2, summary="=HYPERLINK(1)", data={"total": Decimal("-1.50")}, because='Said "no", twice\r\n')
     first = write(1)
     seal(limit=1, at=NOON)
@@ -48,7 +47,7 @@ def test_csv_begins_with_byte_order_mark_when_asked():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_jsonl_holds_manifest_events_and_checkpoint(write):
+def test_jsonl_holds_manifest_events_and_checkpoint(write, seal):
     events = [write(number, data={"note": "Müller \u2028"}) for number in (1, 2)]
     seal(limit=1, at=NOON)
     content = b"".join(export_jsonl(AuditEvent.objects.all(), at=NOON, filters={"actor": "", "since": NOON}))
@@ -91,7 +90,7 @@ def test_export_keeps_to_the_filter(write):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_latest_checkpoint_is_the_newest(write):
+def test_latest_checkpoint_is_the_newest(write, seal):
     assert latest_checkpoint() is None
     for number in (1, 2):
         write(number)

@@ -4,7 +4,6 @@ from decimal import Decimal
 import pytest
 
 from audit.queries import Cursor, EventFilter, LogEntry, events, matching, timeline
-from audit.seal import seal
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 EVERYTHING = EventFilter(scopes=None)
@@ -29,7 +28,7 @@ def test_timeline_is_of_one_subject_oldest_first(write, django_assert_num_querie
 
 
 @pytest.mark.django_db(transaction=True)
-def test_entry_holds_what_was_recorded_and_its_sealed_number(write):
+def test_entry_holds_what_was_recorded_and_its_sealed_number(write, seal):
     event = write(1, because="Checked", data={"total": Decimal("1.50")}, correlation_id="req-1")
     expected = LogEntry(
         id=event.pk,

@@ -13,7 +13,7 @@ from audit.log import body_fields
 from audit.merkle import CompactRange, leaf_hash
 from audit.models import AuditCheckpoint, AuditEvent, AuditSeal
 from audit.notes import Checkpoint, sign
-from audit.seal import chain_hash, seal
+from audit.seal import chain_hash
 from audit.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +22,7 @@ OTHER_KEY = key_from_seed(base64.b64encode(bytes(32)).decode(), name="example.te
 
 
 @pytest.fixture
-def log(write):
+def log(write, seal):
     """Nine sealed events under three checkpoints, and one that waits."""
     for start in (1, 4, 7):
         for number in range(start, start + 3):
@@ -319,7 +319,7 @@ def test_checkpoint_from_outside_with_foreign_signature_is_refused(log):
     assert "which is not known here" in fault.message
 
 
-def test_retired_key_stays_good(log, settings, write):
+def test_retired_key_stays_good(log, settings, write, seal):
     settings.AUDIT_VERIFIER_KEYS = [str(signing_key().verifier)]
     settings.AUDIT_SIGNING_KEY = base64.b64encode(bytes(32)).decode()
     assert seal(limit=10, at=NOON) == 1
@@ -328,7 +328,7 @@ def test_retired_key_stays_good(log, settings, write):
     assert verify().fault.kind == "signature refused"
 
 
-def test_verify_takes_as_many_queries_for_many_events_as_for_few(log, write, django_assert_num_queries):
+def test_verify_takes_as_many_queries_for_many_events_as_for_few(log, write, django_assert_num_queries, seal):
     with django_assert_num_queries(8):
         verify()
     for number in range(11, 60):
