@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 # ISO 6523 ICD of the legal registration, and Electronic Address Scheme of the VAT identifier, where a country has one.
-_REGISTERS = {"NL": "0106", "FR": "0002", "BE": "0208"}
+_REGISTERS = {"NL": "0106", "FR": "0002", "BE": "0208", "DK": "0184", "SE": "0007"}
 _VAT_ADDRESSES = {"DE": "9930", "FR": "9957", "IT": "0211", "PL": "9945", "ES": "9920", "AT": "9914"}
 
 
@@ -102,6 +102,8 @@ CUSTOMERS = tuple(
         ("Zakłady Drzewne Bory S.A.", "ul. Leśna 3", "Bydgoszcz", "85-676", "PL", "PL7055643607", "0000117302"),
         ("Cerámicas del Turia S.L.", "Calle Ciudad de Liria 31", "Paterna", "46988", "ES", "ESB38402400", "V-104882"),
         ("Alpenglas Manufaktur GmbH", "Gewerbepark 9", "Kufstein", "6330", "AT", "ATU17722427", "FN 284417 k"),
+        ("Skagen Fiskeindustri A/S", "Auktionsvej 12", "Skagen", "9990", "DK", "DK55807302", "55807302"),
+        ("Norrbottens Trävaror AB", "Sågvägen 7", "Piteå", "941 38", "SE", "SE559095145401", "5590951454"),
     )
 )
 
