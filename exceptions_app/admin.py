@@ -38,6 +38,10 @@ class ConnectionForm(forms.ModelForm[Connection]):
     """Secrets are written and never shown; leaving a secret empty keeps it."""
 
     connector = forms.ChoiceField(choices=lambda: [(name, found.title) for name, found in CONNECTORS.items()])
+    target_url = forms.URLField(required=False, assume_scheme="https", help_text="Where corrected documents are sent.")
+    write_back_url = forms.URLField(
+        required=False, assume_scheme="https", help_text="Where the source is told how it ended."
+    )
     target_token = forms.CharField(
         required=False, widget=forms.PasswordInput, help_text="Leave empty to keep the token that is stored."
     )

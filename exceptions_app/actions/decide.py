@@ -39,27 +39,17 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
     data = {
         "proposal": proposal.kind,
         "version": proposal.version.number,
+        "outcome": proposal.outcome,
         "frozen_sha256": proposal.frozen_sha256,
         "content_sha256": proposal.content_sha256,
         "proposer": proposal.proposer.get_username(),
+        "idempotency_key": _queue(case, proposal, at=at).key if sends else "",
     }
+    changes = {} if sends else {"outcome": proposal.outcome, "closed_at": at}
     summary = f"{by} approved what {proposal.proposer} proposed on {case.ref}: {proposal.kind}."
-    if sends:
-        delivery = _queue(case, proposal, at=at)
-        data["idempotency_key"] = delivery.key
-        move(case, action, by=by, at=at, because=because, summary=summary, data=data)
-    else:
-        move(
-            case,
-            action,
-            by=by,
-            at=at,
-            because=because,
-            summary=summary,
-            data=data | {"outcome": proposal.outcome},
-            outcome=proposal.outcome,
-            closed_at=at,
-        )
+    move(case, action, by=by, at=at, because=because, summary=summary, data=data, **changes)
+    _close(proposal, decision)
+    if not sends:
         event = "declined" if proposal.kind == ProposalKind.DECLINE else "dismissed"
         tell_source(case, event, by=by, at=at, because=proposal.because)
     return decision
@@ -82,6 +72,7 @@ def reject(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, 
         summary=f"{by} rejected what {proposal.proposer} proposed on {case.ref}: {because}",
         data={"proposal": proposal.kind, "frozen_sha256": proposal.frozen_sha256},
     )
+    _close(proposal, decision)
     return decision
 
 
@@ -125,7 +116,7 @@ def _refuse_changed_bytes(proposal: Proposal) -> None:
 
 
 def _decide(proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, at: datetime, because: str) -> Decision:
-    decision = Decision.objects.create(
+    return Decision.objects.create(
         proposal=proposal,
         verdict=verdict,
         decider=by,
@@ -133,11 +124,13 @@ def _decide(proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, 
         because=because[:500],
         decided_at=at,
     )
-    proposal.state = Proposal.State(verdict.value)
-    proposal.closed_at = at
-    proposal.closed_because = because[:500]
+
+
+def _close(proposal: Proposal, decision: Decision) -> None:
+    proposal.state = Proposal.State(decision.verdict)
+    proposal.closed_at = decision.decided_at
+    proposal.closed_because = decision.because
     proposal.save(update_fields=["state", "closed_at", "closed_because"])
-    return decision
 
 
 def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery:

@@ -180,11 +180,7 @@ def withdraw(
     case = lock(case_id, revision=revision)
     policies.require(Action.WITHDRAW, case, by)
     proposal = open_proposal(case)
-    proposal.state = Proposal.State.WITHDRAWN
-    proposal.closed_at = at
-    proposal.closed_because = because[:500] or f"Withdrawn by {by}."
-    proposal.save(update_fields=["state", "closed_at", "closed_because"])
-    return move(
+    move(
         case,
         Action.WITHDRAW,
         by=by,
@@ -193,6 +189,11 @@ def withdraw(
         summary=f"{by} withdrew the proposal on {case.ref}.",
         data={"frozen_sha256": proposal.frozen_sha256},
     )
+    proposal.state = Proposal.State.WITHDRAWN
+    proposal.closed_at = at
+    proposal.closed_because = because[:500] or f"Withdrawn by {by}."
+    proposal.save(update_fields=["state", "closed_at", "closed_because"])
+    return case
 
 
 def open_proposal(case: ExceptionCase) -> Proposal:
