@@ -64,7 +64,7 @@ def stack() -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A real Chromium. Without one the test is skipped, or fails where WB_REQUIRE_BROWSER=1 says that there must be one."""
+    """A real Chromium. Without one the test is skipped, or fails when WB_REQUIRE_BROWSER=1 forbids that."""
     if not CHROMIUM.exists():
         message = f"There is no Chromium at {CHROMIUM}. On Debian: apt-get install chromium."
         if os.environ.get("WB_REQUIRE_BROWSER") == "1":

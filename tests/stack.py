@@ -16,12 +16,14 @@ READY_SECONDS = 240
 STOP_SECONDS = 60
 POLL_SECONDS = 0.1
 # What would lead the installation to the servers of the test run, or tell Django that it runs there.
-NOT_INHERITED = ("DATABASE_", "REDIS_", "WB_", "PYTEST_", "DJANGO_", "SECRET_KEY", "FIELD_ENCRYPTION_", "AUDIT_", "PORT")
+NOT_INHERITED = ("DATABASE_", "REDIS_", "WB_", "PYTEST_", "DJANGO_", "SECRET_KEY", "FIELD_ENCRYPTION_", "AUDIT_")
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
     """Return this process's environment without anything that concerns the test run."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)} | variables
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED) and name != "PORT"
+    } | variables
 
 
 def free_port() -> int:

@@ -5,18 +5,18 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
 
 
-@register(Tags.security, deploy=True)
-def embedded_servers_stay_local(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+@checks.register(checks.Tags.security, deploy=True)
+def embedded_servers_stay_local(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     """The embedded servers have no TLS, no backup and no replica: fine for a laptop, not for a service."""
     del app_configs, kwargs
     strangers = sorted(set(settings.ALLOWED_HOSTS) - set(settings.LOCAL_HOSTS))
     if not settings.EMBEDDED_SERVERS or not strangers:
         return []
     return [
-        Error(
+        checks.Error(
             f"Embedded {' and '.join(settings.EMBEDDED_SERVERS)} serve {', '.join(strangers)}.",
             hint="Set DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL to servers that you back up and monitor.",
             id="workbench.E001",
@@ -24,15 +24,17 @@ def embedded_servers_stay_local(app_configs: Sequence[AppConfig] | None, **kwarg
     ]
 
 
-@register(Tags.security, deploy=True)
-def application_role_is_not_the_owner(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+@checks.register(checks.Tags.security, deploy=True)
+def application_role_is_not_the_owner(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[checks.CheckMessage]:
     """Who owns a table can switch off its triggers, so the refusals of the database bind only another role."""
     del app_configs, kwargs
     application, owner = settings.APPLICATION_DATABASE.get("USER"), settings.OWNER_DATABASE.get("USER")
     if application != owner or not application:
         return []
     return [
-        Warning(
+        checks.Warning(
             f"The application serves as {application}, the role that owns its tables, so the refusals that the "
             "database makes are weaker.",
             hint="Set DATABASE_OWNER_URL to the role that owns the schema, and DATABASE_URL to one with less.",
@@ -41,10 +43,10 @@ def application_role_is_not_the_owner(app_configs: Sequence[AppConfig] | None, *
     ]
 
 
-@register(Tags.security, deploy=True)
-def broker_is_configured(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+@checks.register(checks.Tags.security, deploy=True)
+def broker_is_configured(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     """Without a broker no worker hears anything, and rate limits hold for one process at a time."""
     del app_configs, kwargs
     if settings.REDIS_URL:
         return []
-    return [Error("REDIS_URL is not set.", hint="Write redis://HOST:6379/0.", id="workbench.E002")]
+    return [checks.Error("REDIS_URL is not set.", hint="Write redis://HOST:6379/0.", id="workbench.E002")]

@@ -94,11 +94,11 @@ def database(url: str, *, name: str) -> dict[str, object]:
         )
     try:
         options = {key: str(value) for key, value in conninfo_to_dict(url).items()}
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:
         raise ImproperlyConfigured(
-            f"{name} cannot be read: {error}. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE, "
+            f"{name} cannot be read. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE, "
             "with special characters percent-encoded."
-        ) from error
+        ) from None  # libpq quotes the part that it could not read, which may be the password
     if not options.get("dbname"):
         raise ImproperlyConfigured(f"{name} names no database. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE.")
     return {

@@ -45,14 +45,16 @@ def test_boolean_reads_common_words(monkeypatch: pytest.MonkeyPatch, value: str,
 
 def test_boolean_refuses_other_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SWITCH", "maybe")
-    with pytest.raises(ImproperlyConfigured, match="A_SWITCH='maybe' is not a truth value. Write true or false"):
+    with pytest.raises(ImproperlyConfigured, match=r"A_SWITCH='maybe' is not a truth value\. Write true or false"):
         environment.boolean("A_SWITCH", default=True)
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", "9"])
 def test_integer_refuses_what_is_no_number_or_too_small(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("A_COUNT", value)
-    with pytest.raises(ImproperlyConfigured, match=f"A_COUNT='{value}' is not usable. Write a whole number of at least 10"):
+    with pytest.raises(
+        ImproperlyConfigured, match=f"A_COUNT='{value}' is not usable. Write a whole number of at least 10"
+    ):
         environment.integer("A_COUNT", default=20, minimum=10)
 
 
@@ -63,7 +65,7 @@ def test_words_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_choice_lists_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_PROFILE", "prod")
-    with pytest.raises(ImproperlyConfigured, match="A_PROFILE='prod' is not known. Write one of: test, production"):
+    with pytest.raises(ImproperlyConfigured, match=r"A_PROFILE='prod' is not known\. Write one of: test, production"):
         environment.choice("A_PROFILE", ("test", "production"), default="test")
 
 
@@ -84,9 +86,11 @@ def test_database_reads_a_socket_directory_with_spaces() -> None:
     assert environment.database("postgresql://app@/book?host=%2Fsome%20where", name="X")["HOST"] == "/some where"
 
 
-@pytest.mark.parametrize("url", ["mysql://root:hunter2@db/x", "postgresql://app:hunter2@db:port:5/x", "postgresql://app:hunter2@db"])
+@pytest.mark.parametrize(
+    "url", ["mysql://root:hunter2@db/x", "postgresql://app:hunter2%zz@db/x", "postgresql://app:hunter2@db"]
+)
 def test_database_refuses_without_showing_the_password(url: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL .*Write postgresql://USER:PASSWORD@HOST") as refused:
+    with pytest.raises(ImproperlyConfigured, match=r"DATABASE_URL .*Write postgresql://USER:PASSWORD@HOST") as refused:
         environment.database(url, name="DATABASE_URL")
     assert "hunter2" not in str(refused.value)
 

@@ -9,7 +9,7 @@ from tests.stack import ROOT, clean_environment
 
 PRODUCTION = {
     "WB_PROFILE": "production",
-    "SECRET_KEY": "k7" * 40,
+    "SECRET_KEY": "an example of more than fifty characters, 0123456789",
     "ALLOWED_HOSTS": "workbench.example",
     "DATABASE_URL": "postgresql://application@db.example/workbench",
     "DATABASE_OWNER_URL": "postgresql://owner@db.example/workbench",

@@ -39,14 +39,16 @@ class Stack:
         self.supervisor = Supervisor(say=say)
         self.processes: list[Process] = []
         self.environment: dict[str, str] = {}
+        self.listener: socket.socket | None = None
         self.url = ""
 
     def start(self) -> None:
         """Bring everything up and return when the web process says that it is ready."""
         for name in stop_leftovers(self.home):
             self.say(f"stopped {name}, which an earlier run had left behind")
-        listener = open_port()  # first of all, so that a taken port is said at once
-        host, port = listener.getsockname()
+        # First of all, so that a taken port is said at once; and kept, so that web finds it again after a crash.
+        self.listener = open_port()
+        host, port = self.listener.getsockname()
         self.url = f"http://{host}:{port}"
         self.say(f"starting in {self.home.path}; logs are in {self.home.logs}")
         self.servers.start()
@@ -61,7 +63,7 @@ class Stack:
         demonstration = self.environment["WB_PROFILE"] == "development" and os.environ.get("WB_DEMO", "1") != "0"
         if demonstration:
             self._start_simulator()
-        self._start_application(listener)
+        self._start_application(self.listener)
         logins = (
             self.command("seed_demo", "--print-logins")
             if demonstration and any(ROOT.glob("*/management/commands/seed_demo.py"))
@@ -89,6 +91,8 @@ class Stack:
                 f"{name} did not stop within {STOP_SECONDS} s and was ended; its work is taken up at the next start"
             )
         self.servers.stop()
+        if self.listener:
+            self.listener.close()
 
     def command(self, *arguments: str) -> str:
         """Run one management command and return what it printed; refuse to go on when it fails."""

@@ -47,9 +47,8 @@ class Supervisor:
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (watched.failures - 1))
         watched.restart_at = time.monotonic() + pause
         ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        self.say(
-            f"{watched.process.name} {ended} after {ran:.0f} s; it starts again in {pause:g} s; see {watched.process.log}"
-        )
+        name, log = watched.process.name, watched.process.log
+        self.say(f"{name} {ended} after {ran:.0f} s; it starts again in {pause:g} s; see {log}")
         return True
 
     def _restart_when_due(self, watched: _Watched) -> bool:
