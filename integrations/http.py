@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -125,11 +126,9 @@ class _Wire:
     def expire(self) -> None:
         self.expired = True
         if self.sock is not None:
-            try:
-                # The plain method: a TLS socket's own would take the session away under the reading thread.
+            # The plain method: a TLS socket's own would take the session away under the reading thread.
+            with suppress(OSError):  # closed by the other side in the same moment
                 socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
-            except OSError:
-                pass  # closed by the other side in the same moment
 
     def close(self) -> None:
         if self.sock is not None:
@@ -178,7 +177,7 @@ def _converse(
                 if len(kept) > max_answer:
                     return _unknown(status, received, b"", f"The answer is larger than {max_answer} bytes.")
             cut_short = bool(answer.length) and method != "HEAD"
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 — whatever went wrong, a byte may have arrived
         detail = "The deadline passed before the answer was complete." if wire.expired else _reason(error)
         return _unknown(status, received, bytes(kept), detail)
     if cut_short or wire.expired:

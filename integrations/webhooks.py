@@ -40,11 +40,11 @@ class WebhookRefused(Exception):
     """What came in is not signed by who shares the secret, or is too old. Answer 401 and keep nothing of it."""
 
 
-def sign(secret: str, *, id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
+def sign(secret: str, *, message_id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
     """The three headers of a webhook. Raises WebhookSecretInvalid; UnicodeDecodeError for a body that is not UTF-8."""
     at = timestamp.astimezone(UTC)
-    signature = _webhook(secret).sign(msg_id=id, timestamp=at, data=body.decode())
-    return {"webhook-id": id, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
+    signature = _webhook(secret).sign(msg_id=message_id, timestamp=at, data=body.decode())
+    return {"webhook-id": message_id, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
 
 
 def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes) -> str:
@@ -57,7 +57,7 @@ def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes) -
     for webhook in known:
         try:
             webhook.verify(body, dict(headers), json_parse=False)
-        except Exception:  # the library lets ValueError, TypeError and others through for malformed headers
+        except Exception:  # noqa: BLE001, S112 — the library lets ValueError and others through for malformed headers
             continue
         return next(text for name, text in headers.items() if name.lower() == "webhook-id")
     raise WebhookRefused("The webhook's signature does not verify.")
@@ -85,7 +85,7 @@ class WebhookClient:
 
     def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
         try:
-            headers = sign(self.endpoint.token, id=key, timestamp=datetime.now(UTC), body=content)
+            headers = sign(self.endpoint.token, message_id=key, timestamp=datetime.now(UTC), body=content)
         except WebhookSecretInvalid as error:
             return Answer(AnswerKind.MISCONFIGURED, detail=str(error))
         except UnicodeDecodeError:

@@ -11,7 +11,11 @@ from integrations.demo.plans import plan_invoice
 def valid_invoice(number: str = "INV-1001", *, seed: int = 1) -> bytes:
     """A valid domestic Dutch invoice; another seed gives other lines and amounts."""
     plan = plan_invoice(
-        Random(seed), number=number, seller=MERIDIAN_NL, buyer=customer("Van Loon"), issue_date=date(2026, 11, 2)
+        Random(seed),  # noqa: S311 — repeatable, not secret
+        number=number,
+        seller=MERIDIAN_NL,
+        buyer=customer("Van Loon"),
+        issue_date=date(2026, 11, 2),
     )
     return build_invoice(plan)
 

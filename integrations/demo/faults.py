@@ -11,7 +11,7 @@ from lxml import etree
 
 from integrations.demo.invoices import CAC, CBC
 
-Break = Callable[[etree._Element], None]
+Break = Callable[[etree._Element], None]  # noqa: SLF001 — the class has no public name
 _NAMESPACES = {"cac": CAC, "cbc": CBC}
 SELLER = "/*/cac:AccountingSupplierParty/cac:Party"
 BUYER = "/*/cac:AccountingCustomerParty/cac:Party"
@@ -54,7 +54,8 @@ class FaultDoesNotFit(Exception):
 
 def _find_all(root: etree._Element, path: str) -> list[etree._Element]:
     found = root.xpath(path, namespaces=_NAMESPACES)
-    elements = [node for node in found if isinstance(node, etree._Element)] if isinstance(found, list) else []
+    nodes = found if isinstance(found, list) else []
+    elements = [node for node in nodes if isinstance(node, etree._Element)]  # noqa: SLF001 — as above
     if not elements:
         raise FaultDoesNotFit(f"The document has no {path}.")
     return elements

@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from integrations.simulator.ledger import Ledger, LedgerInUse
 from integrations.simulator.server import Secrets, Simulator
@@ -29,7 +29,7 @@ def _arguments() -> argparse.Namespace:
         parser.error("a bearer token is needed: set SIMULATOR_TOKEN or give --token")
     try:
         Webhook(arguments.webhook_secret)
-    except Exception:
+    except (ValueError, EmptyWebhookSecretError):
         parser.error(
             "a webhook secret is needed, whsec_ and base64: set SIMULATOR_WEBHOOK_SECRET or give --webhook-secret"
         )
@@ -60,7 +60,7 @@ def main() -> int:
         print(f"The simulator cannot start: {error}", file=sys.stderr)
         return 1
 
-    def stop(signum: int, frame: object) -> None:
+    def stop(*_: object) -> None:
         # shutdown() waits for the loop that this signal interrupted, so it must be called beside it.
         threading.Thread(target=simulator.shutdown, daemon=True).start()
 

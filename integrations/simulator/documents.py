@@ -13,10 +13,10 @@ ROOTS = (
 )
 _NAMESPACES = {"cac": CAC, "cbc": CBC}
 _SELLER = "/*/cac:AccountingSupplierParty/cac:Party"
+_FOR_VAT = "translate(normalize-space(cac:TaxScheme/cbc:ID), 'vat', 'VAT') = 'VAT'"
 # BT-31, BT-30, BT-29, BT-27: the first that is present names the seller. SEPA marks the creditor identifier BT-90.
 _SELLER_IDENTIFIERS = (
-    f"{_SELLER}/cac:PartyTaxScheme"
-    "[translate(normalize-space(cac:TaxScheme/cbc:ID), 'vat', 'VAT') = 'VAT']/cbc:CompanyID",
+    f"{_SELLER}/cac:PartyTaxScheme[{_FOR_VAT}]/cbc:CompanyID",
     f"{_SELLER}/cac:PartyLegalEntity/cbc:CompanyID",
     f"{_SELLER}/cac:PartyIdentification/cbc:ID[not(@schemeID = 'SEPA')]",
     f"{_SELLER}/cac:PartyLegalEntity/cbc:RegistrationName",

@@ -207,7 +207,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.server.reset()
         return self.show_health(body, fault)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Quiet: the ledger says what happened."""
 
 

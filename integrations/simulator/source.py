@@ -20,7 +20,7 @@ class Source:
     def receive(self, *, headers: Mapping[str, str], body: bytes) -> Reply:
         try:
             self._webhook.verify(body, dict(headers), json_parse=False)
-        except Exception:  # the library raises much more than its own error for malformed headers
+        except Exception:  # noqa: BLE001 — the library raises more than its own error for malformed headers
             return problem(401, "SIGNATURE_REFUSED", "The webhook signature does not verify.")
         try:
             content = json.loads(body)

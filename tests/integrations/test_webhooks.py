@@ -18,14 +18,14 @@ BODY = '{"event": "resolved", "buyer": "Kowalczyk, Poznań"}'.encode()
 
 
 def signed(*, age: timedelta = timedelta(0), secret: str = SECRET) -> dict[str, str]:
-    return sign(secret, id="msg-1", timestamp=datetime.now(UTC) - age, body=BODY)
+    return sign(secret, message_id="msg-1", timestamp=datetime.now(UTC) - age, body=BODY)
 
 
 def test_signature_is_the_one_of_the_specification() -> None:
     # The example of the Standard Webhooks specification.
     headers = sign(
         SECRET,
-        id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
         timestamp=datetime.fromtimestamp(1614265330, UTC),
         body=b'{"test": 2432232314}',
     )
@@ -41,7 +41,9 @@ def test_time_zone_of_the_sender_does_not_matter() -> None:
     at = datetime(2026, 11, 2, 12, tzinfo=UTC)
     elsewhere = at.astimezone(timezone(timedelta(hours=5)))
 
-    assert sign(SECRET, id="a", timestamp=elsewhere, body=BODY) == sign(SECRET, id="a", timestamp=at, body=BODY)
+    assert sign(SECRET, message_id="a", timestamp=elsewhere, body=BODY) == sign(
+        SECRET, message_id="a", timestamp=at, body=BODY
+    )
 
 
 def test_signed_body_verifies() -> None:

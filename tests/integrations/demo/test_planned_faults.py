@@ -1,5 +1,6 @@
 from datetime import date
 from random import Random
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -14,7 +15,7 @@ from integrations.demo.report import official_report
 ISSUED = date(2026, 11, 2)
 DOMESTIC = {"NL": "Van Loon", "DE": "Hartmann"}
 BUYERS = {Fits.INTRA_COMMUNITY: "Ateliers", Fits.REVERSE_CHARGE: "Officine", Fits.FOREIGN_CURRENCY: "Kowalczyk"}
-FEATURES: dict[Fits, dict[str, object]] = {
+FEATURES: dict[Fits, dict[str, Any]] = {
     Fits.REVERSE_CHARGE: {"services": True},
     Fits.ALLOWANCE: {"with_allowance": True},
     Fits.FOREIGN_CURRENCY: {"currency": "PLN"},
@@ -25,12 +26,12 @@ FEATURES: dict[Fits, dict[str, object]] = {
 def document_for(fits: Fits, *, seller: Company, seed: int = 1) -> bytes:
     return build_invoice(
         plan_invoice(
-            Random(seed),
+            Random(seed),  # noqa: S311 — repeatable, not secret
             number="INV-1",
             seller=seller,
             buyer=customer(BUYERS.get(fits, DOMESTIC[seller.country])),
             issue_date=ISSUED,
-            **FEATURES.get(fits, {}),  # type: ignore[arg-type]
+            **FEATURES.get(fits, {}),
         )
     )
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from integrations.simulator.ledger import Ledger
 from tests.invoices import valid_invoice
@@ -25,7 +26,7 @@ def test_kill_forgets_nothing_that_was_booked(simulator: RunningSimulator) -> No
 
 def test_kill_while_holding_the_answer_keeps_what_was_booked(simulator: RunningSimulator) -> None:
     simulator.fault("timeout_after", times=1, seconds=0)
-    with pytest.raises(OSError):
+    with pytest.raises(requests.ConnectionError):
         simulator.submit(valid_invoice(), key=KEY)
 
     simulator.restart()

@@ -7,8 +7,8 @@ from tests.simulator_process import WEBHOOK_SECRET, RunningSimulator
 BODY = json.dumps({"event": "resolved", "number": "INV-1001"}).encode()
 
 
-def signed(body: bytes = BODY, *, id: str = "msg-1", age: timedelta = timedelta(0)) -> dict[str, str]:
-    headers = sign(WEBHOOK_SECRET, id=id, timestamp=datetime.now(UTC) - age, body=body)
+def signed(body: bytes = BODY, *, message_id: str = "msg-1", age: timedelta = timedelta(0)) -> dict[str, str]:
+    headers = sign(WEBHOOK_SECRET, message_id=message_id, timestamp=datetime.now(UTC) - age, body=body)
     return {name.replace("-", "_"): text for name, text in headers.items()}
 
 
