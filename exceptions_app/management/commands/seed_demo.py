@@ -44,18 +44,18 @@ class Command(BaseCommand):
             if not Connection.objects.exists():
                 _set_up(at=now() - timedelta(days=20))
                 _take_messages_in(at=now())
+            _point_to_simulator(at=now())
         # One transaction each from here on, as in daily work.
         if not ExceptionCase.objects.exists():
             while intake.read_messages(limit=100, at=now()):
                 pass
             tell(clerk=_person("clerk"), controller=_person("controller"), at=now())
-        _point_to_simulator(at=now())
         if options["print_logins"]:
             self._print_logins()
 
     def _print_logins(self) -> None:
         for username, given, family, role in PEOPLE:
-            self.stdout.write(f"  {username:<14} password {_password(username):<22} {given} {family}, {role}")
+            self.stdout.write(f"  {username:<14} password {_password(username):<26} {given} {family}, {role}")
 
 
 def _person(username: str) -> AbstractUser:
