@@ -15,7 +15,7 @@ from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 
 
-class ConfigurationAdmin(SimpleHistoryAdmin):
+class ConfigurationAdmin(SimpleHistoryAdmin):  # type: ignore[misc] - the library has no types
     """Saves through the one function that also writes the audit event; nothing is deleted here."""
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001 - Django's signature
@@ -27,7 +27,7 @@ class ConfigurationAdmin(SimpleHistoryAdmin):
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return bool(request.user.is_active and request.user.is_staff)
 
-    has_add_permission = has_view_permission  # type: ignore[assignment]
+    has_add_permission = has_view_permission
     has_change_permission = has_view_permission
 
     def has_module_permission(self, request: HttpRequest) -> bool:

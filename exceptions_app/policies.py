@@ -104,7 +104,7 @@ def contributors_of(proposal: Proposal) -> frozenset[int]:
         case=proposal.case_id, number__lte=proposal.version.number, author__isnull=False
     ).values_list("author_id", flat=True)
     listed = proposal.contributors.values_list("person_id", flat=True)
-    return frozenset({proposal.proposer_id, *listed, *(author for author in authors if author is not None)})
+    return frozenset({proposal.proposer_id, *listed, *authors})
 
 
 def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:

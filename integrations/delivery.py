@@ -210,7 +210,7 @@ def _wait(delivery: Delivery, retry_after: float | None) -> timedelta:
     """Until the next try: what the target asked for, else twice as long each time."""
     if retry_after is not None:
         return min(timedelta(seconds=retry_after), BACKOFF_MOST)
-    return min(BACKOFF_FIRST * 2 ** min(delivery.failures, 12), BACKOFF_MOST)
+    return min(BACKOFF_FIRST * (1 << min(delivery.failures, 12)), BACKOFF_MOST)
 
 
 def _content(delivery: Delivery) -> DeliveryContent:
@@ -275,5 +275,5 @@ def _database_now() -> datetime:
     """The database's clock: workers disagree about the time, the database does not."""
     with database.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone()
+        now: datetime = cursor.fetchone()[0]
     return now

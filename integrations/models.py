@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
@@ -34,6 +35,7 @@ class Connection(models.Model):
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=300, blank=True)
+    _history_user: AbstractBaseUser  # what django-simple-history writes beside the next row of the history
     history = HistoricalRecords(excluded_fields=["target_token", "write_back_secret"])
 
     class Meta:

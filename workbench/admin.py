@@ -24,7 +24,9 @@ class AuditedAdmin(admin.ModelAdmin[Any]):
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
-        fields = [name for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])]
+        fields = [
+            name for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])
+        ]
         self._record(request, obj, "changed", fields)
         return super().log_change(request, obj, message)
 
@@ -46,7 +48,7 @@ class AuditedAdmin(admin.ModelAdmin[Any]):
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(AuditedAdmin, DjangoUserAdmin):
     fieldsets = (
         *(DjangoUserAdmin.fieldsets or ()),
         ("Preferences", {"fields": ("time_zone",)}),

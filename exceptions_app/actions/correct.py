@@ -51,7 +51,7 @@ def correct(
     version = _write(case, latest, connector, before, after, steps, by=by, at=at, because=because)
     dropped = _drop_proposal(case, by=by, at=at)
     _move(case, version, by=by, at=at, because=because, dropped=dropped, record=connector.read(after))
-    Draft.objects.filter(case=case, author=by).delete()
+    Draft.objects.filter(case=case, author_id=by.pk).delete()
     return version
 
 
@@ -92,7 +92,7 @@ def _write(
         content=after,
         media_type=latest.media_type,
         sha256=hashlib.sha256(after).hexdigest(),
-        author=by,
+        author_id=by.pk,
         operations=steps,
         changes=business_changes(connector.read(before), connector.read(after)),
         reason=because[:500],

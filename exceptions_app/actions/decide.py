@@ -119,7 +119,7 @@ def _decide(proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, 
     return Decision.objects.create(
         proposal=proposal,
         verdict=verdict,
-        decider=by,
+        decider_id=by.pk,
         frozen_sha256=proposal.frozen_sha256,
         because=because[:500],
         decided_at=at,

@@ -160,7 +160,7 @@ def _freeze(
             outcome=ending,
             policy_version=policies.POLICY_VERSION,
         ),
-        proposer=by,
+        proposer_id=by.pk,
         because=because[:500],
         proposed_at=at,
     )

@@ -115,7 +115,7 @@ def comment(case_id: int, *, by: AbstractUser, at: datetime, text: str) -> Comme
         raise Invalid("text", "A comment has at most 5,000 characters. Shorten it or attach the detail elsewhere.")
     case = lock(case_id)
     move(case, Action.COMMENT, by=by, at=at, summary=f"{by} commented on {case.ref}.", data={"text": text})
-    return Comment.objects.create(case=case, author=by, text=text, written_at=at)
+    return Comment.objects.create(case=case, author_id=by.pk, text=text, written_at=at)
 
 
 @transaction.atomic

@@ -126,6 +126,9 @@ class ExceptionCase(models.Model):
     closed_at = models.DateTimeField(null=True)
 
     objects = ExceptionCaseQuerySet.as_manager()
+    # What django-simple-history writes beside the next row of the history.
+    _history_user: AbstractBaseUser
+    _change_reason: str | None
     history = HistoricalRecords()
 
     class Meta:

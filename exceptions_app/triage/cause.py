@@ -10,7 +10,7 @@ from integrations.refusals import RefusedTransaction, Severity
 def cause_of(transaction: RefusedTransaction, *, connector: str, at: datetime) -> Cause:
     """The cause of a refusal, made when it is first seen. The first error leads: connectors put the root there."""
     errors = [error for error in transaction.refusal.errors if error.severity is Severity.ERROR]
-    leading = (errors or list(transaction.refusal.errors) or [None])[0]
+    leading = next(iter([*errors, *transaction.refusal.errors]), None)
     code = leading.code if leading else transaction.refusal.sub
     field = (leading.field or leading.term) if leading else ""
     counterparty_class = transaction.record.buyer.country

@@ -81,8 +81,7 @@ def _set_up(*, at: datetime) -> None:
             email=f"{username}@meridian.example",
         )
         if not administrator:
-            role = grant_role(username, (), by=setup, at=at)
-            person.groups.add(role)
+            person.groups.add(grant_role(username, (), by=setup, at=at))
     places = _organisation(setup, at=at)
     for role in ROLES:
         grant_role(role, places, by=setup, at=at, because="Demonstration")
