@@ -64,11 +64,7 @@ class Stack:
         if demonstration:
             self._start_simulator()
         self._start_application(self.listener)
-        logins = (
-            self.command("seed_demo", "--print-logins")
-            if demonstration and any(ROOT.glob("*/management/commands/seed_demo.py"))
-            else ""
-        )
+        logins = self.command("seed_demo", "--print-logins") if demonstration else ""
         self._wait_until_ready()
         self.write_state()
         print(f"ready {self.url}", flush=True)
