@@ -15,7 +15,7 @@ from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 
 
-class ConfigurationAdmin(SimpleHistoryAdmin):  # type: ignore[misc] - the library has no types
+class ConfigurationAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # the library has no types
     """Saves through the one function that also writes the audit event; nothing is deleted here."""
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001 - Django's signature

@@ -28,6 +28,8 @@ PEOPLE = (
     ("auditor", "Aude", "Martin", "Auditor: reads and exports the history"),
     ("administrator", "Ada", "Lind", "Administrator: configures, sees no payload"),
 )
+# The sources' own account: it hands messages in by the API and can do nothing else.
+SOURCE = "billing"
 SEED = 1
 
 
@@ -82,6 +84,7 @@ def _set_up(*, at: datetime) -> None:
         )
         if not administrator:
             person.groups.add(grant_role(username, (), by=setup, at=at))
+    get_user_model().objects.create_user(SOURCE, first_name="Billing platform")
     places = _organisation(setup, at=at)
     for role in ROLES:
         grant_role(role, places, by=setup, at=at, because="Demonstration")
@@ -98,7 +101,7 @@ def _organisation(setup: AbstractUser, *, at: datetime) -> list[Queue | LegalEnt
     )
     for place in (compliance, holds, dutch, german):
         save_configuration(place, by=setup, at=at, because="Demonstration")
-    administrator = _person("administrator")
+    administrator, source = _person("administrator"), _person(SOURCE)
     for entity, slug, name in (
         (dutch, "billing-nl", "Billing Netherlands"),
         (german, "billing-de", "Billing Germany"),
@@ -107,8 +110,8 @@ def _organisation(setup: AbstractUser, *, at: datetime) -> list[Queue | LegalEnt
             slug=slug, name=name, connector="en16931", owner="Billing platform team", watched_folder=slug
         )
         save_configuration(connection, by=setup, at=at, because="Demonstration")
-        for permission in ("ingest_messages", "configure_connection"):
-            grant_connection(permission, administrator, connection, by=setup, at=at, because="Demonstration")
+        for permission, account in (("ingest_messages", source), ("configure_connection", administrator)):
+            grant_connection(permission, account, connection, by=setup, at=at, because="Demonstration")
         _routes(connection, entity, compliance, holds, setup, at=at)
     return [compliance, holds, dutch, german]
 
