@@ -9,7 +9,6 @@ from django.contrib.auth.models import AbstractUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils.timezone import now
-from integrations.demo.messages import demo_messages
 
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
@@ -18,6 +17,7 @@ from exceptions_app.demo_story import tell
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
 from integrations import inbox
+from integrations.demo.messages import demo_messages
 from integrations.models import Connection, InboxMessage
 
 # Name, given name, family name, what they do. The passwords protect nothing: invented data on one's own machine.
