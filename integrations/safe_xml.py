@@ -77,7 +77,7 @@ def _decode(data: bytes) -> str:
 
 
 def _declared_encoding(data: bytes) -> str:
-    if b"\x00" in data[:4]:
+    if b"\x00" in data[:2]:
         raise UnsafeXml("The document contains NUL bytes or is UTF-16 without a byte order mark.", "Send it as UTF-8.")
     found = _DECLARATION.match(data[:400].decode("latin-1"))
     if found is None:
@@ -142,7 +142,9 @@ def _skip(text: str, position: int, closing: str) -> int:
 
 
 def _parse_text(text: str) -> etree._ElementTree:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, encoding="utf-8")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, strip_cdata=False, encoding="utf-8"
+    )
     body = _DECLARATION_WHOLE.sub("", text.lstrip("\ufeff"), count=1)
     try:
         root = etree.fromstring(body.encode("utf-8"), parser)

@@ -23,6 +23,7 @@ from integrations.safe_xml import parse
 
 STYLESHEET: Final = schema.UBL_FOLDER / "EN16931-UBL-validation.xslt"
 SCHEMA_CODE: Final = "XSD"
+MAX_SCHEMA_ERRORS: Final = 200
 
 _VERSION: Final = re.compile(rb"Schematron version ([0-9][0-9.]*)")
 _EXPECTED: Final = re.compile(r"Expected is (?:one of )?\( (?P<names>[^)]*) \)")
@@ -106,14 +107,17 @@ def _schema_errors(document: UblDocument, found: tuple[RefusalError, ...]) -> tu
     validator = schema.load_validator(document.root.tag)
     with _schema_lock:
         validator.validate(document.tree)
-        entries: list[Any] = list(cast("Any", validator.error_log))
+        entries: list[Any] = list(cast("Any", validator.error_log))[:MAX_SCHEMA_ERRORS]
     said = {_last_name(error.field_path) for error in found}
+    prefixes = {prefix: uri for node in document.root.iter("*") for prefix, uri in node.nsmap.items() if prefix}
     errors: dict[str, RefusalError] = {}
     for entry in entries:
         expected = _EXPECTED.search(entry.message or "")
         missing = {_last_name(name.strip("# ")) for name in expected["names"].split(", ")} if expected else set()
         if not missing & said and (entry.path or "") not in errors:
-            errors[entry.path or ""] = _schema_error(entry, document)
+            errors[entry.path or ""] = _schema_error(
+                entry, _element_at(str(entry.path or ""), document, prefixes), document
+            )
     return explain(list(errors.values()), document)
 
 
@@ -125,9 +129,7 @@ def _last_name(path: str) -> str:
     return name.rpartition(":")[2]
 
 
-def _schema_error(entry: Any, document: UblDocument) -> RefusalError:
-    nodes: Any = document.tree.xpath(entry.path) if entry.path else []
-    element = nodes[0] if nodes else None
+def _schema_error(entry: Any, element: etree._Element | None, document: UblDocument) -> RefusalError:
     path = document.path_of(element) if element is not None else ""
     term = document.term_at(path)
     message = _BRACED.sub("", str(entry.message))
@@ -141,6 +143,15 @@ def _schema_error(entry: Any, document: UblDocument) -> RefusalError:
         term=term.number if term else "",
         field=term.label if term else (etree.QName(element).localname if element is not None else ""),
     )
+
+
+def _element_at(path: str, document: UblDocument, prefixes: dict[str, str]) -> etree._Element | None:
+    """The element that libxml2's own path names, with the prefixes of the document."""
+    try:
+        nodes: Any = document.tree.xpath(path, namespaces=prefixes) if path else []
+    except etree.XPathError:
+        return None
+    return nodes[0] if nodes else None
 
 
 def _schema_words(message: str, element: etree._Element | None) -> str:

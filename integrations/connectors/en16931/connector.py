@@ -41,6 +41,9 @@ class En16931Connector:
     def read(self, payload: bytes) -> InvoiceRecord:
         return read.read(payload)
 
+    def business_key(self, payload: bytes) -> str:
+        return identity.business_key(payload)
+
     def operations_for(self, payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
         return correct.operations_for(payload, changes)
 

@@ -183,10 +183,11 @@ def _hold_words(code: str, text: str, hold: Mapping[str, object]) -> str:
 
 def _problem_refusal(data: Mapping[str, object], status: int | None, shared: Mapping[str, Any]) -> Refusal:
     """A problem in JSON: the authority's own codes, or whatever code and message another system gives."""
-    code = _word(data, "code") or _word(data, "type") or (f"HTTP {status}" if status else "")
-    text = _word(data, "message") or _word(data, "detail") or _word(data, "title") or _word(data, "text") or code
-    if not code:
+    code = _word(data, "code") or _word(data, "type")
+    text = next((word for key in ("message", "detail", "title", "text") if (word := _word(data, key))), code)
+    if not text:
         raise MessageNotUnderstood("The refusal names no code and no reason.", field="refusal", remedy=_SEND_REPORT)
+    code = code or f"HTTP {status}"
     category, sub, plain = {
         "DUPLICATE_DOCUMENT": (Category.DUPLICATE, "already_processed", "The tax authority already has this document."),
         "NOT_XML": (Category.SCHEMA, "malformed", "The tax authority could not read the document as XML."),

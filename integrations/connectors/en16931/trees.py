@@ -7,24 +7,47 @@ from typing import Final
 from lxml import etree
 
 from integrations.connectors.en16931 import paths
+from integrations.safe_xml import parse
 
-_DECLARATION: Final = re.compile(rb"^(<\?xml\s[^>]{0,300}?\?>)(\r?\n)?")
-_UTF_8: Final = re.compile(rb"encoding\s*=\s*[\"']utf-?8[\"']", re.IGNORECASE)
-_OWN_DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+# Declaration, comments and instructions, then the start tag of the root.
+_HEAD: Final = re.compile(
+    r"(?P<before>(?:\s++|<\?.*?\?>|<!--.*?-->)*+)(?P<tag><(?P<name>[^\s/>!?]++)(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>)",
+    re.DOTALL,
+)
+_AFTER_ROOT: Final = re.compile(r"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_UTF_8_DECLARED: Final = re.compile(
+    r"\s*<\?xml(?![^>]*encoding)|\s*<\?xml[^>]*encoding\s*=\s*[\"']utf-?8[\"']", re.IGNORECASE
+)
+_DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def serialise(tree: etree._ElementTree, original: bytes) -> bytes:
-    """The document in UTF-8, with the declaration that the original had."""
-    body = etree.tostring(tree, encoding="UTF-8", xml_declaration=False)
-    plain = original.removeprefix(b"\xef\xbb\xbf")
-    found = _DECLARATION.match(plain)
-    if found is None:
-        declaration = b"" if plain.lstrip()[:1] == b"<" else _OWN_DECLARATION
-    elif _UTF_8.search(found[1]):
-        declaration = found[1] + (b"\n" if found[2] else b"")
-    else:
-        declaration = _OWN_DECLARATION
-    return declaration + body + (b"\n" if original.endswith(b"\n") else b"")
+    """The document in UTF-8. Up to the start tag of the root, and after its end, it stays as the original wrote it."""
+    body = str(etree.tostring(tree.getroot(), encoding="unicode", with_tail=False))
+    try:
+        text = original.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    before, after = _HEAD.match(text.removeprefix("\ufeff")), _HEAD.match(body)
+    if before is None or after is None or (before["before"].strip() and not _is_utf_8(before["before"])):
+        return (_DECLARATION + body + "\n").encode()
+    if _same_start(before, tree.getroot()):
+        body = before["tag"] + body[after.end() :]
+    rest = text.rpartition(f"</{before['name']}>")[2]
+    end = rest if _AFTER_ROOT.fullmatch(rest) else "\n"
+    return (before["before"] + body + end).encode()
+
+
+def _is_utf_8(before: str) -> bool:
+    return _UTF_8_DECLARED.match(before) is not None or not before.lstrip().startswith("<?xml")
+
+
+def _same_start(head: re.Match[str], root: etree._Element) -> bool:
+    """Whether the original start tag still says what the root says."""
+    if head["tag"].endswith("/>") or next(iter(root), None) is None:
+        return False
+    start = parse(f"{head['tag']}</{head['name']}>".encode()).getroot()
+    return start.nsmap == root.nsmap and sorted(start.attrib.items()) == sorted(root.attrib.items())
 
 
 def same_content(one: etree._Element, other: etree._Element) -> bool:
