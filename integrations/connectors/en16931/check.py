@@ -17,7 +17,8 @@ from saxonche import PySaxonApiError, PySaxonProcessor
 from integrations.connectors.base import CheckReport
 from integrations.connectors.en16931 import schema
 from integrations.connectors.en16931.document import UblDocument, read_document
-from integrations.connectors.en16931.report import errors_of, explain
+from integrations.connectors.en16931.report import errors_of, explain, in_words
+from integrations.records.invoice import ValueKind
 from integrations.refusals import MessageNotUnderstood, RefusalError, Severity
 from integrations.safe_xml import parse
 
@@ -28,6 +29,8 @@ MAX_SCHEMA_ERRORS: Final = 200
 _VERSION: Final = re.compile(rb"Schematron version ([0-9][0-9.]*)")
 _EXPECTED: Final = re.compile(r"Expected is (?:one of )?\( (?P<names>[^)]*) \)")
 _BRACED: Final = re.compile(r"\{[^}]*\}")
+_CONDITION: Final = re.compile(r"\[[^\]]*\]")
+_STEP_NAME: Final = re.compile(r"[\w.\-]+(?=/|$)")
 
 
 @dataclass(slots=True)
@@ -77,8 +80,7 @@ def check(payload: bytes) -> CheckReport:
     except MessageNotUnderstood as error:
         unreadable = RefusalError("XML", Severity.ERROR, error.problem, plain=f"{error.problem} {error.remedy}".strip())
         return CheckReport(check=check_name(), errors=(unreadable,))
-    found = _rule_errors(document)
-    found = (*_schema_errors(document, found), *found)
+    found = _all_errors(document)
     return CheckReport(
         check=check_name(),
         errors=tuple(error for error in found if error.severity is Severity.ERROR),
@@ -86,12 +88,13 @@ def check(payload: bytes) -> CheckReport:
     )
 
 
-def _rule_errors(document: UblDocument) -> tuple[RefusalError, ...]:
+def _all_errors(document: UblDocument) -> tuple[RefusalError, ...]:
     try:
         report = _validator.run(etree.tostring(document.root, encoding="unicode"))
     except PySaxonApiError as error:
+        # The rules stop at a value that is not of its type; the schema says which one.
         reason = " ".join(str(error).split())[:300]
-        return (
+        return _schema_errors(document, ()) or (
             RefusalError(
                 code="EN16931",
                 severity=Severity.ERROR,
@@ -99,7 +102,8 @@ def _rule_errors(document: UblDocument) -> tuple[RefusalError, ...]:
                 plain="The official rules cannot be evaluated: an amount, quantity or date is not written as one.",
             ),
         )
-    return errors_of(parse(report.encode("utf-8")).getroot(), document)
+    found = errors_of(parse(report.encode("utf-8")).getroot(), document)
+    return (*_schema_errors(document, found), *found)
 
 
 def _schema_errors(document: UblDocument, found: tuple[RefusalError, ...]) -> tuple[RefusalError, ...]:
@@ -108,40 +112,41 @@ def _schema_errors(document: UblDocument, found: tuple[RefusalError, ...]) -> tu
     with _schema_lock:
         validator.validate(document.tree)
         entries: list[Any] = list(cast("Any", validator.error_log))[:MAX_SCHEMA_ERRORS]
-    said = {_last_name(error.field_path) for error in found}
+    said = {name for error in found for name in _STEP_NAME.findall(_CONDITION.sub("", error.field_path))}
     prefixes = {prefix: uri for node in document.root.iter("*") for prefix, uri in node.nsmap.items() if prefix}
     errors: dict[str, RefusalError] = {}
     for entry in entries:
-        expected = _EXPECTED.search(entry.message or "")
-        missing = {_last_name(name.strip("# ")) for name in expected["names"].split(", ")} if expected else set()
-        if not missing & said and (entry.path or "") not in errors:
-            errors[entry.path or ""] = _schema_error(
-                entry, _element_at(str(entry.path or ""), document, prefixes), document
-            )
+        path, expected = str(entry.path or ""), _expected(str(entry.message))
+        if path not in errors and not said.intersection(expected):
+            errors[path] = _schema_error(entry, expected, _element_at(path, document, prefixes), document)
     return explain(list(errors.values()), document)
+
+
+def _expected(message: str) -> list[str]:
+    """The local names of the elements that would be right at the place of an error."""
+    found = _EXPECTED.search(_BRACED.sub("", message))
+    return [name.strip("# ") for name in found["names"].split(",")] if found else []
 
 
 _schema_lock: Final = threading.Lock()
 
 
-def _last_name(path: str) -> str:
-    name = re.sub(r"\[[^\]]*\]", "", _BRACED.sub("", path)).rpartition("/")[2]
-    return name.rpartition(":")[2]
-
-
-def _schema_error(entry: Any, element: etree._Element | None, document: UblDocument) -> RefusalError:
+def _schema_error(
+    entry: Any, expected: list[str], element: etree._Element | None, document: UblDocument
+) -> RefusalError:
     path = document.path_of(element) if element is not None else ""
     term = document.term_at(path)
+    name = in_words(etree.QName(element).localname) if element is not None else "Document"
     message = _BRACED.sub("", str(entry.message))
     return RefusalError(
         code=SCHEMA_CODE,
         severity=Severity.ERROR,
         text=message,
-        plain=_schema_words(message, element),
+        plain=_schema_words(message, expected, term.label if term else name, term.kind if term else ValueKind.TEXT),
         path=str(entry.path or ""),
         field_path=path,
         term=term.number if term else "",
-        field=term.label if term else (etree.QName(element).localname if element is not None else ""),
+        field=term.label if term else name,
     )
 
 
@@ -154,14 +159,23 @@ def _element_at(path: str, document: UblDocument, prefixes: dict[str, str]) -> e
     return nodes[0] if nodes else None
 
 
-def _schema_words(message: str, element: etree._Element | None) -> str:
-    name = etree.QName(element).localname if element is not None else "The document"
-    if "is not a valid value of the atomic type" in message or "is not accepted by the pattern" in message:
-        return f"The value of {name} is not written as the UBL schema demands, such as 12.50 or 2026-03-31."
+def _schema_words(message: str, expected: list[str], name: str, kind: ValueKind) -> str:
+    if "is not a valid value of" in message:
+        return f"{name}: the value is not written as one{_EXAMPLES.get(kind, '')}."
+    if "Missing child element" in message and len(expected) == 1:
+        return f"{name}: the part {in_words(expected[0]).lower()} is missing."
+    if "not expected" in message and len(expected) == 1:
+        return f"{name} stands too early: {in_words(expected[0]).lower()} must come before it."
     if "not expected" in message:
         return f"{name} stands where the UBL schema does not allow it, or something before it is missing."
-    if "Missing child element" in message:
-        return f"{name} lacks a part that the UBL schema demands."
     if "attribute" in message:
-        return f"An attribute of {name} is missing or not allowed by the UBL schema."
+        return f"{name}: an attribute is missing or not allowed by the UBL schema."
     return f"{name} does not follow the UBL schema."
+
+
+_EXAMPLES: Final = {
+    ValueKind.DATE: ", such as 2026-03-31",
+    ValueKind.AMOUNT: ", such as 1234.50",
+    ValueKind.PERCENT: ", such as 19 or 5.5",
+    ValueKind.QUANTITY: ", such as 3 or 2.5",
+}

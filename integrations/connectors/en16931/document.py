@@ -18,11 +18,11 @@ _CBC: Final = f"{{{names.CBC}}}"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a term stands, or would stand: then `element` is None and so is `value`."""
+    """Where a term stands, or would stand: then `element` is None, and `holder` is the last element on the way."""
 
     path: str
     element: etree._Element | None
-    attribute: str
+    holder: etree._Element
     value: str | None
 
 
@@ -88,7 +88,7 @@ class UblDocument:
         anchor = self.anchor_of(term, context)
         if anchor is None:
             prefix = "cac:CreditNoteLine" if term.anchor is Anchor.LINE and self.is_credit_note else term.anchor.value
-            return Place(f"{self.path_of(self.root)}/{prefix}/{term.path}", None, "", None)
+            return Place(f"{self.path_of(self.root)}/{prefix}/{term.path}", None, self.root, None)
         return next(self.places(term, anchor))
 
     def place_in(self, number: str, row: etree._Element) -> Place:
@@ -103,12 +103,16 @@ class UblDocument:
         """Every place of the term below one anchor, or the one at which it would stand."""
         start, path = self._special(term, anchor)
         steps, attribute = steps_of(path), attribute_of(path)
-        found = paths.elements_at(steps, start)
-        if not found:
+        holders = paths.elements_at(steps[:-1], start)
+        if not holders:
             yield self._absent(start, steps, attribute)
-        for element in found:
-            value = element.get(attribute) if attribute else paths.text_of(element)
-            yield Place(self.path_of(element, attribute), element, attribute, value)
+        for holder in holders:
+            found = paths.elements_at(steps[-1:], holder)
+            if not found:
+                yield self._absent(holder, steps[-1:], attribute)
+            for element in found:
+                value = element.get(attribute) if attribute else paths.text_of(element)
+                yield Place(self.path_of(element, attribute), element, holder, value)
 
     def _special(self, term: Term, anchor: etree._Element) -> tuple[etree._Element, str]:
         """Terms whose place depends on the content: VAT totals by currency, the registration that is not for VAT."""
@@ -145,9 +149,9 @@ class UblDocument:
             found = paths.elements_at((step,), node)
             if not found:
                 missing = "/".join(rest.text for rest in steps[index:]) + (f"/@{attribute}" if attribute else "")
-                return Place(f"{self.path_of(node)}/{missing}", None, attribute, None)
+                return Place(f"{self.path_of(node)}/{missing}", None, node, None)
             node = found[0]
-        return Place(self.path_of(node, attribute), None, attribute, None)
+        return Place(self.path_of(node, attribute), None, node, None)
 
     def value(self, number: str, context: etree._Element | None = None) -> str:
         """The trimmed text of a term, empty when it is absent."""

@@ -1,15 +1,26 @@
 """The canonical record of a UBL payload: what a clerk sees and may change, with the path of every value."""
 
+from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
+from typing import Final
 
 from lxml import etree
 
-from integrations.connectors.en16931.document import UblDocument, read_document
+from integrations.connectors.en16931.document import Place, UblDocument, read_document
 from integrations.connectors.en16931.lines import expected_net_amount
 from integrations.connectors.en16931.terms import Anchor, Term
 from integrations.connectors.en16931.values import date_of, decimal_of
 from integrations.records.invoice import InvoiceRecord, Party, RecordField, ValueKind
+
+_OPTIONAL_GROUPS: Final = frozenset(
+    {
+        "PayeeParty",
+        "TaxRepresentativeParty",
+        "AdditionalItemProperty",
+        "AdditionalDocumentReference",
+        "BillingReference",
+    }
+)
 
 
 def read(payload: bytes) -> InvoiceRecord:
@@ -50,25 +61,30 @@ def _fields(document: UblDocument) -> Iterator[RecordField]:
     sections: dict[tuple[str, Anchor], list[Term]] = {}
     for term in document.terms.values():
         sections.setdefault((term.group, term.anchor), []).append(term)
+    usual = _usual_currency(document)
+    shown: set[str] = set()
     for (group, anchor), terms in sections.items():
         rows = document.anchors(anchor)
+        if anchor is Anchor.PAYMENT and not rows:
+            yield from _offered(document, terms)
+        numbered = anchor is Anchor.LINE or (anchor is not Anchor.DOCUMENT and len(rows) > 1)
         for index, row in enumerate(rows, start=1):
-            heading = (
-                group
-                if anchor is Anchor.DOCUMENT or (len(rows) == 1 and anchor is not Anchor.LINE)
-                else f"{group} {index}"
-            )
+            heading = f"{group} {index}" if numbered else group
             for term in terms:
-                yield from _fields_of(document, term, row, heading)
+                for field in _fields_of(document, term, row, heading, usual):
+                    if field.path not in shown:
+                        shown.add(field.path)
+                        yield field
 
 
-def _fields_of(document: UblDocument, term: Term, row: etree._Element, heading: str) -> Iterator[RecordField]:
+def _fields_of(
+    document: UblDocument, term: Term, row: etree._Element, heading: str, usual: str
+) -> Iterator[RecordField]:
     if term.number == "BT-111" and not document.value("BT-6"):
         return
-    for index, place in enumerate(document.places(term, row), start=1):
-        if place.value is None and not term.always:
-            continue
-        yield RecordField(
+    places = [place for place in document.places(term, row) if place.value is not None or _is_offered(term, place)]
+    for index, place in enumerate(places, start=1):
+        field = RecordField(
             term=term.number,
             label=term.label if index == 1 else f"{term.label} ({index})",
             group=heading,
@@ -78,20 +94,44 @@ def _fields_of(document: UblDocument, term: Term, row: etree._Element, heading: 
             hint=_hint(document, term, row),
             currency=_currency(document, term, place.element),
         )
+        yield field
+        if place.element is not None and field.currency not in (usual, "") and term.number != "BT-111":
+            yield _currency_field(document, field, place.element)
+
+
+def _offered(document: UblDocument, terms: list[Term]) -> Iterator[RecordField]:
+    """The fields of a group that the document lacks altogether."""
+    for term in terms:
+        if term.always:
+            yield RecordField(term.number, term.label, term.group, term.kind, document.place(term.number).path, None)
+
+
+def _is_offered(term: Term, place: Place) -> bool:
+    """Whether an absent term is offered for entry: always, or because the group that it belongs to is there."""
+    holders = (place.holder, *place.holder.iterancestors())
+    return term.always or any(etree.QName(holder).localname in _OPTIONAL_GROUPS for holder in holders)
+
+
+def _usual_currency(document: UblDocument) -> str:
+    used = Counter(value for node in document.root.iter("*") if (value := node.get("currencyID")))
+    return used.most_common(1)[0][0] if used else ""
+
+
+def _currency_field(document: UblDocument, amount: RecordField, element: etree._Element) -> RecordField:
+    """An amount in a currency of its own: then the currency can be corrected too."""
+    path = document.path_of(element, "currencyID")
+    label = f"Currency of {amount.label[:1].lower()}{amount.label[1:]}"
+    return RecordField(amount.term, label, amount.group, ValueKind.CODE, path, element.get("currencyID"))
 
 
 def _hint(document: UblDocument, term: Term, row: etree._Element) -> str:
     if term.number != "BT-131":
         return term.hint
     expected, stands = expected_net_amount(row), decimal_of(document.value_in("BT-131", row))
-    return "" if expected is None or expected == stands else f"Quantity times price comes to {_plain(expected)}"
+    return "" if expected is None or expected == stands else f"Quantity times price comes to {expected:f}"
 
 
 def _currency(document: UblDocument, term: Term, element: etree._Element | None) -> str:
     if term.kind is not ValueKind.AMOUNT:
         return ""
     return (element.get("currencyID", "") if element is not None else "") or document.value("BT-5")
-
-
-def _plain(amount: Decimal) -> str:
-    return f"{amount:f}"

@@ -132,7 +132,7 @@ def _target(rule: Rule, text: str, test: str, context: etree._Element | None, do
     if known:
         return _choose(known, rule, context, document)
     if context is not None and len(context) == 0 and (term := document.term_at(document.path_of(context))):
-        return _Target(document.path_of(context), term.number, term.label)
+        return _Target(document.path_of(context, rule.attribute), term.number, term.label)
     mentioned = list(
         dict.fromkeys(_TERM_MENTION.findall(text.partition("shall")[2] or text) or _TERM_MENTION.findall(text))
     )
@@ -184,8 +184,13 @@ def _named(path: str, name: str, document: UblDocument) -> _Target:
     term = document.term_at(path)
     if term is not None:
         return _Target(path, term.number, term.label)
+    return _Target(path, "", in_words(name))
+
+
+def in_words(name: str) -> str:
+    """The name of an element as words: Contract document reference."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(":")[2].removeprefix("@"))
-    return _Target(path, "", words[:1].upper() + words[1:].lower() if not words.isupper() else words)
+    return words if words.isupper() else words[:1].upper() + words[1:].lower()
 
 
 def _explain_sums(errors: Sequence[RefusalError], cause: RootCause | None) -> list[RefusalError]:

@@ -10,11 +10,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`terms` in order of preference; `unwanted` when the rule objects to a term that is there."""
+    """`terms` in order of preference; `unwanted` when the rule objects to a term that is there.
+
+    `attribute` when the rule is not about the text of the field but about what qualifies it.
+    """
 
     terms: tuple[str, ...] = ()
     plain: str = ""
     unwanted: bool = False
+    attribute: str = ""
 
 
 _RULES: Final[dict[str, tuple[str, str]]] = {
@@ -152,6 +156,7 @@ _RULES: Final[dict[str, tuple[str, str]]] = {
     "BR-DE-16": ("BT-31 BT-32 BT-63", "The seller has neither a VAT identifier nor a tax number."),
 }
 
+_ATTRIBUTES: Final = {"BR-CL-03": "currencyID", "PEPPOL-EN16931-R051": "currencyID"}
 _CATEGORIES: Final = {
     "S": "standard rate",
     "Z": "zero rated",
@@ -187,7 +192,7 @@ def rule_of(code: str) -> Rule:
         code = f"BR-DE-{german[1]}"
     if code in _RULES:
         terms, plain = _RULES[code]
-        return Rule(tuple(terms.split()), plain)
+        return Rule(tuple(terms.split()), plain, attribute=_ATTRIBUTES.get(code, ""))
     if found := _CATEGORY_RULE.fullmatch(code):
         return _category_rule(found[1], found[2])
     return Rule(plain="The amount has more than two decimals.") if _DECIMALS_RULE.fullmatch(code) else Rule()

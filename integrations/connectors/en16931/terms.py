@@ -66,6 +66,7 @@ _ROWS: Final[dict[tuple[str, Anchor], tuple[tuple[str, str, ValueKind, str], ...
         ("BT-24", "Specification identifier", _I, "cbc:CustomizationID"),
         ("BT-25", "Preceding invoice number", _I, "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID"),
         ("BT-26", "Preceding invoice date", _D, "cac:BillingReference/cac:InvoiceDocumentReference/cbc:IssueDate"),
+        ("BT-122", "Supporting document reference", _I, "cac:AdditionalDocumentReference/cbc:ID"),
         ("BT-73", "Invoicing period start", _D, "cac:InvoicePeriod/cbc:StartDate"),
         ("BT-74", "Invoicing period end", _D, "cac:InvoicePeriod/cbc:EndDate"),
     ),
@@ -233,7 +234,7 @@ _ROWS: Final[dict[tuple[str, Anchor], tuple[tuple[str, str, ValueKind, str], ...
 }
 
 _DOCUMENT_ONLY_WHEN_PRESENT: Final = (
-    "6 7 8 11 12 14 15 16 17 23 25 26 32 33 36 39 45 51 54 59 60 61 62 63 69 70 71 75 77 78 82 87 88 89 91"
+    "6 7 8 11 12 14 15 16 17 23 25 26 32 33 36 39 45 51 54 59 60 61 62 63 69 70 71 75 77 78 82 87 88 89 91 122"
 )
 _LINE_ONLY_WHEN_PRESENT: Final = (
     "127 128 132 133 134 135 136 139 141 144 147 148 149 154 155 156 157 157-1 158 158-1 159 160 161"

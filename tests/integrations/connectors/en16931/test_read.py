@@ -105,3 +105,34 @@ def test_read_passes_over_comments_inside_a_value() -> None:
     payload = ubl().replace(b">INV-7<", b">INV<!-- new -->-7<")
 
     assert connector.read(payload).number == "INV-7"
+
+
+def test_read_offers_the_payment_that_a_document_lacks() -> None:
+    payload = changed(ubl(), "//cac:PaymentMeans", None)
+    account = "/ubl:Invoice/cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:ID"
+    means = "/ubl:Invoice/cac:PaymentMeans/cbc:PaymentMeansCode"
+
+    assert {account, means} <= {field.path for field in connector.read(payload).fields}
+    corrected = connector.correct(payload, connector.operations_for(payload, {account: "AT1", means: "58"}))
+    assert connector.check(corrected).passed
+
+
+def test_read_offers_the_parts_of_an_optional_group_that_is_there() -> None:
+    name = "/ubl:Invoice/cac:PayeeParty/cac:PartyName/cbc:Name"
+    payee = b"<cac:PayeeParty><cac:PartyIdentification><cbc:ID>7</cbc:ID></cac:PartyIdentification></cac:PayeeParty>"
+    payload = ubl().replace(b"  <cac:PaymentMeans>", payee + b"<cac:PaymentMeans>")
+
+    assert connector.read(ubl()).field_at(name) is None
+    assert connector.read(payload).field_at(name) is not None
+    assert ("BR-17", name) in {(error.code, error.field_path) for error in connector.check(payload).errors}
+
+
+def test_read_shows_the_currency_of_an_amount_that_has_its_own() -> None:
+    payload = ubl().replace(b'"EUR">240.00</cbc:PayableAmount>', b'"EUX">240.00</cbc:PayableAmount>')
+    path = "/ubl:Invoice/cac:LegalMonetaryTotal/cbc:PayableAmount/@currencyID"
+
+    field = connector.read(payload).field_at(path)
+
+    assert field is not None
+    assert (field.label, field.value) == ("Currency of amount due for payment", "EUX")
+    assert [(error.code, error.field_path) for error in connector.check(payload).errors] == [("BR-CL-03", path)]
