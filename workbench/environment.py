@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
@@ -83,7 +84,7 @@ def choice(name: str, options: tuple[str, ...], *, default: str) -> str:
     return value
 
 
-def database(url: str, *, name: str) -> dict[str, object]:
+def database(url: str, *, name: str) -> dict[str, Any]:
     """Turn a PostgreSQL URL, read exactly as libpq reads it, into Django's connection settings.
 
     ``name`` is the variable the URL came from; it appears in the refusal, the URL does not, since it holds a password.

@@ -30,3 +30,26 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+def configuration(*, as_json: bool, level: str) -> dict[str, object]:
+    """Return Django's LOGGING setting."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request_id": {"()": "workbench.logs.RequestIDFilter"}},
+        "formatters": {
+            "plain": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+            "json": {"()": "workbench.logs.JSONFormatter"},
+        },
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "filters": ["request_id"],
+                "formatter": "json" if as_json else "plain",
+            }
+        },
+        "root": {"handlers": ["stdout"], "level": level},
+        "loggers": {"django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False}},
+    }
