@@ -4,6 +4,7 @@ The protocol of a worker. (1) Claim rows with SKIP LOCKED; each claim raises the
 and sets a lease by the database's clock. (2) Commit the intent to ask or to send before the first byte leaves.
 (3) No transaction is open while the target is spoken to. (4) Write the end only if the epoch is still ours.
 A claim whose lease ran out while sending may have been booked: it is asked about before anything is sent again.
+A delivery that breaks its worker off three times in a row is set before a person instead of a fourth.
 """
 
 from dataclasses import dataclass
@@ -30,9 +31,12 @@ from integrations.refusals import Refusal
 from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
 from integrations.webhooks import WebhookClient
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)  # from the claim to the first intent; then as `_lease` says
+MAX_CLAIMS = 3
+PARKED = timedelta(hours=1)
 BACKOFF_FIRST = timedelta(seconds=2)
 BACKOFF_MOST = timedelta(minutes=15)
+SHORTEST_WAIT = timedelta(seconds=1)  # also for a target that says “at once”, again and again
 RESENDING_KINDS = frozenset({TargetKind.DEDUPLICATES, TargetKind.UPSERTS})
 
 State = Delivery.State
@@ -45,11 +49,11 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery in our hands until its lease ends. `was` is its state when it was claimed."""
+    """A delivery in our hands until its lease ends. `broke_off` when the last three claims came to no end."""
 
     delivery: Delivery
     epoch: int
-    was: Delivery.State
+    broke_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Settlement:
     detail: str = ""
     refusal: Refusal | None = None
     wait: timedelta | None = None  # until the next try, for states that are not final
+    not_sent: bool = False  # the send that was begun provably never reached the target
     pause_connection: str = ""  # the reason, when nothing more should be sent there before a person looked
 
 
@@ -75,12 +80,23 @@ def claim(*, limit: int) -> list[Claim]:
             .filter(state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
             .order_by("due_at", "id")[:limit]
         )
-        claims = [Claim(delivery, delivery.epoch + 1, State(delivery.state)) for delivery in due]
+        claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
         # The due time doubles as the lease: until it passes nobody else takes the row.
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(
-            epoch=F("epoch") + 1, lease_until=Now() + LEASE, due_at=Now() + LEASE, state=State.PROBING
+            epoch=F("epoch") + 1,
+            claims=F("claims") + 1,
+            lease_until=Now() + LEASE,
+            due_at=Now() + LEASE,
+            state=State.PROBING,
         )
     return claims
+
+
+def park(claim: Claim) -> Settlement:
+    """A delivery that three workers in a row did not survive: seen by a person, and left alone for a while."""
+    said = "It may have been sent." if claim.delivery.sends else "Nothing was sent."
+    detail = f"The worker broke off on this {MAX_CLAIMS} times. {said} Show it to support; it is tried again later."
+    return Settlement(claim.delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=PARKED)
 
 
 def carry_out(claim: Claim) -> Settlement:
@@ -92,6 +108,16 @@ def carry_out(claim: Claim) -> Settlement:
         if settlement is not None:
             return settlement
     return _send(claim, client)
+
+
+def hold_back(claim: Claim, *, because: str) -> Settlement:
+    """What may not be sent is cancelled. What was sent before cannot be: it is asked about, and not sent again."""
+    delivery = claim.delivery
+    if delivery.sends == 0:
+        return Settlement(delivery, claim.epoch, State.CANCELLED, detail=because)
+    client, capabilities = _client(delivery)
+    settlement = after_asking(claim, _ask(claim, client), capabilities, now=_database_now())
+    return settlement or Settlement(delivery, claim.epoch, State.UNKNOWN, detail=because, wait=BACKOFF_MOST)
 
 
 def _must_ask_first(claim: Claim) -> bool:
@@ -111,9 +137,9 @@ def _client(delivery: Delivery) -> tuple[TargetClient, Capabilities]:
     return connector.client(endpoint), connector.capabilities
 
 
-def _ask(claim: Claim, client: TargetClient) -> Observation:
+def _ask(claim: Claim, client: TargetClient, *, phase: DeliveryAttempt.Phase = Phase.PROBE) -> Observation:
     delivery = claim.delivery
-    attempt = _begin(claim, Phase.PROBE, State.PROBING)
+    attempt = _begin(claim, phase, State.PROBING)
     observation = client.probe(
         object_type=delivery.object_type, business_key=delivery.business_key, content=bytes(_content(delivery).body)
     )
@@ -176,9 +202,7 @@ def _send(claim: Claim, client: TargetClient) -> Settlement:
 def _compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Settlement:
     """“Already exists” is looked up: the same content is done, other content is a conflict for a person."""
     delivery = claim.delivery
-    observation = client.probe(
-        object_type=delivery.object_type, business_key=delivery.business_key, content=bytes(_content(delivery).body)
-    )
+    observation = _ask(claim, client, phase=Phase.COMPARE)
     if observation.presence is Presence.SAME:
         state = State.CONFIRMED if delivery.sends > 1 else State.ALREADY_THERE
         return Settlement(delivery, claim.epoch, state, observation.reference, answer.detail)
@@ -198,10 +222,12 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
     if answer.kind is AnswerKind.NOT_SENT:
         # An earlier send of this delivery may still have been booked: then it stays unknown and is asked about.
         state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
-        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait)
+        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait, not_sent=True)
     if answer.kind is AnswerKind.MISCONFIGURED:
         state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
-        reason = f"{answer.detail} Mend the connection, then resume it."
+        # A source that cannot be told is no reason to keep its documents from the target.
+        submits = delivery.operation == Delivery.Operation.SUBMIT
+        reason = f"{answer.detail} Mend the connection, then resume it." if submits else ""
         return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait, pause_connection=reason)
     return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
 
@@ -209,8 +235,13 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
 def _wait(delivery: Delivery, retry_after: float | None) -> timedelta:
     """Until the next try: what the target asked for, else twice as long each time."""
     if retry_after is not None:
-        return min(timedelta(seconds=retry_after), BACKOFF_MOST)
+        return min(max(timedelta(seconds=retry_after), SHORTEST_WAIT), BACKOFF_MOST)
     return min(BACKOFF_FIRST * (1 << min(delivery.failures, 12)), BACKOFF_MOST)
+
+
+def _lease(delivery: Delivery) -> timedelta:
+    """Twice as long as one exchange may take, which is twice the time-out: whoever is alive has settled by then."""
+    return timedelta(seconds=4 * max(delivery.connection.timeout_seconds, 2))
 
 
 def _content(delivery: Delivery) -> DeliveryContent:
@@ -220,7 +251,8 @@ def _content(delivery: Delivery) -> DeliveryContent:
 @transaction.atomic
 def _begin(claim: Claim, phase: DeliveryAttempt.Phase, state: Delivery.State) -> DeliveryAttempt:
     """Commit the intent; from here on the outcome is unknown until an answer is noted."""
-    changes: dict[str, object] = {"state": state, "due_at": Now() + LEASE, "lease_until": Now() + LEASE}
+    until = Now() + _lease(claim.delivery)
+    changes: dict[str, object] = {"state": state, "due_at": until, "lease_until": until}
     if phase is Phase.SEND:
         changes |= {"sends": F("sends") + 1, "last_sent_at": Now()}
     if not _still_ours(claim).update(**changes):
@@ -260,6 +292,8 @@ def settle(settlement: Settlement) -> Delivery | None:
         "reference": settlement.reference,
         "detail": settlement.detail,
         "lease_until": None,
+        "claims": 0,
+        "sends": F("sends") - 1 if settlement.not_sent else F("sends"),
         "failures": F("failures") + 1 if live else 0,
         "due_at": Now() + (settlement.wait or timedelta()) if live else Now(),
         "finished_at": None if live else Now(),

@@ -2,14 +2,19 @@
 
 from typing import ClassVar
 
+import pgtrigger
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
-from audit.guard import append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from integrations.secret_box import SealedTextField
+
+# A claim may ask, send and compare, each for at most twice this long, within the time limit of a worker's task.
+LONGEST_TIMEOUT = 30  # seconds
 
 
 class Connection(models.Model):
@@ -29,7 +34,9 @@ class Connection(models.Model):
     watched_folder = models.CharField(max_length=200, blank=True, help_text="Folder below the intake folder.")
     refusal_optional = models.BooleanField(default=False, help_text="A file is complete without a refusal beside it.")
     max_bytes = models.PositiveIntegerField(default=5_000_000, help_text="Largest payload accepted, in bytes.")
-    timeout_seconds = models.PositiveSmallIntegerField(default=10)
+    timeout_seconds = models.PositiveSmallIntegerField(
+        default=10, validators=[MinValueValidator(1), MaxValueValidator(LONGEST_TIMEOUT)]
+    )
     resend_when_absent = models.BooleanField(
         default=False, help_text="Opt-in: send again by itself when a target that can only be asked has nothing."
     )
@@ -43,6 +50,11 @@ class Connection(models.Model):
         permissions: ClassVar = [
             ("ingest_messages", "Hand messages of this connection to the workbench"),
             ("configure_connection", "Change, pause and resume this connection"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(timeout_seconds__range=(1, LONGEST_TIMEOUT)), name="connection_timeout_in_range"
+            ),
         ]
         triggers: ClassVar = [
             audit_required("'connection:' || NEW.slug"),
@@ -87,7 +99,8 @@ class InboxMessage(models.Model):
     received_by = models.CharField(max_length=150, help_text="Account or folder that handed it in.")
     correlation_id = models.CharField(max_length=100, blank=True)
     repeats = models.PositiveIntegerField(default=0, help_text="How often the same message came again.")
-    claims = models.PositiveSmallIntegerField(default=0)
+    claims = models.PositiveSmallIntegerField(default=0, help_text="How often a reader took it up.")
+    claimed_until = models.DateTimeField(null=True, help_text="Until then no other reader takes it up.")
     processed_at = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)
     problem_field = models.CharField(max_length=100, blank=True)
@@ -137,6 +150,24 @@ class InboxContent(models.Model):
         return f"content of message {self.message_id}"
 
 
+# What was confirmed stays confirmed, and what was refused is never revived: a new attempt is a new row.
+_FINAL_STATES_ARE_FINAL = Guard(
+    name="final",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+    IF OLD.state IN ('confirmed', 'already_there', 'refused', 'conflict', 'cancelled') AND NEW.state <> OLD.state THEN
+        RAISE EXCEPTION 'delivery % is % and stays so', OLD.id, OLD.state USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'cancelled' AND OLD.sends > 0 THEN
+        RAISE EXCEPTION 'delivery % may have been booked and cannot be cancelled', OLD.id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+
 class Delivery(models.Model):
     """One thing to be brought about at another system exactly once; the outbox row and its whole state."""
 
@@ -171,7 +202,8 @@ class Delivery(models.Model):
     epoch = models.PositiveIntegerField(default=0, help_text="Fencing token: raised by every claim.")
     lease_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
-    sends = models.PositiveSmallIntegerField(default=0)
+    claims = models.PositiveSmallIntegerField(default=0, help_text="Claims since something last came of one.")
+    sends = models.PositiveSmallIntegerField(default=0, help_text="Sends that may have reached the target.")
     failures = models.PositiveSmallIntegerField(default=0, help_text="Tries in a row that came to nothing.")
     last_sent_at = models.DateTimeField(null=True)
     reference = models.CharField(max_length=200, blank=True, help_text="The target's own reference.")
@@ -198,13 +230,16 @@ class Delivery(models.Model):
                 ),
                 name="delivery_known_state",
             ),
+            models.CheckConstraint(
+                condition=Q(operation__in=["submit", "write_back"]), name="delivery_known_operation"
+            ),
             models.UniqueConstraint(
                 fields=["connection", "operation", "object_type", "business_key"],
                 condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
                 name="delivery_one_live",
             ),
             models.UniqueConstraint(
-                fields=["key"], condition=~Q(state__in=["refused", "cancelled"]), name="delivery_key_once"
+                fields=["key"], condition=~Q(state__in=["refused", "conflict", "cancelled"]), name="delivery_key_once"
             ),
             models.UniqueConstraint(
                 fields=["connection", "operation", "object_type", "business_key"],
@@ -224,6 +259,7 @@ class Delivery(models.Model):
             frozen_columns(
                 "connection_id", "operation", "object_type", "business_key", "key", "content_sha256", "subject"
             ),
+            _FINAL_STATES_ARE_FINAL,
             never_deleted(),
             truncate_refused(),
         ]
@@ -257,6 +293,7 @@ class DeliveryAttempt(models.Model):
     class Phase(models.TextChoices):
         PROBE = "probe", "Asked"
         SEND = "send", "Sent"
+        COMPARE = "compare", "Compared"
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
     phase = models.CharField(max_length=10, choices=Phase)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db import connection as database
+from django.db.models.functions import Now
 
 from integrations.doorbell import ring_on_commit
 from integrations.models import Connection, Delivery, DeliveryContent
@@ -61,7 +62,7 @@ def enqueue(
                 subject=subject,
                 correlation_id=correlation_id,
                 probe_first=probe_first,
-                due_at=at,
+                due_at=Now(),  # by the database's clock, as everything that decides when something is sent
                 created_at=at,
             )
     except IntegrityError as error:
