@@ -1,6 +1,7 @@
 """Carrying out what was approved: claim deliveries, send with many threads, settle each with its exception."""
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection as database
@@ -8,17 +9,18 @@ from django.utils.timezone import now
 
 from exceptions_app.actions.settle import NotApproved, require_approval, settle
 from integrations import delivery as engine
-from integrations.models import Delivery
 
 log = logging.getLogger(__name__)
 
 THREADS = 8
+BUDGET = 60.0  # seconds of claiming; the next sweep goes on. A claim takes up to 180, and a task has 300.
 
 
 def carry_out_due() -> int:
-    """Carry out what is due until nothing is left. Returns how many were settled."""
+    """Carry out what is due until nothing is left or the time is up. Returns how many were settled."""
     settled = 0
-    while claims := engine.claim(limit=THREADS):
+    ends_at = time.monotonic() + BUDGET
+    while time.monotonic() < ends_at and (claims := engine.claim(limit=THREADS)):
         if len(claims) == 1:
             settled += _carry_out(claims[0])
             continue
@@ -37,13 +39,7 @@ def _carry_out_in_thread(claim: engine.Claim) -> bool:
 def _carry_out(claim: engine.Claim) -> bool:
     """One claim from look-up to settlement. A crash in here leaves the row to the next claim, as unknown."""
     try:
-        require_approval(claim.delivery)
-        return settle(engine.carry_out(claim), at=now())
-    except NotApproved as error:
-        log.error("Not sent: %s", error)  # noqa: TRY400 - a refusal, not a fault of ours
-        return settle(
-            engine.Settlement(claim.delivery, claim.epoch, Delivery.State.CANCELLED, detail=str(error)), at=now()
-        )
+        return settle(_outcome_of(claim), at=now())
     except engine.Fenced:
         log.info("Delivery %s was claimed by another worker.", claim.delivery.pk)
         return False
@@ -51,3 +47,14 @@ def _carry_out(claim: engine.Claim) -> bool:
         # The lease runs out and the next claim asks the target first; failing the whole batch would help nobody.
         log.exception("Delivery %s broke off.", claim.delivery.pk)
         return False
+
+
+def _outcome_of(claim: engine.Claim) -> engine.Settlement:
+    if claim.broke_off:
+        return engine.park(claim)
+    try:
+        require_approval(claim.delivery)
+    except NotApproved as error:
+        log.error("Not sent: %s", error)  # noqa: TRY400 - a refusal, not a fault of ours
+        return engine.hold_back(claim, because=str(error))
+    return engine.carry_out(claim)

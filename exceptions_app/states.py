@@ -84,6 +84,7 @@ class Action(StrEnum):
     SEND_LOST_SIGHT = "send_lost_sight"
     SEND_REFUSED = "send_refused"
     SEND_CONFLICTED = "send_conflicted"
+    SEND_STOPPED = "send_stopped"
     RESOLVE = "resolve"
 
 
@@ -152,6 +153,8 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.SEND_CONFLICTED: Transition(
         "Conflict at the target", _IN_FLIGHT, State.IN_PROGRESS, None, "case.conflict_found"
     ),
+    # Before a byte left: the approval does not cover what was to be sent; the target's address changed, for example.
+    Action.SEND_STOPPED: Transition("Sending stopped", _IN_FLIGHT, State.IN_PROGRESS, None, "case.sending_stopped"),
     Action.RESOLVE: Transition("Resolved", _IN_FLIGHT, State.RESOLVED, None, "case.resolved"),
 }
 

@@ -3,19 +3,27 @@
 import hashlib
 from datetime import datetime
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
+from audit import log
 from exceptions_app.actions import connections
 from exceptions_app.actions.mover import lock, move, record
+from exceptions_app.actions.propose import frozen_hash
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.facts import fold
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import Decision, ExceptionCase, Identifier, PayloadVersion, Proposal
 from exceptions_app.models.case import ExceptionCaseQuerySet
-from exceptions_app.states import Action, Kind, Outcome, State
+from exceptions_app.states import Action, Kind, Outcome, ProposalKind, State
 from integrations import delivery as engine
+from integrations.connectors.registry import get_connector
 from integrations.models import Delivery
-from integrations.refusals import Refusal
+from integrations.outbox import idempotency_key
+from integrations.refusals import MessageNotUnderstood, Refusal
+
+_SENDING = (ProposalKind.REPLAY.value, ProposalKind.RELEASE.value)
+_IN_FLIGHT = (State.REPLAYING, State.OUTCOME_UNKNOWN)
 
 
 class NotApproved(Exception):
@@ -23,29 +31,83 @@ class NotApproved(Exception):
 
 
 def require_approval(delivery: Delivery) -> None:
-    """Before a byte leaves: the approved decision for exactly this content must stand, whoever wrote the row."""
-    if delivery.operation != Delivery.Operation.SUBMIT:
+    """Before a byte leaves: the approved decision for exactly this must stand, whoever wrote the row.
+
+    A row of the outbox is no permission. These bytes, under the key that follows from them, to the target as it was
+    when it was approved, for an exception that is being replayed; else NotApproved.
+    """
+    content = _content_of(delivery)
+    case = _find_case(delivery)
+    if case is None:
+        raise NotApproved(f"Delivery {delivery.pk} belongs to no exception.")
+    if delivery.operation == Delivery.Operation.WRITE_BACK:
         return
-    if hashlib.sha256(bytes(delivery.content.body)).hexdigest() != delivery.content_sha256:
+    _refuse_other_document(delivery, case, content)
+    if case.state not in _IN_FLIGHT or not _is_decided(delivery, case):
+        raise NotApproved(f"Delivery {delivery.pk} has no approved decision for its content and its target.")
+
+
+def _content_of(delivery: Delivery) -> bytes:
+    try:
+        content = bytes(delivery.content.body)
+    except ObjectDoesNotExist:
+        raise NotApproved(f"Delivery {delivery.pk} has no content.") from None
+    if hashlib.sha256(content).hexdigest() != delivery.content_sha256:
         raise NotApproved(f"The content of delivery {delivery.pk} is not what was approved.")
-    case = _case_of(delivery)
-    if not Decision.objects.filter(
+    return content
+
+
+def _refuse_other_document(delivery: Delivery, case: ExceptionCase, content: bytes) -> None:
+    """The name and the key are what keeps a document from being booked twice, so they must follow from it."""
+    try:
+        business_key = get_connector(delivery.connection.connector).business_key(content)
+    except MessageNotUnderstood as error:
+        raise NotApproved(f"The content of delivery {delivery.pk} is no document: {error.problem}") from error
+    key = idempotency_key(
+        connection=delivery.connection.slug,
+        operation=delivery.operation,
+        object_type=case.object_type,
+        business_key=business_key,
+        content_sha256=delivery.content_sha256,
+    )
+    if (delivery.object_type, delivery.business_key, delivery.key) != (case.object_type, business_key, key):
+        raise NotApproved(f"Delivery {delivery.pk} does not go by the name of the document that it holds.")
+
+
+def _is_decided(delivery: Delivery, case: ExceptionCase) -> bool:
+    decisions = Decision.objects.select_related("proposal").filter(
         verdict=Decision.Verdict.APPROVED,
         proposal__case=case,
         proposal__state=Proposal.State.APPROVED,
+        proposal__kind__in=_SENDING,
         proposal__content_sha256=delivery.content_sha256,
         proposal__target=delivery.connection,
-    ).exists():
-        raise NotApproved(f"Delivery {delivery.pk} has no approved decision for its content.")
+    )
+    return any(decision.frozen_sha256 == _frozen_now(decision.proposal, delivery) for decision in decisions)
+
+
+def _frozen_now(proposal: Proposal, delivery: Delivery) -> str:
+    """The hash with the target's address as it is now: an approval for another place does not hold here."""
+    return frozen_hash(
+        content_sha256=delivery.content_sha256,
+        target=delivery.connection,
+        kind=proposal.kind,
+        outcome=proposal.outcome,
+        policy_version=proposal.policy_version,
+    )
 
 
 @transaction.atomic
 def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
     """Write what came of a claim, to the delivery and to its exception. False when another worker was faster."""
-    case = lock(_case_of(settlement.delivery).pk)
+    found = _find_case(settlement.delivery)
+    case = lock(found.pk) if found is not None else None
     delivery = engine.settle(settlement)
     if delivery is None:
         return False
+    if case is None:
+        _note_stray(delivery, at=at)
+        return True
     if settlement.pause_connection:
         _pause(case, settlement.pause_connection, at=at)
     if delivery.operation == Delivery.Operation.WRITE_BACK:
@@ -55,10 +117,24 @@ def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
     return True
 
 
-def _case_of(delivery: Delivery) -> ExceptionCase:
+def _find_case(delivery: Delivery) -> ExceptionCase | None:
+    """The exception it is for; None for a row that no action of ours wrote."""
     ref = delivery.subject.removeprefix("case:")
     cases: ExceptionCaseQuerySet = ExceptionCase.objects.with_ref(ref)
-    return cases.get()
+    return cases.first()
+
+
+def _note_stray(delivery: Delivery, *, at: datetime) -> None:
+    log.record(
+        "delivery.stopped",
+        subject=f"delivery:{delivery.pk}",
+        scope=f"connection/{delivery.connection.slug}",
+        actor=WORKER,
+        actor_kind="machine",
+        at=at,
+        summary=f"Nothing was sent: {delivery.detail}",
+        data={"state": delivery.state, "content_sha256": delivery.content_sha256},
+    )
 
 
 def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settlement, *, at: datetime) -> None:
@@ -104,6 +180,21 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
             reference=delivery.reference,
             summary=f"The target has {case.document_number} already, with other content ({delivery.reference}).",
         )
+    elif delivery.state == Delivery.State.CANCELLED:
+        _stop(case, delivery, data, at=at)
+
+
+def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
+    """A delivery that was not approved is noted; when it was all that was under way, the exception is worked again."""
+    summary = f"Nothing was sent for {case.ref}: {delivery.detail}"
+    under_way = Delivery.objects.filter(
+        subject=case.subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE
+    )
+    if case.state in _IN_FLIGHT and not under_way.exists():
+        _spend_decision(case, at=at, because="What it was given for is not what was to be sent.")
+        move(case, Action.SEND_STOPPED, by=machine(WORKER), at=at, data=data, summary=summary)
+    else:
+        record(case, "case.sending_stopped", by=machine(WORKER), at=at, data=data, summary=summary)
 
 
 def _resolve(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
