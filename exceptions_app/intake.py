@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -22,6 +23,8 @@ from integrations.refusals import MessageNotUnderstood, RefusedTransaction
 
 log = logging.getLogger(__name__)
 
+LONGEST_KEY = 300  # characters
+
 
 def read_messages(*, limit: int, at: datetime) -> int:
     """Read up to `limit` pending messages, each in a transaction of its own. Returns how many were read."""
@@ -32,47 +35,71 @@ def read_messages(*, limit: int, at: datetime) -> int:
 
 
 def _read_next(*, at: datetime) -> bool:
-    with inbox.claimed(limit=1) as messages:
-        for message in messages:
-            try:
-                with database_transaction.atomic():
-                    read(message, at=at)
-            except MessageNotUnderstood as error:
-                inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
-            except UnknownConnector as error:
-                inbox.fail(message, at=at, problem=str(error), field="connection", remedy="Correct the connection.")
-            except Exception:
-                log.exception("Message %s could not be read.", message.pk)
-                inbox.failed_unexpectedly(message, at=at)
-        return bool(messages)
+    message_id = inbox.claim()
+    if message_id is None:
+        return False
+    with inbox.claimed(message_id) as message:
+        if message is None:
+            return True  # another reader was faster
+        if message.claims > inbox.MAX_CLAIMS:  # its readers died before they could say so
+            inbox.failed_unexpectedly(message, at=at)
+            return True
+        _read_or_fail(message, at=at)
+    return True
+
+
+def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
+    try:
+        with database_transaction.atomic():
+            read(message, at=at)
+    except MessageNotUnderstood as error:
+        inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
+    except UnknownConnector as error:
+        inbox.fail(message, at=at, problem=str(error), field="connection", remedy="Correct the connection.")
+    except Exception:
+        log.exception("Message %s could not be read.", message.pk)
+        inbox.failed_unexpectedly(message, at=at)
 
 
 def read(message: InboxMessage, *, at: datetime) -> list[ExceptionCase]:
     """Turn one message into exceptions, or into occurrences of open ones. Raises MessageNotUnderstood."""
     connector = get_connector(message.connection.connector)
     transactions = connector.parse(inbox.as_incoming(message))
+    _one_reader_at_a_time(message, transactions)
     cases = [_open_or_repeat(message, transaction, at=at) for transaction in transactions]
     inbox.processed(message, at=at)
     return cases
 
 
+def _one_reader_at_a_time(message: InboxMessage, transactions: Sequence[RefusedTransaction]) -> None:
+    """Serialise the readers of one document until the transaction ends, before any of them has a row to lock.
+
+    In one order for all, so that two batches with the same documents do not wait for each other for ever.
+    """
+    documents = sorted({f"{transaction.object_type}\x1f{transaction.business_key}" for transaction in transactions})
+    with database.cursor() as cursor:
+        for document in documents:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [message.connection_id, document])
+
+
 def _open_or_repeat(message: InboxMessage, transaction: RefusedTransaction, *, at: datetime) -> ExceptionCase:
-    _one_reader_at_a_time(message, transaction)
+    _refuse_unusable(transaction)
     same = ExceptionCase.objects.filter(
         connection=message.connection, object_type=transaction.object_type, business_key=transaction.business_key
     )
     current = same.open().first()
     if current is not None:
-        return _repeat(current, message, transaction, at=at)
+        case = lock(current.pk)
+        if case.is_open:  # still, now that nobody can close it
+            return _repeat(case, message, transaction, at=at)
     return _open(message, transaction, follows=same.order_by("-id").first(), at=at)
 
 
-def _one_reader_at_a_time(message: InboxMessage, transaction: RefusedTransaction) -> None:
-    """Serialise the readers of one document until the transaction ends, before any of them has a row to lock."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))",
-            [message.connection_id, f"{transaction.object_type}\x1f{transaction.business_key}"],
+def _refuse_unusable(transaction: RefusedTransaction) -> None:
+    if len(transaction.business_key) > LONGEST_KEY:
+        raise MessageNotUnderstood(
+            f"Seller and number of the document are longer than {LONGEST_KEY} characters together.",
+            remedy="Send a document with the number that the seller gave it.",
         )
 
 
@@ -136,7 +163,6 @@ def _open(
 def _repeat(
     case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, at: datetime
 ) -> ExceptionCase:
-    case = lock(case.pk)
     first = PayloadVersion.objects.get(case=case, number=1)
     differs = hashlib.sha256(transaction.payload).hexdigest() != first.sha256
     move(

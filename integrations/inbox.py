@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from audit import log
 from integrations.connectors.base import IncomingMessage
@@ -17,6 +18,7 @@ from integrations.doorbell import ring_on_commit
 from integrations.models import Connection, InboxContent, InboxMessage
 
 MAX_CLAIMS = 3  # a message that stops its reader three times is set before a person
+READER_LEASE = timedelta(seconds=10)  # until a reader has locked it, and until it is tried again after a crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,21 @@ def _one_sender_at_a_time(connection: Connection, external_id: str) -> None:
 
 
 def _refuse_unusable(connection: Connection, handed_in: HandedIn) -> None:
-    if not handed_in.external_id.strip() or len(handed_in.external_id) > 200:
+    identifier = handed_in.external_id
+    if not identifier.strip() or len(identifier) > 200 or not identifier.isprintable():
         raise MessageRefused(
-            "The message has no usable identifier.", field="id", remedy="Send 1 to 200 characters, unique per message."
+            "The message has no usable identifier.",
+            field="id",
+            remedy="Send 1 to 200 printable characters, unique per message.",
         )
+    for name, media_type in (
+        ("payload.media_type", handed_in.payload_media_type),
+        ("refusal.media_type", handed_in.refusal_media_type),
+    ):
+        if len(media_type) > 100 or not media_type.isprintable():
+            raise MessageRefused(
+                "The media type is none.", field=name, remedy="Send one such as application/xml, up to 100 characters."
+            )
     if not handed_in.payload:
         raise MessageRefused("The payload is empty.", field="payload", remedy="Send the refused document itself.")
     for name, part in (("payload", handed_in.payload), ("refusal", handed_in.refusal)):
@@ -139,15 +152,34 @@ def _refuse_unusable(connection: Connection, handed_in: HandedIn) -> None:
             )
 
 
+@transaction.atomic
+def claim() -> int | None:
+    """Choose the oldest pending message that nobody reads, and count the try.
+
+    To be committed before it is read, so that a try which ends with the whole process counts too. Returns its number.
+    """
+    nobody_reads = Q(claimed_until__isnull=True) | Q(claimed_until__lte=Now())
+    found = (
+        InboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
+        .filter(nobody_reads, status=InboxMessage.Status.PENDING)
+        .order_by("id")
+        .values_list("pk", flat=True)
+        .first()
+    )
+    if found is not None:
+        InboxMessage.objects.filter(pk=found).update(claims=F("claims") + 1, claimed_until=Now() + READER_LEASE)
+    return found
+
+
 @contextmanager
-def claimed(*, limit: int) -> Iterator[list[InboxMessage]]:
-    """Pending messages, locked for this transaction and skipped by everybody else."""
+def claimed(message_id: int) -> Iterator[InboxMessage | None]:
+    """The message, locked for this transaction; None when another reader has it or has read it."""
     with transaction.atomic():
-        yield list(
+        yield (
             InboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
             .select_related("connection", "content")
-            .filter(status=InboxMessage.Status.PENDING)
-            .order_by("id")[:limit]
+            .filter(pk=message_id, status=InboxMessage.Status.PENDING)
+            .first()
         )
 
 
@@ -190,14 +222,12 @@ def fail(message: InboxMessage, *, at: datetime, problem: str, field: str, remed
 
 
 def failed_unexpectedly(message: InboxMessage, *, at: datetime) -> None:
-    """Count a reader that broke off; after some tries the message is set before a person."""
-    message.claims += 1
-    message.save(update_fields=["claims"])
+    """Set a message before a person once its readers broke off some times; before that it is tried again."""
     if message.claims >= MAX_CLAIMS:
         fail(
             message,
             at=at,
-            problem="The reader broke off on this message several times.",
+            problem=f"The reader broke off on this message {MAX_CLAIMS} times.",
             field="payload",
             remedy="Show it to support; its original is kept. Read it again after an upgrade.",
         )
@@ -209,7 +239,8 @@ def read_again(message_id: int, *, by: str, at: datetime) -> InboxMessage:
     message = _failed(message_id)
     message.status = InboxMessage.Status.PENDING
     message.claims = 0
-    message.save(update_fields=["status", "claims"])
+    message.claimed_until = None
+    message.save(update_fields=["status", "claims", "claimed_until"])
     ring_on_commit()
     _record(
         message, "message.read_again", at=at, actor=by, summary=f"{by} had message {message.external_id} read again."
@@ -252,7 +283,7 @@ def _record(message: InboxMessage, name: str, *, at: datetime, actor: str, summa
         subject=f"message:{message.pk}",
         scope=f"connection/{message.connection.slug}",
         actor=actor,
-        actor_kind="machine" if actor.startswith("machine:") else "person",
+        actor_kind="machine" if actor.startswith(("machine:", "folder:")) else "person",
         at=at,
         summary=summary,
         because=because,
