@@ -1,19 +1,28 @@
 """Watched folders: a file is claimed by an atomic rename, taken in, and archived; what cannot be taken is quarantined.
 
 A sender writes `NAME.xml` (or `.json` …) and beside it `NAME.refusal.xml`. A pair is complete when both are there, or
-when the connection says that one is enough. Senders who cannot write atomically write under a name that ends in
-`.part` and rename. Nothing is ever deleted: originals move to `archive/` or `quarantine/`.
+when the connection says that one is enough. A file is left alone until nothing about it has changed for some seconds;
+senders who may pause longer than that while they write do so under a name that ends in `.part`, and rename.
+
+Each pair gets a directory of its own, `claimed/STAMP-RANDOM/`, which is renamed as a whole to `archive/` or
+`quarantine/` once the message is durable. Nothing is ever deleted or overwritten, and a worker that is killed at any
+step leaves something that the next one recognises: the document moves in last, so where it is the pair is whole.
 """
 
 import hashlib
 import logging
 import os
+import secrets
+import stat
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection as database
 from django.db import transaction
 
 from audit import log as audit_log
@@ -25,27 +34,45 @@ log = logging.getLogger(__name__)
 MEDIA_TYPES = {".xml": "application/xml", ".json": "application/json", ".txt": "text/plain", ".csv": "text/csv"}
 REFUSAL_MARK = ".refusal"
 UNFINISHED = (".part", ".tmp", ".swp")
+PLACES = ("claimed", "archive", "quarantine")
+# Long enough for the pauses of a copy over a network, short enough to read as “at once”.
+QUIET = timedelta(seconds=5)
+_LOCK_SPACE = -1  # connections count from 1, so nothing else takes these advisory locks
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A document and the refusal beside it."""
+    """A document and the refusal beside it, and in which directory they lie."""
 
-    name: str
     payload: Path
     refusal: Path | None
 
+    @property
+    def place(self) -> Path:
+        return self.payload.parent
 
-def collect(connection: Connection, *, at: datetime) -> int:
-    """Take in every complete pair of one connection's folder. Returns how many were taken in."""
+    @property
+    def shown(self) -> str:
+        return _printable(self.payload.name)
+
+
+def collect(connection: Connection, *, at: datetime, quiet: timedelta = QUIET) -> int:
+    """Take in every complete pair of one connection's folder. Returns how many were taken in.
+
+    Does nothing while another worker is at it. Raises OSError when the folder itself cannot be used, ValueError when
+    it lies outside the intake folder.
+    """
     folder = folder_of(connection)
-    for place in ("", "claimed", "archive", "quarantine"):
+    for place in ("", *PLACES):
         (folder / place).mkdir(parents=True, exist_ok=True)
-    taken = 0
-    for pair in [*_left_behind(folder, connection), *_complete_pairs(folder, connection)]:
-        claimed = _claim(pair, folder)
-        if claimed is not None:
-            taken += _take_in(connection, claimed, folder, at=at)
+    with _alone(connection) as alone:
+        if not alone:
+            return 0
+        taken = sum(_take_in(connection, pair, folder, at=at) for pair in _left_behind(folder))
+        for pair in _complete_pairs(folder, connection, quiet=quiet):
+            claimed = _claim(pair, folder, at=at)
+            if claimed is not None:
+                taken += _take_in(connection, claimed, folder, at=at)
     return taken
 
 
@@ -58,77 +85,161 @@ def folder_of(connection: Connection) -> Path:
     return folder
 
 
-def _complete_pairs(folder: Path, connection: Connection) -> Iterator[Pair]:
-    files = {entry.name: Path(entry.path) for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)}
+@contextmanager
+def _alone(connection: Connection) -> Iterator[bool]:
+    """Whether this worker is the only one at the folder, on any machine; the lock ends with its database session."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, connection.pk])
+        (ours,) = cursor.fetchone()
+    try:
+        yield ours
+    finally:
+        if ours:
+            with database.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, connection.pk])
+
+
+def _complete_pairs(folder: Path, connection: Connection, *, quiet: timedelta) -> Iterator[Pair]:
+    links, files = _what_lies_in(folder)
+    for link in links:
+        yield Pair(link, None)  # claimed like a file and then refused, so that a person sees it
     for name, path in sorted(files.items()):
-        if name.startswith(".") or name.endswith(UNFINISHED) or path.stem.endswith(REFUSAL_MARK):
+        if name.startswith(".") or name.lower().endswith(UNFINISHED) or path.stem.endswith(REFUSAL_MARK):
             continue
         refusal = next(
             (files[other] for other in sorted(files) if other.startswith(f"{path.stem}{REFUSAL_MARK}.")), None
         )
-        if refusal is not None or connection.refusal_optional:
-            yield Pair(path.stem, path, refusal)
+        complete = refusal is not None or connection.refusal_optional
+        if complete and _at_rest(path, quiet) and (refusal is None or _at_rest(refusal, quiet)):
+            yield Pair(path, refusal)
 
 
-def _left_behind(folder: Path, connection: Connection) -> Iterator[Pair]:
-    """Pairs that were claimed by a worker that died; the inbox recognises those it had stored already."""
-    yield from _complete_pairs(folder / "claimed", connection)
+def _what_lies_in(folder: Path) -> tuple[list[Path], dict[str, Path]]:
+    with os.scandir(folder) as entries:
+        found = list(entries)
+    links = sorted(Path(entry.path) for entry in found if entry.is_symlink())
+    return links, {entry.name: Path(entry.path) for entry in found if entry.is_file(follow_symlinks=False)}
 
 
-def _claim(pair: Pair, folder: Path) -> Pair | None:
-    """Rename into `claimed/`: of two workers exactly one succeeds."""
-    if pair.payload.parent.name == "claimed":
-        return pair
+def _at_rest(path: Path, quiet: timedelta) -> bool:
+    """By the time of the last change to anything about the file, which no sender can set."""
     try:
-        refusal = None
-        if pair.refusal is not None:
-            refusal = pair.refusal.rename(folder / "claimed" / pair.refusal.name)
-        return Pair(pair.name, pair.payload.rename(folder / "claimed" / pair.payload.name), refusal)
+        return time.time() - path.lstat().st_ctime >= quiet.total_seconds()
     except FileNotFoundError:
-        return None
+        return False
+
+
+def _claim(pair: Pair, folder: Path, *, at: datetime) -> Pair | None:
+    """Rename into a directory of its own: of two workers exactly one succeeds. The document comes last."""
+    place = folder / "claimed" / f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(6)}"
+    place.mkdir()
+    try:
+        refusal = pair.refusal.rename(place / pair.refusal.name) if pair.refusal is not None else None
+        return Pair(pair.payload.rename(place / pair.payload.name), refusal)
+    except FileNotFoundError:
+        return None  # whatever did move is put back by the next look at what was left behind
+
+
+def _left_behind(folder: Path) -> Iterator[Pair]:
+    """Pairs that a dead worker had claimed; the inbox recognises those that it had stored already."""
+    for place in sorted((folder / "claimed").iterdir()):
+        if not place.is_dir() or place.is_symlink():
+            continue
+        links, files = _what_lies_in(place)
+        payloads = [*links, *(path for path in files.values() if not path.stem.endswith(REFUSAL_MARK))]
+        refusals = [path for path in files.values() if path.stem.endswith(REFUSAL_MARK)]
+        if payloads:
+            yield Pair(payloads[0], refusals[0] if refusals else None)
+        else:
+            _put_back(place, refusals, folder)
+
+
+def _put_back(place: Path, refusals: list[Path], folder: Path) -> None:
+    """A refusal whose document was not claimed any more: it waits for it again, or gives way to a newer one."""
+    for refusal in refusals:
+        back = folder / refusal.name
+        if back.exists():
+            place.rename(folder / "quarantine" / place.name)
+            return
+        refusal.rename(back)
+    place.rmdir()
 
 
 def _take_in(connection: Connection, pair: Pair, folder: Path, *, at: datetime) -> bool:
+    """Make the message durable, then put its files away. One pair's trouble does not keep the others waiting."""
     try:
-        handed_in = _read(pair)
+        handed_in = _read(pair, connection)
         receipt = inbox.receive(
             connection, handed_in, via=InboxMessage.Via.FOLDER, by=f"folder:{connection.slug}", at=at
         )
+        pair.place.rename(folder / "archive" / pair.place.name)
+        return not receipt.is_repeat
     except FileNotFoundError:
-        return False  # another worker finished this left-behind pair first
+        return False  # another worker finished it first
     except inbox.MessageRefused as error:
         _quarantine(connection, pair, folder, error, at=at)
-        return False
-    _put_away(pair, folder / "archive", at=at)
-    return not receipt.is_repeat
+    except OSError as error:
+        log.warning("A file of %s could not be taken in: %s", connection, error)
+        trouble = inbox.MessageRefused(
+            f"The file cannot be read: {error.strerror or type(error).__name__}.",
+            field="payload",
+            remedy="See that the workbench may read it, and drop it again.",
+        )
+        _quarantine(connection, pair, folder, trouble, at=at)
+    return False
 
 
-def _read(pair: Pair) -> inbox.HandedIn:
-    payload = pair.payload.read_bytes()
-    refusal = pair.refusal.read_bytes() if pair.refusal is not None else b""
+def _read(pair: Pair, connection: Connection) -> inbox.HandedIn:
+    payload = _bytes(pair.payload, connection)
+    refusal = _bytes(pair.refusal, connection) if pair.refusal is not None else b""
     # The same name may come again next month with another document, so the name alone does not identify it.
     digest = hashlib.sha256(payload + b"\x00" + refusal).hexdigest()[:16]
     return inbox.HandedIn(
-        external_id=f"{pair.name[:170]}-{digest}",
+        external_id=f"{_printable(pair.payload.stem)[:170]}-{digest}",
         payload=payload,
         payload_media_type=_media_type(pair.payload),
         refusal=refusal,
         refusal_media_type=_media_type(pair.refusal) if pair.refusal is not None else "",
-        context={"file_name": pair.payload.name},
+        context={"file_name": pair.shown},
     )
+
+
+def _bytes(path: Path, connection: Connection) -> bytes:
+    """The content of an ordinary file that is not too large; links are not followed, pipes not waited for."""
+    if path.is_symlink():
+        raise inbox.MessageRefused(
+            "This is a link to a file, not a file.", field="payload", remedy="Drop a copy of the file itself."
+        )
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > connection.max_bytes:
+            raise inbox.MessageRefused(
+                f"The file has {facts.st_size:,} bytes; {connection.name} takes at most {connection.max_bytes:,}.",
+                field="payload",
+                remedy="Send a smaller document, or ask an administrator to raise the connection's limit.",
+            )
+        return file.read(connection.max_bytes + 1)
 
 
 def _media_type(path: Path) -> str:
     return MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
+def _printable(name: str) -> str:
+    """A file name as it may be stored and shown: a name on disk is any bytes."""
+    text = name.encode(errors="backslashreplace").decode()
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 def _quarantine(connection: Connection, pair: Pair, folder: Path, error: inbox.MessageRefused, *, at: datetime) -> None:
-    kept = _put_away(pair, folder / "quarantine", at=at)
+    """Put the files aside and tell a person, both or neither."""
+    kept_as = f"quarantine/{pair.place.name}/{pair.shown}"
     with transaction.atomic():
         FolderProblem.objects.create(
             connection=connection,
-            file_name=pair.payload.name,
-            quarantined_as=str(kept.relative_to(folder)),
+            file_name=pair.shown[:255],
+            quarantined_as=kept_as[:500],
             problem=error.problem,
             remedy=error.remedy,
             found_at=at,
@@ -140,15 +251,7 @@ def _quarantine(connection: Connection, pair: Pair, folder: Path, error: inbox.M
             actor=f"folder:{connection.slug}",
             actor_kind="machine",
             at=at,
-            summary=f"{pair.payload.name} could not be taken in and was put into quarantine: {error.problem}",
-            data={"file": pair.payload.name, "kept_as": str(kept.relative_to(folder))},
+            summary=f"{pair.shown} could not be taken in and was put into quarantine: {error.problem}",
+            data={"file": pair.shown, "kept_as": kept_as},
         )
-
-
-def _put_away(pair: Pair, place: Path, *, at: datetime) -> Path:
-    """Move both files, never over an older one."""
-    stamp = at.strftime("%Y%m%dT%H%M%S%f")
-    place.mkdir(parents=True, exist_ok=True)
-    if pair.refusal is not None:
-        pair.refusal.rename(place / f"{stamp}-{pair.refusal.name}")
-    return pair.payload.rename(place / f"{stamp}-{pair.payload.name}")
+        pair.place.rename(folder / "quarantine" / pair.place.name)
