@@ -1,8 +1,10 @@
 import re
 import uuid
+import zoneinfo
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from workbench.logs import request_id
 
@@ -27,3 +29,22 @@ class RequestIDMiddleware:
             request_id.reset(token)
         response["X-Request-ID"] = identifier
         return response
+
+
+class TimeZoneMiddleware:
+    """Show times, and read the ones that are typed, in the zone of the person who is signed in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with timezone.override(_zone_of(getattr(request.user, "time_zone", ""))):
+            return self.get_response(request)
+
+
+def _zone_of(name: str) -> zoneinfo.ZoneInfo | None:
+    """The zone of that IANA name; None, which is the zone of the installation, for one unknown here."""
+    try:
+        return zoneinfo.ZoneInfo(name) if name else None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None

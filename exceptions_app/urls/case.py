@@ -1,5 +1,31 @@
 """One exception: its page and one address for each action."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from exceptions_app.views import case, correction, drafts, moves
+
+urlpatterns: list[URLPattern] = [
+    path("exceptions/<str:ref>/", case.case, name="case"),
+    path("exceptions/<str:ref>/raw/", case.raw, name="raw"),
+    path("exceptions/<str:ref>/status/", case.status, name="status"),
+    path("exceptions/<str:ref>/versions/<int:number>/download/", case.version, name="version"),
+    path("exceptions/<str:ref>/messages/<int:occurrence_id>/payload/", case.payload, name="message_payload"),
+    path("exceptions/<str:ref>/messages/<int:occurrence_id>/refusal/", case.refusal, name="message_refusal"),
+    path("exceptions/<str:ref>/correct/", correction.correct, name="correct"),
+    path("exceptions/<str:ref>/draft/", drafts.draft, name="draft"),
+    path("exceptions/<str:ref>/draft/discard/", drafts.discard, name="discard"),
+    path("exceptions/<str:ref>/draft/compare/", drafts.compare, name="compare"),
+    path("exceptions/<str:ref>/claim/", moves.claim, name="claim"),
+    path("exceptions/<str:ref>/assign/", moves.assign, name="assign"),
+    path("exceptions/<str:ref>/hold/", moves.hold, name="hold"),
+    path("exceptions/<str:ref>/resume/", moves.resume, name="resume"),
+    path("exceptions/<str:ref>/propose/", moves.replay, name="propose"),
+    path("exceptions/<str:ref>/release/", moves.release, name="release"),
+    path("exceptions/<str:ref>/decline/", moves.decline, name="decline"),
+    path("exceptions/<str:ref>/dismiss/", moves.dismiss, name="dismiss"),
+    path("exceptions/<str:ref>/withdraw/", moves.withdraw, name="withdraw"),
+    path("exceptions/<str:ref>/approve/", moves.approve, name="approve"),
+    path("exceptions/<str:ref>/reject/", moves.reject, name="reject"),
+    path("exceptions/<str:ref>/reopen/", moves.reopen, name="reopen"),
+    path("exceptions/<str:ref>/comment/", moves.comment, name="comment"),
+]

@@ -1,0 +1,36 @@
+"""What a person has typed and not yet saved. It changes nothing about the exception; only its author sees it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from exceptions_app import policies
+from exceptions_app.models import Draft, ExceptionCase, PayloadVersion
+from exceptions_app.states import Action
+
+
+@transaction.atomic
+def save_draft(case_id: int, *, by: AbstractUser, at: datetime, base_version: int, typed: Mapping[str, str]) -> bool:
+    """Keep what is typed, beside what was kept before. False when it is for a version that is no longer the latest.
+
+    It is kept then, too: the person compares it when they save. Raises policies.NotPermitted.
+    """
+    case = ExceptionCase.objects.select_related("queue", "entity", "assignee").get(pk=case_id)
+    policies.require(Action.CORRECT, case, by)
+    latest = PayloadVersion.objects.filter(case=case).order_by("-number").values_list("number", flat=True)[0]
+    draft, created = Draft.objects.select_for_update().get_or_create(
+        case=case, author_id=by.pk, defaults={"base_version": base_version, "typed": dict(typed), "saved_at": at}
+    )
+    if not created:
+        draft.typed = {**(draft.typed if draft.base_version == base_version else {}), **typed}
+        draft.base_version = base_version
+        draft.saved_at = at
+        draft.save(update_fields=["typed", "base_version", "saved_at"])
+    return latest == base_version
+
+
+def discard_draft(case_id: int, *, by: AbstractUser) -> None:
+    """Throw one's own draft away."""
+    Draft.objects.filter(case=case_id, author_id=by.pk).delete()

@@ -1,0 +1,281 @@
+"""What people type on the page of one exception. Shape only: what is possible and permitted, the actions decide."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.db.models import QuerySet
+from django.utils.html import escape
+
+from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
+from integrations.records.invoice import InvoiceRecord, RecordField, ValueKind
+
+REASON_LENGTH = 500
+OUTCOME_WORDS: Mapping[Outcome, str] = {
+    Outcome.REPLAYED: "Accepted after a replay",
+    Outcome.RELEASED: "Released and accepted",
+    Outcome.ALREADY_THERE: "Was at the target already",
+    Outcome.FIXED_AT_SOURCE: "Fixed at the source",
+    Outcome.LINKED_DUPLICATE: "Duplicate of another document",
+    Outcome.WRITTEN_OFF: "Written off",
+    Outcome.DECLINED: "Declined, back to the source",
+}
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,12})?")
+_DECIMAL_KINDS = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
+
+
+class ActionCheckedField(forms.CharField):
+    """A text that is needed. Whether it is there the action says, in words that tell what it is for."""
+
+    def validate(self, value: Any) -> None:
+        """Leave an empty value to the action."""
+
+
+def _text(label: str, *, help_text: str = "", rows: int = 2, max_length: int = REASON_LENGTH) -> ActionCheckedField:
+    widget = forms.Textarea(attrs={"rows": rows})
+    return ActionCheckedField(label=label, help_text=help_text, max_length=max_length, widget=widget)
+
+
+def _optional_text(label: str, *, help_text: str = "") -> forms.CharField:
+    widget = forms.Textarea(attrs={"rows": 2})
+    return forms.CharField(label=label, help_text=help_text, max_length=REASON_LENGTH, widget=widget, required=False)
+
+
+class MoveForm(forms.Form):
+    """A move that needs no words. `revision` is that of the exception the person was looking at."""
+
+    use_required_attribute = False
+    revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
+class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
+    def label_from_instance(self, obj: AbstractUser) -> str:
+        return full_name(obj)
+
+
+class AssignForm(MoveForm):
+    to = PersonField(queryset=get_user_model().objects.none(), required=False, label="Assign to")
+    because = _optional_text("Note")
+
+    def __init__(self, *args: Any, people: QuerySet[AbstractUser], **more: Any) -> None:
+        super().__init__(*args, **more)
+        to = self.fields["to"]
+        if isinstance(to, PersonField):
+            to.queryset = people
+            to.empty_label = "Nobody, back to the queue"
+
+
+def full_name(person: AbstractUser) -> str:
+    return person.get_full_name() or person.get_username()
+
+
+class HoldForm(MoveForm):
+    waiting_for = _text("Waiting for", help_text="What has to happen first, and who has it.", max_length=300)
+    until = forms.DateTimeField(
+        label="Until",
+        required=False,
+        help_text="It comes back by itself then. Leave empty to resume it by hand.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
+        error_messages={"invalid": "This is not a date and time. Write it as 2026-03-31 14:00."},
+    )
+
+
+class ReasonForm(MoveForm):
+    because = _text("Reason", help_text="The person who decides and the auditor read this.")
+
+
+class WithdrawForm(MoveForm):
+    because = _optional_text("Reason")
+
+
+class DismissForm(MoveForm):
+    outcome = forms.ChoiceField(
+        label="How it ends",
+        choices=[("", "Choose"), *((outcome.value, OUTCOME_WORDS[outcome]) for outcome in CLOSED_WITHOUT_SENDING)],
+        error_messages={"required": "Choose how it ends: fixed at the source, a duplicate, or written off."},
+    )
+    because = _text("Reason", help_text="The person who decides and the auditor read this.")
+
+
+class ApproveForm(forms.Form):
+    use_required_attribute = False
+    frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
+    agreed = forms.BooleanField(
+        label="I have compared what changes, and it is right.",
+        error_messages={"required": "Confirm that you compared what changes. Nothing was approved."},
+    )
+    because = _optional_text("Comment")
+
+
+class RejectForm(forms.Form):
+    use_required_attribute = False
+    frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
+    because = _text("Reason", help_text="What has to change before you would approve it.")
+
+
+class CommentForm(forms.Form):
+    use_required_attribute = False
+    text = _text("Comment", help_text="Everybody who may see this exception reads it. It stays.", max_length=5000)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        # A page that refreshes itself must not take away what is being typed.
+        self.fields["text"].widget.attrs["hx-preserve"] = "true"
+
+
+MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
+    Action.CLAIM: MoveForm,
+    Action.ASSIGN: AssignForm,
+    Action.HOLD: HoldForm,
+    Action.RESUME: MoveForm,
+    Action.PROPOSE: ReasonForm,
+    Action.RELEASE: ReasonForm,
+    Action.DECLINE: ReasonForm,
+    Action.DISMISS: DismissForm,
+    Action.WITHDRAW: WithdrawForm,
+    Action.APPROVE: ApproveForm,
+    Action.REJECT: RejectForm,
+    Action.REOPEN: ReasonForm,
+    Action.COMMENT: CommentForm,
+}
+
+
+def field_name(path: str) -> str:
+    """The form name of the field at a path: the same on every page, whatever characters the path has."""
+    return "f_" + hashlib.sha256(path.encode()).hexdigest()[:12]
+
+
+def choice_name(name: str) -> str:
+    """The form name of the choice between what I typed in a field and what a colleague saved there."""
+    return f"keep_{name}"
+
+
+class CorrectionForm(forms.Form):
+    """The business fields of a record. A field that is not in the data was not shown, and stays as it is."""
+
+    use_required_attribute = False
+    base_version = forms.IntegerField(widget=forms.HiddenInput)
+    because = _text("Why this correction is right", help_text="The person who decides and the auditor read this.")
+
+    def __init__(
+        self,
+        data: Mapping[str, str] | None = None,
+        *,
+        record: InvoiceRecord,
+        typed: Mapping[str, str] | None = None,
+        described_by: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        """`typed` are values to begin with, of a draft or a proposal; `described_by` names notes on the page."""
+        super().__init__(data, **more)
+        self.record = record
+        self.record_fields = {field_name(field.path): field for field in record.fields}
+        typed = typed or {}
+        self.initial.setdefault("because", typed.get("because", ""))
+        for name, field in self.record_fields.items():
+            self.fields[name] = _field_of(field, (described_by or {}).get(field.path, ""))
+            self.initial.setdefault(name, typed.get(name, field.value or ""))
+
+    def shown(self, name: str) -> str:
+        """What stands in the input of a business field."""
+        if self.is_bound and name in self.data:
+            return str(self.data[name])
+        return str(self.initial.get(name, ""))
+
+    def differs(self, name: str) -> bool:
+        """Whether what stands in the input is something else than the record says."""
+        was = self.record_fields[name].value or ""
+        typed = _one_line_ending(self.shown(name))
+        return typed != _one_line_ending(was) and typed.strip() != was
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        changes: dict[str, str] = {}
+        for name, field in self.record_fields.items():
+            if name not in self.data or self.data.get(choice_name(name)) == "theirs" or not self.differs(name):
+                continue
+            typed = _one_line_ending(str(self.data[name])).strip()
+            if problem := _problem_with(typed, field):
+                self.add_error(name, problem)
+            changes[field.path] = typed
+        cleaned["changes"] = changes
+        return cleaned
+
+    def name_at(self, path: str) -> str | None:
+        """The input for a path, to put an error beside it."""
+        name = field_name(path)
+        return name if name in self.fields else None
+
+
+def _field_of(field: RecordField, described_by: str) -> forms.CharField:
+    attrs = {"autocomplete": "off", "spellcheck": "false"}
+    if described_by:
+        attrs["aria-describedby"] = described_by
+    if field.kind in _DECIMAL_KINDS:
+        attrs["inputmode"] = "decimal"
+    several_lines = "\n" in (field.value or "") or len(field.value or "") > 120
+    widget: forms.Widget = forms.Textarea(attrs={**attrs, "rows": 2}) if several_lines else forms.TextInput(attrs=attrs)
+    label = f"{field.label} ({field.term})" if field.term else field.label
+    return forms.CharField(label=label, help_text=escape(field.hint), required=False, strip=False, widget=widget)
+
+
+def _one_line_ending(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _problem_with(typed: str, field: RecordField) -> str:
+    """What is wrong with a typed value before anybody else looks at it; empty removes the field and is no problem."""
+    if not typed:
+        return ""
+    if field.kind in _DECIMAL_KINDS and not _is_decimal(typed):
+        return f"“{typed}” is not a number. Write digits with a point and no separators, such as 1428.00."
+    if field.kind is ValueKind.DATE and not _is_date(typed):
+        return f"“{typed}” is not a date. Write year-month-day, such as 2026-03-31."
+    return ""
+
+
+def _is_decimal(text: str) -> bool:
+    try:
+        return bool(_NUMBER.fullmatch(text)) and text.isascii() and Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return len(text) == 10 and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+class RawForm(forms.Form):
+    """The whole document as text, for what has no field."""
+
+    use_required_attribute = False
+    base_version = forms.IntegerField(widget=forms.HiddenInput)
+    payload = ActionCheckedField(
+        label="Document",
+        strip=False,
+        help_text="It passes the same checks as the business fields. A DOCTYPE is refused.",
+        widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}),
+    )
+    because = _text("Why this correction is right", help_text="The person who decides and the auditor read this.")
+
+
+class DraftForm(forms.Form):
+    """What the page sends from time to time while a person types."""
+
+    base_version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+
+def typed_texts(data: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str, str]:
+    """The texts of a correction among what was sent: business fields, whole document and reason."""
+    kept = {"because", "payload", *names}
+    return {name: str(value) for name, value in data.items() if name.startswith("f_") or name in kept}

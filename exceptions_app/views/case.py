@@ -1,0 +1,131 @@
+"""The page of one exception, its parts that are fetched alone, and its documents as files."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_GET
+
+from exceptions_app.models import ExceptionCase, Occurrence
+from exceptions_app.queries.case_page import content_of, read_case_page
+from exceptions_app.states import Action
+from exceptions_app.views.case_context import Asked, Notice, history_context
+from exceptions_app.views.conflict import show_conflict
+from exceptions_app.views.interrupted import Interrupted, interrupted_at, signed_in
+from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
+from exceptions_app.views.scope import person, visible_case
+from integrations.models import InboxContent
+
+# What a browser may be told a file is. It is always an attachment, and never anything that a browser would run.
+_MEDIA_TYPES = frozenset({"application/xml", "text/xml", "application/json"})
+_INTERRUPTED = Notice(
+    tone="warning",
+    title="You had been signed out",
+    text="What you typed is below. It has not been sent; look it over and send it again.",
+)
+
+
+@signed_in
+@require_GET
+def case(request: HttpRequest, ref: str) -> HttpResponse:
+    """The whole page, or for htmx the part below with another tab."""
+    found = visible_case(request, ref)
+    tab = request.GET.get("tab", "")
+    if is_htmx(request) and request.headers.get("HX-Target") == "case-history":
+        page = read_case_page(found, person(request))
+        return fragment_or_page(request, "case", history_context(page, tab), fragment="_case_history")
+    return _with_interrupted(request, found, tab=tab, raw=False)
+
+
+@signed_in
+@require_GET
+def raw(request: HttpRequest, ref: str) -> HttpResponse:
+    """The same page with the whole document as text in the place of the business fields."""
+    return _with_interrupted(request, visible_case(request, ref), tab="", raw=True)
+
+
+def _with_interrupted(request: HttpRequest, found: ExceptionCase, *, tab: str, raw: bool) -> HttpResponse:
+    """What was sent when the sign-in had ended is shown where it was typed."""
+    kept = interrupted_at(request, case_url(found))
+    use, groups = request.GET.getlist("use"), request.GET.getlist("group")
+    action = _action_of(kept)
+    if action is None:
+        return show(request, found, Asked(tab=tab, raw=raw, use=use, groups=groups))
+    if action is Action.CORRECT and _is_outdated(found, kept):
+        return show_conflict(request, found, kept.typed, base_version=int(kept.typed["base_version"]), status=200)
+    raw = raw or (action is Action.CORRECT and "payload" in kept.typed)
+    typed = {action: {name: value for name, value in kept.typed.items() if name not in ("base_version", "revision")}}
+    return show(request, found, Asked(typed=typed, tab=tab, raw=raw, use=use, groups=groups, notice=_INTERRUPTED))
+
+
+def _action_of(kept: Interrupted) -> Action | None:
+    name = Action.CORRECT.value if kept.action == "draft" else kept.action
+    return Action(name) if name in set(Action) else None
+
+
+def _is_outdated(found: ExceptionCase, kept: Interrupted) -> bool:
+    base = kept.typed.get("base_version", "")
+    numbers = found.versions.order_by("-number").values_list("number", flat=True)
+    return base.isascii() and base.isdigit() and int(base) in numbers and int(base) != numbers[0]
+
+
+@signed_in
+@require_GET
+def status(request: HttpRequest, ref: str) -> HttpResponse:
+    """For the page that waits for an outcome: nothing while nothing has changed, then the page as it stands."""
+    found = visible_case(request, ref)
+    if request.GET.get("revision") == str(found.revision):
+        return HttpResponse(status=204)
+    return show(request, found, Asked())
+
+
+@signed_in
+@require_GET
+def version(request: HttpRequest, ref: str, number: int) -> HttpResponse:
+    """The bytes of one version."""
+    found = visible_case(request, ref)
+    wanted = content_of(found, number)
+    if wanted is None:
+        raise Http404
+    return _file(bytes(wanted.content), wanted.media_type, name=f"{found.ref}-version-{number}")
+
+
+@signed_in
+@require_GET
+def payload(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
+    """The document of one arrival, exactly as it was handed in."""
+    found = visible_case(request, ref)
+    content = _handed_in(found, occurrence_id)
+    return _file(
+        bytes(content.payload), content.payload_media_type, name=f"{found.ref}-message-{occurrence_id}-document"
+    )
+
+
+@signed_in
+@require_GET
+def refusal(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
+    """The refusal of one arrival, exactly as it was handed in."""
+    found = visible_case(request, ref)
+    content = _handed_in(found, occurrence_id)
+    return _file(
+        bytes(content.refusal), content.refusal_media_type, name=f"{found.ref}-message-{occurrence_id}-refusal"
+    )
+
+
+def _handed_in(found: ExceptionCase, occurrence_id: int) -> InboxContent:
+    occurrence = get_object_or_404(Occurrence, pk=occurrence_id, case=found)
+    return get_object_or_404(InboxContent, pk=occurrence.inbox_message_id)
+
+
+def _file(body: bytes, media_type: str, *, name: str) -> HttpResponse:
+    """Foreign bytes for the disk, not for the browser."""
+    known = media_type.partition(";")[0].strip().lower()
+    content_type = known if known in _MEDIA_TYPES else "application/octet-stream"
+    ending = {"application/json": "json", "application/octet-stream": "bin"}.get(content_type, "xml")
+    return HttpResponse(
+        body,
+        content_type=content_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}.{ending}"',
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, no-store",
+        },
+    )

@@ -1,0 +1,260 @@
+"""What the templates of one exception get: the reads of the page, arranged, with what the reader may do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.forms import Form
+from django.urls import reverse
+from django.utils.timezone import now
+
+from exceptions_app.actions.correct import business_changes
+from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
+from exceptions_app.models import Proposal
+from exceptions_app.queries.case_page import CasePage, attempts_of
+from exceptions_app.states import Action, Kind, Outcome, ProposalKind, State, Verb
+from exceptions_app.views import case_history
+from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
+from exceptions_app.views.correction_fields import lay_out
+from exceptions_app.views.problems import Problem, named_paths, problems_of
+from exceptions_app.views.raw_text import NotText, as_text
+from integrations.connectors.registry import get_connector
+from integrations.records.invoice import InvoiceRecord
+from integrations.refusals import MessageNotUnderstood
+
+TABS = ("timeline", "versions", "attempts", "arrivals")
+WORKABLE = frozenset({State.NEW, State.IN_PROGRESS})
+IN_FLIGHT = frozenset({State.REPLAYING, State.OUTCOME_UNKNOWN})
+POLL_QUICKLY_FOR = timedelta(minutes=5)
+# Parts of the page that hold the forms of actions, and where they are.
+_ANCHORS = {
+    "_decision_form": "case-decision",
+    "_propose_form": "case-propose",
+    "_held_ways": "case-ways",
+    "_correction_form": "case-correction",
+}
+_SENDING = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What became of the last thing the person did. `lines` are details, one sentence each."""
+
+    tone: str  # info, success, warning, danger
+    text: str
+    title: str = ""
+    lines: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How the page is to be shown: what was typed before, and which parts are open."""
+
+    bound: Mapping[Action, Form] = field(default_factory=dict)  # forms with errors
+    correction: CorrectionForm | RawForm | None = None  # the same for the correction
+    typed: Mapping[Action, Mapping[str, str]] = field(default_factory=dict)  # values to begin with
+    use: Sequence[str] = ()  # names of fields whose proposed value is wanted
+    groups: Sequence[str] = ()  # titles of further groups of fields
+    raw: bool = False
+    tab: str = "timeline"
+    notice: Notice | None = None
+
+
+def record_of(page: CasePage, content: bytes) -> InvoiceRecord | None:
+    """The business fields of a payload; None when the connector cannot read it any more."""
+    try:
+        return get_connector(page.case.connection.connector).read(content)
+    except MessageNotUnderstood:
+        return None
+
+
+def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
+    """The context of `exceptions/case.html` and of each fragment of it."""
+    case = page.case
+    record = record_of(page, page.latest_content)
+    problems = problems_of(page, record)
+    typed = _typed_with_draft(page, asked)
+    items = action_items(page, bound=asked.bound, typed=typed)
+    changes = _changes(page, record)
+    context: dict[str, Any] = {
+        "case": case,
+        "page": page,
+        "record": record,
+        "url": reverse("exceptions:case", kwargs={"ref": case.ref}),
+        "now": now(),
+        "notice": asked.notice,
+        "failed_form": _failed_form(asked),
+        "problems": problems,
+        "standing_count": sum(not problem.solved for problem in problems),
+        "is_held": case.kind == Kind.HELD,
+        "is_workable": State(case.state) in WORKABLE,
+        "in_flight": State(case.state) in IN_FLIGHT,
+        "poll_every": 2 if now() - case.changed_at < POLL_QUICKLY_FOR else 30,
+        "outcome_words": _outcome_words(case.outcome),
+        "items": {action.value: item for action, item in items.items()},
+        "possible": rail(items),
+        "refused": rail(items, now_possible=False),
+        "changes": changes,
+        "proposal": page.proposal,
+        "proposal_sends": page.proposal is not None and ProposalKind(page.proposal.kind) in _SENDING,
+        "proposal_outcome": _outcome_words(page.proposal.outcome if page.proposal else ""),
+        "decision": page.decision,
+        "submission": case_history.submission_of(page.deliveries),
+        "write_back": case_history.write_back_of(page.deliveries),
+        "may_read_audit": Verb.EXPORT in page.standing.verbs,
+        "kept": kept_texts(items, asked.bound, typed),
+        "draft_is_old": _draft_is_old(page),
+        "draft_is_shown": Action.CORRECT in typed and Action.CORRECT not in asked.typed,
+    }
+    context |= _correction(page, record, problems, items, asked, typed.get(Action.CORRECT, {}))
+    names = _sections(context, items, page)
+    context["sections"] = [f"exceptions/{name}.html" for name in names]
+    context["anchors"] = [_ANCHORS[name] for name in names if name in _ANCHORS]
+    return context | history_context(page, asked.tab)
+
+
+def _failed_form(asked: Asked) -> Form | None:
+    return next((form for form in (*asked.bound.values(), asked.correction) if form and form.is_bound), None)
+
+
+def _outcome_words(outcome: str) -> str:
+    return OUTCOME_WORDS[Outcome(outcome)] if outcome else ""
+
+
+def _typed_with_draft(page: CasePage, asked: Asked) -> dict[Action, Mapping[str, str]]:
+    """What was typed before counts; a draft only when nothing newer is known and it is for the latest version."""
+    typed = dict(asked.typed)
+    draft = page.draft
+    if draft is not None and asked.correction is None and Action.CORRECT not in typed and not _draft_is_old(page):
+        typed[Action.CORRECT] = typed_texts(draft.typed)
+    return typed
+
+
+def _draft_is_old(page: CasePage) -> bool:
+    return page.draft is not None and page.draft.base_version != page.latest.number
+
+
+def _changes(page: CasePage, record: InvoiceRecord | None) -> list[dict[str, str]]:
+    """Version 1 against the latest, in business fields, as the table of changes wants them."""
+    if page.latest.number == 1:
+        return []
+    first = record_of(page, page.first_content)
+    found = business_changes(first, record) if first is not None and record is not None else page.latest.changes
+    return [
+        {
+            "label": f"{change['label']} ({change['term']})" if change["term"] else change["label"],
+            "was": change["was"],
+            "will": change["will_be"],
+            "note": change["group"],
+        }
+        for change in found
+    ]
+
+
+def _correction(
+    page: CasePage,
+    record: InvoiceRecord | None,
+    problems: Sequence[Problem],
+    items: Mapping[Action, ActionItem],
+    asked: Asked,
+    typed: Mapping[str, str],
+) -> dict[str, Any]:
+    """The correction form, in business fields or as the whole document; nothing for those who may not correct."""
+    if not items[Action.CORRECT].allowed and asked.correction is None:
+        return {"correction": None}
+    number = page.latest.number
+    shared = {
+        "next_number": number + 1,
+        "correct_url": items[Action.CORRECT].url,
+        "draft_url": reverse("exceptions:draft", kwargs={"ref": page.case.ref}),
+    }
+    if asked.raw or record is None:
+        form = asked.correction or _raw_form(page, typed)
+        return {"correction": form, "raw": True, "correction_open": True, **shared}
+    named = named_paths(problems)
+    proposed = {problem.name: problem.proposed for problem in named.values() if problem.proposed}
+    wanted = {name: value for name, value in proposed.items() if name in asked.use}
+    described_by = {path: problem.note_id for path, problem in named.items()}
+    form = asked.correction or CorrectionForm(
+        record=record,
+        typed={**typed, **wanted},
+        described_by=described_by,
+        initial={"base_version": number},
+        auto_id="correct-%s",
+    )
+    layout = lay_out(form, record, problems, asked_for=asked.groups) if isinstance(form, CorrectionForm) else None
+    is_open = bool(typed or wanted or asked.correction or asked.groups)
+    is_next = page.case.kind == Kind.FAILED and State(page.case.state) in WORKABLE and not page.latest.check_passed
+    return {
+        "correction": form,
+        "raw": False,
+        "layout": layout,
+        "correction_open": is_open or is_next,
+        **shared,
+    }
+
+
+def _raw_form(page: CasePage, typed: Mapping[str, str]) -> RawForm | None:
+    try:
+        text = as_text(page.latest_content)
+    except NotText:
+        return None
+    initial = {"base_version": page.latest.number, "payload": text, **typed}
+    return RawForm(initial=initial, auto_id="correct-%s")
+
+
+def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], page: CasePage) -> list[str]:
+    """The parts of the middle column, the next step first."""
+    proposal_open = page.proposal is not None and page.proposal.state == Proposal.State.OPEN
+    shows_diff = bool(context["changes"]) or proposal_open
+    passed = bool(page.latest.check_passed)
+    sections: list[str] = []
+    if proposal_open or (shows_diff and (passed or not page.case.is_open)):
+        sections.append("_case_diff")
+    if proposal_open and items[Action.APPROVE].allowed:
+        sections.append("_decision_form")
+    if Action.PROPOSE in items and items[Action.PROPOSE].form and passed:
+        sections.append("_propose_form")
+    sections.append("_case_problems")
+    if context["is_held"] and context["is_workable"]:
+        sections.append("_held_ways")
+    if context["correction"] is not None:
+        sections.append("_correction_form")
+    if shows_diff and "_case_diff" not in sections:
+        sections.append("_case_diff")
+    return sections
+
+
+def history_context(page: CasePage, tab: str) -> dict[str, Any]:
+    """The part below: timeline, versions, attempts, arrivals; only the one that is asked for is read."""
+    tab = tab if tab in TABS else TABS[0]
+    url = reverse("exceptions:case", kwargs={"ref": page.case.ref})
+    counts = (len(page.events), len(page.versions), len(page.deliveries), len(page.occurrences))
+    context: dict[str, Any] = {
+        "case": page.case,
+        "page": page,
+        "url": url,
+        "tab": tab,
+        "tabs": [
+            {
+                "label": label,
+                "url": f"{url}?tab={name}#case-history",
+                "current": name == tab,
+                "count": count,
+            }
+            for name, label, count in zip(TABS, ("Timeline", "Versions", "Deliveries", "Messages"), counts, strict=True)
+        ],
+    }
+    if tab == "timeline":
+        context["events"] = case_history.event_rows(
+            page.events, page.names, with_numbers=Verb.EXPORT in page.standing.verbs
+        )
+    elif tab == "attempts":
+        found = attempts_of(page.deliveries)
+        context["deliveries"] = [
+            (delivery, case_history.attempt_rows(found[delivery.pk])) for delivery in reversed(page.deliveries)
+        ]
+    elif tab == "arrivals":
+        context["arrivals"] = case_history.arrival_rows(page)
+    return context

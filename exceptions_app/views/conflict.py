@@ -1,0 +1,111 @@
+"""Two people corrected the same exception: theirs beside mine, field by field, and the choice is the person's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from exceptions_app.actions.correct import business_changes
+from exceptions_app.forms import CorrectionForm, RawForm, choice_name
+from exceptions_app.models import ExceptionCase
+from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
+from exceptions_app.views.case_context import record_of
+from exceptions_app.views.replies import fragment_or_page
+from exceptions_app.views.scope import person, visible_case
+from integrations.records.invoice import InvoiceRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One field that I typed in. `theirs_changed` when a colleague changed it as well, to something else."""
+
+    name: str
+    choice_name: str
+    label: str
+    base: str
+    theirs: str
+    mine: str
+    theirs_changed: bool
+    is_gone: bool  # the colleague's version has no such place any more
+
+
+def show_conflict(
+    request: HttpRequest,
+    case: ExceptionCase,
+    typed: Mapping[str, str],
+    *,
+    base_version: int,
+    reason: str = "",
+    status: int = 409,
+) -> HttpResponse:
+    """What was typed for an old version, beside the latest one; sending it saves on top of the latest."""
+    page = read_case_page(visible_case(request, case.ref), person(request))
+    base = content_of(case, base_version)
+    base_record = record_of(page, bytes(base.content)) if base is not None else None
+    latest_record = record_of(page, page.latest_content)
+    context: dict[str, Any] = {
+        "case": page.case,
+        "page": page,
+        "url": reverse("exceptions:case", kwargs={"ref": case.ref}),
+        "correct_url": reverse("exceptions:correct", kwargs={"ref": case.ref}),
+        "discard_url": reverse("exceptions:discard", kwargs={"ref": case.ref}),
+        "reason": reason or f"{_author(page)} saved version {page.latest.number} after you began.",
+        "base_version": base_version,
+        "because": typed.get("because", ""),
+    }
+    if "payload" in typed or base_record is None or latest_record is None:
+        initial = {"payload": typed.get("payload", ""), "because": context["because"]}
+        context["raw_form"] = RawForm(initial={**initial, "base_version": page.latest.number}, auto_id="correct-%s")
+        context["theirs"] = _theirs(base_record, latest_record, set())
+    else:
+        choices = _choices(base_record, latest_record, typed)
+        context["choices"] = choices
+        context["theirs"] = _theirs(base_record, latest_record, {choice.name for choice in choices})
+        context["form"] = CorrectionForm(
+            record=latest_record, typed=typed, initial={"base_version": page.latest.number}, auto_id="correct-%s"
+        )
+    return fragment_or_page(request, "case_conflict", context, status=status)
+
+
+def _author(page: CasePage) -> str:
+    author = page.latest.author
+    return (author.get_full_name() or author.get_username()) if author is not None else "The source"
+
+
+def _choices(base: InvoiceRecord, latest: InvoiceRecord, typed: Mapping[str, str]) -> list[Choice]:
+    """The fields in which I typed something else than the version had that I began with."""
+    form = CorrectionForm(record=base, typed=typed)
+    found = []
+    for name, field in form.record_fields.items():
+        if name not in typed or not form.differs(name):
+            continue
+        now_there = latest.field_at(field.path)
+        theirs = (now_there.value or "") if now_there is not None else ""
+        was = field.value or ""
+        found.append(
+            Choice(
+                name=name,
+                choice_name=choice_name(name),
+                label=f"{field.label} ({field.term})" if field.term else field.label,
+                base=was,
+                theirs=theirs,
+                mine=typed[name].strip(),
+                theirs_changed=theirs not in (was, typed[name].strip()),
+                is_gone=now_there is None,
+            )
+        )
+    return found
+
+
+def _theirs(base: InvoiceRecord | None, latest: InvoiceRecord | None, chosen: set[str]) -> list[dict[str, str]]:
+    """What the colleague changed beside that, as the table of changes wants it."""
+    if base is None or latest is None:
+        return []
+    form = CorrectionForm(record=latest)
+    return [
+        {"label": f"{change['label']} ({change['term']})", "was": change["was"], "will": change["will_be"]}
+        for change in business_changes(base, latest)
+        if form.name_at(change["path"]) not in chosen
+    ]

@@ -1,0 +1,129 @@
+"""The correction form laid out for reading: fields in error first, what the rule speaks of next, the rest in groups."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.forms import BoundField
+from django.utils.text import slugify
+
+from exceptions_app.forms import CorrectionForm, field_name
+from exceptions_app.views.problems import Problem, named_paths, neighbours
+from integrations.records.invoice import InvoiceRecord, RecordField, ValueKind
+
+# Beyond this many inputs the other groups are fetched when asked for, so that a long invoice stays quick.
+MOST_FIELDS = 250
+_RIGHT_ALIGNED = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldRow:
+    """One business field with its input."""
+
+    bound: BoundField
+    name: str
+    label: str
+    term: str
+    was: str
+    changed: bool
+    modifier: str
+    currency: str
+    problem: Problem | None = None
+
+
+@dataclass(slots=True)
+class FieldGroup:
+    """A heading with its fields; those the document lacks come last."""
+
+    title: str
+    rows: list[FieldRow] = field(default_factory=list)
+    is_open: bool = False
+
+    @property
+    def slug(self) -> str:
+        return slugify(self.title)
+
+    @property
+    def preview(self) -> str:
+        """What tells this group from its neighbours: the name of the party or of the item."""
+        return next((row.was for row in self.rows if row.was and row.label.lower().endswith("name")), "")
+
+    @property
+    def present(self) -> list[FieldRow]:
+        return [row for row in self.rows if row.was or row.changed]
+
+    @property
+    def missing(self) -> list[FieldRow]:
+        return [row for row in self.rows if not (row.was or row.changed)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The whole form: `named` by the refusal, `near` to it, `groups`, and the titles of groups left out for length."""
+
+    named: Sequence[FieldRow]
+    near: Sequence[FieldRow]
+    groups: Sequence[FieldGroup]
+    left_out: Sequence[str]
+    changed: int
+
+
+def lay_out(
+    form: CorrectionForm, record: InvoiceRecord, problems: Iterable[Problem], *, asked_for: Collection[str] = ()
+) -> Layout:
+    """Arrange the fields of a form; `asked_for` are titles of groups to show in any case."""
+    problems = list(problems)
+    named = named_paths(problems)
+    near = {found.path for found in neighbours(problems, record)}
+    rows = {item.path: _row(form, item, named.get(item.path)) for item in record.fields}
+    groups, left_out = _grouped(form, record, rows, taken={*named, *near}, asked_for=asked_for)
+    return Layout(
+        named=[rows[path] for path in named if path in rows],
+        near=[rows[item.path] for item in record.fields if item.path in near],
+        groups=groups,
+        left_out=left_out,
+        changed=sum(row.changed for row in rows.values()),
+    )
+
+
+def _row(form: CorrectionForm, item: RecordField, problem: Problem | None) -> FieldRow:
+    name = field_name(item.path)
+    return FieldRow(
+        bound=form[name],
+        name=name,
+        label=item.label,
+        term=item.term,
+        was=item.value or "",
+        changed=form.differs(name),
+        modifier="number" if item.kind in _RIGHT_ALIGNED else "",
+        currency=item.currency,
+        problem=problem,
+    )
+
+
+def _grouped(
+    form: CorrectionForm,
+    record: InvoiceRecord,
+    rows: Mapping[str, FieldRow],
+    *,
+    taken: Collection[str],
+    asked_for: Collection[str],
+) -> tuple[list[FieldGroup], list[str]]:
+    groups: dict[str, FieldGroup] = {}
+    for item in record.fields:
+        group = groups.setdefault(item.group, FieldGroup(item.group))
+        if item.path not in taken:
+            group.rows.append(rows[item.path])
+    shown: list[FieldGroup] = []
+    left_out: list[str] = []
+    count = len(taken)
+    for group in groups.values():
+        touched = any(row.changed or row.name in form.errors for row in group.rows)
+        group.is_open = touched or group.title in asked_for
+        if not group.rows:
+            continue
+        if count + len(group.rows) > MOST_FIELDS and not group.is_open:
+            left_out.append(group.title)
+            continue
+        count += len(group.rows)
+        shown.append(group)
+    return shown, left_out

@@ -1,0 +1,56 @@
+"""What is typed and not yet saved: kept from time to time, thrown away when asked, compared when it is out of date."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.timezone import now
+from django.views.decorators.http import require_GET, require_POST
+
+from exceptions_app.actions.drafts import discard_draft, save_draft
+from exceptions_app.forms import DraftForm, typed_texts
+from exceptions_app.models import Draft
+from exceptions_app.policies import NotPermitted
+from exceptions_app.views.conflict import show_conflict
+from exceptions_app.views.interrupted import forget, signed_in
+from exceptions_app.views.replies import case_url
+from exceptions_app.views.scope import person, visible_case
+
+
+@signed_in
+@require_POST
+def draft(request: HttpRequest, ref: str) -> HttpResponse:
+    """Keep what is typed. 204; 409 when a colleague saved another version meanwhile (it is kept all the same)."""
+    case = visible_case(request, ref)
+    form = DraftForm(request.POST)
+    if not form.is_valid():
+        problem = "base_version: say of which version this is a draft."
+        return HttpResponse(problem, status=422, content_type="text/plain")
+    try:
+        is_current = save_draft(
+            case.pk, by=person(request), at=now(), base_version=form.cleaned_data["base_version"],
+            typed=typed_texts(request.POST.dict()),
+        )  # fmt: skip
+    except NotPermitted as error:
+        return HttpResponse(error.reason, status=403, content_type="text/plain")
+    return HttpResponse(status=204 if is_current else 409)
+
+
+@signed_in
+@require_POST
+def discard(request: HttpRequest, ref: str) -> HttpResponse:
+    """Throw the draft away, and what was kept from a lost sign-in."""
+    case = visible_case(request, ref)
+    discard_draft(case.pk, by=person(request))
+    forget(request, case_url(case))
+    messages.info(request, "Your draft is discarded.")
+    return HttpResponseRedirect(case_url(case))
+
+
+@signed_in
+@require_GET
+def compare(request: HttpRequest, ref: str) -> HttpResponse:
+    """A draft for a version that is no longer the latest, beside what was saved meanwhile."""
+    case = visible_case(request, ref)
+    kept = Draft.objects.filter(case=case, author_id=person(request).pk).first()
+    if kept is None:
+        raise Http404
+    return show_conflict(request, case, kept.typed, base_version=kept.base_version, status=200)

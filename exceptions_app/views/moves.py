@@ -1,0 +1,162 @@
+"""One address for each move: translate what was sent, have one action done, translate what came of it."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST
+
+from exceptions_app.actions import decide, propose, work
+from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
+from exceptions_app.models import ExceptionCase
+from exceptions_app.queries.case_page import people_who_may
+from exceptions_app.states import Action, Outcome, Verb
+from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.replies import carry_out
+from exceptions_app.views.scope import person, visible_case
+
+_Typed = Mapping[str, Any]
+_View = Callable[[HttpRequest, str], HttpResponse]
+
+
+def _move(view: Callable[[HttpRequest, ExceptionCase], HttpResponse]) -> _View:
+    """Signed in, by POST, on an exception that the person may see."""
+
+    @signed_in
+    @require_POST
+    @wraps(view)
+    def wrapped(request: HttpRequest, ref: str) -> HttpResponse:
+        return view(request, visible_case(request, ref))
+
+    return wrapped
+
+
+def _form(request: HttpRequest, action: Action, **more: Any) -> Form:
+    return MOVE_FORMS[action](request.POST, auto_id=f"{action.value}-%s", **more)
+
+
+@_move
+def claim(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(_: _Typed) -> object:
+        return work.claim(case.pk, by=person(request), at=now())
+
+    return carry_out(request, case, Action.CLAIM, _form(request, Action.CLAIM), act, words=f"You have {case.ref} now.")
+
+
+@_move
+def assign(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    form = _form(request, Action.ASSIGN, people=people_who_may(Verb.CORRECT, case))
+
+    def act(typed: _Typed) -> object:
+        return work.assign(
+            case.pk, to=typed["to"], by=person(request), at=now(), because=typed["because"], revision=typed["revision"]
+        )
+
+    to = form.cleaned_data.get("to") if form.is_valid() and isinstance(form, AssignForm) else None
+    words = f"{case.ref} is assigned to {full_name(to)}." if to else f"{case.ref} is back in its queue."
+    return carry_out(request, case, Action.ASSIGN, form, act, words=words)
+
+
+@_move
+def hold(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return work.hold(
+            case.pk, by=person(request), at=now(), waiting_for=typed["waiting_for"], until=typed["until"],
+            revision=typed["revision"],
+        )  # fmt: skip
+
+    return carry_out(request, case, Action.HOLD, _form(request, Action.HOLD), act, words=f"{case.ref} is on hold.")
+
+
+@_move
+def resume(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(_: _Typed) -> object:
+        return work.resume(case.pk, by=person(request), at=now())
+
+    return carry_out(request, case, Action.RESUME, _form(request, Action.RESUME), act, words=f"{case.ref} is resumed.")
+
+
+def _proposing(
+    action: Action, proposing: Callable[..., object], words: str
+) -> Callable[[HttpRequest, ExceptionCase], HttpResponse]:
+    """The views of the proposals differ in the action alone."""
+
+    def view(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+        def act(typed: _Typed) -> object:
+            return proposing(
+                case.pk, by=person(request), at=now(), because=typed["because"], revision=typed["revision"]
+            )
+
+        return carry_out(request, case, action, _form(request, action), act, words=f"{words} Someone else decides now.")
+
+    return view
+
+
+replay = _move(_proposing(Action.PROPOSE, propose.propose_replay, "The replay is proposed."))
+release = _move(_proposing(Action.RELEASE, propose.propose_release, "The release is proposed."))
+decline = _move(_proposing(Action.DECLINE, propose.propose_decline, "It is proposed to decline it."))
+
+
+@_move
+def dismiss(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return propose.propose_dismissal(
+            case.pk, outcome=Outcome(typed["outcome"]), by=person(request), at=now(), because=typed["because"],
+            revision=typed["revision"],
+        )  # fmt: skip
+
+    words = "It is proposed to close it without sending. Someone else decides now."
+    return carry_out(request, case, Action.DISMISS, _form(request, Action.DISMISS), act, words=words)
+
+
+@_move
+def withdraw(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return propose.withdraw(
+            case.pk, by=person(request), at=now(), because=typed["because"], revision=typed["revision"]
+        )
+
+    words = "The proposal is withdrawn."
+    return carry_out(request, case, Action.WITHDRAW, _form(request, Action.WITHDRAW), act, words=words)
+
+
+@_move
+def approve(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return decide.approve(
+            case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"]
+        )
+
+    words = f"You approved what was proposed on {case.ref}."
+    return carry_out(request, case, Action.APPROVE, _form(request, Action.APPROVE), act, words=words)
+
+
+@_move
+def reject(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return decide.reject(
+            case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"]
+        )
+
+    words = f"You rejected what was proposed on {case.ref}."
+    return carry_out(request, case, Action.REJECT, _form(request, Action.REJECT), act, words=words)
+
+
+@_move
+def reopen(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return work.reopen(case.pk, by=person(request), at=now(), because=typed["because"], revision=typed["revision"])
+
+    words = f"{case.ref} is open again."
+    return carry_out(request, case, Action.REOPEN, _form(request, Action.REOPEN), act, words=words)
+
+
+@_move
+def comment(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return work.comment(case.pk, by=person(request), at=now(), text=typed["text"])
+
+    return carry_out(request, case, Action.COMMENT, _form(request, Action.COMMENT), act, words="Your comment is added.")

@@ -1,0 +1,130 @@
+"""What is wrong with a transaction, as a person reads it: which errors stand, which are solved, and where they are."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exceptions_app.forms import field_name
+from exceptions_app.queries.case_page import CasePage
+from exceptions_app.states import Kind
+from integrations.records.invoice import InvoiceRecord, RecordField
+
+REFUSED_AGAIN = "case.refused_again"
+_TERM = re.compile(r"\bBT-\d{1,3}(?:-\d)?\b")
+_MOST_NEIGHBOURS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One error in the words of the page. `name` is the input that mends it, empty when no input does."""
+
+    code: str
+    severity: str
+    plain: str
+    original: str
+    location: str
+    path: str
+    label: str
+    value: str | None
+    currency: str
+    proposed: str | None
+    name: str
+    solved: bool = False
+
+    @property
+    def note_id(self) -> str:
+        return f"problem-{self.name}" if self.name else ""
+
+
+def problems_of(page: CasePage, record: InvoiceRecord | None) -> list[Problem]:
+    """What stands against the latest version first, then what corrections have solved."""
+    present = present_errors(page)
+    standing = [_problem(error, record) for error in present]
+    if page.latest.number == 1 or not page.occurrences:
+        return standing
+    left = {_identity(error) for error in [*present, *_warnings_that_may_stand(page)]}
+    solved = [error for error in page.occurrences[-1].errors if _identity(error) not in left]
+    return standing + [_problem(error, record, solved=True) for error in solved]
+
+
+def present_errors(page: CasePage) -> list[Mapping[str, Any]]:
+    """By the newest judgement: the target's answer to the latest version, else its check, else what came in.
+
+    What holds a held transaction stands until a second person releases it, whatever is corrected.
+    """
+    came_in: list[Mapping[str, Any]] = list(page.occurrences[-1].errors) if page.occurrences else []
+    refused = _refused_again(page)
+    if refused:
+        return refused
+    if page.latest.number == 1:
+        return came_in
+    checked = list(page.latest.check_errors)
+    return [*came_in, *checked] if page.case.kind == Kind.HELD else checked
+
+
+def _refused_again(page: CasePage) -> list[Mapping[str, Any]]:
+    for event in reversed(page.events):
+        if event.action == REFUSED_AGAIN and event.at >= page.latest.created_at:
+            return list(event.data.get("errors", []))
+    return []
+
+
+def _warnings_that_may_stand(page: CasePage) -> list[Mapping[str, Any]]:
+    """A version keeps the errors of its check only, so nothing is known about warnings: they are not called solved."""
+    return [error for error in page.occurrences[-1].errors if error.get("severity") != "error"]
+
+
+def _identity(error: Mapping[str, Any]) -> tuple[str, str]:
+    return str(error.get("code", "")), str(error.get("field_path", ""))
+
+
+def _problem(error: Mapping[str, Any], record: InvoiceRecord | None, *, solved: bool = False) -> Problem:
+    path = str(error.get("field_path") or "")
+    field = record.field_at(path) if record is not None and path else None
+    term = str(error.get("term") or "")
+    label = str(error.get("field") or (field.label if field else ""))
+    proposed = error.get("proposed_value")
+    return Problem(
+        code=str(error.get("code", "")),
+        severity=str(error.get("severity", "error")),
+        plain=str(error.get("plain") or error.get("text") or ""),
+        original=str(error.get("text") or ""),
+        location=str(error.get("path") or ""),
+        path=path,
+        label=f"{label} ({term})" if term and label else label,
+        value=field.value if field else None,
+        currency=field.currency if field else "",
+        proposed=str(proposed) if proposed not in (None, "") and field is not None else None,
+        name=field_name(path) if field is not None else "",
+        solved=solved,
+    )
+
+
+def named_paths(problems: Iterable[Problem]) -> dict[str, Problem]:
+    """Field path → the first problem that points there, of those that stand."""
+    named: dict[str, Problem] = {}
+    for problem in problems:
+        if problem.name and not problem.solved:
+            named.setdefault(problem.path, problem)
+    return named
+
+
+def neighbours(problems: Iterable[Problem], record: InvoiceRecord) -> list[RecordField]:
+    """Fields that a standing rule speaks of beside the one it points to: the other side of a sum, for instance."""
+    found: dict[str, RecordField] = {}
+    standing = [problem for problem in problems if problem.name and not problem.solved]
+    taken = {problem.path for problem in standing}
+    for problem in standing:
+        pointed = record.field_at(problem.path)
+        terms = set(_TERM.findall(problem.original))
+        for field in record.fields:
+            near = pointed is None or field.group == pointed.group or not _is_row(field.group)
+            if field.term in terms and near and field.value is not None and field.path not in taken:
+                found.setdefault(field.path, field)
+    return list(found.values())[:_MOST_NEIGHBOURS]
+
+
+def _is_row(group: str) -> bool:
+    """Whether the group is one row of several, such as “Line 3”."""
+    return group[-1:].isdigit()

@@ -1,0 +1,122 @@
+"""What a person gets back: the page or its fragment, after a move that worked and after one that did not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+
+from exceptions_app.actions.decide import ApprovalNoLongerHolds
+from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
+from exceptions_app.actions.propose import CheckFailed
+from exceptions_app.models import ExceptionCase
+from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.case_page import events_since, full_names, read_case_page
+from exceptions_app.states import Action, TransitionNotAllowed
+from exceptions_app.views.case_context import Asked, Notice, case_context
+from exceptions_app.views.case_history import event_rows
+from exceptions_app.views.interrupted import forget
+from exceptions_app.views.scope import person, visible_case
+from integrations.outbox import AlreadyUnderWay
+
+NOTHING_DONE = "Nothing was done. What you typed is still here."
+
+
+def case_url(case: ExceptionCase) -> str:
+    return reverse("exceptions:case", kwargs={"ref": case.ref})
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """Whether a fragment is wanted. A boosted link wants the page."""
+    htmx = getattr(request, "htmx", None)
+    return htmx is not None and bool(htmx) and not htmx.boosted
+
+
+def fragment_or_page(
+    request: HttpRequest, name: str, context: Mapping[str, Any], *, fragment: str = "", status: int = 200
+) -> HttpResponse:
+    """`exceptions/NAME.html`, or for htmx the fragment of the same name with an underscore."""
+    template = f"exceptions/{fragment or f'_{name}'}.html" if is_htmx(request) else f"exceptions/{name}.html"
+    response = render(request, template, dict(context), status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    response["X-Fragment"] = "case"  # lets the page show an answer of 403, which htmx would leave out
+    return response
+
+
+def show(request: HttpRequest, case: ExceptionCase, asked: Asked, *, status: int = 200) -> HttpResponse:
+    """The page of an exception as it stands now, with what was typed."""
+    page = read_case_page(case, person(request))
+    return fragment_or_page(request, "case", case_context(page, asked), status=status)
+
+
+def done(request: HttpRequest, case: ExceptionCase, words: str) -> HttpResponse:
+    """It worked: the page anew. Without htmx by redirect, so that a reload sends nothing again."""
+    forget(request, case_url(case))
+    if is_htmx(request):
+        return show(request, visible_case(request, case.ref), Asked(notice=Notice(tone="success", text=words)))
+    messages.success(request, words)
+    return HttpResponseRedirect(case_url(case))
+
+
+def carry_out(
+    request: HttpRequest,
+    case: ExceptionCase,
+    action: Action,
+    form: Form,
+    act: Callable[[Mapping[str, Any]], object],
+    *,
+    words: str,
+) -> HttpResponse:
+    """Have an action done with what a form holds, and say what came of it. What was typed is never lost."""
+    if not form.is_valid():
+        return _again(request, case, action, form, None, status=422)
+    try:
+        act(form.cleaned_data)
+    except Invalid as error:
+        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        return _again(request, case, action, form, None, status=422)
+    except (CheckFailed, AlreadyUnderWay, NotPermitted, *CONFLICTS) as error:
+        notice, status = refusal_notice(error, case, seen=form.cleaned_data.get("revision"))
+        return _again(request, case, action, form, notice, status=status)
+    return done(request, case, words)
+
+
+CONFLICTS = (TransitionNotAllowed, ChangedMeanwhile, ApprovalNoLongerHolds)
+
+
+def _again(
+    request: HttpRequest, case: ExceptionCase, action: Action, form: Form, notice: Notice | None, *, status: int
+) -> HttpResponse:
+    """The page as it stands now with the form as it was sent; sending it again is for what is seen now."""
+    fresh = visible_case(request, case.ref)
+    if "revision" in form.fields and status == 409:
+        form.data = {**form.data.dict(), "revision": str(fresh.revision)}  # type: ignore[attr-defined]
+    return show(request, fresh, Asked(bound={action: form}, notice=notice), status=status)
+
+
+def refusal_notice(error: Exception, case: ExceptionCase, *, seen: int | None = None) -> tuple[Notice, int]:
+    """The words for an action that was refused, and the status of the answer."""
+    if isinstance(error, NotPermitted):
+        return Notice(tone="warning", title="You may not do this", text=f"{error.reason} {NOTHING_DONE}"), 403
+    if isinstance(error, CheckFailed):
+        lines = [problem.plain or problem.text for problem in error.report.errors]
+        return Notice(tone="danger", title="It does not pass the check", text=str(error), lines=lines), 422
+    if isinstance(error, AlreadyUnderWay):
+        return Notice(tone="danger", title="It is under way already", text=f"{error} {NOTHING_DONE}"), 422
+    if isinstance(error, ApprovalNoLongerHolds):
+        return Notice(tone="danger", title="Nothing was decided", text=str(error)), 409
+    text = f"{error} {NOTHING_DONE}"
+    return Notice(tone="warning", title="This changed meanwhile", text=text, lines=_what_happened(case, seen)), 409
+
+
+def _what_happened(case: ExceptionCase, seen: int | None) -> Sequence[str]:
+    """What others did since the person looked, oldest first."""
+    if seen is None:
+        return ()
+    events = events_since(case, seen)
+    rows = event_rows(events, full_names({event.actor for event in events}))
+    return [f"{row.actor} {row.sentence}".strip() for row in reversed(rows)]

@@ -1,0 +1,22 @@
+"""Who asks, and what they may see: the first line of every view of one exception."""
+
+from typing import cast
+
+from django.contrib.auth.models import AbstractUser
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from exceptions_app.models import ExceptionCase
+
+
+def person(request: HttpRequest) -> AbstractUser:
+    """The signed-in person, for views that let nobody else in."""
+    return cast("AbstractUser", request.user)
+
+
+def visible_case(request: HttpRequest, ref: str) -> ExceptionCase:
+    """The exception, when its queue and legal entity are granted to the person; else 404, as if it were not there."""
+    cases = ExceptionCase.objects.visible_to(request.user).select_related(
+        "queue", "entity", "connection", "assignee", "cause", "follows"
+    )
+    return get_object_or_404(cases.with_ref(ref))
