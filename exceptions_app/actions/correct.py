@@ -1,6 +1,7 @@
 """Correction: a new version of the payload bound for the target, checked and with its reason."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -17,6 +18,8 @@ from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
 from integrations.records.invoice import InvoiceRecord
 from integrations.refusals import MessageNotUnderstood
+
+MOST_IN_THE_TRAIL = 100_000  # characters
 
 
 @transaction.atomic
@@ -137,6 +140,14 @@ def _drop_proposal(case: ExceptionCase, *, by: AbstractUser, at: datetime) -> Pr
     return proposal
 
 
+def _steps_for_the_trail(version: PayloadVersion) -> dict[str, object]:
+    """What was changed, as the audit event tells it; a whole new document is told by its hash, the version has it."""
+    steps = {"operations": version.operations, "changes": version.changes}
+    if len(json.dumps(steps)) <= MOST_IN_THE_TRAIL:
+        return steps
+    return {"operations": len(version.operations), "changes": len(version.changes), "told_by": "sha256"}
+
+
 def _move(
     case: ExceptionCase,
     version: PayloadVersion,
@@ -161,8 +172,7 @@ def _move(
         data={
             "version": version.number,
             "sha256": version.sha256,
-            "operations": version.operations,
-            "changes": version.changes,
+            **_steps_for_the_trail(version),
             "check": version.check_name,
             "passed": bool(version.check_passed),
             "dropped_proposal": dropped.frozen_sha256 if dropped else "",
