@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
-from workbench import environment
+from workbench import environment, logs
 
 # Classes of Django take type arguments in their stubs; this lets them take them at run time too.
 django_stubs_ext.monkeypatch()
@@ -295,22 +295,4 @@ SPECTACULAR_SETTINGS = {
 
 # Logs -----------------------------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "workbench.logs.RequestIDFilter"}},
-    "formatters": {
-        "plain": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
-        "json": {"()": "workbench.logs.JSONFormatter"},
-    },
-    "handlers": {
-        "stdout": {
-            "class": "logging.StreamHandler",
-            "stream": "ext://sys.stdout",
-            "filters": ["request_id"],
-            "formatter": "json" if PRODUCTION else "plain",
-        }
-    },
-    "root": {"handlers": ["stdout"], "level": environment.text("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False}},
-}
+LOGGING = logs.configuration(as_json=PRODUCTION, level=environment.text("LOG_LEVEL", default="INFO"))
