@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from django.contrib.auth.models import AbstractUser
-from integrations.demo.messages import HERO_NUMBER
 
 from exceptions_app.actions import correct, decide, propose, work
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.states import Kind, Outcome
 from integrations.connectors.base import CorrectionError, Operation
 from integrations.connectors.registry import get_connector
+from integrations.demo.messages import HERO_NUMBER
 
 CORRECTION_REASONS = (
     "Recomputed from the lines; the billing run rounded per line.",
@@ -72,7 +72,7 @@ def _resolve_some(
 ) -> None:
     """Approved before the newcomer came; the worker brings them to the simulator's tax authority by itself."""
     for number, (case, operations) in enumerate(islice(mendable, 4)):
-        then = max(case.opened_at + timedelta(hours=3), at - timedelta(hours=30 - 5 * number))
+        then = _earliest(case, at - timedelta(hours=30 - 5 * number))
         proposal = _correct_and_propose(case, operations, clerk, at=then)
         decide.approve(
             case.pk,
@@ -87,7 +87,7 @@ def _leave_for_approval(
     mendable: Iterator[tuple[ExceptionCase, list[Operation]]], clerk: AbstractUser, *, at: datetime
 ) -> None:
     for number, (case, operations) in enumerate(islice(mendable, 3)):
-        _correct_and_propose(case, operations, clerk, at=at - timedelta(hours=6 - number))
+        _correct_and_propose(case, operations, clerk, at=_earliest(case, at - timedelta(hours=6 - number)))
 
 
 def _reject_one(
@@ -98,11 +98,12 @@ def _reject_one(
     at: datetime,
 ) -> None:
     for case, operations in islice(mendable, 1):
-        proposal = _correct_and_propose(case, operations, clerk, at=at - timedelta(hours=8))
+        then = _earliest(case, at - timedelta(hours=8))
+        proposal = _correct_and_propose(case, operations, clerk, at=then)
         decide.reject(
             case.pk,
             by=controller,
-            at=at - timedelta(hours=7),
+            at=then + timedelta(minutes=52),
             frozen_sha256=proposal.frozen_sha256,
             because="The order says something else; please ask the account manager before you change the amount.",
         )
@@ -112,25 +113,33 @@ def _work_on_some(
     cases: Iterator[ExceptionCase], clerk: AbstractUser, controller: AbstractUser, *, at: datetime
 ) -> None:
     for case in islice(cases, 2):
-        work.claim(case.pk, by=clerk, at=at - timedelta(hours=2))
+        work.claim(case.pk, by=clerk, at=_earliest(case, at - timedelta(hours=2)))
     for case in islice(cases, 1):
         work.comment(
             case.pk,
             by=clerk,
-            at=at - timedelta(hours=3),
+            at=_earliest(case, at - timedelta(hours=3)),
             text="Asked the customer for the missing number, mail of today.",
         )
-        work.hold(case.pk, by=clerk, at=at - timedelta(hours=3), waiting_for="The customer's answer")
+        then = _earliest(case, at - timedelta(hours=3)) + timedelta(minutes=1)
+        work.hold(case.pk, by=clerk, at=then, waiting_for="The customer's answer")
     for case in islice(cases, 1):
+        then = _earliest(case, at - timedelta(days=1))
         reason = "Billing cancelled this invoice and issues a new one."
         proposal = propose.propose_dismissal(
-            case.pk, outcome=Outcome.FIXED_AT_SOURCE, by=clerk, at=at - timedelta(days=1), because=reason
+            case.pk, outcome=Outcome.FIXED_AT_SOURCE, by=clerk, at=then, because=reason
         )
-        decide.approve(case.pk, by=controller, at=at - timedelta(hours=22), frozen_sha256=proposal.frozen_sha256)
+        decide.approve(case.pk, by=controller, at=then + timedelta(hours=2), frozen_sha256=proposal.frozen_sha256)
 
 
 def _hold_story(clerk: AbstractUser, *, at: datetime) -> None:
     for case in islice(iter(_untouched(Kind.HELD)), 1):
+        then = _earliest(case, at - timedelta(hours=4))
         propose.propose_release(
-            case.pk, by=clerk, at=at - timedelta(hours=4), because="The order above the limit was signed by the board."
+            case.pk, by=clerk, at=then, because="The order above the limit was signed by the board."
         )
+
+
+def _earliest(case: ExceptionCase, at: datetime) -> datetime:
+    """Nobody acts before the exception was there."""
+    return max(case.opened_at + timedelta(minutes=20), at)

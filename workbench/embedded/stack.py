@@ -63,8 +63,9 @@ class Stack:
         demonstration = self.environment["WB_PROFILE"] == "development" and os.environ.get("WB_DEMO", "1") != "0"
         if demonstration:
             self._start_simulator()
-        self._start_application(self.listener)
+        # Before the workers: they would take part in the story that it tells.
         logins = self.command("seed_demo", "--print-logins") if demonstration else ""
+        self._start_application(self.listener)
         self._wait_until_ready()
         self.write_state()
         print(f"ready {self.url}", flush=True)

@@ -17,7 +17,7 @@ from exceptions_app.demo_story import tell
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
 from integrations import inbox
-from integrations.demo.messages import demo_messages
+from integrations.demo.messages import DemoMessage, demo_messages
 from integrations.models import Connection, InboxMessage
 
 # Name, given name, family name, what they do. The passwords protect nothing: invented data on one's own machine.
@@ -49,8 +49,7 @@ class Command(BaseCommand):
             _point_to_simulator(at=now())
         # One transaction each from here on, as in daily work.
         if not ExceptionCase.objects.exists():
-            while intake.read_messages(limit=100, at=now()):
-                pass
+            _read_each_when_it_came()
             tell(clerk=_person("clerk"), controller=_person("controller"), at=now())
         if options["print_logins"]:
             self._print_logins()
@@ -134,7 +133,8 @@ def _routes(
 
 def _take_messages_in(*, at: datetime) -> None:
     connections = {connection.slug: connection for connection in Connection.objects.all()}
-    for message in demo_messages(seed=SEED, today=at.date()):
+    messages = demo_messages(seed=SEED, today=at.date())
+    for message in sorted(messages, key=lambda message: -_hours_ago(message)):
         inbox.receive(
             connections[message.connection_slug],
             inbox.HandedIn(
@@ -146,8 +146,18 @@ def _take_messages_in(*, at: datetime) -> None:
             ),
             via=InboxMessage.Via.API,
             by=message.connection_slug,
-            at=at - timedelta(days=message.received_days_ago, minutes=7 * message.position),
+            at=at - timedelta(hours=_hours_ago(message)),
         )
+
+
+def _hours_ago(message: DemoMessage) -> float:
+    """The generator spreads the messages over weeks; a team that keeps up has a few days' work before it."""
+    return message.received_days_ago * 4.5 + message.position * 0.1
+
+
+def _read_each_when_it_came() -> None:
+    for received_at in InboxMessage.objects.order_by("pk").values_list("received_at", flat=True):
+        intake.read_messages(limit=1, at=received_at + timedelta(seconds=4))
 
 
 def _point_to_simulator(*, at: datetime) -> None:
