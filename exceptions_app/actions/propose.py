@@ -12,7 +12,7 @@ from exceptions_app import policies
 from exceptions_app.actions.correct import latest_version
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
-from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome, ProposalKind, State
+from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Kind, Outcome, ProposalKind, State, target_of
 from integrations.connectors.base import CheckReport
 from integrations.connectors.registry import get_connector
 from integrations.models import Connection
@@ -86,6 +86,7 @@ def _propose(
         raise Invalid("because", "Say why; the person who decides will read it.")
     case = lock(case_id, revision=revision)
     policies.require(what.action, case, by)
+    target_of(what.action, state=State(case.state), kind=Kind(case.kind))  # before anything is written
     version = latest_version(case)
     if what.sends:
         _check(case, version)

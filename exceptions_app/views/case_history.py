@@ -55,19 +55,20 @@ class EventRow:
     reference: str
 
 
-def event_rows(
-    events: Iterable[LogEntry], names: Mapping[str, str], *, with_numbers: bool = False
-) -> list[EventRow]:
+def event_rows(events: Iterable[LogEntry], names: Mapping[str, str], *, with_numbers: bool = False) -> list[EventRow]:
     """The timeline, newest first, with people by their names; for an auditor with the sealed numbers."""
-    return [_event_row(event, names, with_number=with_numbers) for event in sorted(events, key=lambda event: (event.at, event.id), reverse=True)]
+    return [
+        _event_row(event, names, with_number=with_numbers)
+        for event in sorted(events, key=lambda event: (event.at, event.id), reverse=True)
+    ]
 
 
 def _event_row(event: LogEntry, names: Mapping[str, str], *, with_number: bool) -> EventRow:
     tone, icon = _LOOKS.get(event.action, ("", "history"))
     sentence, actor = event.summary, ""
-    if event.actor_kind == "person" and sentence.startswith(f"{event.actor} "):
-        sentence = sentence.removeprefix(f"{event.actor} ")
-        actor = names.get(event.actor) or event.actor
+    name = names.get(event.actor) or event.actor
+    if event.actor_kind == "person" and sentence.startswith(f"{name} "):
+        sentence, actor = sentence.removeprefix(f"{name} "), name
     comment = str(event.data.get("text", "")) if event.action == "case.commented" else ""
     return EventRow(
         at=event.at,

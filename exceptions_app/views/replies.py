@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
-from exceptions_app.models import ExceptionCase
+from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import events_since, full_names, read_case_page
 from exceptions_app.states import Action, TransitionNotAllowed
@@ -85,6 +85,17 @@ def carry_out(
     return done(request, case, words)
 
 
+def _for_now(data: dict[str, str], case: ExceptionCase) -> dict[str, str]:
+    """What was typed, for the exception as it is shown now. A tick was for what was shown before."""
+    proposal = Proposal.objects.filter(case=case, state=Proposal.State.OPEN).first()
+    data.pop("agreed", None)
+    return {
+        **data,
+        "revision": str(case.revision),
+        "frozen_sha256": proposal.frozen_sha256 if proposal is not None else "",
+    }
+
+
 CONFLICTS = (TransitionNotAllowed, ChangedMeanwhile, ApprovalNoLongerHolds)
 
 
@@ -93,8 +104,8 @@ def _again(
 ) -> HttpResponse:
     """The page as it stands now with the form as it was sent; sending it again is for what is seen now."""
     fresh = visible_case(request, case.ref)
-    if "revision" in form.fields and status == 409:
-        form.data = {**form.data.dict(), "revision": str(fresh.revision)}  # type: ignore[attr-defined]
+    if status == 409:
+        form.data = _for_now(request.POST.dict(), fresh)
     return show(request, fresh, Asked(bound={action: form}, notice=notice), status=status)
 
 
