@@ -138,6 +138,10 @@ def claim(case: ExceptionCase, by: User, *, at: datetime = MORNING) -> Exception
     return work.claim(case.pk, by=by, at=at)
 
 
+def assign(case: ExceptionCase, to: User, *, by: User, at: datetime = MORNING) -> ExceptionCase:
+    return work.assign(case.pk, to=to, by=by, at=at)
+
+
 @transaction.atomic
 def make_version(
     case: ExceptionCase,
@@ -197,7 +201,11 @@ def make_proposal(
         frozen_sha256=hashlib.sha256(f"{locked.ref}/{version.number}/{kind}".encode()).hexdigest(),
         proposer=by, because=because, proposed_at=at,
     )  # fmt: skip
-    Contributor.objects.create(proposal=proposal, person=by, part="proposed")
+    authors = PayloadVersion.objects.filter(case=locked, author__isnull=False).values_list("author_id", flat=True)
+    people = {(by.pk, "proposed")} | {(author, "corrected") for author in authors}
+    Contributor.objects.bulk_create(
+        Contributor(proposal=proposal, person_id=person, part=part) for person, part in sorted(people)
+    )
     move(
         locked, _PROPOSING[kind], by=by, at=at, because=because, summary=f"{by} proposed {kind} of {locked.ref}.",
         data={"proposal": kind.value}, assignee=locked.assignee or by,

@@ -1,0 +1,184 @@
+"""Which exceptions a list shows: the same filters, under the same names, for the pages and for the API."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any
+
+import django_filters
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from exceptions_app.amounts import read_amount
+from exceptions_app.facts import fold
+from exceptions_app.models import Cause, ExceptionCase, Identifier, LegalEntity, Queue, granted_objects
+from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.states import OPEN_STATES, STATE_WORDS, Kind, State, Verb
+from integrations.models import Connection
+from integrations.refusals import Category
+
+OPEN, ANY = "open", "any"
+ME, NOBODY = "me", "nobody"
+_MOST_DAYS = 36_500
+_DAYS = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2200, 12, 31))]
+STATE_CHOICES = [
+    (OPEN, "Open"),
+    *((state.value, STATE_WORDS[state].capitalize()) for state in State),
+    (ANY, "Open and closed"),
+]
+KIND_CHOICES = [(Kind.FAILED.value, "Failed"), (Kind.HELD.value, "Held")]
+CATEGORY_CHOICES = [(category.value, category.value.replace("_", " ").capitalize()) for category in Category]
+PRIORITY_CHOICES = [(str(level), f"P{level}") for level in range(1, 5)]
+DUE_CHOICES = [("overdue", "Overdue"), ("today", "Within 24 hours")]
+
+
+class AmountField(forms.Field):
+    """An amount in any usual spelling; one that could mean two amounts is refused with both."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def to_python(self, value: Any) -> Decimal | None:
+        if value in self.empty_values:
+            return None
+        amount = read_amount(str(value))
+        if amount is None or amount.currency:
+            raise forms.ValidationError("Write an amount, such as 1250.00, without a currency.")
+        if not amount.is_clear:
+            readings = " or ".join(f"{reading:f}" for reading in amount.values)
+            raise forms.ValidationError(f"Write {readings}: a single separator may mean either.")
+        return amount.values[0]
+
+
+class AmountFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = AmountField
+
+
+def _person_choices(request: Any) -> list[tuple[str, str]]:
+    """Me, nobody, and everybody who has an open exception that the reader may see."""
+    working = ExceptionCase.objects.visible_to(request.user).open().filter(assignee__isnull=False).values("assignee")
+    people = get_user_model()._default_manager.filter(pk__in=working).exclude(pk=request.user.pk)
+    named = [(found.get_username(), str(found)) for found in people.order_by("last_name", "first_name", "username")]
+    return [(ME, "Me"), (NOBODY, "Nobody"), *named]
+
+
+def _visible_queues(request: Any) -> QuerySet[Any]:
+    return granted_objects(request.user, Verb.SEE, Queue).order_by("name")
+
+
+def _visible_entities(request: Any) -> QuerySet[Any]:
+    return granted_objects(request.user, Verb.SEE, LegalEntity).order_by("name")
+
+
+def _visible_causes(request: Any) -> QuerySet[Any]:
+    cases = ExceptionCase.objects.visible_to(request.user).filter(cause=OuterRef("pk"))
+    return Cause.objects.filter(Exists(cases)).order_by("code", "title")
+
+
+def _visible_connections(request: Any) -> QuerySet[Any]:
+    cases = ExceptionCase.objects.visible_to(request.user).filter(connection=OuterRef("pk"))
+    return Connection.objects.filter(Exists(cases)).order_by("name")
+
+
+class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """Needs `request`, whose user decides which queues, entities, causes and people may be named at all.
+
+    A value that is not understood is left out and stands in `errors`, so that a page can say so; the API refuses it.
+    """
+
+    default_state = ANY
+    """Which state is meant when none is named."""
+
+    text = django_filters.CharFilter(method="filter_text", label="Contains", max_length=200)
+    queue = django_filters.ModelChoiceFilter(
+        queryset=_visible_queues, to_field_name="slug", label="Queue", empty_label="All"
+    )
+    entity = django_filters.ModelChoiceFilter(
+        queryset=_visible_entities, to_field_name="code", label="Entity", empty_label="All"
+    )
+    state = django_filters.ChoiceFilter(
+        method="filter_state", choices=STATE_CHOICES, label="State", empty_label=None, required=False
+    )
+    priority = django_filters.ChoiceFilter(choices=PRIORITY_CHOICES, label="Priority", empty_label="All")
+    assignee = django_filters.ChoiceFilter(
+        method="filter_assignee", choices=[(ME, "Me"), (NOBODY, "Nobody")], label="Assignee", empty_label="Anybody"
+    )
+    category = django_filters.ChoiceFilter(choices=CATEGORY_CHOICES, label="Category", empty_label="All")
+    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES, label="Kind", empty_label="All")
+    cause = django_filters.ModelChoiceFilter(queryset=_visible_causes, label="Cause", empty_label="All")
+    connection = django_filters.ModelChoiceFilter(
+        queryset=_visible_connections, to_field_name="slug", label="Connection", empty_label="All"
+    )
+    due = django_filters.ChoiceFilter(method="filter_due", choices=DUE_CHOICES, label="Due", empty_label="Any time")
+    amount_min = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
+    amount_max = AmountFilter(field_name="amount", lookup_expr="lte", label="Amount to")
+    currency = django_filters.CharFilter(method="filter_currency", label="Currency", min_length=3, max_length=3)
+    opened_from = django_filters.DateFilter(method="filter_opened_from", validators=_DAYS, label="Opened from")
+    opened_to = django_filters.DateFilter(method="filter_opened_to", validators=_DAYS, label="Opened to")
+    age = django_filters.NumberFilter(
+        method="filter_age", label="At least days old", min_value=0, max_value=_MOST_DAYS, decimal_places=0
+    )
+
+    def __init__(
+        self, data: Mapping[str, str] | None = None, queryset: ExceptionCaseQuerySet | None = None, **more: Any
+    ) -> None:
+        super().__init__(data, queryset, **more)
+        # Read when a person is asked for or the list is drawn, and then once.
+        self.filters["assignee"].extra["choices"] = cache(partial(_person_choices, self.request))
+
+    def filter_queryset(self, queryset: ExceptionCaseQuerySet) -> ExceptionCaseQuerySet:
+        state = self.form.cleaned_data.pop("state", "") or self.default_state
+        self.in_any_state: ExceptionCaseQuerySet = super().filter_queryset(queryset)
+        self.form.cleaned_data["state"] = state
+        return self.filter_state(self.in_any_state, "state", state)
+
+    def filter_text(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        matching = Q(document_number__icontains=value) | Q(counterparty__icontains=value)
+        if fold(value):
+            matching |= Q(pk__in=Identifier.objects.filter(folded__contains=fold(value)).values("case"))
+        return cases.filter(matching)
+
+    def filter_state(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        if value == ANY:
+            return cases
+        return cases.filter(state__in=sorted(OPEN_STATES) if value == OPEN else [value])
+
+    def filter_assignee(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        if value == ME:
+            return cases.filter(assignee=self.request.user)
+        if value == NOBODY:
+            return cases.filter(assignee__isnull=True)
+        return cases.filter(assignee__username=value)
+
+    def filter_due(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        at = timezone.now()
+        if value == "overdue":
+            return cases.filter(due_at__lt=at, state__in=sorted(OPEN_STATES))
+        return cases.filter(due_at__range=(at, at + timedelta(hours=24)), state__in=sorted(OPEN_STATES))
+
+    def filter_currency(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        return cases.filter(currency=value.upper())
+
+    def filter_opened_from(self, cases: ExceptionCaseQuerySet, _name: str, value: date) -> ExceptionCaseQuerySet:
+        return cases.filter(opened_at__gte=_midnight(value))
+
+    def filter_opened_to(self, cases: ExceptionCaseQuerySet, _name: str, value: date) -> ExceptionCaseQuerySet:
+        return cases.filter(opened_at__lt=_midnight(value + timedelta(days=1)))
+
+    def filter_age(self, cases: ExceptionCaseQuerySet, _name: str, value: Decimal) -> ExceptionCaseQuerySet:
+        return cases.filter(opened_at__lte=timezone.now() - timedelta(days=int(value)))
+
+
+def _midnight(day: date) -> datetime:
+    """The start of the day where the reader is."""
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def visible_cases(user: AbstractUser) -> ExceptionCaseQuerySet:
+    """What every list starts from."""
+    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(user)
+    return cases

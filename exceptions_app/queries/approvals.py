@@ -1,0 +1,149 @@
+"""Proposals that wait for a second person: who decides what, and who may not because they had a hand in it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+
+from django.contrib.auth.models import AbstractUser
+from django.db.models import DecimalField, F, Prefetch, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
+
+from exceptions_app import policies
+from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.queries import keyset
+from exceptions_app.queries.counters import waiting_for_decision_of
+from exceptions_app.queries.keyset import Direction, Key, Page, Sort
+from exceptions_app.queries.reach import Reach
+from exceptions_app.states import Action, ProposalKind, State
+
+PAGE_SIZE = 50
+SHOWN_CHANGES = 3  # of one proposal in a list
+
+_SMALLEST = Decimal(-(10**18))
+SORTS: Mapping[str, Sort] = MappingProxyType(
+    {
+        sort.name: sort
+        for sort in (
+            Sort("largest", (Key("amount_or_smallest", "decimal", descending=True), Key("id", "integer"))),
+            Sort("oldest", (Key("proposed_at", "time"), Key("id", "integer"))),
+        )
+    }
+)
+DEFAULT_SORT = SORTS["largest"]
+_APPROVING = {
+    ProposalKind.REPLAY: Action.APPROVE,
+    ProposalKind.RELEASE: Action.APPROVE,
+    ProposalKind.DECLINE: Action.APPROVE_CLOSURE,
+    ProposalKind.DISMISS: Action.APPROVE_CLOSURE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One business field: its label, what it was when it came in and what it will be."""
+
+    label: str
+    was: str
+    will: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A proposal in a list. `reason` says why the person may not decide on it, empty when they may."""
+
+    proposal: Proposal
+    changes: tuple[Change, ...]
+    reason: str
+
+    @property
+    def shown_changes(self) -> tuple[Change, ...]:
+        return self.changes[:SHOWN_CHANGES]
+
+    @property
+    def more_changes(self) -> int:
+        return len(self.changes) - len(self.shown_changes)
+
+    @property
+    def case(self) -> ExceptionCase:
+        return self.proposal.case
+
+
+def to_decide(
+    user: AbstractUser, *, sort: Sort = DEFAULT_SORT, cursor: str = "", direction: Direction = "after"
+) -> Page[Proposal]:
+    """One page of the proposals that the person may decide on. Raises InvalidCursor."""
+    return _page(waiting_for_decision_of(user), sort, cursor, direction)
+
+
+def prepared_by(
+    user: AbstractUser, *, sort: Sort = DEFAULT_SORT, cursor: str = "", direction: Direction = "after"
+) -> Page[Proposal]:
+    """One page of the open proposals that the person had a hand in and someone else must decide on."""
+    return _page(prepared(user), sort, cursor, direction)
+
+
+def prepared(user: AbstractUser) -> QuerySet[Proposal]:
+    """Open proposals that the person made or whose content they corrected."""
+    visible = ExceptionCase.objects.visible_to(user)
+    handled = Contributor.objects.filter(person=user.pk).values("proposal")
+    return Proposal.objects.filter(
+        Q(proposer=user.pk) | Q(pk__in=handled), state=Proposal.State.OPEN, case__state=State.AWAITING_APPROVAL,
+        case__in=visible,
+    )  # fmt: skip
+
+
+def _page(proposals: QuerySet[Proposal], sort: Sort, cursor: str, direction: Direction) -> Page[Proposal]:
+    corrections = PayloadVersion.objects.filter(number__gt=1).defer("content", "operations").order_by("number")
+    found = (
+        proposals.annotate(
+            amount_or_smallest=Coalesce(F("case__amount"), Value(_SMALLEST), output_field=DecimalField())
+        )
+        .select_related("case", "case__queue", "case__entity", "case__cause", "version", "proposer")
+        .defer("version__content", "version__operations")
+        .prefetch_related("contributors", Prefetch("case__versions", corrections, to_attr="corrections"))
+    )
+    return keyset.page(found, sort, size=PAGE_SIZE, cursor=cursor, direction=direction)
+
+
+def waiting_of(proposals: Iterable[Proposal], user: AbstractUser, reach: Reach) -> list[Waiting]:
+    """What a list shows of each proposal, with the policy's answer; no query."""
+    return [Waiting(proposal, _net_changes(proposal), _reason(proposal, user, reach)) for proposal in proposals]
+
+
+def _reason(proposal: Proposal, user: AbstractUser, reach: Reach) -> str:
+    case = proposal.case
+    standing = policies.Standing(user, reach.verbs_of(case), proposal, _contributors(proposal))
+    return policies.may(_APPROVING[ProposalKind(proposal.kind)], case, standing).reason
+
+
+def _corrections(proposal: Proposal) -> list[PayloadVersion]:
+    versions: list[PayloadVersion] = proposal.case.corrections  # type: ignore[attr-defined]
+    return [version for version in versions if version.number <= proposal.version.number]
+
+
+def _contributors(proposal: Proposal) -> frozenset[int]:
+    """As `policies.contributors_of`, from what was fetched with the page."""
+    listed = {contributor.person_id for contributor in proposal.contributors.all()}
+    authors = {version.author_id for version in _corrections(proposal) if version.author_id is not None}
+    return frozenset({proposal.proposer_id} | listed | authors)
+
+
+def _net_changes(proposal: Proposal) -> tuple[Change, ...]:
+    """From what came in to what is proposed: a field that was changed and changed back is left out."""
+    labels: dict[str, str] = {}
+    first: dict[str, str] = {}
+    last: dict[str, str] = {}
+    for version in _corrections(proposal):
+        for change in version.changes:
+            path = change["path"]
+            labels[path] = f"{change['label']} ({change['term']})" if change.get("term") else change["label"]
+            first.setdefault(path, change["was"])
+            last[path] = change["will_be"]
+    return tuple(Change(labels[path], first[path], last[path]) for path in labels if first[path] != last[path])
+
+
+def money_of(proposals: QuerySet[Proposal]) -> dict[str, Decimal]:
+    """The money of the proposals, per currency."""
+    sums = proposals.exclude(case__currency="").values("case__currency").annotate(sum=Sum("case__amount"))
+    return {found["case__currency"]: found["sum"] for found in sums.order_by("case__currency")}

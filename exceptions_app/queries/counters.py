@@ -1,0 +1,153 @@
+"""Counts that stay cheap: none looks at more rows than it would show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Count as CountRows
+from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
+
+from exceptions_app.models import ExceptionCase, LegalEntity, Proposal, Queue, Route, granted_objects
+from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.states import OPEN_STATES, State, Verb
+from integrations.models import ConnectionGroupGrant, ConnectionUserGrant, InboxMessage
+
+CAP = 1_000
+MOST_SUMMED = 20_000  # rows whose money is added up for a page
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of rows; of more than CAP, only that there are more."""
+
+    value: int
+
+    @property
+    def is_capped(self) -> bool:
+        return self.value > CAP
+
+    def __str__(self) -> str:
+        return f"{CAP:,}+" if self.is_capped else f"{self.value:,}"
+
+    def __bool__(self) -> bool:
+        return self.value > 0
+
+
+class _CappedCount(Subquery):
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) capped)"
+    output_field = IntegerField()
+
+
+def _capped(rows: QuerySet[Any]) -> _CappedCount:
+    return _CappedCount(rows.order_by().values("pk")[: CAP + 1])
+
+
+def count_each(user: AbstractUser, rows: Mapping[str, QuerySet[Any]]) -> dict[str, Count]:
+    """Several counts in one query. It starts from the person: someone who is gone counts nothing."""
+    if not rows:
+        return {}
+    subqueries = [_capped(counted) for counted in rows.values()]
+    found = get_user_model()._default_manager.filter(pk=user.pk).values_list(*subqueries).first()
+    values = found or [0] * len(rows)
+    return {name: Count(value) for name, value in zip(rows, values, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationCounts:
+    mine: Count
+    open: Count
+    to_decide: Count
+    intake_failures: Count
+
+
+def navigation_counts(user: AbstractUser) -> NavigationCounts:
+    """What stands beside the entries of the navigation, in one query."""
+    visible = open_to(user)
+    rows: dict[str, QuerySet[Any]] = {
+        "mine": visible.filter(assignee=user.pk),
+        "open": visible,
+        "to_decide": waiting_for_decision_of(user),
+        "intake_failures": intake_failures_for(user),
+    }
+    return NavigationCounts(**count_each(user, rows))
+
+
+def open_to(user: AbstractUser) -> ExceptionCaseQuerySet:
+    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(user)
+    return cases.open()
+
+
+def waiting_for_decision_of(user: AbstractUser) -> QuerySet[Proposal]:
+    """Open proposals that the person could decide on: granted, and without a hand in them."""
+    deciding = ExceptionCase.objects.granting(user, Verb.APPROVE)
+    return (
+        Proposal.objects.filter(state=Proposal.State.OPEN, case__state=State.AWAITING_APPROVAL, case__in=deciding)
+        .exclude(proposer=user.pk)
+        .exclude(contributors__person=user.pk)
+    )
+
+
+def intake_failures_for(user: AbstractUser) -> QuerySet[InboxMessage]:
+    """Failures of connections that lead to where the person may correct, or that are granted to them themselves.
+
+    The same as `intake_failures.failures_to_do`, as a part of another query.
+    """
+    worked = Route.objects.filter(
+        Q(connection=OuterRef("connection")) | Q(connection__isnull=True),
+        queue__in=granted_objects(user, Verb.CORRECT, Queue),
+        entity__in=granted_objects(user, Verb.CORRECT, LegalEntity),
+    )
+    direct = ConnectionUserGrant.objects.filter(user=user).values("content_object")
+    by_group = ConnectionGroupGrant.objects.filter(group__user=user).values("content_object")
+    return InboxMessage.objects.filter(
+        Exists(worked) | Q(connection__in=direct) | Q(connection__in=by_group), status=InboxMessage.Status.FAILED
+    )
+
+
+def open_by_queue(user: AbstractUser) -> list[tuple[Queue, Count]]:
+    """The queues that the person sees, by name, each with its open exceptions."""
+    cases = open_to(user).filter(queue=OuterRef("pk"))
+    queues = Queue.objects.filter(pk__in=granted_objects(user, Verb.SEE, Queue)).annotate(open_cases=_capped(cases))
+    return [(queue, Count(queue.open_cases)) for queue in queues.order_by("name")]
+
+
+@dataclass(frozen=True, slots=True)
+class StateCounts:
+    """Of some open exceptions: how many in each state, how many at all, how many over their due time."""
+
+    by_state: dict[State, Count]
+    open: Count
+    overdue: Count
+
+
+def open_by_state(user: AbstractUser, cases: ExceptionCaseQuerySet, *, at: datetime) -> StateCounts:
+    """One query for all of them."""
+    states = [state for state in State if state in OPEN_STATES]
+    wanted: dict[str, QuerySet[Any]] = {state.value: cases.filter(state=state) for state in states}
+    counts = count_each(user, wanted | {"all": cases, "overdue": cases.filter(due_at__lt=at)})
+    return StateCounts({state: counts[state.value] for state in states}, counts["all"], counts["overdue"])
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many exceptions, and their money per currency. `money` is None where there are too many to add up."""
+
+    count: Count
+    money: dict[str, Decimal] | None
+
+
+def totals_of(cases: QuerySet[ExceptionCase]) -> Totals:
+    """One query over at most MOST_SUMMED rows; sums of different currencies are never added."""
+    some = cases.order_by().values("pk")[: MOST_SUMMED + 1]
+    by_currency = list(
+        ExceptionCase.objects.filter(pk__in=some).values("currency").annotate(rows=CountRows("pk"), sum=Sum("amount"))
+    )
+    rows = sum(found["rows"] for found in by_currency)
+    if rows > MOST_SUMMED:
+        return Totals(Count(rows), None)
+    money = {found["currency"]: found["sum"] for found in by_currency if found["sum"] is not None}
+    return Totals(Count(rows), dict(sorted(money.items())))

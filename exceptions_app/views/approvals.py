@@ -1,0 +1,77 @@
+"""Proposals that wait for a second person."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from exceptions_app.queries.approvals import (
+    DEFAULT_SORT,
+    SORTS,
+    money_of,
+    prepared,
+    prepared_by,
+    to_decide,
+    waiting_of,
+)
+from exceptions_app.queries.counters import count_each, waiting_for_decision_of
+from exceptions_app.states import Verb
+from exceptions_app.views.addresses import address
+from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.listing import page_of, sort_of, unknown_names
+from exceptions_app.views.reach import reach_for
+from exceptions_app.views.scope import person
+
+PREPARED = "prepared"
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@signed_in
+def approvals(request: HttpRequest) -> HttpResponse:
+    """What I may decide on, and apart from it what I prepared and someone else must decide on."""
+    user, reach = person(request), reach_for(request)
+    notices = unknown_names(request, {"show": ""})
+    mine = _shows_prepared(request, decides=reach.has(Verb.APPROVE))
+    sort = sort_of(request, SORTS, DEFAULT_SORT, notices)
+    read = prepared_by if mine else to_decide
+    page = page_of(
+        request, lambda cursor, direction: read(user, sort=sort, cursor=cursor, direction=direction), notices
+    )
+    context = {
+        "at": now(),
+        "waiting": waiting_of(page.rows, user, reach),
+        "money": money_of(prepared(user) if mine else waiting_for_decision_of(user)),
+        "tabs": _tabs(request, mine=mine, decides=reach.has(Verb.APPROVE)),
+        "mine": mine,
+        "sort": sort.name,
+        "sort_urls": {name: address(request, sort=name) for name in SORTS},
+        "notices": notices,
+        "next_url": address(request, after=page.next_cursor) if page.next_cursor else "",
+        "previous_url": address(request, before=page.previous_cursor) if page.previous_cursor else "",
+    }
+    fragment = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
+    return render(request, "exceptions/_approvals_table.html" if fragment else "exceptions/approvals.html", context)
+
+
+def _shows_prepared(request: HttpRequest, *, decides: bool) -> bool:
+    """Whoever decides nowhere has only their own proposals to look at."""
+    return request.GET.get("show") == PREPARED or not decides
+
+
+def _tabs(request: HttpRequest, *, mine: bool, decides: bool) -> list[dict[str, Any]]:
+    user = person(request)
+    counts = count_each(user, {"decide": waiting_for_decision_of(user), "prepared": prepared(user)})
+    tabs = [
+        {"label": "To decide", "url": address(request, show=""), "current": not mine, "count": counts["decide"]},
+        {
+            "label": "Prepared by me",
+            "url": address(request, show=PREPARED),
+            "current": mine,
+            "count": counts["prepared"],
+        },
+    ]
+    return tabs if decides else tabs[1:]

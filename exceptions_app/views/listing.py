@@ -1,0 +1,98 @@
+"""What the address of a list asks for, read with patience: what is not understood is said and left out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+
+from exceptions_app.filters import OPEN, CaseFilter, visible_cases
+from exceptions_app.models import ExceptionCase
+from exceptions_app.queries.keyset import Direction, InvalidCursor, Page, Sort
+from exceptions_app.queries.queue_page import DEFAULT_SORT, SORTS, queue_page
+from exceptions_app.views.addresses import PLACE, address
+from exceptions_app.views.scope import person
+
+_SHORT = 60  # characters of a value that are repeated in a notice
+
+
+class QueueFilter(CaseFilter):
+    """A work list shows what is open unless another state is asked for."""
+
+    default_state = OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter that is on: what it says, and the list without it."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of exceptions and the filter that chose it. `notices` say what of the address was left out."""
+
+    filter: QueueFilter
+    sort: Sort
+    page: Page[ExceptionCase]
+    notices: list[str] = field(default_factory=list)
+
+
+def listing_of(request: HttpRequest, **fixed: str) -> Listing:
+    """The exceptions that the address asks for; `fixed` filters go before those of the address."""
+    asked = request.GET.copy()
+    for name, value in fixed.items():
+        asked[name] = value
+    chosen = QueueFilter(asked, visible_cases(person(request)), request=request)
+    notices = [*unknown_names(request, chosen.base_filters), *_errors(chosen)]
+    sort = sort_of(request, SORTS, DEFAULT_SORT, notices)
+    page = page_of(
+        request, lambda cursor, direction: queue_page(chosen.qs, sort=sort, cursor=cursor, direction=direction), notices
+    )
+    return Listing(chosen, sort, page, notices)
+
+
+def unknown_names(request: HttpRequest, known: Mapping[str, object]) -> list[str]:
+    names = [name for name in request.GET if name not in known and name not in ("sort", *PLACE)]
+    return [f"There is no filter “{name[:_SHORT]}”; it was left out." for name in names]
+
+
+def _errors(chosen: QueueFilter) -> list[str]:
+    return [
+        f"The filter “{chosen.form.fields[name].label}” was left out: {' '.join(problems)}"
+        for name, problems in chosen.errors.items()
+    ]
+
+
+def sort_of(request: HttpRequest, sorts: Mapping[str, Sort], default: Sort, notices: list[str]) -> Sort:
+    name = request.GET.get("sort", "")
+    if name and name not in sorts:
+        notices.append(f"There is no order “{name[:_SHORT]}”; the list is in its usual order.")
+    return sorts.get(name, default)
+
+
+def page_of(request: HttpRequest, read: Callable[[str, Direction], Page[Any]], notices: list[str]) -> Page[Any]:
+    """The page at the place that the address names, or the first when that place cannot be used."""
+    direction: Direction = "before" if request.GET.get("before") else "after"
+    try:
+        return read(request.GET.get(direction, ""), direction)
+    except InvalidCursor:
+        notices.append("That place in the list is not known any more; this is the first page.")
+        return read("", "after")
+
+
+def chips_of(request: HttpRequest, chosen: QueueFilter) -> list[Chip]:
+    """The filters that are on, except the state, which has its own switch."""
+    cleaned = chosen.form.cleaned_data
+    names = [name for name in chosen.base_filters if name != "state" and cleaned.get(name) not in (None, "")]
+    return [
+        Chip(f"{chosen.form.fields[name].label}: {_shown(chosen, name, cleaned[name])}", address(request, **{name: ""}))
+        for name in names
+    ]
+
+
+def _shown(chosen: QueueFilter, name: str, value: object) -> str:
+    choices = dict(getattr(chosen.form.fields[name], "choices", ())) if isinstance(value, str) else {}
+    return str(choices.get(value, value))

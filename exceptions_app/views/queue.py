@@ -1,0 +1,106 @@
+"""The work lists: my queue and all queues."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import push_url
+
+from exceptions_app.filters import ME, OPEN
+from exceptions_app.queries.approvals import to_decide, waiting_of
+from exceptions_app.queries.counters import Count, StateCounts, open_by_queue, open_by_state, totals_of
+from exceptions_app.queries.queue_page import SORTS, next_to_claim, rows_of
+from exceptions_app.states import STATE_WORDS, State
+from exceptions_app.views.addresses import address
+from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.listing import Listing, chips_of, listing_of
+from exceptions_app.views.reach import reach_for
+from exceptions_app.views.scope import person
+
+FIRST_DECISIONS = 5
+MOST_SWITCHED = 5
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@signed_in
+def my_queue(request: HttpRequest) -> HttpResponse:
+    """What I have, what I could take next and, for controllers, what waits for their decision."""
+    user, listing = person(request), listing_of(request, assignee=ME)
+    reach = reach_for(request)
+    decisions = to_decide(user).rows[:FIRST_DECISIONS]
+    context = _list_context(request, listing) | {
+        "next_rows": rows_of(next_to_claim(user), user, reach),
+        "decisions": waiting_of(decisions, user, reach),
+        "sees_anything": bool(reach.on_queues and reach.on_entities),
+    }
+    return render(request, "exceptions/my_queue.html", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@signed_in
+def queue(request: HttpRequest) -> HttpResponse:
+    """All exceptions that I may see, by the filters in the address."""
+    listing = listing_of(request)
+    context = _list_context(request, listing) | {
+        "queue_switch": _queue_switch(request),
+        "chips": chips_of(request, listing.filter),
+    }
+    if request.htmx and not request.htmx.boosted:  # type: ignore[attr-defined]
+        return push_url(render(request, "exceptions/_queue_table.html", context), address(request))
+    return render(request, "exceptions/queue.html", context)
+
+
+def _list_context(request: HttpRequest, listing: Listing) -> dict[str, Any]:
+    user, at = person(request), now()
+    cases = listing.filter.qs
+    counts = open_by_state(user, listing.filter.in_any_state.open(), at=at)
+    return {
+        "at": at,
+        "rows": rows_of(listing.page.rows, user, reach_for(request)),
+        "filter": listing.filter,
+        "notices": listing.notices,
+        "totals": totals_of(cases),
+        "counts": counts,
+        "tabs": _state_tabs(request, counts, listing.filter.form.cleaned_data["state"]),
+        "sort": listing.sort.name,
+        "sort_urls": {name: address(request, sort=name) for name in SORTS},
+        "overdue_url": address(request, state="", due="overdue"),
+        "next_url": address(request, after=listing.page.next_cursor) if listing.page.next_cursor else "",
+        "previous_url": address(request, before=listing.page.previous_cursor) if listing.page.previous_cursor else "",
+    }
+
+
+def _state_tabs(request: HttpRequest, counts: StateCounts, chosen: str) -> list[dict[str, Any]]:
+    """Open states that have exceptions, then the closed ones, which are not counted: there are ever more of them."""
+    tabs: list[tuple[str, str, Count | None]] = [(OPEN, "All open", counts.open)]
+    tabs += [(state, STATE_WORDS[state].capitalize(), count) for state, count in counts.by_state.items()]
+    tabs += [(state, STATE_WORDS[state].capitalize(), None) for state in (State.RESOLVED, State.DISMISSED)]
+    return [
+        {"label": label, "url": address(request, state="" if value == OPEN else value), "current": value == chosen,
+         "count": count}
+        for value, label, count in tabs
+        if count is None or count or value in (OPEN, chosen)
+    ]  # fmt: skip
+
+
+def _queue_switch(request: HttpRequest) -> list[dict[str, Any]]:
+    """The queues side by side while they fit; with more of them, the filter's list serves better."""
+    queues = open_by_queue(person(request))
+    if not 1 < len(queues) <= MOST_SWITCHED:
+        return []
+    chosen = request.GET.get("queue", "")
+    everything = [{"label": "All", "url": address(request, queue=""), "current": not chosen, "count": None}]
+    return everything + [
+        {
+            "label": found.name,
+            "url": address(request, queue=found.slug),
+            "current": found.slug == chosen,
+            "count": count,
+        }
+        for found, count in queues
+    ]

@@ -1,0 +1,130 @@
+"""One box: what it finds, where it leads at once, and what it keeps to itself."""
+
+import pytest
+from django.urls import reverse
+
+from exceptions_app.queries import search as queries
+from tests import factories
+
+SEARCH = reverse("exceptions:search")
+
+
+def look_for(browser, text):
+    return browser.get(SEARCH, {"q": text})
+
+
+def found(response):
+    return [(match.case.document_number, match.label) for match in response.context["found"].matches]
+
+
+def address_of(case):
+    return reverse("exceptions:case", kwargs={"ref": case.ref})
+
+
+@pytest.mark.parametrize("text", ["INV-2026/0042", "inv 2026 0042", "inv20260042", " Inv.2026-0042 "])
+def test_number_in_any_spelling_leads_to_its_exception(cast, signed_in, text):
+    case = factories.make_case(cast, number="INV-2026-0042")
+    factories.make_case(cast, number="INV-2026-00421")
+    response = look_for(signed_in(cast.clerk), text)
+    assert (response.status_code, response.headers["Location"]) == (302, address_of(case))
+
+
+def test_our_reference_leads_to_its_exception(cast, signed_in):
+    case = factories.make_case(cast)
+    browser = signed_in(cast.clerk)
+    for text in (case.ref, case.ref.lower(), f"ex {case.pk}", f"EX{case.pk}", str(case.pk)):
+        assert look_for(browser, text).headers["Location"] == address_of(case)
+
+
+def test_acceptance_reference_leads_to_its_exception(cast, signed_in):
+    case = factories.make_case(cast, identifiers={"Acceptance reference": "TA-2026-9F31"})
+    assert look_for(signed_in(cast.clerk), "ta 2026 9f31").headers["Location"] == address_of(case)
+
+
+def test_number_of_two_exceptions_gives_both(cast, signed_in):
+    factories.dismiss(factories.make_case(cast, number="INV-1"), cast.clerk, approver=cast.controller)
+    factories.make_case(cast, number="INV-1")
+    assert found(look_for(signed_in(cast.clerk), "INV 1")) == [("INV-1", "Invoice number"), ("INV-1", "Invoice number")]
+
+
+def test_customer_gives_a_list_even_when_it_is_one(cast, signed_in):
+    factories.make_case(cast, number="INV-1", counterparty="Ateliers Roussel SAS")
+    factories.make_case(cast, number="INV-2")
+    browser = signed_in(cast.clerk)
+    for text in ("Ateliers Roussel SAS", "ateliers", "roussel"):
+        assert found(look_for(browser, text)) == [("INV-1", "Buyer")]
+
+
+@pytest.mark.parametrize(
+    "text", ["1250.00", "1.250,00", "1,250.00", "1 250,00", "1250", "1.250", "EUR 1250", "1250 eur"]
+)
+def test_amount_in_any_spelling(cast, signed_in, text):
+    factories.make_case(cast, number="INV-A", amount="1250.00")
+    factories.make_case(cast, number="INV-B", amount="1251.00")
+    assert found(look_for(signed_in(cast.clerk), text)) == [("INV-A", "Amount")]
+
+
+def test_amount_with_currency_leaves_other_currencies_out(cast, signed_in):
+    factories.make_case(cast, number="INV-A", amount="99", currency="PLN")
+    factories.make_case(cast, number="INV-B", amount="-99", currency="EUR")
+    browser = signed_in(cast.clerk)
+    assert found(look_for(browser, "99.00 PLN")) == [("INV-A", "Amount")]
+    assert sorted(found(look_for(browser, "99.00"))) == [("INV-A", "Amount"), ("INV-B", "Amount")]
+
+
+def test_matches_come_exact_first_then_beginning_then_part(cast, signed_in):
+    factories.make_case(cast, number="X-77-5", counterparty="One B.V.")
+    factories.make_case(cast, number="77-5-1", counterparty="Two B.V.")
+    factories.make_case(cast, number="Z1", counterparty="77-5")
+    assert found(look_for(signed_in(cast.clerk), "77-5")) == [
+        ("Z1", "Buyer"), ("77-5-1", "Invoice number"), ("X-77-5", "Invoice number")
+    ]  # fmt: skip
+
+
+def test_page_says_which_field_matched(cast, signed_in):
+    factories.make_case(cast, number="INV-1", counterparty="Ateliers Roussel SAS")
+    page = look_for(signed_in(cast.clerk), "roussel").content.decode()
+    assert "matched Buyer" in page
+    assert 'value="roussel"' in page
+
+
+@pytest.mark.parametrize("text", ["INV-SECRET", "secret", "1250.00", "Van Loon Koeltechniek B.V."])
+def test_search_tells_nothing_of_what_is_not_granted(cast, signed_in, text):
+    case = factories.make_case(cast, number="INV-SECRET", entity=cast.germany)
+    for who in (cast.local_clerk, cast.outsider, cast.administrator):
+        browser = signed_in(who)
+        response = look_for(browser, text)
+        assert (response.status_code, found(response)) == (200, [])
+        assert found(look_for(browser, case.ref)) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "-", "ab", "%", "\x00", "\x00\x00abc", "'; DROP TABLE", "9" * 300, "EX-" + "9" * 30, "日本"]
+)
+def test_odd_texts_are_answered(cast, signed_in, text):
+    factories.make_case(cast)
+    response = look_for(signed_in(cast.clerk), text)
+    assert (response.status_code, found(response)) == (200, [])
+
+
+def test_many_matches_are_capped_and_it_says_so(cast, signed_in, monkeypatch):
+    monkeypatch.setattr(queries, "MOST_MATCHES", 2)
+    for _ in range(3):
+        factories.make_case(cast, counterparty="Ateliers Roussel SAS")
+    response = look_for(signed_in(cast.clerk), "roussel")
+    assert len(found(response)) == 2
+    assert "More match than are shown" in response.content.decode()
+
+
+def test_search_asks_for_sign_in(client):
+    assert look_for(client, "x").status_code == 302
+
+
+@pytest.mark.parametrize("item_count", [1, 3])
+def test_search_asks_the_database_as_often_for_one_as_for_three(cast, signed_in, django_assert_num_queries, item_count):
+    for _ in range(item_count):
+        factories.make_case(cast, counterparty="Ateliers Roussel SAS")
+    browser = signed_in(cast.clerk)
+    look_for(browser, "roussel")
+    with django_assert_num_queries(8):
+        assert len(found(look_for(browser, "roussel"))) == item_count
