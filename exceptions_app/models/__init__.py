@@ -1,5 +1,6 @@
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
 from exceptions_app.models.decision import Contributor, Decision, Proposal
+from exceptions_app.models.idempotency import ApiRequest
 from exceptions_app.models.organisation import (
     LegalEntity,
     LegalEntityGroupGrant,
@@ -12,6 +13,7 @@ from exceptions_app.models.organisation import (
 from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
 
 __all__ = [
+    "ApiRequest",
     "Cause",
     "Comment",
     "Contributor",
