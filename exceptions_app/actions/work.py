@@ -127,6 +127,7 @@ def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revisi
     if (
         ExceptionCase.objects.open()
         .filter(connection=case.connection, object_type=case.object_type, business_key=case.business_key)
+        .exclude(pk=case.pk)
         .exists()
     ):
         raise Invalid("because", "The same document came in again and has an open exception; work on that one.")
