@@ -1,0 +1,213 @@
+"""One POST for each action on an exception. Each calls the very function that the button on the page calls."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.utils.timezone import now
+from drf_spectacular.utils import OpenApiExample, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from exceptions_app.actions import decide, propose, work
+from exceptions_app.actions.mover import Invalid
+from exceptions_app.api import problem_kinds as kinds
+from exceptions_app.api import requests, responses
+from exceptions_app.api.base import ActingView, case_for, person
+from exceptions_app.api.case_document import respond
+from exceptions_app.api.documented import IDEMPOTENCY_KEY, IF_MATCH, REF, WRITING, endpoint
+from exceptions_app.api.preconditions import as_seen
+from exceptions_app.models import ExceptionCase
+from exceptions_app.states import TRANSITIONS, Action, Outcome, Verb
+
+TAG = "Actions"
+PROBLEMS = (
+    *WRITING, kinds.NOT_FOUND, kinds.NOT_POSSIBLE_NOW, kinds.CHANGED_MEANWHILE, kinds.PRECONDITION_FAILED,
+)  # fmt: skip
+_DECIDING = (kinds.APPROVAL_NO_LONGER_HOLDS, kinds.ALREADY_UNDER_WAY)
+
+
+class CaseAction(ActingView):
+    """Scope first, so that what is not visible does not exist; then shape; then one call into the domain."""
+
+    form: type[serializers.Serializer[Any]] = requests.Nothing
+    success = 200
+
+    def act(self, request: Request, ref: str) -> Response:
+        case = case_for(request, ref)
+        data = requests.body_of(request, self.form)
+        with as_seen(request, case):
+            self.carry_out(case, data, by=person(request), at=now())
+        return respond(request, ref, status=self.success)
+
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        raise TypeError(f"{type(self).__name__} does nothing.")
+
+
+def _action(
+    action: Action,
+    form: type[serializers.Serializer[Any]],
+    description: str,
+    *,
+    success: int = 200,
+    deciding: bool = False,
+    sends: bool = False,
+    example: Mapping[str, Any] | None = None,
+) -> Callable[[type[CaseAction]], type[CaseAction]]:
+    """Describe the POST of a CaseAction: its documentation, its form and its status."""
+
+    def describe(view: type[CaseAction]) -> type[CaseAction]:
+        row = TRANSITIONS[action]
+        verb = row.verb.value if row.verb else Verb.SEE.value
+        problems = (*PROBLEMS, *(_DECIDING if deciding else ()), *((kinds.CHECK_FAILED,) if sends else ()))
+
+        view.form, view.success = form, success
+        described: type[CaseAction] = extend_schema_view(
+            post=endpoint(
+                f"{action.value}_exception",
+                row.label,
+                f"{description} Needs the verb {verb} on the queue and on the legal entity.",
+                tag=TAG,
+                request=form,
+                answers={success: responses.ExceptionDetail},
+                problems=problems,
+                parameters=[REF, IF_MATCH, IDEMPOTENCY_KEY],
+                examples=[OpenApiExample("Request", value=dict(example), request_only=True)] if example else [],
+            )
+        )(view)
+        return described
+
+    return describe
+
+
+@_action(Action.CLAIM, requests.Nothing, "Take an unassigned exception to work on it.")
+class Claim(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        work.claim(case.pk, by=by, at=at)
+
+
+@_action(
+    Action.ASSIGN, requests.Assign, "Give it to a colleague who may work on it, or back to the queue.",
+    example={"to": "clara", "because": "She knows this customer."},
+)  # fmt: skip
+class Assign(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        work.assign(case.pk, to=_colleague(data["to"], case), by=by, at=at, because=data["because"])
+
+
+def _colleague(username: str | None, case: ExceptionCase) -> AbstractUser | None:
+    if username is None:
+        return None
+    found: AbstractUser | None = get_user_model().objects.filter(username=username, is_active=True).first()
+    if found is None:
+        raise Invalid(
+            "to", f"Nobody called {username[:60]} may work on exceptions in {case.queue} for {case.entity}. "
+            "Choose someone else."
+        )  # fmt: skip
+    return found
+
+
+@_action(
+    Action.HOLD, requests.Hold, "Put it on hold until something outside has happened.",
+    example={"waiting_for": "The customer's order number", "until": "2026-12-01T09:00:00Z"},
+)  # fmt: skip
+class Hold(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        work.hold(case.pk, by=by, at=at, waiting_for=data["waiting_for"], until=data["until"])
+
+
+@_action(Action.RESUME, requests.Nothing, "Take it up again after a hold.")
+class Resume(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        work.resume(case.pk, by=by, at=at)
+
+
+@_action(
+    Action.PROPOSE, requests.Because, "Propose to send the latest version to the target. It must pass the check.",
+    sends=True, example={"because": "Issue date taken from the order confirmation."},
+)  # fmt: skip
+class Propose(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        propose.propose_replay(case.pk, by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.RELEASE, requests.Because, "Propose to let a held transaction go to the target, as it is or as corrected.",
+    sends=True, example={"because": "The screening hit is another company of that name."},
+)  # fmt: skip
+class Release(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        propose.propose_release(case.pk, by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.DECLINE, requests.Because, "Propose to send a held transaction back to its source.",
+    example={"because": "The contract does not cover this amount."},
+)  # fmt: skip
+class Decline(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        propose.propose_decline(case.pk, by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.DISMISS, requests.Dismiss, "Propose to close it without sending anything.",
+    example={"outcome": "fixed_at_source", "because": "Billing issued it anew under the same order."},
+)  # fmt: skip
+class Dismiss(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        propose.propose_dismissal(case.pk, outcome=Outcome(data["outcome"]), by=by, at=at, because=data["because"])
+
+
+@_action(Action.WITHDRAW, requests.PerhapsBecause, "Take back what one proposed oneself, before it is decided.")
+class Withdraw(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        propose.withdraw(case.pk, by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.APPROVE, requests.Approve,
+    "Agree to exactly the proposal with this frozen hash; what it sends is queued in the same transaction. Refused for "
+    "everybody who proposed or corrected.",
+    deciding=True,
+    example={
+        "frozen_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "because": "Compared with the order.",
+    },
+)  # fmt: skip
+class Approve(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        decide.approve(case.pk, by=by, at=at, frozen_sha256=data["frozen_sha256"], because=data["because"])
+
+
+@_action(
+    Action.REJECT, requests.Reject, "Say no to the proposal with this frozen hash; the exception goes back to work.",
+    deciding=True,
+    example={
+        "frozen_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "because": "The date is the delivery date, not the issue date.",
+    },
+)  # fmt: skip
+class Reject(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        decide.reject(case.pk, by=by, at=at, frozen_sha256=data["frozen_sha256"], because=data["because"])
+
+
+@_action(
+    Action.REOPEN, requests.Because, "Take up again what was closed without sending.",
+    example={"because": "The source did not issue it anew after all."},
+)  # fmt: skip
+class Reopen(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        work.reopen(case.pk, by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.COMMENT, requests.Comment, "Add a comment; it changes no state and cannot be taken back.", success=201,
+    example={"text": "Asked the customer for the order number."},
+)  # fmt: skip
+class Comment(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        work.comment(case.pk, by=by, at=at, text=data["text"])

@@ -1,0 +1,221 @@
+"""One exception as a JSON document: its context, its history of content and deliveries, and what the reader may do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from exceptions_app import policies
+from exceptions_app.api.base import case_for, person
+from exceptions_app.api.preconditions import etag_of
+from exceptions_app.api.responses import ExceptionSummary, person_of
+from exceptions_app.models import Comment, Decision, ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.queries.case_page import CasePage, attempts_of, read_case_page
+from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind
+from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.models import Delivery, DeliveryAttempt
+from integrations.records.invoice import InvoiceRecord
+from integrations.refusals import MessageNotUnderstood
+
+_ERROR_TEXTS = ("code", "severity", "plain", "text", "term", "field", "field_path", "path")
+_CLOSES = frozenset({ProposalKind.DECLINE, ProposalKind.DISMISS})
+
+
+def respond(request: Request, ref: str, *, status: int = 200) -> Response:
+    """The exception as it stands now, with its ETag."""
+    case = case_for(request, ref)
+    return Response(document_of(case, request), status=status, headers={"ETag": etag_of(case)})
+
+
+def document_of(case: ExceptionCase, request: Request) -> dict[str, Any]:
+    page = read_case_page(case, person(request))
+    errors_from, errors = _errors_now(page)
+    return {
+        **ExceptionSummary(case, context={"request": request}).data,
+        "follows": case.follows.ref if case.follows else None,
+        "errors_from": errors_from,
+        "errors": [error_of(error) for error in errors],
+        "record": _record(case, page.latest_content),
+        "arrivals": [
+            {
+                "message_id": arrival.inbox_message.external_id,
+                "arrived_at": arrival.arrived_at,
+                "payload_sha256": arrival.payload_sha256,
+                "definitive": arrival.definitive,
+                "errors": [error_of(error) for error in arrival.errors],
+            }
+            for arrival in page.occurrences
+        ],
+        "versions": [version_of(version, case, request) for version in page.versions],
+        "proposal": proposal_of(page.proposal) if page.proposal else None,
+        "deliveries": _deliveries(page.deliveries),
+        "comments": [
+            {"author": person_of(comment.author), "text": comment.text, "written_at": comment.written_at}
+            for comment in Comment.objects.filter(case=case).select_related("author").order_by("id")
+        ],
+        "actions": _actions(case, page.standing, request),
+    }
+
+
+def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
+    """One stored error with every key, also when it was stored before a key was known."""
+    return {name: str(error.get(name) or "") for name in _ERROR_TEXTS} | {"proposed_value": error.get("proposed_value")}
+
+
+def _errors_now(page: CasePage) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    """What stands against the latest version, by whoever looked at it last: target, our check, or the source.
+
+    What holds a held transaction stands until a second person releases it, whatever is corrected.
+    """
+    for event in reversed(page.events):
+        if event.action == TRANSITIONS[Action.SEND_REFUSED].past and event.at >= page.latest.created_at:
+            return "target", event.data.get("errors", [])
+    came_in = page.occurrences[-1].errors if page.occurrences else []
+    if page.latest.number == 1:
+        return "source", came_in
+    checked = page.latest.check_errors
+    return "check", [*came_in, *checked] if page.case.kind == Kind.HELD else checked
+
+
+def _record(case: ExceptionCase, content: bytes) -> dict[str, Any] | None:
+    try:
+        record = get_connector(case.connection.connector).read(content)
+    except (MessageNotUnderstood, UnknownConnector):
+        return None
+    return record_of(record)
+
+
+def record_of(record: InvoiceRecord) -> dict[str, Any]:
+    return {
+        "version": record.version,
+        "number": record.number,
+        "type_code": record.type_code,
+        "issue_date": record.issue_date,
+        "due_date": record.due_date,
+        "currency": record.currency,
+        "seller": asdict(record.seller),
+        "buyer": asdict(record.buyer),
+        "total_without_vat": _plain(record.total_without_vat),
+        "total_vat": _plain(record.total_vat),
+        "total_with_vat": _plain(record.total_with_vat),
+        "amount_due": _plain(record.amount_due),
+        "fields": [
+            {
+                "term": field.term, "label": field.label, "group": field.group, "kind": field.kind.value,
+                "path": field.path, "value": field.value, "currency": field.currency, "hint": field.hint,
+            }
+            for field in record.fields
+        ],
+    }  # fmt: skip
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"
+
+
+def check_of(version: PayloadVersion) -> dict[str, Any]:
+    return {
+        "name": version.check_name,
+        "passed": version.check_passed,
+        "errors": [error_of(error) for error in version.check_errors],
+    }
+
+
+def version_of(version: PayloadVersion, case: ExceptionCase, request: Request) -> dict[str, Any]:
+    where = [case.ref, version.number]
+    return {
+        "number": version.number,
+        "url": reverse("api:version", args=where, request=request),
+        "content_url": reverse("api:version-content", args=where, request=request),
+        "media_type": version.media_type,
+        "sha256": version.sha256,
+        "author": person_of(version.author),
+        "reason": version.reason,
+        "operations": version.operations,
+        "changes": version.changes,
+        "check": check_of(version),
+        "created_at": version.created_at,
+    }
+
+
+def proposal_of(proposal: Proposal) -> dict[str, Any]:
+    """A proposal with its decision; reads what is related without asking for it again."""
+    decision: Decision | None = getattr(proposal, "decision", None)
+    return {
+        "kind": proposal.kind,
+        "state": proposal.state,
+        "outcome": proposal.outcome,
+        "version": proposal.version.number,
+        "target": proposal.target.slug,
+        "policy_version": proposal.policy_version,
+        "content_sha256": proposal.content_sha256,
+        "frozen_sha256": proposal.frozen_sha256,
+        "proposer": person_of(proposal.proposer),
+        "because": proposal.because,
+        "proposed_at": proposal.proposed_at,
+        "closed_at": proposal.closed_at,
+        "closed_because": proposal.closed_because,
+        "decision": None if decision is None else {
+            "verdict": decision.verdict,
+            "decider": person_of(decision.decider),
+            "because": decision.because,
+            "decided_at": decision.decided_at,
+        },
+    }  # fmt: skip
+
+
+def _deliveries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
+    attempts = attempts_of(deliveries)
+    return [
+        {
+            "operation": delivery.operation,
+            "state": delivery.state,
+            "idempotency_key": delivery.key,
+            "content_sha256": delivery.content_sha256,
+            "sends": delivery.sends,
+            "reference": delivery.reference,
+            "detail": delivery.detail,
+            "created_at": delivery.created_at,
+            "finished_at": delivery.finished_at,
+            "attempts": [_attempt(attempt) for attempt in attempts[delivery.pk]],
+        }
+        for delivery in deliveries
+    ]
+
+
+def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
+    found = getattr(attempt, "answer", None)
+    return {
+        "phase": attempt.phase,
+        "started_at": attempt.started_at,
+        "finished_at": found.finished_at if found else None,
+        "outcome": found.outcome if found else "",
+        "http_status": found.http_status if found else None,
+        "reference": found.reference if found else "",
+        "detail": found.detail if found else "",
+    }
+
+
+def _actions(case: ExceptionCase, standing: policies.Standing, request: Request) -> list[dict[str, Any]]:
+    """One entry for each address; the two ways to approve are one, by what is proposed."""
+    return [
+        {
+            "action": name,
+            "label": possible.label,
+            "url": reverse(f"api:{name}", args=[case.ref], request=request),
+            "allowed": possible.allowed,
+            "reason": possible.reason,
+        }
+        for possible in policies.possibilities(case, standing, _offered(standing))
+        for name in [Action.APPROVE.value if possible.action is Action.APPROVE_CLOSURE else possible.action.value]
+    ]
+
+
+def _offered(standing: policies.Standing) -> Iterable[Action]:
+    closes = standing.proposal is not None and ProposalKind(standing.proposal.kind) in _CLOSES
+    left_out = Action.APPROVE if closes else Action.APPROVE_CLOSURE
+    return [action for action, row in TRANSITIONS.items() if not row.by_machine and action is not left_out]

@@ -1,0 +1,145 @@
+"""Messages handed in by the API: each checked and taken in for itself, all of a request in one transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from exceptions_app.api import problem_kinds as kinds
+from exceptions_app.api import requests
+from exceptions_app.api.base import person
+from exceptions_app.api.problems import Problem, at, errors_of, pointer_to
+from integrations.inbox import HandedIn, MessageRefused, Receipt, receive
+from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant, InboxMessage
+
+STATUSES: Final = ("accepted", "repeat", "conflict", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message: a receipt when it was kept, a problem when something is wrong with it, or both."""
+
+    external_id: str
+    connection: str
+    receipt: Receipt | None = None
+    problem: Problem | None = None
+
+    @property
+    def status(self) -> str:
+        if self.receipt is None:
+            return "refused"
+        if self.receipt.conflict:
+            return "conflict"
+        return "repeat" if self.receipt.is_repeat else "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A message that has the right shape, and its place among many."""
+
+    place: int
+    connection: Connection
+    handed_in: HandedIn
+    pointer: tuple[object, ...]
+
+
+def take_in(items: Sequence[Any], request: Request, *, scoped: bool) -> list[Outcome]:
+    """Keep each message or say why not, in the order given. `scoped`: pointers lead through `messages`."""
+    outcomes: dict[int, Outcome] = {}
+    read: dict[int, dict[str, Any]] = {}
+    form = requests.Message()
+    for place, item in enumerate(items):
+        pointer = ("messages", place) if scoped else ()
+        try:
+            read[place] = form.run_validation(item)
+        except serializers.ValidationError as error:
+            outcomes[place] = _refused(item, kinds.INVALID_CONTENT, errors_of(error.detail, *pointer))
+    usable = []
+    granted = _connections(read.values(), request)
+    for place, message in read.items():
+        pointer = ("messages", place) if scoped else ()
+        connection = granted.get(message["connection"])
+        if connection is None:
+            outcomes[place] = _unknown_connection(message, pointer)
+        else:
+            usable.append(_Item(place, connection, _handed_in(message), pointer))
+    outcomes.update(_receive_all(usable, request))
+    return [outcomes[place] for place in range(len(items))]
+
+
+def _connections(messages: Iterable[Mapping[str, Any]], request: Request) -> dict[str, Connection]:
+    """Those of the named connections for which the account may hand in messages, in one query."""
+    names = {message["connection"] for message in messages}
+    if not names:
+        return {}
+    user, verb = person(request), {"permission__codename": "ingest_messages"}
+    direct = ConnectionUserGrant.objects.filter(user=user.pk, **verb).values("content_object")
+    by_group = ConnectionGroupGrant.objects.filter(group__user=user.pk, **verb).values("content_object")
+    found = Connection.objects.filter(Q(pk__in=direct) | Q(pk__in=by_group), slug__in=names)
+    return {connection.slug: connection for connection in found}
+
+
+def _handed_in(message: Mapping[str, Any]) -> HandedIn:
+    refusal = message.get("refusal") or {}
+    return HandedIn(
+        external_id=message["id"],
+        payload=message["payload"]["content"],
+        payload_media_type=message["payload"]["media_type"],
+        refusal=refusal.get("content", b""),
+        refusal_media_type=refusal.get("media_type", ""),
+        refusal_status=refusal.get("status"),
+        refusal_headers=refusal.get("headers", {}),
+        context=message.get("context", {}),
+    )
+
+
+@transaction.atomic
+def _receive_all(items: Sequence[_Item], request: Request) -> dict[int, Outcome]:
+    """One commit for all. Taken in by connection and identifier, so that two requests never wait for each other."""
+    ordered = sorted(items, key=lambda item: (item.connection.pk, item.handed_in.external_id, item.place))
+    return {item.place: _receive(item, request) for item in ordered}
+
+
+def _receive(item: _Item, request: Request) -> Outcome:
+    who = item.handed_in.external_id, item.connection.slug
+    try:
+        receipt = receive(
+            item.connection, item.handed_in, via=InboxMessage.Via.API, by=person(request).get_username(), at=now(),
+            correlation_id=request.META.get("REQUEST_ID", "")[:100],
+        )  # fmt: skip
+    except MessageRefused as error:
+        limit = item.connection.max_bytes
+        too_large = max(len(item.handed_in.payload), len(item.handed_in.refusal)) > limit
+        return Outcome(*who, problem=Problem(
+            kinds.TOO_LARGE if too_large else kinds.INVALID_CONTENT, error.problem,
+            errors=[at(pointer_to(*item.pointer, error.field), error.problem, error.remedy)],
+        ))  # fmt: skip
+    if not receipt.conflict:
+        return Outcome(*who, receipt)
+    detail = f"The identifier “{item.handed_in.external_id}” came before with other content. Both are kept."
+    return Outcome(*who, receipt, Problem(
+        kinds.IDENTIFIER_REUSED, detail,
+        errors=[at(pointer_to(*item.pointer, "id"), detail, kinds.IDENTIFIER_REUSED.remedy)],
+    ))  # fmt: skip
+
+
+def _unknown_connection(message: Mapping[str, Any], pointer: tuple[object, ...]) -> Outcome:
+    detail = f"No connection “{message['connection']}” takes messages from this account."
+    problem = Problem(
+        kinds.UNKNOWN_CONNECTION, detail,
+        errors=[at(pointer_to(*pointer, "connection"), detail, kinds.UNKNOWN_CONNECTION.remedy)],
+    )  # fmt: skip
+    return Outcome(message["id"], message["connection"], problem=problem)
+
+
+def _refused(item: Any, kind: kinds.ProblemKind, errors: list[dict[str, str]]) -> Outcome:
+    """What cannot even be read as a message is answered with as much of its name as there is."""
+    names = [item.get(name) if isinstance(item, dict) else None for name in ("id", "connection")]
+    external_id, connection = (name if isinstance(name, str) else "" for name in names)
+    detail = "Some fields cannot be used; each is named below."
+    return Outcome(external_id, connection, problem=Problem(kind, detail, errors=errors))

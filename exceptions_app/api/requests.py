@@ -1,0 +1,167 @@
+"""The bodies that the API takes, one for each kind of request."""
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.request import Request
+
+from exceptions_app.api import problem_kinds as kinds
+from exceptions_app.api.problems import Problem, at
+from exceptions_app.api.strict import Anything, Content, JsonObject, Moment, StrictSerializer, Text, WholeNumber
+from exceptions_app.states import CLOSED_WITHOUT_SENDING
+
+REASON_LENGTH = 500
+MOST_MESSAGES = 1000
+MOST_HEADERS = 200
+
+_MEDIA_TYPE = RegexValidator(
+    r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(\s*;\s*[A-Za-z0-9_.-]+=(\"[^\"]*\"|[^\s;\"]+))*\Z",
+    "This is not a media type. Send one such as application/xml.",
+)
+_SHA256 = RegexValidator(r"^[0-9a-f]{64}\Z", "This is not a SHA-256 in hexadecimal, as the proposal shows it.")
+
+
+def body_of(request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """The body, in the shape of `form`; raises Problem with a pointer to everything that does not fit."""
+    if not isinstance(request.data, dict):
+        problem = "The body is not a JSON object."
+        raise Problem(kinds.INVALID_CONTENT, problem, errors=[at("", problem, "Send an object with named fields.")])
+    filled = form(data=request.data)
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
+# Messages ------------------------------------------------------------------------------------------------------------
+
+
+class Payload(Content):
+    """The refused or held document, as it was meant for the target."""
+
+    media_type = Text(max_length=100, validators=[_MEDIA_TYPE], help_text="For instance application/xml.")
+
+
+class RefusalPart(Content):
+    """What the other system answered. Leave it out when there is none, for instance for a policy hold."""
+
+    content_required = False
+    media_type = Text(max_length=100, required=False, allow_blank=True, validators=[_MEDIA_TYPE])
+    status = WholeNumber(min_value=100, max_value=599, required=False, allow_null=True, help_text="HTTP status.")
+    headers = serializers.DictField(child=Text(allow_blank=True, max_length=8000), required=False)
+
+    def validate_headers(self, value: dict[str, str]) -> dict[str, str]:
+        if len(value) > MOST_HEADERS:
+            raise serializers.ValidationError(f"At most {MOST_HEADERS} headers are kept.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if attrs["content"] and not attrs.get("media_type"):
+            raise serializers.ValidationError({"media_type": [ErrorDetail("This is missing.", code="required")]})
+        return attrs
+
+
+class Message(StrictSerializer):
+    """One refused or held transaction, with what the other system answered."""
+
+    connection = Text(max_length=50, help_text="The name of the connection, as GET /connections lists it.")
+    id = Text(max_length=200, help_text="The sender's own identifier: the same for every repeat of this message.")
+    payload = Payload()
+    refusal = RefusalPart(required=False, allow_null=True)
+    context_ = JsonObject(required=False, help_text="What else the sender knows, kept with the message.")
+
+
+class ManyMessages(StrictSerializer):
+    """Several messages at once; each has an outcome of its own."""
+
+    messages = serializers.ListField(
+        child=Anything(), min_length=1, max_length=MOST_MESSAGES,
+        error_messages={
+            "not_a_list": "This is not a list of messages.",
+            "min_length": "The list is empty. Send at least one message.",
+            "max_length": "There are more than {max_length} messages in this request.",
+        },
+    )  # fmt: skip
+
+
+class ManyMessagesDocumented(serializers.Serializer[Any]):
+    """Several messages at once; each has an outcome of its own."""
+
+    messages = serializers.ListField(child=Message(), min_length=1, max_length=MOST_MESSAGES)
+
+
+# Actions -------------------------------------------------------------------------------------------------------------
+
+
+def _reason(help_text: str, **more: Any) -> Text:
+    return Text(max_length=REASON_LENGTH, help_text=help_text, **more)
+
+
+class Nothing(StrictSerializer):
+    """No fields: the address says it all. The body may be left out."""
+
+
+class Assign(StrictSerializer):
+    to = Text(max_length=150, allow_null=True, help_text="User name of the colleague; null gives it back to the queue.")
+    because = _reason("Why, for the audit trail.", required=False, allow_blank=True, default="")
+
+
+class Hold(StrictSerializer):
+    waiting_for = Text(max_length=300, help_text="What must happen first.")
+    until = Moment(required=False, allow_null=True, default=None, help_text="It resumes by itself then.")
+
+
+class Because(StrictSerializer):
+    because = _reason("Why; the person who decides and the auditor read it.")
+
+
+class PerhapsBecause(StrictSerializer):
+    because = _reason("Why, for the audit trail.", required=False, allow_blank=True, default="")
+
+
+class Dismiss(Because):
+    outcome = serializers.ChoiceField(
+        choices=[outcome.value for outcome in CLOSED_WITHOUT_SENDING], help_text="How it ends without being sent."
+    )
+
+
+class Approve(PerhapsBecause):
+    frozen_sha256 = Text(validators=[_SHA256], help_text="The frozen_sha256 of the proposal that was looked at.")
+
+
+class Reject(Because):
+    frozen_sha256 = Text(validators=[_SHA256], help_text="The frozen_sha256 of the proposal that was looked at.")
+
+
+class Comment(StrictSerializer):
+    text = Text(max_length=5000, help_text="The comment. It cannot be taken back.")
+
+
+class Step(StrictSerializer):
+    """One step of a correction, RFC 6902 in meaning; paths are XPaths when the payload is XML."""
+
+    op = serializers.ChoiceField(choices=["test", "replace", "add", "remove"])
+    path = Text(max_length=2000)
+    value = Text(required=False, allow_blank=True, help_text="The text that shall stand there; none for remove.")
+
+
+class Correct(Because):
+    """Exactly one of `operations`, `fields` and `payload`."""
+
+    base_version = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="The version that was looked at.")
+    operations = Step(many=True, required=False, allow_empty=False, help_text="Steps, applied all or none.")
+    fields_ = serializers.DictField(
+        child=Text(allow_blank=True, allow_null=True), required=False, allow_empty=False,
+        help_text="Business term (BT-2) or path → new text as it shall stand in the document; null removes.",
+    )  # fmt: skip
+    payload = Content(required=False, help_text="The whole corrected document.")
+
+    default_error_messages = {
+        "one_way": "Give exactly one of operations, fields and payload.",
+    }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len({"operations", "fields", "payload"} & attrs.keys()) != 1:
+            self.fail("one_way")
+        return attrs

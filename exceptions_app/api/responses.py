@@ -1,0 +1,302 @@
+"""The shapes of what the API answers about exceptions."""
+
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import get_currency_precision
+from django.contrib.auth.models import AbstractUser
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from exceptions_app.models import ExceptionCase
+
+
+class Shape(serializers.Serializer[Any]):
+    """A trailing underscore is dropped from a field's name: it keeps `errors_` apart from what serializers have."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {name.removesuffix("_"): field for name, field in super().get_fields().items()}
+
+
+class Money(Shape):
+    amount = serializers.CharField(help_text="Decimal number as text, so that no digit is lost.")
+    currency = serializers.CharField(help_text="ISO 4217.")
+
+
+def money_of(amount: Decimal | None, currency: str) -> dict[str, str] | None:
+    """An amount with the currency's own decimals, more only where it has them, and never without its currency."""
+    if amount is None or not currency:
+        return None
+    whole, _, fraction = f"{amount.normalize():f}".partition(".")
+    fraction = fraction.ljust(get_currency_precision(currency), "0")
+    return {"amount": f"{whole}.{fraction}" if fraction else whole, "currency": currency}
+
+
+class Person(Shape):
+    username = serializers.CharField()
+    name = serializers.CharField()
+
+
+def person_of(user: AbstractUser | None) -> dict[str, str] | None:
+    if user is None:
+        return None
+    return {"username": user.get_username(), "name": user.get_full_name() or user.get_username()}
+
+
+class QueueShape(Shape):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+
+
+class EntityShape(Shape):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2.")
+
+
+class CauseShape(Shape):
+    code = serializers.CharField(help_text="The other system's code, for instance BR-03.")
+    field = serializers.CharField()
+    title = serializers.CharField()
+
+
+class ExceptionSummary(Shape):
+    """An exception as it stands in a list."""
+
+    ref = serializers.CharField(help_text="For instance EX-1042.")
+    url = serializers.SerializerMethodField()
+    kind = serializers.CharField(help_text="failed or held.")
+    state = serializers.CharField(help_text="See docs/states.md.")
+    outcome = serializers.CharField(help_text="How it ended; empty while it is open.")
+    queue = QueueShape()
+    entity = EntityShape(help_text="The legal entity.")
+    connection = serializers.CharField(source="connection.slug")
+    object_type = serializers.CharField()
+    business_key = serializers.CharField(help_text="What the target would call the document.")
+    category = serializers.CharField()
+    sub = serializers.CharField()
+    cause = CauseShape()
+    assignee = serializers.SerializerMethodField()
+    priority = serializers.IntegerField(help_text="1 is most urgent, 4 least.")
+    due_at = serializers.DateTimeField(allow_null=True)
+    held_until = serializers.DateTimeField(allow_null=True)
+    waiting_for = serializers.CharField()
+    document_number = serializers.CharField()
+    document_date = serializers.DateField(allow_null=True)
+    counterparty = serializers.CharField()
+    money = serializers.SerializerMethodField()
+    reference = serializers.CharField(help_text="The target's own document reference, once it has booked it.")
+    occurrences = serializers.IntegerField(source="occurrences_count", help_text="How often it came in.")
+    revision = serializers.IntegerField(help_text="Raised by every change; the ETag of the exception.")
+    opened_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+    def get_url(self, case: ExceptionCase) -> str:
+        return str(reverse("api:exception", args=[case.ref], request=self.context["request"]))
+
+    @extend_schema_field(Person(allow_null=True))
+    def get_assignee(self, case: ExceptionCase) -> dict[str, str] | None:
+        return person_of(case.assignee)
+
+    @extend_schema_field(Money(allow_null=True))
+    def get_money(self, case: ExceptionCase) -> dict[str, str] | None:
+        return money_of(case.amount, case.currency)
+
+
+class RuleError(Shape):
+    """One thing that stands against the document, in plain words and in the other system's."""
+
+    code = serializers.CharField()
+    severity = serializers.CharField(help_text="error, warning or info.")
+    plain = serializers.CharField(help_text="What is wrong, in plain words.")
+    text = serializers.CharField(help_text="The other system's own words.")
+    term = serializers.CharField(help_text="Business term, for instance BT-2; empty when it points nowhere.")
+    field = serializers.CharField(help_text="The field's label.")
+    field_path = serializers.CharField(help_text="Where it stands in the payload.")
+    path = serializers.CharField(help_text="The other system's own location.")
+    proposed_value = serializers.CharField(allow_null=True, help_text="A value that would mend it, when one is known.")
+
+
+class Check(Shape):
+    name = serializers.CharField(help_text="Which check it was.")
+    passed = serializers.BooleanField(allow_null=True, help_text="null for what was received and not checked here.")
+    errors_ = RuleError(many=True)
+
+
+class Change(Shape):
+    term = serializers.CharField()
+    label_ = serializers.CharField()
+    group = serializers.CharField()
+    path = serializers.CharField()
+    was = serializers.CharField()
+    will_be = serializers.CharField()
+
+
+class OperationShape(Shape):
+    op = serializers.CharField()
+    path = serializers.CharField()
+    value = serializers.CharField(required=False)
+
+
+class Version(Shape):
+    """One version of the payload bound for the target. Version 1 is what was received, byte for byte."""
+
+    number = serializers.IntegerField()
+    url = serializers.URLField()
+    content_url = serializers.URLField(help_text="The exact bytes.")
+    media_type = serializers.CharField()
+    sha256 = serializers.CharField()
+    author = Person(allow_null=True, help_text="null for what was received.")
+    reason = serializers.CharField()
+    operations = OperationShape(many=True)
+    changes = Change(many=True, help_text="What changed, in business fields.")
+    check = Check()
+    created_at = serializers.DateTimeField()
+
+
+class DecisionShape(Shape):
+    verdict = serializers.CharField()
+    decider = Person()
+    because = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+
+
+class ProposalShape(Shape):
+    """What a second person is asked to agree to, frozen."""
+
+    kind = serializers.CharField(help_text="replay, release, decline or dismiss.")
+    state = serializers.CharField(help_text="open, approved, rejected, withdrawn, superseded or spent.")
+    outcome = serializers.CharField()
+    version = serializers.IntegerField()
+    target = serializers.CharField(help_text="The connection to which it goes.")
+    policy_version = serializers.CharField()
+    content_sha256 = serializers.CharField()
+    frozen_sha256 = serializers.CharField(help_text="Send this back to approve or reject exactly this.")
+    proposer = Person()
+    because = serializers.CharField()
+    proposed_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    closed_because = serializers.CharField()
+    decision = DecisionShape(allow_null=True)
+
+
+class Attempt(Shape):
+    phase = serializers.CharField(help_text="probe or send.")
+    started_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True, help_text="null when no answer was ever seen.")
+    outcome = serializers.CharField()
+    http_status = serializers.IntegerField(allow_null=True)
+    reference = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class DeliveryShape(Shape):
+    operation = serializers.CharField(help_text="submit or write_back.")
+    state = serializers.CharField()
+    idempotency_key = serializers.CharField(help_text="The key under which the target recognises a repeat.")
+    content_sha256 = serializers.CharField()
+    sends = serializers.IntegerField()
+    reference = serializers.CharField()
+    detail = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    attempts = Attempt(many=True)
+
+
+class Arrival(Shape):
+    message_id = serializers.CharField(help_text="The sender's own identifier of the message.")
+    arrived_at = serializers.DateTimeField()
+    payload_sha256 = serializers.CharField()
+    definitive = serializers.BooleanField(help_text="Whether the refusal means that the target booked nothing.")
+    errors_ = RuleError(many=True)
+
+
+class RecordFieldShape(Shape):
+    term = serializers.CharField()
+    label_ = serializers.CharField()
+    group = serializers.CharField()
+    kind = serializers.CharField()
+    path = serializers.CharField()
+    value = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    hint = serializers.CharField()
+
+
+class PartyShape(Shape):
+    name = serializers.CharField()
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2.")
+    vat_id = serializers.CharField()
+    identifiers = serializers.ListField(child=serializers.CharField())
+
+
+class RecordShape(Shape):
+    """The latest version as business fields: a read-only projection of the payload."""
+
+    version = serializers.CharField()
+    number = serializers.CharField()
+    type_code = serializers.CharField()
+    issue_date = serializers.DateField(allow_null=True)
+    due_date = serializers.DateField(allow_null=True)
+    currency = serializers.CharField()
+    seller = PartyShape()
+    buyer = PartyShape()
+    total_without_vat = serializers.CharField(allow_null=True)
+    total_vat = serializers.CharField(allow_null=True)
+    total_with_vat = serializers.CharField(allow_null=True)
+    amount_due = serializers.CharField(allow_null=True)
+    fields_ = RecordFieldShape(many=True)
+
+
+class PossibleAction(Shape):
+    action = serializers.CharField()
+    label_ = serializers.CharField()
+    url = serializers.URLField(help_text="Where to POST it.")
+    allowed = serializers.BooleanField()
+    reason = serializers.CharField(help_text="Why not, in plain words; empty when it is allowed.")
+
+
+class CommentShape(Shape):
+    author = Person()
+    text = serializers.CharField()
+    written_at = serializers.DateTimeField()
+
+
+class ExceptionDetail(ExceptionSummary):
+    """An exception with all that is known about it, and what the asking person may do."""
+
+    follows = serializers.CharField(allow_null=True, help_text="The closed exception for the same document before it.")
+    errors_from = serializers.CharField(help_text="Who says so: source, check or target.")
+    errors_ = RuleError(many=True, help_text="What stands against the latest version.")
+    record = RecordShape(allow_null=True, help_text="null when the payload can no longer be read.")
+    arrivals = Arrival(many=True, help_text="Each time it came in, with what was refused then.")
+    versions = Version(many=True)
+    proposal = ProposalShape(allow_null=True, help_text="The newest, open or not.")
+    deliveries = DeliveryShape(many=True)
+    comments = CommentShape(many=True)
+    actions = PossibleAction(many=True)
+
+
+class Corrected(Shape):
+    """A stored correction with the verdict of the check. One that does not pass cannot be proposed yet."""
+
+    version = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    check = Check()
+    changes = Change(many=True)
+    exception = ExceptionDetail()
+
+
+class Event(Shape):
+    """One event of the audit trail."""
+
+    event_id = serializers.UUIDField()
+    sequence = serializers.IntegerField(allow_null=True, help_text="Its sealed number; null until it is sealed.")
+    at = serializers.DateTimeField()
+    action = serializers.CharField()
+    actor = serializers.CharField()
+    actor_kind = serializers.CharField(help_text="person, machine or service.")
+    summary = serializers.CharField()
+    because = serializers.CharField()
+    data_ = serializers.JSONField()

@@ -1,0 +1,34 @@
+"""The addresses of the API, version 1. Without a slash at the end."""
+
+from django.urls import path
+
+from exceptions_app.api import account, actions, cases, corrections, messages, proposals
+
+app_name = "api"
+
+urlpatterns = [
+    path("messages", messages.Messages.as_view(), name="messages"),
+    path("messages/<int:number>", messages.MessageItem.as_view(), name="message"),
+    path("exceptions", cases.ExceptionList.as_view(), name="exceptions"),
+    path("exceptions/<str:ref>", cases.ExceptionItem.as_view(), name="exception"),
+    path("exceptions/<str:ref>/versions/<int:number>", cases.VersionItem.as_view(), name="version"),
+    path("exceptions/<str:ref>/versions/<int:number>/content", cases.VersionContent.as_view(), name="version-content"),
+    path("exceptions/<str:ref>/events", cases.EventList.as_view(), name="events"),
+    path("exceptions/<str:ref>/claim", actions.Claim.as_view(), name="claim"),
+    path("exceptions/<str:ref>/assign", actions.Assign.as_view(), name="assign"),
+    path("exceptions/<str:ref>/hold", actions.Hold.as_view(), name="hold"),
+    path("exceptions/<str:ref>/resume", actions.Resume.as_view(), name="resume"),
+    path("exceptions/<str:ref>/correct", corrections.Correct.as_view(), name="correct"),
+    path("exceptions/<str:ref>/propose", actions.Propose.as_view(), name="propose"),
+    path("exceptions/<str:ref>/release", actions.Release.as_view(), name="release"),
+    path("exceptions/<str:ref>/decline", actions.Decline.as_view(), name="decline"),
+    path("exceptions/<str:ref>/dismiss", actions.Dismiss.as_view(), name="dismiss"),
+    path("exceptions/<str:ref>/withdraw", actions.Withdraw.as_view(), name="withdraw"),
+    path("exceptions/<str:ref>/approve", actions.Approve.as_view(), name="approve"),
+    path("exceptions/<str:ref>/reject", actions.Reject.as_view(), name="reject"),
+    path("exceptions/<str:ref>/reopen", actions.Reopen.as_view(), name="reopen"),
+    path("exceptions/<str:ref>/comment", actions.Comment.as_view(), name="comment"),
+    path("proposals", proposals.ProposalList.as_view(), name="proposals"),
+    path("connections", account.ConnectionList.as_view(), name="connections"),
+    path("me", account.MeItem.as_view(), name="me"),
+]
