@@ -1,0 +1,57 @@
+"""What a person sees when a request is refused or goes wrong. Each page carries the reference of the request."""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+ADMINISTRATOR = "an administrator of the workbench"
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django names it
+    return _alone(request, "400.html", HTTPStatus.BAD_REQUEST)
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The reason of a refusal, when whoever refused it gave one."""
+    return not_permitted(request, str(getattr(exception, "reason", "") or exception))
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django names it
+    return render(request, "404.html", {"request_id": _request_id(request)}, status=HTTPStatus.NOT_FOUND)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return _alone(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django names it
+    """`reason` is for developers; the page says what to do."""
+    return _alone(request, "403_csrf.html", HTTPStatus.FORBIDDEN)
+
+
+def not_permitted(request: HttpRequest, reason: str, *, permission: str = "") -> HttpResponse:
+    """What is missing, and who can grant it."""
+    context = {
+        "reason": reason,
+        "permission": permission,
+        "granted_by": ADMINISTRATOR,
+        "request_id": _request_id(request),
+    }
+    return render(request, "403.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def changed_meanwhile(request: HttpRequest, reason: str, *, back_url: str) -> HttpResponse:
+    """Somebody else was faster; nothing was done."""
+    context = {"reason": reason, "back_url": back_url, "request_id": _request_id(request)}
+    return render(request, "errors/409.html", context, status=HTTPStatus.CONFLICT)
+
+
+def _alone(request: HttpRequest, template: str, status: HTTPStatus) -> HttpResponse:
+    """A page without context processors: what failed may be what they need."""
+    return HttpResponse(render_to_string(template, {"request_id": _request_id(request)}), status=status)
+
+
+def _request_id(request: HttpRequest) -> str:
+    return str(request.META.get("REQUEST_ID", ""))
