@@ -1,0 +1,104 @@
+"""What an auditor reads: the events within their scopes, where each is sealed, and how the log as a whole stands."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db.models import OuterRef, Subquery
+
+from audit import queries as log
+from audit.models import AuditCheckpoint, AuditSeal
+from exceptions_app.models import LegalEntity, Queue, granted_objects
+from exceptions_app.queries.case_page import full_names
+from exceptions_app.states import Verb
+from integrations.models import Connection
+
+# Events about the log itself, such as an export of it.
+LOG_SCOPE = "audit"
+CONFIGURATION_SCOPE = "configuration"
+PAGE_SIZE = 50
+MOST_COUNTED = 10_000
+
+
+def readable_scopes(user: AbstractUser) -> frozenset[str]:
+    """The scopes whose events the person may read; empty for somebody who holds `export` nowhere. Three queries.
+
+    Events of exceptions need the verb on the queue and on the legal entity. Events of connections, of configuration
+    and of the log itself belong to no queue: they are for whoever holds the verb anywhere.
+    """
+    queues = list(granted_objects(user, Verb.EXPORT, Queue).values_list("slug", flat=True))
+    entities = list(granted_objects(user, Verb.EXPORT, LegalEntity).values_list("code", flat=True))
+    if not (queues or entities):
+        return frozenset()
+    of_cases = {f"{entity}/{queue}" for queue in queues for entity in entities}
+    of_connections = {f"connection/{slug}" for slug in Connection.objects.values_list("slug", flat=True)}
+    return frozenset(of_cases | of_connections | {CONFIGURATION_SCOPE, LOG_SCOPE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCount:
+    """How many events a filter lets through; of more than MOST_COUNTED only that there are more."""
+
+    value: int
+
+    def __str__(self) -> str:
+        return f"more than {MOST_COUNTED:,}" if self.value > MOST_COUNTED else f"{self.value:,}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """One page of the log, newest first. `checkpoints` says at which checkpoint a sealed number was signed."""
+
+    entries: list[log.LogEntry]
+    next: log.Cursor | None
+    count: EventCount
+    names: Mapping[str, str]
+    checkpoints: Mapping[int, int]
+
+
+def read_audit_page(filters: log.EventFilter, *, after: log.Cursor | None = None, size: int = PAGE_SIZE) -> AuditPage:
+    """Four queries, whatever the number of events."""
+    page = log.events(filters, after=after, limit=size)
+    count = log.matching(filters).order_by()[: MOST_COUNTED + 1].count()
+    return AuditPage(
+        entries=page.entries,
+        next=page.next,
+        count=EventCount(value=count),
+        names=full_names({entry.actor for entry in page.entries}),
+        checkpoints=_checkpoints_of(entry.sequence for entry in page.entries if entry.sequence is not None),
+    )
+
+
+def _checkpoints_of(sequences: Iterable[int]) -> dict[int, int]:
+    """Sealed number → size of the first checkpoint that covers it."""
+    covering = AuditCheckpoint.objects.filter(size__gte=OuterRef("sequence")).order_by("size").values("size")[:1]
+    seals = AuditSeal.objects.filter(sequence__in=list(sequences)).annotate(checkpoint=Subquery(covering))
+    return {number: size for number, size in seals.values_list("sequence", "checkpoint") if size is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainState:
+    """The log as a whole. `checkpoint` is the newest signed statement about it, None before the first sealing."""
+
+    sealed: int
+    waiting: int
+    waiting_since: datetime | None
+    checkpoint: AuditCheckpoint | None
+
+    @property
+    def root(self) -> str:
+        """The Merkle root of the newest checkpoint, hexadecimal."""
+        return bytes(self.checkpoint.root).hex() if self.checkpoint else ""
+
+
+def chain_state() -> ChainState:
+    """Two queries."""
+    checkpoint = AuditCheckpoint.objects.order_by("-size").first()
+    backlog = log.backlog()
+    return ChainState(
+        sealed=checkpoint.size if checkpoint else 0,
+        waiting=backlog.count,
+        waiting_since=backlog.oldest_at,
+        checkpoint=checkpoint,
+    )

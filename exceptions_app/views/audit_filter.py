@@ -1,0 +1,147 @@
+"""What an auditor asks for, as the address holds it, and the filter of the log that it means."""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
+from django.utils import timezone
+
+from audit.queries import Cursor, EventFilter
+from exceptions_app.actions.audit_export import CSV, JSON_LINES
+from exceptions_app.models.case import REF_PREFIX
+from exceptions_app.views.audit_words import ACTIONS
+
+USUAL_DAYS = 30
+_REFERENCE = re.compile(r"(?:ex)?[\s\-_./#:]*0*([1-9]\d{0,16})", re.IGNORECASE)
+_SUBJECT = re.compile(r"[a-z][a-z0-9_]*:\S.*")
+_EARLIEST, _LATEST = date(1970, 1, 2), date(9998, 12, 30)
+
+
+def _day(label: str) -> forms.DateField:
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    wrong = {"invalid": f"“{label}” is not a date. Write it as year-month-day, for example 2026-03-31."}
+    return forms.DateField(label=label, required=False, widget=widget, error_messages=wrong)
+
+
+class AuditFilterForm(forms.Form):
+    """Without a period in the address it is the last 30 days; an empty one is all time."""
+
+    use_required_attribute = False
+    since = _day("From")
+    until = _day("To")
+    actor = forms.CharField(
+        label="Who",
+        required=False,
+        max_length=254,
+        widget=forms.TextInput(attrs={"placeholder": "Name or user name", "autocomplete": "off"}),
+    )
+    action = forms.ChoiceField(
+        label="What",
+        required=False,
+        choices=[("", "Anything"), *((group, list(names.items())) for group, names in ACTIONS.items())],
+        error_messages={"invalid_choice": "“%(value)s” is not an event of the audit trail. Choose one from the list."},
+    )
+    about = forms.CharField(
+        label="About",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"placeholder": "EX-1001 or queue:e-invoicing", "autocomplete": "off"}),
+    )
+    after = forms.CharField(label="Place in the log", required=False, max_length=100, widget=forms.HiddenInput)
+
+    def __init__(self, asked: Mapping[str, str], *, today: date) -> None:
+        asked = {name: asked[name] for name in asked}
+        asked.setdefault("since", (today - timedelta(days=USUAL_DAYS)).isoformat())
+        super().__init__(asked)
+
+    def clean_since(self) -> date | None:
+        return self._usable("since")
+
+    def clean_until(self) -> date | None:
+        return self._usable("until")
+
+    def _usable(self, name: str) -> date | None:
+        day: date | None = self.cleaned_data[name]
+        if day is not None and not _EARLIEST <= day <= _LATEST:
+            raise forms.ValidationError(f"Use a day between {_EARLIEST} and {_LATEST}.")
+        return day
+
+    def clean_actor(self) -> str:
+        """The user name, also for somebody who is asked for by their full name."""
+        typed = " ".join(str(self.cleaned_data["actor"]).split())
+        if not typed:
+            return ""
+        people = get_user_model().objects.annotate(whole=Concat("first_name", Value(" "), "last_name"))
+        found = people.filter(Q(username__iexact=typed) | Q(whole__iexact=typed)).order_by("pk")[:2]
+        names = [person.get_username() for person in found]
+        if len(names) > 1 and typed not in names:
+            raise forms.ValidationError(f"More than one person is called {typed}. Write the user name.")
+        return typed if typed in names or not names else names[0]
+
+    def clean_about(self) -> str:
+        typed = str(self.cleaned_data["about"]).strip()
+        subject = _SUBJECT.fullmatch(typed)
+        reference = _REFERENCE.fullmatch(typed.lower().removeprefix("case:"))
+        if reference:
+            return f"case:{REF_PREFIX}{reference[1]}"
+        if typed and not subject:
+            raise forms.ValidationError(
+                "Write the reference of an exception, such as EX-1001, or a kind and a name, such as queue:e-invoicing."
+            )
+        return typed
+
+    def clean_after(self) -> Cursor | None:
+        place = str(self.cleaned_data["after"])
+        try:
+            return Cursor.parse(place) if place else None
+        except ValueError:
+            raise forms.ValidationError("This is not a place in the log. Start again from the newest events.") from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", "The period ends before it begins. Choose a day on or after “From”.")
+        return cleaned
+
+    def events(self, scopes: Collection[str]) -> EventFilter:
+        """The filter of a valid form. Days are those of the reader's time zone, both included."""
+        asked = self.cleaned_data
+        return EventFilter(
+            scopes=scopes,
+            since=_midnight(asked["since"]) if asked["since"] else None,
+            until=_midnight(asked["until"] + timedelta(days=1)) if asked["until"] else None,
+            actor=asked["actor"],
+            action=asked["action"],
+            subject=asked["about"],
+        )
+
+    def address(self, **more: str) -> str:
+        """What the form asks for as a query string, with the usual period spelled out."""
+        asked = {name: str(self.data.get(name, "")) for name in ("since", "until", "actor", "action", "about")}
+        return "?" + urlencode({name: value for name, value in asked.items() if value or name == "since"} | more)
+
+    @property
+    def is_narrowed(self) -> bool:
+        return any(self.data.get(name) for name in ("until", "actor", "action", "about"))
+
+
+class AuditExportForm(AuditFilterForm):
+    format = forms.ChoiceField(
+        label="Format",
+        choices=[(CSV, "CSV"), (JSON_LINES, "JSON Lines")],
+        error_messages={
+            "required": "Say which format: csv or jsonl.",
+            "invalid_choice": "“%(value)s” is not a format. Use csv or jsonl.",
+        },
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())

@@ -1,0 +1,66 @@
+"""The audit's event names in words, in the groups in which a person looks for them."""
+
+from collections.abc import Mapping
+
+ACTIONS: Mapping[str, Mapping[str, str]] = {
+    "Exceptions": {
+        "case.": "Anything about exceptions",
+        "case.opened": "Opened",
+        "case.recurred": "Came in again",
+        "case.claimed": "Claimed",
+        "case.assigned": "Assigned",
+        "case.put_on_hold": "Put on hold",
+        "case.resumed": "Resumed",
+        "case.hold_ended": "Hold ended",
+        "case.corrected": "Corrected",
+        "case.commented": "Commented",
+    },
+    "Proposals and decisions": {
+        "case.replay_proposed": "Replay proposed",
+        "case.release_proposed": "Release proposed",
+        "case.decline_proposed": "Decline proposed",
+        "case.dismissal_proposed": "Dismissal proposed",
+        "case.proposal_withdrawn": "Proposal withdrawn",
+        "case.approved": "Approved",
+        "case.closure_approved": "Closure approved",
+        "case.rejected": "Rejected",
+        "case.reopened": "Reopened",
+    },
+    "Outcomes": {
+        "case.resolved": "Resolved",
+        "case.refused_again": "Refused again",
+        "case.outcome_unknown": "Outcome unknown",
+        "case.conflict_found": "Conflict found",
+        "case.sending_stopped": "Sending stopped",
+        "case.source_notified": "Source notified",
+        "case.source_told": "Source told",
+        "case.source_not_told": "Source not told",
+    },
+    "Deliveries": {
+        "delivery.stopped": "Delivery stopped",
+    },
+    "Incoming messages": {
+        "message.": "Anything about messages",
+        "message.received": "Message received",
+        "message.failed": "Message could not be read",
+        "message.read_again": "Message read again",
+        "message.set_aside": "Message set aside",
+        "message.quarantined": "File put into quarantine",
+    },
+    "Configuration and access": {
+        "configuration.": "Any configuration",
+        "configuration.added": "Configuration added",
+        "configuration.changed": "Configuration changed",
+        "connection.paused": "Connection paused",
+        "connection.resumed": "Connection resumed",
+        "grant.given": "Access given",
+        "grant.taken": "Access taken away",
+    },
+    "This log": {"audit.exported": "Audit trail exported"},
+}
+_WORDS = {name: words for group in ACTIONS.values() for name, words in group.items()}
+
+
+def in_words(action: str) -> str:
+    """What the event is called on a page; a name that is not listed is read out."""
+    return _WORDS.get(action) or action.replace(".", " ").replace("_", " ").strip().capitalize()
