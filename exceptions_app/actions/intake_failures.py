@@ -1,0 +1,36 @@
+"""What a person can do about a message that could not be read: have it read again, or set it aside."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+
+from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.connection_reach import connection_reach_of
+from integrations import inbox
+from integrations.models import InboxMessage
+
+
+def may_not_tend(connection: object) -> str:
+    """Why a person may not act on the failures of a connection, in a sentence."""
+    return (
+        f"It needs the permission to correct in a queue and legal entity that {connection} leads to, "
+        "or to configure the connection. An administrator can grant it."
+    )
+
+
+def read_again(message_id: int, *, by: AbstractUser, at: datetime) -> InboxMessage:
+    """Back to the reader, after the cause was mended. Raises NotPermitted, inbox.MessageRefused."""
+    _require(message_id, by=by)
+    return inbox.read_again(message_id, by=by.get_username(), at=at)
+
+
+def set_aside(message_id: int, *, by: AbstractUser, at: datetime, because: str) -> InboxMessage:
+    """Nothing is to be done about it; it stays, with its original. Raises NotPermitted, inbox.MessageRefused."""
+    _require(message_id, by=by)
+    return inbox.set_aside(message_id, by=by.get_username(), at=at, because=because)
+
+
+def _require(message_id: int, *, by: AbstractUser) -> None:
+    message = InboxMessage.objects.select_related("connection").get(pk=message_id)
+    if message.connection_id not in connection_reach_of(by).tended:
+        raise NotPermitted(may_not_tend(message.connection))
