@@ -1,5 +1,23 @@
 """The audit trail, intake failures and connections."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path, re_path
 
-urlpatterns: list[URLPattern] = []
+from exceptions_app.views import audit, connections, intake_failures
+
+urlpatterns: list[URLPattern] = [
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export/", audit.audit_export, name="audit_export"),
+    path("intake-failures/", intake_failures.intake_failures, name="intake_failures"),
+    path("intake-failures/<int:ref>/", intake_failures.intake_failure, name="intake_failure"),
+    path("intake-failures/<int:ref>/read-again/", intake_failures.read_again, name="intake_read_again"),
+    path("intake-failures/<int:ref>/set-aside/", intake_failures.set_aside, name="intake_set_aside"),
+    re_path(
+        r"^intake-failures/(?P<ref>[0-9]{1,18})/(?P<part>payload|refusal)/$",
+        intake_failures.intake_original,
+        name="intake_original",
+    ),
+    path("connections/", connections.connections, name="connections"),
+    path("connections/<slug:ref>/", connections.connection, name="connection"),
+    path("connections/<slug:ref>/pause/", connections.pause, name="connection_pause"),
+    path("connections/<slug:ref>/resume/", connections.resume, name="connection_resume"),
+]

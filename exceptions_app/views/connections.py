@@ -1,0 +1,216 @@
+"""The connected systems: whether they run, what waits there, what each promises, and how to stop one."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel.dates import format_timedelta
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from exceptions_app.actions import connections as actions
+from exceptions_app.queries import connections as reads
+from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
+from exceptions_app.views.errors import not_permitted
+from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.scope import person
+from integrations.connectors.base import Capabilities, TargetKind
+from integrations.connectors.registry import CONNECTORS
+from integrations.folder import folder_of
+from integrations.models import Connection
+
+MISSING_REACH = (
+    "You may not see any connection. A connection is shown to whoever has a role on a queue that it leads to, "
+    "and to whoever was granted something on the connection itself."
+)
+_PERMISSION = "any role on a queue, or configure_connection on a connection"
+_KINDS = {
+    TargetKind.DEDUPLICATES: "Recognises a repeat by the key that is sent with it, so that sending again is safe.",
+    TargetKind.UPSERTS: "Keeps one document per business key, so that sending again changes nothing.",
+    TargetKind.ASKABLE: "Can only be asked whether it has the document.",
+    TargetKind.NEITHER: "Neither recognises a repeat nor answers questions: a person decides about every resend.",
+}
+
+
+class PauseForm(forms.Form):
+    use_required_attribute = False
+    because = forms.CharField(
+        label="Why nothing shall be sent",
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Shown to everybody who sees this connection.",
+        error_messages={"required": "Say why, for example: the tax authority announced maintenance until 18:00."},
+    )
+
+
+@require_safe
+@never_cache
+@signed_in
+def connections(request: HttpRequest) -> HttpResponse:
+    reach = connection_reach_of(person(request))
+    if not reach.seen:
+        return not_permitted(request, MISSING_REACH, permission=_PERMISSION)
+    rows = list(reads.connections_with_state(reach.seen, at=now()))
+    context = {
+        "rows": [(found, _connector_title(found), found.pk in reach.cared_for) for found in rows],
+        "paused": sum(found.is_paused for found in rows),
+        "days": reads.RECENTLY.days,
+    }
+    return render(request, "exceptions/connections.html", context)
+
+
+@require_safe
+@never_cache
+@signed_in
+def connection(request: HttpRequest, ref: str) -> HttpResponse:
+    found, reach = _connection(request, ref)
+    return _detail(request, found, reach, PauseForm(initial=dict(interrupted_at(request, request.path).typed)))
+
+
+def _connection(request: HttpRequest, ref: str) -> tuple[Connection, ConnectionReach]:
+    """The connection, when the person has to do with it; 404 otherwise, as if it were not there."""
+    reach = connection_reach_of(person(request))
+    found = reads.connections_with_state(reach.seen, at=now()).filter(slug=ref).first()
+    if found is None:
+        raise Http404
+    return found, reach
+
+
+def _detail(
+    request: HttpRequest, found: Connection, reach: ConnectionReach, form: PauseForm, *, status: int = 200
+) -> HttpResponse:
+    may_configure = found.pk in reach.configured
+    context: dict[str, Any] = {
+        "connection": found,
+        "form": form,
+        "may_configure": may_configure,
+        "why_not": f"It needs the permission to configure {found}. An administrator can grant it.",
+        "sees_failures": found.pk in reach.cared_for,
+        "connector_title": _connector_title(found),
+        "promises": _promises(found),
+        "folder": _folder(found, in_full=may_configure or person(request).is_staff),
+        "target": without_secrets(found.target_url),
+        "write_back": without_secrets(found.write_back_url),
+        "routes": reads.routes_of(found),
+        "deliveries": reads.recent_deliveries(found, person(request)),
+        "days": reads.RECENTLY.days,
+        "admin_url": _admin_url(request, found),
+        "trail": [{"label": "Connections", "url": reverse("exceptions:connections")}],
+    }
+    return render(request, "exceptions/connection.html", context, status=status)
+
+
+def _admin_url(request: HttpRequest, found: Connection) -> str:
+    return reverse("admin:integrations_connection_change", args=[found.pk]) if person(request).is_staff else ""
+
+
+def _connector_title(found: Connection) -> str:
+    connector = CONNECTORS.get(found.connector)
+    return connector.title if connector else f"{found.connector} (not installed)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What a target promises, in words."""
+
+    kind: str
+    resend: str
+    looked_up_by: str
+    settle_time: str
+    key_life: str
+    check: str
+    already_exists: str
+    throttling: str
+
+
+def _promises(found: Connection) -> Promises | None:
+    """None when no connector of that name is installed."""
+    connector = CONNECTORS.get(found.connector)
+    return promises_in_words(connector.capabilities, resends=found.resend_when_absent) if connector else None
+
+
+def promises_in_words(declared: Capabilities, *, resends: bool) -> Promises:
+    native = "the target's own check" if declared.checks_natively else "a check of ours, which the target may not share"
+    return Promises(
+        kind=_KINDS[declared.target_kind],
+        resend=_resend(declared.target_kind, resends=resends),
+        looked_up_by=declared.looked_up_by,
+        settle_time=_span(declared.settle_time),
+        key_life=_span(declared.key_life) if declared.key_life else "no end declared",
+        check=f"{declared.check_name}; {native}",
+        already_exists=declared.already_exists_looks_like,
+        throttling=declared.throttles_by,
+    )
+
+
+def _resend(kind: TargetKind, *, resends: bool) -> str:
+    if kind is TargetKind.NEITHER:
+        return "Only when a person decides it."
+    if kind is TargetKind.ASKABLE and not resends:
+        return "Only when a person decides it; this connection has not opted in."
+    return "By itself, once the target was asked and has nothing and its settle time has passed."
+
+
+def _span(length: timedelta) -> str:
+    return format_timedelta(length, threshold=2, locale="en")
+
+
+def without_secrets(url: str) -> str:
+    """An address that can be shown: without user, password, query and fragment."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedFolder:
+    """Where files are dropped. `problem` is set when the setting cannot be used."""
+
+    path: str
+    problem: str = ""
+
+
+def _folder(found: Connection, *, in_full: bool) -> WatchedFolder | None:
+    if not found.watched_folder:
+        return None
+    try:
+        path: Path = folder_of(found)
+    except ValueError as error:
+        return WatchedFolder(path=found.watched_folder, problem=str(error))
+    return WatchedFolder(path=str(path) if in_full else f"{found.watched_folder}/ below the intake folder")
+
+
+@require_POST
+@signed_in
+def pause(request: HttpRequest, ref: str) -> HttpResponse:
+    found, reach = _connection(request, ref)
+    form = PauseForm(request.POST)
+    if not form.is_valid() and found.pk in reach.configured:
+        return _detail(request, found, reach, form, status=422)
+    actions.pause(found.pk, by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
+    return _done(request, found, f"{found} is paused. Nothing is sent there until it is resumed.")
+
+
+@require_POST
+@signed_in
+def resume(request: HttpRequest, ref: str) -> HttpResponse:
+    found, _ = _connection(request, ref)
+    actions.resume(found.pk, by=person(request), at=now())
+    return _done(request, found, f"{found} runs again. What was waiting is sent now.")
+
+
+def _done(request: HttpRequest, found: Connection, text: str) -> HttpResponseRedirect:
+    page = reverse("exceptions:connection", args=[found.slug])
+    forget(request, page)
+    messages.success(request, text)
+    return HttpResponseRedirect(page)
