@@ -1,0 +1,72 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+import redis
+from django.conf import settings as configured
+from django.db import transaction
+from pytest_django.fixtures import Settings
+
+from integrations import doorbell
+from tests.scripted_server import scripted
+from workbench.celery import app
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def name(settings: Settings) -> str:
+    """A task of this test alone, since others ring too."""
+    settings.DOORBELL_TASK = f"test.{uuid4()}"
+    return str(settings.DOORBELL_TASK)
+
+
+def rings(name: str) -> int:
+    with redis.Redis.from_url(configured.REDIS_URL) as client:
+        return sum(name.encode() in message for message in client.lrange("celery", 0, -1))
+
+
+@contextmanager
+def broker_at(url: str) -> Iterator[None]:
+    """Another broker for this process, with connections of its own."""
+    before = app.conf.broker_url
+    try:
+        app.conf.broker_url = app.conf.broker_write_url = url
+        app._pool = app.amqp._producer_pool = None
+        yield
+    finally:
+        app.conf.broker_url = app.conf.broker_write_url = before
+        app._pool = app.amqp._producer_pool = None
+
+
+def ring() -> None:
+    with transaction.atomic():
+        doorbell.ring_on_commit()
+
+
+def test_ring_is_heard_after_the_commit_and_not_before(name: str):
+    with transaction.atomic():
+        doorbell.ring_on_commit()
+        assert rings(name) == 0
+    assert rings(name) == 1
+
+
+def test_nothing_rings_when_the_work_was_rolled_back(name: str):
+    with transaction.atomic():
+        doorbell.ring_on_commit()
+        transaction.set_rollback(True)
+    assert rings(name) == 0
+
+
+def test_broker_that_is_down_changes_nothing(name: str, caplog: pytest.LogCaptureFixture):
+    with broker_at("redis://127.0.0.1:1/0"):
+        ring()
+    assert "The doorbell is out of order" in caplog.text
+    assert rings(name) == 0
+
+
+def test_broker_that_hangs_up_changes_nothing(caplog: pytest.LogCaptureFixture):
+    with scripted(lambda _: None) as server, broker_at(f"redis://127.0.0.1:{server.port}/0"):
+        ring()
+    assert "The doorbell is out of order" in caplog.text
