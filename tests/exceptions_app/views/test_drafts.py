@@ -1,0 +1,99 @@
+"""What is typed and not yet saved comes back, until it is saved or thrown away."""
+
+from exceptions_app.forms import field_name
+from exceptions_app.models import Draft
+from tests.exceptions_app.views.repair import address, correction, field, mend, page, take_in, text_of
+
+TYPED = "2026-10-31"
+
+
+def test_draft_is_kept_and_shown_again(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    answer = client.post(address(case, "draft"), correction(case, because="Half a rea", BT_2=TYPED))
+    html = page(client, case)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert f'value="{TYPED}"' in html
+    assert "Half a rea</textarea>" in html
+    assert "Your draft of" in text_of(html)
+    assert f'value="{TYPED}"' not in page(signed_in(cast.second_clerk), case)
+
+
+def test_draft_is_kept_once_for_each_person(cast, signed_in):
+    case = take_in(cast)
+    for client in (signed_in(cast.clerk), signed_in(cast.second_clerk)):
+        for typed in ("2026-10-30", TYPED):
+            assert client.post(address(case, "draft"), correction(case, BT_2=typed)).status_code == 204
+    assert Draft.objects.filter(case=case).count() == 2
+
+
+def test_draft_of_the_whole_document_leaves_the_fields_alone(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    client.post(address(case, "draft"), correction(case, BT_2=TYPED))
+    client.post(address(case, "draft"), {"base_version": "1", "payload": "<half>", "because": "Half"})
+    assert f'value="{TYPED}"' in page(client, case)
+    assert "&lt;half&gt;</textarea>" in client.get(address(case, "raw")).content.decode()
+
+
+def test_draft_is_thrown_away_when_asked(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    client.post(address(case, "draft"), correction(case, BT_2=TYPED))
+    answer = client.post(address(case) + "draft/discard/", follow=True)
+    assert answer.redirect_chain == [(address(case), 302)]
+    assert "Your draft is discarded." in text_of(answer.content.decode())
+    assert Draft.objects.count() == 0
+
+
+def test_draft_goes_when_the_correction_is_saved(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    client.post(address(case, "draft"), correction(case, BT_2=TYPED))
+    client.post(address(case, "correct"), correction(case, BT_2=TYPED))
+    assert Draft.objects.count() == 0
+
+
+def test_draft_for_an_older_version_is_kept_and_compared(cast, signed_in):
+    case = take_in(cast)
+    typed = correction(case, because="By phone.", BT_2=TYPED)
+    mend(case, by=cast.clerk, date="2026-11-01")
+    client = signed_in(cast.clerk)
+    assert client.post(address(case, "draft"), typed).status_code == 409
+    html = page(client, case)
+    assert "You have a draft for an older version" in text_of(html)
+    assert f'value="{TYPED}"' not in html
+    compared = client.get(address(case) + "draft/compare/")
+    words = text_of(compared.content.decode())
+    assert compared.status_code == 200
+    assert "Issue date (BT-2) You both changed this." in words
+    assert "Keep mine: 2026-10-31" in words
+    assert "By phone." in words
+
+
+def test_draft_without_a_version_is_refused_with_the_field(cast, signed_in):
+    case = take_in(cast)
+    answer = signed_in(cast.clerk).post(address(case, "draft"), {"because": "x"})
+    assert answer.status_code == 422
+    assert answer.content.startswith(b"base_version: ")
+
+
+def test_draft_by_someone_who_may_not_correct_is_refused(cast, signed_in):
+    case = take_in(cast)
+    answer = signed_in(cast.support).post(address(case, "draft"), correction(case))
+    assert answer.status_code == 403
+    assert b"You may not work on exceptions" in answer.content
+    assert Draft.objects.count() == 0
+
+
+def test_compare_without_a_draft_is_not_found(cast, signed_in):
+    case = take_in(cast)
+    assert signed_in(cast.clerk).get(address(case) + "draft/compare/").status_code == 404
+
+
+def test_draft_with_a_stranger_among_its_names_keeps_the_fields_only(cast, signed_in):
+    case = take_in(cast)
+    name = field_name(field(case, "BT-2").path)
+    data = {"base_version": "1", name: TYPED, "because": "y", "csrfmiddlewaretoken": "secret", "agreed": "on"}
+    signed_in(cast.clerk).post(address(case, "draft"), data)
+    assert Draft.objects.get().typed == {name: TYPED, "because": "y"}
