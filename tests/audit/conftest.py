@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,7 +34,7 @@ def write() -> Callable[..., AuditEvent]:
     """Records one event in a transaction of its own; every field has a default."""
 
     def write(number: int = 1, **changes: object) -> AuditEvent:
-        fields = {
+        fields: dict[str, Any] = {
             "action": "case.approved",
             "subject": f"case:EX-{number:06}",
             "scope": "NL01/tax-compliance",

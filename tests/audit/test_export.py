@@ -5,6 +5,7 @@ import json
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -99,7 +100,7 @@ def test_latest_checkpoint_is_the_newest(write, seal):
 
 
 def fill(count):
-    entry = {"action": "case.approved", "scope": "", "actor": "a", "at": NOON, "summary": "x" * 500}
+    entry: dict[str, Any] = {"action": "case.approved", "scope": "", "actor": "a", "at": NOON, "summary": "x" * 500}
     with transaction.atomic():
         record_many(Entry(subject=f"case:{number}", **entry) for number in range(count))
 

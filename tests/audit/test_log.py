@@ -2,6 +2,7 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -15,7 +16,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 def entry(**changes):
-    fields = {
+    fields: dict[str, Any] = {
         "action": "case.approved",
         "subject": "case:EX-000104",
         "scope": "NL01/tax-compliance",

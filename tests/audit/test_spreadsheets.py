@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - characters that look alike are what these tests are about
 import csv
 import io
 from datetime import UTC, date, datetime

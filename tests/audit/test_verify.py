@@ -47,7 +47,7 @@ def forged(sequence: int) -> tuple[AuditEvent, str]:
     changed.body = canonical_bytes(body_fields(changed))
     changed.leaf = leaf_hash(changed.body)
     sql = (
-        f"UPDATE audit_event SET actor = '{changed.actor}', body = {hexed(changed.body)}, leaf = {hexed(changed.leaf)}"
+        f"UPDATE audit_event SET actor = '{changed.actor}', body = {hexed(changed.body)}, leaf = {hexed(bytes(changed.leaf))}"
         f" WHERE id = {changed.pk}"
     )
     return changed, sql
@@ -107,14 +107,14 @@ def test_event_hashed_anew_is_found_at_its_sequence(log, tamper):
 
 def test_event_hashed_and_linked_anew_is_found_at_the_next_link(log, tamper):
     changed, statement = forged(5)
-    tamper(statement, rechained(5, changed.leaf)[0])
+    tamper(statement, rechained(5, bytes(changed.leaf))[0])
     fault = verify().fault
     assert (fault.kind, fault.sequence) == ("chain broken", 6)
 
 
 def test_chain_hashed_anew_to_the_end_is_found_at_its_checkpoint(log, tamper):
     changed, statement = forged(5)
-    tamper(statement, *rechained(5, changed.leaf))
+    tamper(statement, *rechained(5, bytes(changed.leaf)))
     fault = verify().fault
     assert (fault.kind, fault.sequence) == ("log differs from checkpoint", 4)
     assert "sequence 4 to 6" in fault.message
@@ -123,7 +123,7 @@ def test_chain_hashed_anew_to_the_end_is_found_at_its_checkpoint(log, tamper):
 def test_checkpoint_forged_to_fit_is_found_by_its_signature(log, tamper):
     """All is hashed anew up to the last checkpoint, but the key is not there."""
     changed, statement = forged(8)
-    chain = rechained(8, changed.leaf)
+    chain = rechained(8, bytes(changed.leaf))
     tamper(statement, *chain)
     tree = CompactRange()
     tree.extend(bytes(row.event.leaf) for row in AuditSeal.objects.select_related("event").order_by("sequence"))

@@ -55,7 +55,7 @@ def effects(stack: RunningStack) -> list[dict[str, str]]:
 def assert_accessible(page: Page) -> None:
     """No violation that axe knows of, light and dark."""
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         found = Axe().run(page)
         assert found.response["violations"] == [], f"{scheme} {page.url}: {found.generate_report()}"
     page.emulate_media(color_scheme="light")

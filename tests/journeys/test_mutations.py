@@ -1,6 +1,5 @@
 """Each named change to a published invoice, through the API: one exception, and only its reversal is accepted."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ API = "/api/v1"
 
 
 @pytest.fixture
-def source(cast: Cast, simulator: RunningSimulator) -> Iterator[User]:
+def source(cast: Cast, simulator: RunningSimulator) -> User:
     """The account that hands messages in; the connection leads to the simulated tax authority."""
     connection = cast.connection
     connection.target_url, connection.target_token = simulator.authority_url, simulator.token
