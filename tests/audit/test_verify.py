@@ -47,7 +47,7 @@ def forged(sequence: int) -> tuple[AuditEvent, str]:
     changed.body = canonical_bytes(body_fields(changed))
     changed.leaf = leaf_hash(changed.body)
     sql = (
-        f"UPDATE audit_event SET actor = '{changed.actor}', body = {hexed(changed.body)}, leaf = {hexed(bytes(changed.leaf))}"
+        f"UPDATE audit_event SET actor = '{changed.actor}', body = {hexed(changed.body)}, leaf = {hexed(changed.leaf)}"
         f" WHERE id = {changed.pk}"
     )
     return changed, sql
