@@ -16,8 +16,6 @@ from exceptions_app.queries.reach import reach_of
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 
-_TAG = "Account"
-
 
 class GrantOnQueue(Shape):
     slug = serializers.CharField()
@@ -61,7 +59,7 @@ class MeItem(ApiView):
         "read_me",
         "Read the own account",
         "Who the credentials belong to, and what is granted to them on which queues and legal entities.",
-        tag=_TAG,
+        tag="Account",
         answers={200: Me},
         problems=READING,
     )
@@ -93,7 +91,7 @@ class ConnectionList(ApiView):
         "list_connections",
         "List connections",
         "The connections that are granted to the account or lead to a queue of it, never with credentials.",
-        tag=_TAG,
+        tag="Connections",
         answers={200: documented_page(ConnectionShape, name="ConnectionPage")},
         problems=READING,
         parameters=[CURSOR, PAGE_SIZE],
@@ -101,10 +99,13 @@ class ConnectionList(ApiView):
     def get(self, request: Request) -> Response:
         reach = connection_reach_of(person(request))
         seen = Connection.objects.filter(pk__in=reach.seen).defer("target_token", "write_back_secret")
-        return answer_page(page_of(request, seen, OLDEST), lambda rows: [_represent(row, reach) for row in rows])
+        return answer_page(
+            page_of(request, seen, OLDEST), lambda rows: [represent_connection(row, reach) for row in rows]
+        )
 
 
-def _represent(connection: Connection, reach: ConnectionReach) -> dict[str, Any]:
+def represent_connection(connection: Connection, reach: ConnectionReach) -> dict[str, Any]:
+    """A connection without its credentials, and what the account may do with it."""
     verbs = {"configure_connection": reach.configured, "ingest_messages": reach.ingesting}
     connector = CONNECTORS.get(connection.connector)
     return {

@@ -34,6 +34,7 @@ from exceptions_app.queries.connection_reach import connection_reach_of
 from integrations.models import InboxMessage
 
 _TAG = "Messages"
+NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="From a receipt.")
 _EXAMPLE = {
     "connection": "tax-authority",
     "id": "2026-11-02/INV-1001/1",
@@ -126,7 +127,7 @@ class Messages(ActingView):
             found = found.filter(status=status)
         if (slug := request.query_params.get("connection")) is not None:
             found = found.filter(connection__slug=slug.replace("\x00", "�"))
-        return answer_page(page_of(request, found.select_related("connection")), lambda rows: _represent(rows, request))
+        return answer_page(page_of(request, found.select_related("connection")), lambda rows: represent(rows, request))
 
     @endpoint(
         "hand_in_messages",
@@ -196,17 +197,26 @@ class MessageItem(ApiView):
         tag=_TAG,
         answers={200: MessageShape},
         problems=[*READING, kinds.NOT_FOUND],
-        parameters=[OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="From a receipt.")],
+        parameters=[NUMBER],
     )
     def get(self, request: Request, number: int) -> Response:
-        cared_for = connection_reach_of(person(request)).cared_for
-        message = InboxMessage.objects.select_related("connection").filter(pk=number, connection__in=cared_for).first()
-        if message is None:
-            raise Http404
-        return Response(_represent([message], request)[0])
+        return Response(represent([message_for(request, number)], request)[0])
 
 
-def _represent(messages: Sequence[InboxMessage], request: Request) -> list[dict[str, Any]]:
+def message_for(request: Request, number: int) -> InboxMessage:
+    """The message, when the account cares for its connection; otherwise the same answer as for none."""
+    message = (
+        InboxMessage.objects.select_related("connection")
+        .filter(pk=number, connection__in=connection_reach_of(person(request)).cared_for)
+        .first()
+    )
+    if message is None:
+        raise Http404
+    return message
+
+
+def represent(messages: Sequence[InboxMessage], request: Request) -> list[dict[str, Any]]:
+    """Messages with the references of their exceptions, in one query more."""
     refs: dict[int, list[str]] = {message.pk: [] for message in messages}
     pairs = Occurrence.objects.filter(inbox_message__in=refs).order_by("id").values_list("inbox_message_id", "case_id")
     for message_id, case_id in pairs:

@@ -171,7 +171,15 @@ def _of_framework(exc: Exception) -> Problem | None:
         headers["WWW-Authenticate"] = str(challenge)
     if (wait := getattr(exc, "wait", None)) is not None:
         headers["Retry-After"] = str(int(wait) + 1)
+    if isinstance(exc, exceptions.PermissionDenied):
+        return Problem(kind, str(exc.detail), errors=_of_session(str(exc.detail)))
     return Problem(kind, f"{exc.detail} {kind.remedy}", headers=headers)
+
+
+def _of_session(detail: str) -> list[dict[str, str]]:
+    """A session without its CSRF token is refused by the framework, in its words."""
+    remedy = "Send the CSRF token of the session, or a bearer token instead of a session."
+    return [{"header": "X-CSRFToken", "detail": detail, "remedy": remedy}] if "CSRF" in detail else []
 
 
 def errors_of(detail: Any, *steps: object) -> list[dict[str, str]]:

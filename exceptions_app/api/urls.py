@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from exceptions_app.api import account, actions, cases, corrections, messages, proposals
+from exceptions_app.api import account, actions, cases, corrections, messages, proposals, tending
 
 app_name = "api"
 
 urlpatterns = [
     path("messages", messages.Messages.as_view(), name="messages"),
     path("messages/<int:number>", messages.MessageItem.as_view(), name="message"),
+    path("messages/<int:number>/read-again", tending.ReadAgain.as_view(), name="read-again"),
+    path("messages/<int:number>/set-aside", tending.SetAside.as_view(), name="set-aside"),
     path("exceptions", cases.ExceptionList.as_view(), name="exceptions"),
     path("exceptions/<str:ref>", cases.ExceptionItem.as_view(), name="exception"),
     path("exceptions/<str:ref>/versions/<int:number>", cases.VersionItem.as_view(), name="version"),
@@ -30,5 +32,7 @@ urlpatterns = [
     path("exceptions/<str:ref>/comment", actions.Comment.as_view(), name="comment"),
     path("proposals", proposals.ProposalList.as_view(), name="proposals"),
     path("connections", account.ConnectionList.as_view(), name="connections"),
+    path("connections/<slug:slug>/pause", tending.Pause.as_view(), name="pause"),
+    path("connections/<slug:slug>/resume", tending.Resume.as_view(), name="resume-connection"),
     path("me", account.MeItem.as_view(), name="me"),
 ]

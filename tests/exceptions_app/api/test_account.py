@@ -53,7 +53,7 @@ def test_session_needs_a_csrf_token(cast: Cast) -> None:
     assert client.get("/api/v1/me").json()["username"] == "clara"
     refused = client.post(f"/api/v1/exceptions/{case.ref}/claim", "{}", content_type="application/json")
     assert kind_of(refused) == (403, "not-permitted")
-    assert "CSRF" in refused.json()["detail"]
+    assert [error["header"] for error in refused.json()["errors"]] == ["X-CSRFToken"]
     client.get("/api/docs/?script=")
     token = client.cookies["csrftoken"].value
     accepted = client.post(
