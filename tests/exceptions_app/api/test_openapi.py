@@ -121,7 +121,7 @@ def test_documentation_page_has_nothing_inline(client: Client) -> None:
 def test_documentation_page_has_its_files(client: Client) -> None:
     page = client.get("/api/docs/").content.decode()
     files = re.findall(r'(?:src|href)="/static/([^"]+)"', page)
-    assert len(files) == 4
+    assert len(files) == 5
     assert [name for name in files if finders.find(name) is None] == []
     script = client.get("/api/docs/?script=")
     assert script["Content-Type"].startswith("application/javascript")
