@@ -1,5 +1,6 @@
 """Refused invoices as a source hands them in, and an exception on its way through the hands of the cast."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -44,6 +45,11 @@ def handed_in(external_id: str = "message-1", *, number: str = "INV-1001", **cha
         **changes,
     }
     return inbox.HandedIn(external_id, payload, **given)
+
+
+def hold_notice(code: str = "AMOUNT_LIMIT") -> bytes:
+    """What a policy engine says when it stops a document before it is sent."""
+    return json.dumps({"hold": {"code": code, "text": "Stopped.", "limit": "1000", "currency": "EUR"}}).encode()
 
 
 def receive(
