@@ -45,10 +45,10 @@ class ExceptionList(ApiView):
     def get(self, request: Request) -> Response:
         visible = ExceptionCase.objects.visible_to(person(request))
         found = filtered(request, visible).select_related("queue", "entity", "connection", "cause", "assignee")
-        context = {"request": request}
+        shape = responses.ExceptionSummary(context={"request": request})
         return answer_page(
             page_of(request, found),
-            lambda cases: [responses.ExceptionSummary(case, context=context).data for case in cases],
+            lambda cases: [shape.to_representation(case) for case in cases],
         )
 
 

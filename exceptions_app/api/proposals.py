@@ -43,8 +43,5 @@ class ProposalList(ApiView):
 
 
 def _represent(proposals: Sequence[Proposal], request: Request) -> list[dict[str, Any]]:
-    context = {"request": request}
-    return [
-        {**proposal_of(proposal), "exception": responses.ExceptionSummary(proposal.case, context=context).data}
-        for proposal in proposals
-    ]
+    shape = responses.ExceptionSummary(context={"request": request})
+    return [{**proposal_of(proposal), "exception": shape.to_representation(proposal.case)} for proposal in proposals]
