@@ -170,17 +170,16 @@ class CorrectionForm(forms.Form):
         *,
         record: InvoiceRecord,
         typed: Mapping[str, str] | None = None,
-        described_by: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:
-        """`typed` are values to begin with, of a draft or a proposal; `described_by` names notes on the page."""
+        """`typed` are values to begin with, of a draft or a proposal."""
         super().__init__(data, **more)
         self.record = record
         self.record_fields = {field_name(field.path): field for field in record.fields}
         typed = typed or {}
         self.initial.setdefault("because", typed.get("because", ""))
         for name, field in self.record_fields.items():
-            self.fields[name] = _field_of(field, (described_by or {}).get(field.path, ""))
+            self.fields[name] = _field_of(field)
             self.initial.setdefault(name, typed.get(name, field.value or ""))
 
     def shown(self, name: str) -> str:
@@ -214,16 +213,9 @@ class CorrectionForm(forms.Form):
         return name if name in self.fields else None
 
 
-def _field_of(field: RecordField, described_by: str) -> forms.CharField:
-    attrs = {"autocomplete": "off", "spellcheck": "false"}
-    if described_by:
-        attrs["aria-describedby"] = described_by
-    if field.kind in _DECIMAL_KINDS:
-        attrs["inputmode"] = "decimal"
-    several_lines = "\n" in (field.value or "") or len(field.value or "") > 120
-    widget: forms.Widget = forms.Textarea(attrs={**attrs, "rows": 2}) if several_lines else forms.TextInput(attrs=attrs)
+def _field_of(field: RecordField) -> forms.CharField:
     label = f"{field.label} ({field.term})" if field.term else field.label
-    return forms.CharField(label=label, help_text=escape(field.hint), required=False, strip=False, widget=widget)
+    return forms.CharField(label=label, help_text=escape(field.hint), required=False, strip=False)
 
 
 def _one_line_ending(text: str) -> str:

@@ -159,6 +159,6 @@ def _holders(
     group_grant: type[QueueGroupGrant | LegalEntityGroupGrant],
 ) -> Q:
     granted = {"content_object": object_id, "permission__codename": verb.value}
-    memberships = get_user_model().groups.through.objects
+    memberships = get_user_model().groups.through._default_manager
     in_groups = memberships.filter(group__in=group_grant.objects.filter(**granted).values("group"))
     return Q(pk__in=user_grant.objects.filter(**granted).values("user")) | Q(pk__in=in_groups.values("user"))

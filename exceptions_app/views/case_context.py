@@ -175,11 +175,9 @@ def _correction(
     named = named_paths(problems)
     proposed = {problem.name: problem.proposed for problem in named.values() if problem.proposed}
     wanted = {name: value for name, value in proposed.items() if name in asked.use}
-    described_by = {path: problem.note_id for path, problem in named.items()}
     form = asked.correction or CorrectionForm(
         record=record,
         typed={**typed, **wanted},
-        described_by=described_by,
         initial={"base_version": number},
         auto_id="correct-%s",
     )

@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from exceptions_app.actions.correct import business_changes
-from exceptions_app.forms import CorrectionForm, RawForm, choice_name
+from exceptions_app.forms import CorrectionForm, RawForm, choice_name, field_name
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
 from exceptions_app.views.case_context import record_of
 from exceptions_app.views.replies import fragment_or_page
 from exceptions_app.views.scope import person, visible_case
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.invoice import InvoiceRecord, RecordField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,13 @@ def _choices(base: InvoiceRecord, latest: InvoiceRecord, typed: Mapping[str, str
     for name, field in form.record_fields.items():
         if name not in typed or not form.differs(name):
             continue
-        now_there = latest.field_at(field.path)
+        now_there = _counterpart(latest, field)
         theirs = (now_there.value or "") if now_there is not None else ""
         was = field.value or ""
         found.append(
             Choice(
-                name=name,
-                choice_name=choice_name(name),
+                name=field_name(now_there.path) if now_there is not None else name,
+                choice_name=choice_name(field_name(now_there.path) if now_there is not None else name),
                 label=f"{field.label} ({field.term})" if field.term else field.label,
                 base=was,
                 theirs=theirs,
@@ -97,6 +97,19 @@ def _choices(base: InvoiceRecord, latest: InvoiceRecord, typed: Mapping[str, str
             )
         )
     return found
+
+
+def _counterpart(latest: InvoiceRecord, field: RecordField) -> RecordField | None:
+    """The same field in another version: at the same path, or where it stands now that it is no longer missing."""
+    found = latest.field_at(field.path)
+    if found is not None:
+        return found
+    same = [
+        other
+        for other in latest.fields
+        if (other.term, other.group, other.label) == (field.term, field.group, field.label)
+    ]
+    return same[0] if len(same) == 1 else None
 
 
 def _theirs(base: InvoiceRecord | None, latest: InvoiceRecord | None, chosen: set[str]) -> list[dict[str, str]]:

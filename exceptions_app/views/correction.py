@@ -18,7 +18,6 @@ from exceptions_app.states import Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, record_of
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.problems import named_paths, problems_of
 from exceptions_app.views.raw_text import NotText, as_payload
 from exceptions_app.views.replies import done, refusal_notice, show
 from exceptions_app.views.scope import person, visible_case
@@ -57,7 +56,7 @@ def correct(request: HttpRequest, ref: str) -> HttpResponse:
     except (NotPermitted, TransitionNotAllowed) as error:
         notice, status = refusal_notice(error, case)
         return _again(request, case, form, status=status, notice=notice)
-    return done(request, case, _what_came_of_it(version))
+    return done(request, case, _what_came_of_it(version), tone="success" if version.check_passed else "warning")
 
 
 def _base_number(request: HttpRequest) -> int:
@@ -77,9 +76,7 @@ def _form(request: HttpRequest, page: CasePage) -> _Form | None:
     record = record_of(page, page.latest_content)
     if record is None:
         return None
-    named = named_paths(problems_of(page, record))
-    described_by = {path: problem.note_id for path, problem in named.items()}
-    return CorrectionForm(request.POST.dict(), record=record, described_by=described_by, auto_id="correct-%s")
+    return CorrectionForm(request.POST.dict(), record=record, auto_id="correct-%s")
 
 
 def _what_to_save(form: _Form, case: ExceptionCase, base: PayloadVersion) -> Mapping[str, Any]:

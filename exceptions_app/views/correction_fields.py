@@ -12,22 +12,33 @@ from integrations.records.invoice import InvoiceRecord, RecordField, ValueKind
 
 # Beyond this many inputs the other groups are fetched when asked for, so that a long invoice stays quick.
 MOST_FIELDS = 250
+LONG_VALUE = 120  # characters that do not fit into one line
 _RIGHT_ALIGNED = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRow:
-    """One business field with its input."""
+    """One business field with its input. There are a hundred on a page, so the template writes the input itself."""
 
     bound: BoundField
     name: str
+    value: str
     label: str
     term: str
     was: str
     changed: bool
     modifier: str
     currency: str
+    several_lines: bool
     problem: Problem | None = None
+
+    @property
+    def described_by(self) -> str:
+        """The ids of the notes above the input."""
+        notes = [f"{self.bound.auto_id}_helptext"] if self.bound.help_text else []
+        notes += [f"{self.bound.auto_id}_error"] if self.bound.errors else []
+        notes += [self.problem.note_id] if self.problem else []
+        return " ".join(notes)
 
 
 @dataclass(slots=True)
@@ -90,12 +101,14 @@ def _row(form: CorrectionForm, item: RecordField, problem: Problem | None) -> Fi
     return FieldRow(
         bound=form[name],
         name=name,
+        value=form.shown(name),
         label=item.label,
         term=item.term,
         was=item.value or "",
         changed=form.differs(name),
         modifier="number" if item.kind in _RIGHT_ALIGNED else "",
         currency=item.currency,
+        several_lines="\n" in (item.value or "") or len(item.value or "") > LONG_VALUE,
         problem=problem,
     )
 

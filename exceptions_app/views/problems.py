@@ -81,8 +81,8 @@ def _identity(error: Mapping[str, Any]) -> tuple[str, str]:
 
 def _problem(error: Mapping[str, Any], record: InvoiceRecord | None, *, solved: bool = False) -> Problem:
     path = str(error.get("field_path") or "")
-    field = record.field_at(path) if record is not None and path else None
     term = str(error.get("term") or "")
+    field = _field_of(record, path, term) if record is not None and path else None
     label = str(error.get("field") or (field.label if field else ""))
     proposed = error.get("proposed_value")
     return Problem(
@@ -91,14 +91,23 @@ def _problem(error: Mapping[str, Any], record: InvoiceRecord | None, *, solved: 
         plain=str(error.get("plain") or error.get("text") or ""),
         original=str(error.get("text") or ""),
         location=str(error.get("path") or ""),
-        path=path,
+        path=field.path if field is not None else path,
         label=f"{label} ({term})" if term and label else label,
         value=field.value if field else None,
         currency=field.currency if field else "",
         proposed=str(proposed) if proposed not in (None, "") and field is not None else None,
-        name=field_name(path) if field is not None else "",
+        name=field_name(field.path) if field is not None else "",
         solved=solved,
     )
+
+
+def _field_of(record: InvoiceRecord, path: str, term: str) -> RecordField | None:
+    """The field at a path, or the only one of its term: a missing field has another path once it is there."""
+    found = record.field_at(path)
+    if found is not None or not term:
+        return found
+    same = [field for field in record.fields if field.term == term]
+    return same[0] if len(same) == 1 else None
 
 
 def named_paths(problems: Iterable[Problem]) -> dict[str, Problem]:

@@ -53,12 +53,12 @@ def show(request: HttpRequest, case: ExceptionCase, asked: Asked, *, status: int
     return fragment_or_page(request, "case", case_context(page, asked), status=status)
 
 
-def done(request: HttpRequest, case: ExceptionCase, words: str) -> HttpResponse:
+def done(request: HttpRequest, case: ExceptionCase, words: str, *, tone: str = "success") -> HttpResponse:
     """It worked: the page anew. Without htmx by redirect, so that a reload sends nothing again."""
     forget(request, case_url(case))
     if is_htmx(request):
-        return show(request, visible_case(request, case.ref), Asked(notice=Notice(tone="success", text=words)))
-    messages.success(request, words)
+        return show(request, visible_case(request, case.ref), Asked(notice=Notice(tone=tone, text=words)))
+    messages.add_message(request, messages.SUCCESS if tone == "success" else messages.WARNING, words)
     return HttpResponseRedirect(case_url(case))
 
 

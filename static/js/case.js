@@ -43,7 +43,7 @@
       input.focus();
       return;
     }
-    const link = event.target.closest("a[href^='#']");
+    const link = event.target.closest("#case a[href^='#']");
     const target = link && document.getElementById(link.hash.slice(1));
     if (!target) return;
     open(target);
@@ -52,7 +52,7 @@
       : target.querySelector("input:not([type=hidden], [type=radio]), textarea, select");
     if (!first) return;
     event.preventDefault();
-    target.scrollIntoView({ block: "start" });
+    target.scrollIntoView({ block: target === first ? "center" : "start" });
     first.focus({ preventScroll: true });
   });
 

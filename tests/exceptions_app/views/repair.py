@@ -88,3 +88,19 @@ def with_value(content: bytes, term: str, value: str) -> bytes:
     """A document with another value in one business field."""
     path = next(found.path for found in connector.read(content).fields if found.term == term)
     return connector.correct(content, connector.operations_for(content, {path: value}))
+
+
+def typed_in(html: str, name: str) -> str | None:
+    """What stands in the input of that name; None when the page has none."""
+
+    class Reader(HTMLParser):
+        found: str | None = None
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            given = dict(attrs)
+            if tag == "input" and given.get("name") == name:
+                self.found = given.get("value") or ""
+
+    reader = Reader()
+    reader.feed(html)
+    return reader.found

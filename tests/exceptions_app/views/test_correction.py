@@ -21,6 +21,7 @@ from tests.exceptions_app.views.repair import (
     page,
     take_in,
     text_of,
+    typed_in,
     with_value,
 )
 from tests.invoices import valid_invoice
@@ -80,7 +81,7 @@ def test_correction_without_a_reason_keeps_what_was_typed(cast, signed_in):
     html = answer.content.decode()
     assert answer.status_code == 422
     assert "Why this correction is right: Say why you change this" in text_of(html)
-    assert f'name="{input_of(case, "BT-2")}" value="{MENDED}"' in html
+    assert typed_in(html, input_of(case, "BT-2")) == MENDED
     assert versions(case) == 1
 
 
@@ -304,3 +305,21 @@ def test_valid_document_that_was_held_needs_no_correction(cast, signed_in):
     html = page(signed_in(cast.clerk), case)
     assert "possible match with “V. Loon”" in text_of(html)
     assert '<details class="fold" >' in html or '<details class="fold">' in html
+
+
+def test_field_that_was_missing_for_both_is_compared_where_it_stands_now(cast, signed_in):
+    """The path of a field changes when it comes into being; the choice is for the field all the same."""
+    case = take_in(cast, with_value(BROKEN, "BT-48", ""))
+    mine = correction(case, because="By the order.", BT_48="NL000000000B01")
+    mine_name = input_of(case, "BT-48")
+    signed_in(cast.second_clerk).post(address(case, "correct"), correction(case, BT_48="NL999999999B09"))
+    work.assign(case.pk, to=None, by=cast.second_clerk, at=LATER)
+    answer = signed_in(cast.clerk).post(address(case, "correct"), mine)
+    words = text_of(answer.content.decode())
+    assert input_of(case, "BT-48") != mine_name
+    assert "You both changed this. missing Take theirs: NL999999999B09 Keep mine: NL000000000B01" in words
+    assert "Also changed meanwhile" not in words
+    name = input_of(case, "BT-48")
+    data = {"base_version": "2", "because": "Compared.", name: "NL000000000B01", f"keep_{name}": "mine"}
+    assert signed_in(cast.clerk).post(address(case, "correct"), data).status_code == 302
+    assert field(case, "BT-48").value == "NL000000000B01"
