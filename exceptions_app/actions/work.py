@@ -9,7 +9,7 @@ from exceptions_app import policies
 from exceptions_app.actions.mover import Invalid, lock, move
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.machines import WORKER, machine
-from exceptions_app.models import Comment, ExceptionCase
+from exceptions_app.models import Comment, ExceptionCase, Proposal
 from exceptions_app.states import Action, Verb
 
 
@@ -142,5 +142,9 @@ def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revisi
         closed_at=None,
         assignee=by,
     )
+    for closure in Proposal.objects.filter(case=case, state=Proposal.State.APPROVED):
+        closure.state = Proposal.State.SPENT
+        closure.closed_because = f"{by} reopened the exception."
+        closure.save(update_fields=["state", "closed_because"])
     tell_source(case, "reopened", by=by, at=at, because=because)
     return case

@@ -66,7 +66,8 @@ def granted_objects(user: object, verb: Verb, model: type[models.Model]) -> mode
     return get_objects_for_user(user, verb.value, model, with_superuser=False, accept_global_perms=False)
 
 
-# Deferred to the commit, so that decision and case may be written in either order.
+# Deferred to the commit, so that decision and case may be written in either order. An approval to close an exception
+# is none to send it.
 _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES = Guard(
     name="decided",
     level=pgtrigger.Row,
@@ -78,6 +79,7 @@ _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES = Guard(
         SELECT 1 FROM public.exceptions_app_decision d
         JOIN public.exceptions_app_proposal p ON p.id = d.proposal_id
         WHERE p.case_id = NEW.id AND p.state = 'approved' AND d.verdict = 'approved'
+            AND (p.kind IN ('decline', 'dismiss')) = (NEW.state = 'dismissed')
     ) THEN
         RAISE EXCEPTION 'exception % cannot become % without an approved decision', NEW.id, NEW.state
             USING ERRCODE = 'check_violation';
