@@ -1,17 +1,22 @@
 """The business facts of a transaction that a case carries for lists and search."""
 
-import re
+import unicodedata
 from typing import Any
 
 from exceptions_app.models import ExceptionCase, Identifier
 from integrations.records.invoice import InvoiceRecord
 
-_SEPARATORS = re.compile(r"[^0-9A-Z]+")
+# Letters with a stroke, which Unicode does not take apart into a letter and a mark.
+_STROKES = str.maketrans({"Ł": "L", "Ø": "O", "Đ": "D", "Ħ": "H", "Æ": "AE", "Œ": "OE"})
 
 
 def fold(text: str) -> str:
-    """One spelling for all: upper case, without separators, so that `inv 2026/123` is `INV-2026-123`."""
-    return _SEPARATORS.sub("", text.upper())
+    """One spelling for all: upper case, without separators and accents, in any script.
+
+    So `inv 2026/123` is `INV-2026-123`, and who has no ø on the keyboard finds Ørsted by `orsted`.
+    """
+    apart = unicodedata.normalize("NFKD", text.upper().translate(_STROKES))
+    return "".join(character for character in apart if character.isalnum())
 
 
 def facts_of(record: InvoiceRecord) -> dict[str, Any]:

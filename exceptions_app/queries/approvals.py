@@ -15,7 +15,7 @@ from exceptions_app.queries import keyset
 from exceptions_app.queries.counters import waiting_for_decision_of
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.reach import Reach
-from exceptions_app.states import Action, ProposalKind, State
+from exceptions_app.states import Action, ProposalKind, State, Verb
 
 PAGE_SIZE = 50
 SHOWN_CHANGES = 3  # of one proposal in a list
@@ -41,9 +41,10 @@ _APPROVING = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One business field: its label, what it was when it came in and what it will be."""
+    """One business field: its label and standard term, what it was when it came in and what it will be."""
 
     label: str
+    term: str
     was: str
     will: str
 
@@ -112,8 +113,10 @@ def waiting_of(proposals: Iterable[Proposal], user: AbstractUser, reach: Reach) 
 
 
 def _reason(proposal: Proposal, user: AbstractUser, reach: Reach) -> str:
-    case = proposal.case
-    standing = policies.Standing(user, reach.verbs_of(case), proposal, _contributors(proposal))
+    """Why the person may not decide. Of what they prepared, no grant would change that, so grants are left aside."""
+    case, contributors = proposal.case, _contributors(proposal)
+    verbs = frozenset(Verb) if user.pk in contributors else reach.verbs_of(case)
+    standing = policies.Standing(user, verbs, proposal, contributors)
     return policies.may(_APPROVING[ProposalKind(proposal.kind)], case, standing).reason
 
 
@@ -131,16 +134,16 @@ def _contributors(proposal: Proposal) -> frozenset[int]:
 
 def _net_changes(proposal: Proposal) -> tuple[Change, ...]:
     """From what came in to what is proposed: a field that was changed and changed back is left out."""
-    labels: dict[str, str] = {}
+    named: dict[str, tuple[str, str]] = {}
     first: dict[str, str] = {}
     last: dict[str, str] = {}
     for version in _corrections(proposal):
         for change in version.changes:
             path = change["path"]
-            labels[path] = f"{change['label']} ({change['term']})" if change.get("term") else change["label"]
+            named[path] = (change["label"], change["term"])
             first.setdefault(path, change["was"])
             last[path] = change["will_be"]
-    return tuple(Change(labels[path], first[path], last[path]) for path in labels if first[path] != last[path])
+    return tuple(Change(*named[path], first[path], last[path]) for path in named if first[path] != last[path])
 
 
 def money_of(proposals: QuerySet[Proposal]) -> dict[str, Decimal]:

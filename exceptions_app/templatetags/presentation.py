@@ -72,6 +72,8 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "superseded": ("neutral", "history"),
     }
 )
+# Where the word of the button is better known than the name of the state.
+_STATE_WORDS: Mapping[str, str] = MappingProxyType({"waiting": "On hold", "replaying": "Being replayed"})
 _PREFERENCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "theme": ("system", "light", "dark"),
@@ -236,7 +238,7 @@ def icon(name: str, label: str = "", size: str = "") -> SafeString:
 def state_look(state: str, label: str = "") -> Look:
     """Tone, icon and words for a state of a case, a delivery or a proposal; an unknown state stays neutral."""
     tone, name = _STATE_LOOKS.get(str(state), ("neutral", "new"))
-    return Look(tone=tone, icon=name, label=label or str(state).replace("_", " ").capitalize())
+    return Look(tone=tone, icon=name, label=label or _STATE_WORDS.get(state, str(state).replace("_", " ").capitalize()))
 
 
 @register.filter

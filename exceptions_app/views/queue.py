@@ -22,6 +22,11 @@ from exceptions_app.views.scope import person
 
 FIRST_DECISIONS = 5
 MOST_SWITCHED = 5
+# Those that unfold below the usual ones; they stay in sight while one of them is on or was not understood.
+MORE_FILTERS = (
+    "cause", "category", "kind", "connection", "amount_min", "amount_max", "currency", "opened_from", "opened_to",
+    "age",
+)  # fmt: skip
 
 
 @require_safe
@@ -49,6 +54,8 @@ def queue(request: HttpRequest) -> HttpResponse:
     context = _list_context(request, listing) | {
         "queue_switch": _queue_switch(request),
         "chips": chips_of(request, listing.filter),
+        "more_filters": [listing.filter.form[name] for name in MORE_FILTERS],
+        "shows_more_filters": any(request.GET.get(name) for name in MORE_FILTERS),
     }
     if request.htmx and not request.htmx.boosted:  # type: ignore[attr-defined]
         return push_url(render(request, "exceptions/_queue_table.html", context), address(request))

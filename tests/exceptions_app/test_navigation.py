@@ -22,9 +22,9 @@ EVERYBODY = ["My queue", "All queues", "Search", "API"]
     ("who", "more"),
     [
         ("clerk", ["Approvals", "Intake failures", "Connections"]),
-        ("controller", ["Approvals", "Intake failures", "Connections"]),
-        ("support", ["Intake failures", "Connections"]),
-        ("auditor", ["Intake failures", "Connections", "Audit"]),
+        ("controller", ["Approvals", "Connections"]),
+        ("support", ["Connections"]),
+        ("auditor", ["Connections", "Audit"]),
         ("outsider", []),
         ("administrator", ["Intake failures", "Connections", "Administration"]),
     ],

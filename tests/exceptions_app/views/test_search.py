@@ -55,6 +55,17 @@ def test_customer_gives_a_list_even_when_it_is_one(cast, signed_in):
         assert found(look_for(browser, text)) == [("INV-1", "Buyer")]
 
 
+@pytest.mark.parametrize("text", ["Zakłady Drzewne Bory", "zaklady", "ZAKŁADY", "drzewne bory"])
+def test_name_is_found_with_and_without_its_accents(cast, signed_in, text):
+    factories.make_case(cast, number="INV-1", counterparty="Zakłady Drzewne Bory S.A.")
+    assert found(look_for(signed_in(cast.clerk), text)) == [("INV-1", "Buyer")]
+
+
+def test_name_in_another_script_is_found(cast, signed_in):
+    factories.make_case(cast, number="INV-1", counterparty="Ελληνικά Χαλυβουργεία")
+    assert found(look_for(signed_in(cast.clerk), "ελληνικα")) == [("INV-1", "Buyer")]
+
+
 @pytest.mark.parametrize(
     "text", ["1250.00", "1.250,00", "1,250.00", "1 250,00", "1250", "1.250", "EUR 1250", "1250 eur"]
 )
