@@ -109,7 +109,16 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
         return None
     more: dict[str, Any] = {"people": people_who_may(Verb.CORRECT, page.case)} if form_class is AssignForm else {}
     initial = {**_beginning(action, page), **{name: value for name, value in typed.items() if name != "agreed"}}
-    return form_class(initial=initial, auto_id=_auto_id(action, page), **more)
+    form = form_class(initial=initial, auto_id=_auto_id(action, page), **more)
+    if action is Action.APPROVE and not _changes_something(page):
+        form.fields["agreed"].label = "I have checked what is proposed, and it is right."
+    return form
+
+
+def _changes_something(page: CasePage) -> bool:
+    """Whether the open proposal sends something else than what came in."""
+    proposal = page.standing.proposal
+    return proposal is not None and ProposalKind(proposal.kind) not in _CLOSING and page.latest.number > 1
 
 
 def _auto_id(action: Action, page: CasePage) -> str:

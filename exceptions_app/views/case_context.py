@@ -17,7 +17,7 @@ from exceptions_app.states import Action, Kind, Outcome, ProposalKind, State, Ve
 from exceptions_app.views import case_history
 from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
 from exceptions_app.views.correction_fields import lay_out
-from exceptions_app.views.problems import Problem, named_paths, problems_of
+from exceptions_app.views.problems import Problem, named_paths, problems_of, refused_again
 from exceptions_app.views.raw_text import NotText, as_text
 from integrations.connectors.registry import get_connector
 from integrations.records.invoice import InvoiceRecord
@@ -87,6 +87,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "failed_form": _failed_form(asked),
         "problems": problems,
         "standing_count": sum(not problem.solved for problem in problems),
+        "refused_again": bool(refused_again(page)),
         "is_held": case.kind == Kind.HELD,
         "is_workable": State(case.state) in WORKABLE,
         "in_flight": State(case.state) in IN_FLIGHT,
@@ -183,7 +184,8 @@ def _correction(
     )
     layout = lay_out(form, record, problems, asked_for=asked.groups) if isinstance(form, CorrectionForm) else None
     is_open = bool(typed or wanted or asked.correction or asked.groups)
-    is_next = page.case.kind == Kind.FAILED and State(page.case.state) in WORKABLE and not page.latest.check_passed
+    stands = any(not problem.solved for problem in problems) or not page.latest.check_passed
+    is_next = page.case.kind == Kind.FAILED and State(page.case.state) in WORKABLE and stands
     return {
         "correction": form,
         "raw": False,
@@ -206,7 +208,7 @@ def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], pa
     """The parts of the middle column, the next step first."""
     proposal_open = page.proposal is not None and page.proposal.state == Proposal.State.OPEN
     shows_diff = bool(context["changes"]) or proposal_open
-    passed = bool(page.latest.check_passed)
+    passed = bool(page.latest.check_passed) and (context["is_held"] or not context["standing_count"])
     sections: list[str] = []
     if proposal_open or (shows_diff and (passed or not page.case.is_open)):
         sections.append("_case_diff")

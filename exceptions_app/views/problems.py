@@ -54,7 +54,7 @@ def present_errors(page: CasePage) -> list[Mapping[str, Any]]:
     What holds a held transaction stands until a second person releases it, whatever is corrected.
     """
     came_in: list[Mapping[str, Any]] = list(page.occurrences[-1].errors) if page.occurrences else []
-    refused = _refused_again(page)
+    refused = refused_again(page)
     if refused:
         return refused
     if page.latest.number == 1:
@@ -63,7 +63,8 @@ def present_errors(page: CasePage) -> list[Mapping[str, Any]]:
     return [*came_in, *checked] if page.case.kind == Kind.HELD else checked
 
 
-def _refused_again(page: CasePage) -> list[Mapping[str, Any]]:
+def refused_again(page: CasePage) -> list[Mapping[str, Any]]:
+    """What the target objected to in the latest version, when it was sent and refused."""
     for event in reversed(page.events):
         if event.action == REFUSED_AGAIN and event.at >= page.latest.created_at:
             return list(event.data.get("errors", []))

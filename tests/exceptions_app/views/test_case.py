@@ -9,10 +9,14 @@ from django.test.utils import CaptureQueriesContext
 
 from exceptions_app.actions import decide, propose, work
 from exceptions_app.actions.correct import correct
+from exceptions_app.actions.settle import settle
 from exceptions_app.forms import field_name
 from exceptions_app.models import Occurrence, PayloadVersion
 from exceptions_app.templatetags.presentation import money_text
+from integrations import delivery
 from integrations.connectors.en16931 import connector
+from integrations.models import Delivery
+from integrations.refusals import Category, Refusal, RefusalError, Severity
 from tests import factories
 from tests.cast import MORNING, PASSWORD
 from tests.exceptions_app.views.repair import BROKEN, address, field, mend, page, take_in, text_of, typed_in, with_value
@@ -269,3 +273,30 @@ def test_version_of_the_page_is_the_latest(cast, signed_in):
     words = text_of(page(signed_in(cast.clerk), case))
     assert "Invoice INV-2002" in words
     assert "version 3 against version 1, as received" in words
+
+
+def test_refusal_of_the_replay_is_what_is_wrong_now(cast, signed_in):
+    """The check passed and the target objected all the same: its words count, and the correction is open again."""
+    case = take_in(cast)
+    mend(case, by=cast.clerk)
+    proposal = propose.propose_replay(case.pk, by=cast.clerk, at=LATER, because="Mended.")
+    decide.approve(case.pk, by=cast.controller, at=LATER, frozen_sha256=proposal.frozen_sha256)
+    connection.check_constraints()  # as at the end of the transaction of the approval
+    path = field(case, "BT-9").path
+    objection = RefusalError(
+        "X-1", Severity.ERROR, "Due date in the past.", plain="The due date has passed.", field_path=path, term="BT-9"
+    )
+    refusal = Refusal(Category.COMPLIANCE, "other", auto_retry=False, errors=(objection,))
+    [claim] = delivery.claim(limit=1)
+    settle(
+        delivery.Settlement(claim.delivery, claim.epoch, Delivery.State.REFUSED, refusal=refusal),
+        at=LATER + timedelta(minutes=5),
+    )
+    html = page(signed_in(cast.clerk), case)
+    words = text_of(html)
+    assert "Approved, and not accepted by the target" in words
+    assert "What is wrong as Tax authority answered to version 2" in words
+    assert "The due date has passed. Field Payment due date (BT-9) Value" in words
+    assert "Solved by the correction" in html
+    assert '<details class="fold" open>' in html
+    assert 'id="case-propose"' not in html
