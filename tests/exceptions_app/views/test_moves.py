@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from audit.models import AuditEvent
 from exceptions_app.actions import decide, propose, work
@@ -360,6 +361,7 @@ def test_reject_needs_a_reason(cast, signed_in):
 def test_reopen_takes_up_what_was_closed(cast, signed_in):
     case = factories.make_case(cast)
     factories.dismiss(case, cast.clerk, approver=cast.controller)
+    connection.check_constraints()  # as at the end of the transaction of the approval
     data = {"because": "The customer did pay.", "revision": again(case).revision}
     assert signed_in(cast.clerk).post(address(case, "reopen"), data).status_code == 302
     assert again(case).state == State.IN_PROGRESS
