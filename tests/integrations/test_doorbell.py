@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -30,14 +31,15 @@ def rings(name: str) -> int:
 @contextmanager
 def broker_at(url: str) -> Iterator[None]:
     """Another broker for this process, with connections of its own."""
-    before = app.conf.broker_url
+    celery: Any = app
+    before = celery.conf.broker_url
     try:
-        app.conf.broker_url = app.conf.broker_write_url = url
-        app._pool = app.amqp._producer_pool = None
+        celery.conf.broker_url = celery.conf.broker_write_url = url
+        celery._pool = celery.amqp._producer_pool = None
         yield
     finally:
-        app.conf.broker_url = app.conf.broker_write_url = before
-        app._pool = app.amqp._producer_pool = None
+        celery.conf.broker_url = celery.conf.broker_write_url = before
+        celery._pool = celery.amqp._producer_pool = None
 
 
 def ring() -> None:

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from audit.models import AuditEvent
 from exceptions_app import intake
 from exceptions_app.models import ExceptionCase
-from integrations import folder
+from integrations import folder, inbox
 from integrations.models import Connection, FolderProblem, InboxContent, InboxMessage
 from integrations.tasks import collect_folders
 from tests.arrivals import configure, refused_invoice, report_on
@@ -118,7 +118,9 @@ def test_file_that_has_just_changed_is_left_alone_whatever_its_date(watched: Con
     assert folder.QUIET > AT_ONCE
 
 
-@pytest.mark.parametrize("name", ["two words", "Rechnung Nº 7 für März", "請求書", "a.b.c", "-rf", "x" * 240, "'; DROP"])
+@pytest.mark.parametrize(
+    "name", ["two words", "Rechnung Nº 7 für März", "請求書", "a.b.c", "-rf", "x" * 240, "'; DROP"]
+)
 def test_name_may_be_anything(watched: Connection, place: Path, name: str):
     drop(place, name)
     assert collect(watched) == 1
@@ -279,7 +281,7 @@ def killed_before_it_was_archived(watched: Connection, place: Path) -> None:
     killed_after_claim(watched, place)
     [pair] = folder._left_behind(place)
     handed_in = folder._read(pair, watched)
-    folder.inbox.receive(watched, handed_in, via=InboxMessage.Via.FOLDER, by="folder:tax-authority", at=MORNING)
+    inbox.receive(watched, handed_in, via=InboxMessage.Via.FOLDER, by="folder:tax-authority", at=MORNING)
 
 
 @pytest.mark.parametrize("optional", [True, False])

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -58,9 +59,8 @@ def test_same_message_a_hundred_times_at_once_is_kept_once(cast: Cast):
 @pytest.mark.django_db(transaction=True)
 def test_same_identifier_with_different_contents_at_once_keeps_all_and_reads_one(cast: Cast):
     contents = [f"<Invoice>{number}</Invoice>".encode() for number in range(10)]
-    receipts = at_the_same_time(
-        [lambda content=content: receive(cast.connection, handed_in(payload=content)) for content in contents]
-    )
+    messages = [handed_in(payload=content) for content in contents]
+    receipts = at_the_same_time([partial(receive, cast.connection, message) for message in messages])
 
     assert [receipt.conflict for receipt in receipts].count(False) == 1
     assert InboxMessage.objects.filter(status="pending").count() == 1
