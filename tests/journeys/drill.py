@@ -112,7 +112,7 @@ class Drill:
 
     def delivery_state(self, ref: str) -> str:
         """As the database has it; empty while there is no database or no delivery."""
-        query = "SELECT state FROM integrations_delivery WHERE subject = %s AND operation = 'submit' ORDER BY id DESC LIMIT 1"
+        query = "SELECT state FROM integrations_delivery WHERE subject = %s AND operation = 'submit' ORDER BY id DESC"
         try:
             with psycopg.connect(self.stack.database_url, connect_timeout=5) as connection:
                 row = connection.execute(query, [f"case:{ref}"]).fetchone()
