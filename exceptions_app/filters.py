@@ -11,17 +11,20 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from exceptions_app.amounts import read_amount
 from exceptions_app.facts import fold
-from exceptions_app.models import Cause, ExceptionCase, Identifier, LegalEntity, Queue, granted_objects
+from exceptions_app.models import Cause, Identifier, LegalEntity, Queue
 from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.queries.reach import Reach, cases_within, reach_of
 from exceptions_app.states import OPEN_STATES, STATE_WORDS, Kind, State, Verb
 from integrations.models import Connection
 from integrations.refusals import Category
 
+MOST_MATCHED = 1_000
 OPEN, ANY = "open", "any"
 ME, NOBODY = "me", "nobody"
 _MOST_DAYS = 36_500
@@ -58,30 +61,16 @@ class AmountFilter(django_filters.Filter):  # type: ignore[misc]
     field_class = AmountField
 
 
-def _person_choices(request: Any) -> list[tuple[str, str]]:
+def _person_choices(reach: Reach, user: AbstractUser) -> list[tuple[str, str]]:
     """Me, nobody, and everybody who has an open exception that the reader may see."""
-    working = ExceptionCase.objects.visible_to(request.user).open().filter(assignee__isnull=False).values("assignee")
-    people = get_user_model()._default_manager.filter(pk__in=working).exclude(pk=request.user.pk)
+    working = cases_within(reach).open().filter(assignee=OuterRef("pk"))
+    people = get_user_model()._default_manager.filter(Exists(working)).exclude(pk=user.pk)
     named = [(found.get_username(), str(found)) for found in people.order_by("last_name", "first_name", "username")]
     return [(ME, "Me"), (NOBODY, "Nobody"), *named]
 
 
-def _visible_queues(request: Any) -> QuerySet[Any]:
-    return granted_objects(request.user, Verb.SEE, Queue).order_by("name")
-
-
-def _visible_entities(request: Any) -> QuerySet[Any]:
-    return granted_objects(request.user, Verb.SEE, LegalEntity).order_by("name")
-
-
-def _visible_causes(request: Any) -> QuerySet[Any]:
-    cases = ExceptionCase.objects.visible_to(request.user).filter(cause=OuterRef("pk"))
-    return Cause.objects.filter(Exists(cases)).order_by("code", "title")
-
-
-def _visible_connections(request: Any) -> QuerySet[Any]:
-    cases = ExceptionCase.objects.visible_to(request.user).filter(connection=OuterRef("pk"))
-    return Connection.objects.filter(Exists(cases)).order_by("name")
+def _occurring(model: type[models.Model], cases: ExceptionCaseQuerySet) -> QuerySet[Any]:
+    return model._default_manager.filter(Exists(cases))
 
 
 class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -95,10 +84,10 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     text = django_filters.CharFilter(method="filter_text", label="Contains", max_length=200)
     queue = django_filters.ModelChoiceFilter(
-        queryset=_visible_queues, to_field_name="slug", label="Queue", empty_label="All"
+        queryset=Queue.objects.none(), to_field_name="slug", label="Queue", empty_label="All"
     )
     entity = django_filters.ModelChoiceFilter(
-        queryset=_visible_entities, to_field_name="code", label="Entity", empty_label="All"
+        queryset=LegalEntity.objects.none(), to_field_name="code", label="Entity", empty_label="All"
     )
     state = django_filters.ChoiceFilter(
         method="filter_state", choices=STATE_CHOICES, label="State", empty_label=None, required=False
@@ -109,9 +98,9 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
     )
     category = django_filters.ChoiceFilter(choices=CATEGORY_CHOICES, label="Category", empty_label="All")
     kind = django_filters.ChoiceFilter(choices=KIND_CHOICES, label="Kind", empty_label="All")
-    cause = django_filters.ModelChoiceFilter(queryset=_visible_causes, label="Cause", empty_label="All")
+    cause = django_filters.ModelChoiceFilter(queryset=Cause.objects.none(), label="Cause", empty_label="All")
     connection = django_filters.ModelChoiceFilter(
-        queryset=_visible_connections, to_field_name="slug", label="Connection", empty_label="All"
+        queryset=Connection.objects.none(), to_field_name="slug", label="Connection", empty_label="All"
     )
     due = django_filters.ChoiceFilter(method="filter_due", choices=DUE_CHOICES, label="Due", empty_label="Any time")
     amount_min = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
@@ -124,11 +113,24 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
     )
 
     def __init__(
-        self, data: Mapping[str, str] | None = None, queryset: ExceptionCaseQuerySet | None = None, **more: Any
+        self,
+        data: Mapping[str, str] | None = None,
+        queryset: ExceptionCaseQuerySet | None = None,
+        *,
+        reach: Reach | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(data, queryset, **more)
+        reach = reach or reach_of(self.request.user)
+        cases = cases_within(reach)
+        self.filters["queue"].queryset = Queue.objects.filter(pk__in=reach.queues(Verb.SEE)).order_by("name")
+        self.filters["entity"].queryset = LegalEntity.objects.filter(pk__in=reach.entities(Verb.SEE)).order_by("name")
+        self.filters["cause"].queryset = _occurring(Cause, cases.filter(cause=OuterRef("pk"))).order_by("code", "title")
+        self.filters["connection"].queryset = _occurring(Connection, cases.filter(connection=OuterRef("pk"))).order_by(
+            "name"
+        )
         # Read when a person is asked for or the list is drawn, and then once.
-        self.filters["assignee"].extra["choices"] = cache(partial(_person_choices, self.request))
+        self.filters["assignee"].extra["choices"] = cache(partial(_person_choices, reach, self.request.user))
 
     def filter_queryset(self, queryset: ExceptionCaseQuerySet) -> ExceptionCaseQuerySet:
         state = self.form.cleaned_data.pop("state", "") or self.default_state
@@ -137,10 +139,14 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         return self.filter_state(self.in_any_state, "state", state)
 
     def filter_text(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
-        matching = Q(document_number__icontains=value) | Q(counterparty__icontains=value)
-        if fold(value):
-            matching |= Q(pk__in=Identifier.objects.filter(folded__contains=fold(value)).values("case"))
-        return cases.filter(matching)
+        """Part of any identifier or name, in any spelling; or our own reference."""
+        folded = fold(value)
+        if not folded:
+            return cases.none()
+        matching = Identifier.objects.filter(folded__contains=folded).values_list("case", flat=True)
+        # Looked up once instead of once for each count of the page, unless the text says little.
+        few = list(matching[: MOST_MATCHED + 1])
+        return cases.filter(Q(pk__in=few if len(few) <= MOST_MATCHED else matching) | Q(pk__in=cases.with_ref(value)))
 
     def filter_state(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
         if value == ANY:
@@ -176,9 +182,3 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
 def _midnight(day: date) -> datetime:
     """The start of the day where the reader is."""
     return timezone.make_aware(datetime.combine(day, time.min))
-
-
-def visible_cases(user: AbstractUser) -> ExceptionCaseQuerySet:
-    """What every list starts from."""
-    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(user)
-    return cases

@@ -100,7 +100,7 @@ def _items(request: HttpRequest) -> list[Item]:
     if not request.user.is_authenticated:
         return []
     user = person(request)
-    reader, counts = Reader(user.is_staff, reach_for(request)), navigation_counts(user)
+    reader, counts = Reader(user.is_staff, reach_for(request)), navigation_counts(user, reach_for(request))
     here = request.resolver_match.view_name if request.resolver_match else ""
     return [
         Item(

@@ -1,12 +1,15 @@
 """The exception: narrow and hot. Its payloads, wide and cold, are in `payload`."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from guardian.shortcuts import get_objects_for_user
 from simple_history.models import HistoricalRecords
 
@@ -17,6 +20,11 @@ from integrations.models import Connection
 from integrations.refusals import Category
 
 REF_PREFIX = "EX-"
+
+# What stands for a missing value in an order, so that rows without it come last and none is lost between pages.
+_IS_OPEN = Q(state__in=sorted(state.value for state in OPEN_STATES))
+DUE_OR_NEVER = Coalesce("due_at", Value(datetime(9999, 12, 31, tzinfo=UTC)), output_field=models.DateTimeField())
+AMOUNT_OR_SMALLEST = Coalesce("amount", Value(Decimal(-(10**18))), output_field=models.DecimalField())
 
 
 class Cause(models.Model):
@@ -160,6 +168,10 @@ class ExceptionCase(models.Model):
             models.Index(fields=["state", "changed_at"], name="case_by_state"),
             models.Index(fields=["document_number"], name="case_document_number"),
             models.Index(fields=["cause", "state"], name="case_by_cause"),
+            models.Index(fields=["opened_at", "id"], name="case_by_opening"),
+            # The orders of the work lists, as `queries.queue_page` asks for them.
+            models.Index(F("priority"), DUE_OR_NEVER, F("id"), condition=_IS_OPEN, name="case_open_by_urgency"),
+            models.Index(AMOUNT_OR_SMALLEST.desc(), F("id"), condition=_IS_OPEN, name="case_open_by_amount"),
         ]
         triggers: ClassVar = [
             audit_required(f"'case:{REF_PREFIX}' || NEW.id"),

@@ -2,28 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import DateTimeField, DecimalField, F, Func, IntegerField, OuterRef, Q, Subquery, Value
+from django.db.models import DecimalField, F, Func, IntegerField, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from exceptions_app import policies
 from exceptions_app.models import ExceptionCase, Occurrence
-from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.models.case import AMOUNT_OR_SMALLEST, DUE_OR_NEVER, ExceptionCaseQuerySet
 from exceptions_app.queries import keyset
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
-from exceptions_app.queries.reach import Reach
+from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import Action, State, Verb
 
 PAGE_SIZE = 50
 NEXT_TO_CLAIM = 10
 
-# Rows without a due time or an amount come last in every order.
-_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-_SMALLEST, _LARGEST = Decimal(-(10**18)), Decimal(10**18)
+_LARGEST = Decimal(10**18)
 _LAST = Key("id", "integer")
 
 SORTS = MappingProxyType(
@@ -58,8 +56,8 @@ class Row:
 
 def sortable(cases: ExceptionCaseQuerySet) -> ExceptionCaseQuerySet:
     return cases.annotate(
-        due=Coalesce(F("due_at"), Value(_NEVER), output_field=DateTimeField()),
-        amount_or_smallest=Coalesce(F("amount"), Value(_SMALLEST), output_field=DecimalField()),
+        due=DUE_OR_NEVER,
+        amount_or_smallest=AMOUNT_OR_SMALLEST,
         amount_or_largest=Coalesce(F("amount"), Value(_LARGEST), output_field=DecimalField()),
     )
 
@@ -71,10 +69,10 @@ def queue_page(
     return keyset.page(_with_row_facts(sortable(cases)), sort, size=PAGE_SIZE, cursor=cursor, direction=direction)
 
 
-def next_to_claim(user: AbstractUser) -> list[ExceptionCase]:
+def next_to_claim(reach: Reach) -> list[ExceptionCase]:
     """The most urgent exceptions that nobody has and that the person may work on."""
-    cases: ExceptionCaseQuerySet = ExceptionCase.objects.granting(user, Verb.CORRECT)
-    free = sortable(cases.visible_to(user).filter(_FREE))
+    workable = cases_within(reach, Verb.CORRECT) & cases_within(reach)
+    free = sortable(workable.filter(_FREE))
     return list(_with_row_facts(free).order_by(*DEFAULT_SORT.order())[:NEXT_TO_CLAIM])
 
 

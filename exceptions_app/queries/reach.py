@@ -12,6 +12,7 @@ from exceptions_app.models import (
     QueueGroupGrant,
     QueueUserGrant,
 )
+from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.states import Verb
 
 
@@ -30,9 +31,24 @@ class Reach:
 
     def has(self, verb: Verb) -> bool:
         """Whether there is any queue and any legal entity where the person holds the verb."""
-        return any(verb in verbs for verbs in self.on_queues.values()) and any(
-            verb in verbs for verbs in self.on_entities.values()
-        )
+        return bool(self.queues(verb) and self.entities(verb))
+
+    def queues(self, verb: Verb) -> list[int]:
+        return sorted(place for place, verbs in self.on_queues.items() if verb in verbs)
+
+    def entities(self, verb: Verb) -> list[int]:
+        return sorted(place for place, verbs in self.on_entities.items() if verb in verbs)
+
+
+def cases_within(reach: Reach, verb: Verb = Verb.SEE) -> ExceptionCaseQuerySet:
+    """The same exceptions as `visible_to`, or as `granting` of another verb.
+
+    The places are written out instead of asked for in a subquery, so that the database knows how many rows to expect.
+    """
+    cases: ExceptionCaseQuerySet = ExceptionCase.objects.filter(
+        queue_id__in=reach.queues(verb), entity_id__in=reach.entities(verb)
+    )
+    return cases
 
 
 def reach_of(user: AbstractUser) -> Reach:

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from exceptions_app.filters import OPEN, CaseFilter, visible_cases
+from exceptions_app.filters import OPEN, CaseFilter
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.keyset import Direction, InvalidCursor, Page, Sort
 from exceptions_app.queries.queue_page import DEFAULT_SORT, SORTS, queue_page
+from exceptions_app.queries.reach import cases_within
+from exceptions_app.states import OPEN_STATES
 from exceptions_app.views.addresses import PLACE, address
-from exceptions_app.views.scope import person
+from exceptions_app.views.reach import reach_for
 
 _SHORT = 60  # characters of a value that are repeated in a notice
 
@@ -45,13 +47,20 @@ def listing_of(request: HttpRequest, **fixed: str) -> Listing:
     asked = request.GET.copy()
     for name, value in fixed.items():
         asked[name] = value
-    chosen = QueueFilter(asked, visible_cases(person(request)), request=request)
+    reach = reach_for(request)
+    chosen = QueueFilter(asked, cases_within(reach), request=request, reach=reach)
     notices = [*unknown_names(request, chosen.base_filters), *_errors(chosen)]
-    sort = sort_of(request, SORTS, DEFAULT_SORT, notices)
+    sort = sort_of(request, SORTS, _usual_order(chosen), notices)
     page = page_of(
         request, lambda cursor, direction: queue_page(chosen.qs, sort=sort, cursor=cursor, direction=direction), notices
     )
     return Listing(chosen, sort, page, notices)
+
+
+def _usual_order(chosen: QueueFilter) -> Sort:
+    """The most urgent first; where closed ones are asked for, the newest."""
+    asked = chosen.form.cleaned_data.get("state") or OPEN
+    return DEFAULT_SORT if asked in (OPEN, *OPEN_STATES) else SORTS["newest"]
 
 
 def unknown_names(request: HttpRequest, known: Mapping[str, object]) -> list[str]:

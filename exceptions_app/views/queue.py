@@ -38,7 +38,7 @@ def my_queue(request: HttpRequest) -> HttpResponse:
     reach = reach_for(request)
     decisions = to_decide(user).rows[:FIRST_DECISIONS]
     context = _list_context(request, listing) | {
-        "next_rows": rows_of(next_to_claim(user), user, reach),
+        "next_rows": rows_of(next_to_claim(reach), user, reach),
         "decisions": waiting_of(decisions, user, reach),
         "sees_anything": bool(reach.on_queues and reach.on_entities),
     }
@@ -51,15 +51,15 @@ def my_queue(request: HttpRequest) -> HttpResponse:
 def queue(request: HttpRequest) -> HttpResponse:
     """All exceptions that I may see, by the filters in the address."""
     listing = listing_of(request)
-    context = _list_context(request, listing) | {
+    context = _list_context(request, listing) | {"chips": chips_of(request, listing.filter)}
+    if request.htmx and not request.htmx.boosted:  # type: ignore[attr-defined]
+        return push_url(render(request, "exceptions/_queue_table.html", context), address(request))
+    around = {
         "queue_switch": _queue_switch(request),
-        "chips": chips_of(request, listing.filter),
         "more_filters": [listing.filter.form[name] for name in MORE_FILTERS],
         "shows_more_filters": any(request.GET.get(name) for name in MORE_FILTERS),
     }
-    if request.htmx and not request.htmx.boosted:  # type: ignore[attr-defined]
-        return push_url(render(request, "exceptions/_queue_table.html", context), address(request))
-    return render(request, "exceptions/queue.html", context)
+    return render(request, "exceptions/queue.html", context | around)
 
 
 def _list_context(request: HttpRequest, listing: Listing) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _state_tabs(request: HttpRequest, counts: StateCounts, chosen: str) -> list[
 
 def _queue_switch(request: HttpRequest) -> list[dict[str, Any]]:
     """The queues side by side while they fit; with more of them, the filter's list serves better."""
-    queues = open_by_queue(person(request))
+    queues = open_by_queue(person(request), reach_for(request))
     if not 1 < len(queues) <= MOST_SWITCHED:
         return []
     chosen = request.GET.get("queue", "")

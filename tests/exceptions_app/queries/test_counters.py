@@ -14,6 +14,7 @@ from exceptions_app.queries.counters import (
     totals_of,
     waiting_for_decision_of,
 )
+from exceptions_app.queries.reach import reach_of
 from tests import factories
 
 
@@ -41,20 +42,22 @@ def test_several_counts_are_one_query(cast, django_assert_num_queries):
 
 def test_navigation_counts_are_one_query(cast, django_assert_num_queries):
     factories.claim(factories.make_case(cast), cast.clerk)
-    counters.open_to(cast.clerk).first()
+    reach = reach_of(cast.clerk)
     with django_assert_num_queries(1):
-        counts = navigation_counts(cast.clerk)
+        counts = navigation_counts(cast.clerk, reach)
     assert (counts.mine.value, counts.open.value, counts.to_decide.value) == (1, 1, 0)
 
 
 def test_queues_are_those_granted(cast):
     factories.make_case(cast)
     factories.make_case(cast, queue=cast.holds)
-    assert [(queue.slug, count.value) for queue, count in open_by_queue(cast.clerk)] == [
+    assert [(queue.slug, count.value) for queue, count in open_by_queue(cast.clerk, reach_of(cast.clerk))] == [
         ("e-invoicing", 1), ("policy-holds", 1)
     ]  # fmt: skip
-    assert [(queue.slug, count.value) for queue, count in open_by_queue(cast.local_clerk)] == [("e-invoicing", 1)]
-    assert open_by_queue(cast.outsider) == []
+    assert [
+        (queue.slug, count.value) for queue, count in open_by_queue(cast.local_clerk, reach_of(cast.local_clerk))
+    ] == [("e-invoicing", 1)]
+    assert open_by_queue(cast.outsider, reach_of(cast.outsider)) == []
 
 
 def test_totals_keep_every_digit_and_every_currency_apart(cast):

@@ -3,7 +3,8 @@
 import pytest
 
 from exceptions_app import policies
-from exceptions_app.queries.reach import reach_of
+from exceptions_app.models import ExceptionCase
+from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.states import Verb
 from tests import factories
 from tests.cast import grant
@@ -18,6 +19,19 @@ def test_reach_agrees_with_the_policy(cast, who):
         for entity in (cast.netherlands, cast.germany):
             case = factories.make_case(cast, queue=queue, entity=entity)
             assert reach_of(user).verbs_of(case) == policies.verbs_of(user, case)
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+@pytest.mark.parametrize(
+    "who", ["clerk", "local_clerk", "controller", "support", "auditor", "outsider", "administrator"]
+)
+def test_cases_within_reach_are_those_that_grant_the_verb(cast, who, verb):
+    user = getattr(cast, who)
+    for queue in (cast.einvoicing, cast.holds):
+        for entity in (cast.netherlands, cast.germany):
+            factories.make_case(cast, queue=queue, entity=entity)
+    within = cases_within(reach_of(user), verb).order_by("pk")
+    assert list(within) == list(ExceptionCase.objects.granting(user, verb).order_by("pk"))
 
 
 def test_grants_of_group_and_person_add_up(cast, django_assert_num_queries):

@@ -193,6 +193,13 @@ ORDERS = [
 ]
 
 
+def test_closed_exceptions_come_newest_first(cast, signed_in):
+    for number, hours in (("A", 0), ("B", 2), ("C", 1)):
+        factories.make_case(cast, number=number, opened_at=MORNING + timedelta(hours=hours), priority=1 + hours)
+    response = signed_in(cast.clerk).get(QUEUE + "?state=any")
+    assert (response.context["sort"], numbers(response)) == ("newest", ["B", "C", "A"])
+
+
 @pytest.fixture
 def four_cases(cast):
     hours = [timedelta(hours=hour) for hour in range(10)]
@@ -314,9 +321,9 @@ def test_queue_asks_the_database_as_often_for_one_as_for_three(cast, signed_in, 
         factories.claim(factories.make_case(cast), cast.second_clerk)
     browser = signed_in(cast.clerk)
     browser.get(QUEUE)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         assert len(numbers(browser.get(QUEUE))) == item_count
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         assert len(numbers(browser.get(QUEUE, headers=HTMX))) == item_count
 
 
@@ -335,6 +342,6 @@ def test_my_queue_asks_the_database_as_often_for_one_as_for_three(
     with django_assert_num_queries(11):
         response = clerk.get(MY_QUEUE)
     assert (len(numbers(response)), len(response.context["next_rows"])) == (2 * item_count, item_count)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(12):
         assert len(controller.get(MY_QUEUE).context["decisions"]) == item_count
     assert ExceptionCase.objects.count() == 3 * item_count
