@@ -15,11 +15,23 @@ from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 
 
+class ConfigurationForm(forms.ModelForm[Any]):
+    because = forms.CharField(label="Reason", max_length=500, help_text="Why; the auditor reads it.")
+
+
 class ConfigurationAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # the library has no types
     """Saves through the one function that also writes the audit event; nothing is deleted here."""
 
+    form = ConfigurationForm
+
     def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001 - Django's signature
-        save_configuration(obj, by=request.user, at=now())  # type: ignore[arg-type]
+        save_configuration(
+            obj,
+            by=request.user,  # type: ignore[arg-type]
+            at=now(),
+            because=form.cleaned_data["because"],
+            fields=form.changed_data if change else None,
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
@@ -34,7 +46,7 @@ class ConfigurationAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # the libra
         return self.has_view_permission(request)
 
 
-class ConnectionForm(forms.ModelForm[Connection]):
+class ConnectionForm(ConfigurationForm):
     """Secrets are written and never shown; leaving a secret empty keeps it."""
 
     connector = forms.ChoiceField(choices=lambda: [(name, found.title) for name, found in CONNECTORS.items()])

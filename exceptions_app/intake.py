@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.db import connection as database
 from django.db import transaction as database_transaction
@@ -107,7 +108,9 @@ def _open(
     message: InboxMessage, transaction: RefusedTransaction, *, follows: ExceptionCase | None, at: datetime
 ) -> ExceptionCase:
     route = route_for(transaction, message.connection)
-    priority = priority_of(transaction, base=route.priority, today=at.date())
+    priority = priority_of(
+        transaction, base=route.priority, today=at.astimezone(ZoneInfo(route.entity.time_zone)).date()
+    )
     intake = machine(INTAKE)
     case = ExceptionCase(
         connection=message.connection,

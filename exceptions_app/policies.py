@@ -16,7 +16,7 @@ from exceptions_app.models import (
     QueueGroupGrant,
     QueueUserGrant,
 )
-from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind, State, Verb, refusal_of
+from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, State, Verb, refusal_of
 
 # Part of what a decision is bound to: raised when the rules of approval change.
 POLICY_VERSION = "four-eyes/1"
@@ -34,7 +34,6 @@ _DECIDING = frozenset({Action.APPROVE, Action.APPROVE_CLOSURE, Action.REJECT})
 _WORKING = frozenset(
     {Action.HOLD, Action.RESUME, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.DISMISS}
 )
-_CLOSING = frozenset({ProposalKind.DECLINE, ProposalKind.DISMISS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Rul
 def _may_decide(action: Action, by: Standing) -> Ruling:
     if by.proposal is None:
         return Ruling(False, "Nothing is proposed here.")
-    closes = ProposalKind(by.proposal.kind) in _CLOSING
+    closes = ProposalKind(by.proposal.kind) in CLOSING_KINDS
     if action is not Action.REJECT and closes is not (action is Action.APPROVE_CLOSURE):
         return Ruling(False, "This proposal is of another kind.")
     if by.user.pk == by.proposal.proposer_id:

@@ -62,6 +62,10 @@ class ProposalKind(StrEnum):
     DISMISS = "dismiss"
 
 
+SENDING_KINDS = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE})
+CLOSING_KINDS = frozenset(ProposalKind) - SENDING_KINDS
+
+
 class Action(StrEnum):
     CLAIM = "claim"
     ASSIGN = "assign"

@@ -7,7 +7,7 @@ A claim whose lease ran out while sending may have been booked: it is asked abou
 A delivery that breaks its worker off three times in a row is set before a person instead of a fourth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import connection as database
@@ -286,6 +286,7 @@ def _still_ours(claim: Claim) -> QuerySet[Delivery]:
 
 def settle(settlement: Settlement) -> Delivery | None:
     """Write the end, in the caller's transaction, if the epoch is still ours; None when we were fenced."""
+    settlement = _second_effect_is_a_conflict(settlement)
     live = settlement.state in Delivery.LIVE
     changes: dict[str, object] = {
         "state": settlement.state,
@@ -303,6 +304,31 @@ def settle(settlement: Settlement) -> Delivery | None:
         return None
     settlement.delivery.refresh_from_db()
     return settlement.delivery
+
+
+def _second_effect_is_a_conflict(settlement: Settlement) -> Settlement:
+    """A target that books a document under a name that it had confirmed before: one confirmed claim is the rule."""
+    if settlement.state is not State.CONFIRMED:
+        return settlement
+    delivery = settlement.delivery
+    earlier = (
+        Delivery.objects.filter(
+            connection=delivery.connection_id,
+            operation=delivery.operation,
+            object_type=delivery.object_type,
+            business_key=delivery.business_key,
+            state=State.CONFIRMED,
+        )
+        .exclude(pk=delivery.pk)
+        .first()
+    )
+    if earlier is None:
+        return settlement
+    detail = (
+        f"The target booked this document a second time, as {settlement.reference}; "
+        f"it had confirmed it as {earlier.reference} ({earlier.subject}). One of the two must be reversed there."
+    )
+    return replace(settlement, state=State.CONFLICT, detail=detail)
 
 
 def _database_now() -> datetime:

@@ -3,8 +3,6 @@
 Secrets are also read from the file that `NAME_FILE` names. See docs/operations.md for every variable.
 """
 
-from base64 import urlsafe_b64encode
-from hashlib import sha256
 from pathlib import Path
 
 import django_stubs_ext
@@ -174,18 +172,9 @@ STORAGES = {
 }
 # Tests serve what the finders find, so that no test needs `collectstatic` first.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = PROFILE == "test"
-MEDIA_ROOT = WB_HOME / "media"
 
-# Where watched folders lie, and the task that the doorbell asks for.
+# Where watched folders lie.
 INTAKE_FOLDER = Path(environment.text("WB_INTAKE_FOLDER", default=str(WB_HOME / "intake")))
-DOORBELL_TASK = "exceptions_app.tasks.sweep"
-
-# Keys that encrypt the secrets of connections, the newest first: 32 random bytes each in URL-safe base64.
-if PRODUCTION:
-    environment.required("FIELD_ENCRYPTION_KEYS", write="32 random bytes in URL-safe base64, comma separated")
-FIELD_ENCRYPTION_KEYS = [key for key in environment.secret("FIELD_ENCRYPTION_KEYS").split(",") if key] or [
-    urlsafe_b64encode(sha256(SECRET_KEY.encode()).digest()).decode()
-]
 
 # Database -------------------------------------------------------------------------------------------------------
 

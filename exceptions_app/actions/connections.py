@@ -1,6 +1,6 @@
 """Configuration of connections and routing: every change has its author, its reason and its audit event."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
@@ -31,11 +31,18 @@ def subject_of(item: models.Model) -> str:
 
 
 @transaction.atomic
-def save_configuration(item: models.Model, *, by: AbstractUser, at: datetime, because: str = "") -> None:
-    """Insert or update one piece of configuration, with what changed; secrets are named, never shown."""
-    before = type(item)._default_manager.filter(pk=item.pk).first() if item.pk else None
-    changes = _changes(before, item)
-    item.save()
+def save_configuration(
+    item: models.Model, *, by: AbstractUser, at: datetime, because: str = "", fields: Collection[str] | None = None
+) -> None:
+    """Insert or update one piece of configuration, with what changed; secrets are named, never shown.
+
+    `fields` names what a form changed: nothing else is written, so that two people do not undo each other.
+    """
+    rows = type(item)._default_manager.select_for_update(no_key=True)
+    before = rows.filter(pk=item.pk).first() if item.pk else None
+    changes = {name: change for name, change in _changes(before, item).items() if fields is None or name in fields}
+    item._history_user = by  # type: ignore[attr-defined]  # read by django-simple-history
+    item.save(update_fields=list(changes) if before is not None and fields is not None else None)
     verb = "added" if before is None else "changed"
     log.record(
         f"configuration.{verb}",

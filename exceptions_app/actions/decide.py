@@ -5,18 +5,17 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.db.models import Q
 
 from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.models import Decision, ExceptionCase, Occurrence, Proposal
-from exceptions_app.states import Action, ProposalKind
+from exceptions_app.states import SENDING_KINDS, Action, ProposalKind
 from integrations import outbox
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery
-
-_SENDS = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE})
 
 
 class ApprovalNoLongerHolds(Exception):
@@ -31,7 +30,7 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
     """
     case = lock(case_id)
     proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
-    sends = ProposalKind(proposal.kind) in _SENDS
+    sends = ProposalKind(proposal.kind) in SENDING_KINDS
     action = Action.APPROVE if sends else Action.APPROVE_CLOSURE
     policies.require(action, case, by)
     _refuse_changed_bytes(proposal)
@@ -136,13 +135,18 @@ def _close(proposal: Proposal, decision: Decision) -> None:
 def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery:
     content = bytes(proposal.version.content)
     refusals = Occurrence.objects.filter(case=case).values_list("definitive", flat=True)
-    # Whatever was sent before may have been booked: then the target is asked before the first send of this one.
-    sent_before = Delivery.objects.filter(subject=case.subject, operation=Delivery.Operation.SUBMIT).exists()
+    business_key = get_connector(case.connection.connector).business_key(content)
+    # Whatever was sent before, for this exception or under this name, may have been booked: then the target is asked
+    # before the first send of this one.
+    same_document = Q(connection=proposal.target, object_type=case.object_type, business_key=business_key)
+    sent_before = Delivery.objects.filter(
+        Q(subject=case.subject) | same_document, operation=Delivery.Operation.SUBMIT
+    ).exists()
     return outbox.enqueue(
         connection=proposal.target,
         operation=Delivery.Operation.SUBMIT,
         object_type=case.object_type,
-        business_key=get_connector(case.connection.connector).business_key(content),
+        business_key=business_key,
         content=content,
         media_type=proposal.version.media_type,
         subject=case.subject,

@@ -12,6 +12,8 @@ from exceptions_app.machines import is_machine
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import TRANSITIONS, Action, Kind, State, target_of
 
+_CHANGES_NOTHING = frozenset({Action.COMMENT, Action.RECUR})
+
 
 class ChangedMeanwhile(Exception):
     """Someone else changed the exception since it was read. `case` is how it stands now."""
@@ -69,7 +71,9 @@ def move(
     policies.require(action, case, by)
     before = State(case.state)
     case.state = target_of(action, state=before, kind=Kind(case.kind))
-    changes = {"changed_at": at, "revision": case.revision + 1, **changes}
+    # A comment or a repeat changes nothing that a colleague is deciding on, so it makes no form stale.
+    revision = case.revision if action in _CHANGES_NOTHING else case.revision + 1
+    changes = {"changed_at": at, "revision": revision, **changes}
     for name, value in changes.items():
         setattr(case, name, value)
     case._history_user = by

@@ -15,14 +15,13 @@ from exceptions_app.facts import fold
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import Decision, ExceptionCase, Identifier, PayloadVersion, Proposal
 from exceptions_app.models.case import ExceptionCaseQuerySet
-from exceptions_app.states import Action, Kind, Outcome, ProposalKind, State
+from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
 from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery
 from integrations.outbox import idempotency_key
 from integrations.refusals import MessageNotUnderstood, Refusal
 
-_SENDING = (ProposalKind.REPLAY.value, ProposalKind.RELEASE.value)
 _IN_FLIGHT = (State.REPLAYING, State.OUTCOME_UNKNOWN)
 
 
@@ -79,7 +78,7 @@ def _is_decided(delivery: Delivery, case: ExceptionCase) -> bool:
         verdict=Decision.Verdict.APPROVED,
         proposal__case=case,
         proposal__state=Proposal.State.APPROVED,
-        proposal__kind__in=_SENDING,
+        proposal__kind__in=SENDING_KINDS,
         proposal__content_sha256=delivery.content_sha256,
         proposal__target=delivery.connection,
     )

@@ -143,8 +143,8 @@ def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revisi
         assignee=by,
     )
     for closure in Proposal.objects.filter(case=case, state=Proposal.State.APPROVED):
-        closure.state = Proposal.State.SPENT
-        closure.closed_because = f"{by} reopened the exception."
-        closure.save(update_fields=["state", "closed_because"])
+        # What the decider said, and when, stays as it is; that it was undone is in the timeline.
+        closure.state = Proposal.State.UNDONE
+        closure.save(update_fields=["state"])
     tell_source(case, "reopened", by=by, at=at, because=because)
     return case

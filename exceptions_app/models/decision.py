@@ -13,6 +13,22 @@ from exceptions_app.models.payload import PayloadVersion
 from exceptions_app.states import Outcome, ProposalKind
 from integrations.models import Connection
 
+# An approval that was spent, refused or dropped is never revived: what is to be sent again is proposed anew.
+_NO_WAY_BACK = Guard(
+    name="no_way_back",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+    IF NEW.state <> OLD.state AND OLD.state <> 'open'
+        AND NOT (OLD.state = 'approved' AND NEW.state IN ('spent', 'undone'))
+    THEN
+        RAISE EXCEPTION 'proposal % is % and cannot become %', OLD.id, OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+    """,
+)
+
 
 class Proposal(models.Model):
     """What one person asks another to agree to, frozen: these bytes, to this target, under this policy.
@@ -27,6 +43,7 @@ class Proposal(models.Model):
         WITHDRAWN = "withdrawn", "Withdrawn"
         SUPERSEDED = "superseded", "Dropped because the content changed"
         SPENT = "spent", "Approved and carried out without success"
+        UNDONE = "undone", "Approved, and undone by reopening"
 
     case = models.ForeignKey(ExceptionCase, on_delete=models.PROTECT, related_name="proposals")
     kind = models.CharField(max_length=20, choices=[(k.value, k.value) for k in ProposalKind])
@@ -50,7 +67,7 @@ class Proposal(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["case"], condition=Q(state="open"), name="proposal_one_open_per_case"),
             models.CheckConstraint(
-                condition=Q(state__in=["open", "approved", "rejected", "withdrawn", "superseded", "spent"]),
+                condition=Q(state__in=["open", "approved", "rejected", "withdrawn", "superseded", "spent", "undone"]),
                 name="proposal_known_state",
             ),
             models.CheckConstraint(
@@ -74,6 +91,7 @@ class Proposal(models.Model):
                 "proposer_id",
                 "proposed_at",
             ),
+            _NO_WAY_BACK,
             never_deleted(),
             truncate_refused(),
         ]

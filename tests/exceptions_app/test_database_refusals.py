@@ -128,6 +128,10 @@ WRITTEN_ONCE = {
 NEVER_DELETED = (
     "exceptions_app_exceptioncase",
     "exceptions_app_proposal",
+    "exceptions_app_queue",
+    "exceptions_app_legalentity",
+    "exceptions_app_route",
+    "integrations_connection",
     "integrations_delivery",
     "integrations_inboxmessage",
 )
@@ -236,6 +240,17 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "a proposal of another version": (FROZEN, change_proposal("version_id = version_id - 1")),
     "a proposal of another kind": (FROZEN, change_proposal("kind = 'dismiss'")),
     "a proposal in an unknown state": ("proposal_known_state", change_proposal("state = 'agreed'")),
+    "a spent approval revived": (
+        "is spent and cannot become approved",
+        (
+            "UPDATE exceptions_app_proposal SET state = 'spent' WHERE id = %(decided)s;"
+            + with_event("UPDATE exceptions_app_proposal SET state = 'approved' WHERE id = %(decided)s;")
+        ),
+    ),
+    "an approval taken back to be decided again": (
+        "is approved and cannot become open",
+        "UPDATE exceptions_app_proposal SET state = 'open' WHERE id = %(decided)s;",
+    ),
     "a proposal closed without an audit event": (
         UNHEARD,
         "UPDATE exceptions_app_proposal SET state = 'approved' WHERE id = %(proposal)s;",

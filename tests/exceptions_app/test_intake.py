@@ -156,14 +156,15 @@ def test_limit_is_kept(cast: Cast):
 
 
 def test_message_without_a_route_fails_and_is_read_once_there_is_one(cast: Cast):
-    Route.objects.all().delete()
+    cast.route.party_id = "nobody"
+    save_configuration(cast.route, by=machine(SETUP), at=MORNING)
     message = receive(cast.connection).message
     read_all()
     message.refresh_from_db()
     assert (message.status, message.problem_field) == ("failed", "connection")
     assert "No route leads" in message.problem
 
-    route = Route(position=1, queue=cast.holds, entity=cast.germany, priority=2)
+    route = Route(position=2, queue=cast.holds, entity=cast.germany, priority=2)
     save_configuration(route, by=machine(SETUP), at=MORNING)
     inbox.read_again(message.pk, by="ada", at=MORNING)
     assert read_all() == 1

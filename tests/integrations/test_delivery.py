@@ -333,3 +333,27 @@ def test_delivery_that_three_workers_did_not_survive_is_set_before_a_person(cast
 def test_parked_delivery_says_when_it_may_have_been_sent(cast: Cast):
     settlement = engine.park(claim_of(sends=1))
     assert "It may have been sent." in settlement.detail
+
+
+def test_second_confirmation_under_one_name_is_a_conflict_and_keeps_both_references(cast: Cast):
+    first = enqueue(cast.connection)
+    [claim] = engine.claim(limit=8)
+    assert settle(claim, "confirmed", reference="CLR-1") is not None
+    with transaction.atomic():
+        second = outbox.enqueue(
+            connection=cast.connection,
+            operation=Delivery.Operation.SUBMIT,
+            object_type="invoice",
+            business_key=first.business_key,
+            content=b"<Invoice>corrected</Invoice>",
+            media_type="application/xml",
+            subject="case:EX-2",
+            probe_first=True,
+            at=MORNING,
+        )
+    [claim] = engine.claim(limit=8)
+    assert settle(claim, "confirmed", reference="CLR-2") is not None
+
+    second.refresh_from_db()
+    assert (second.state, second.reference) == ("conflict", "CLR-2")
+    assert "a second time, as CLR-2; it had confirmed it as CLR-1 (case:EX-1)" in second.detail

@@ -72,3 +72,10 @@ def test_broker_that_hangs_up_changes_nothing(caplog: pytest.LogCaptureFixture):
     with scripted(lambda _: None) as server, broker_at(f"redis://127.0.0.1:{server.port}/0"):
         ring()
     assert "The doorbell is out of order" in caplog.text
+
+
+def test_many_rings_of_one_transaction_are_one(name: str):
+    with transaction.atomic():
+        for _ in range(50):
+            doorbell.ring_on_commit()
+    assert rings(name) == 1

@@ -152,7 +152,7 @@ def test_comment_is_refused_to_those_who_see_nothing(cast: Cast, who: str):
 
 
 @pytest.mark.django_db(transaction=True)  # closing and reopening are two transactions, and the database sees to both
-def test_reopened_exception_is_worked_again_and_its_approval_is_spent(cast: Cast):
+def test_reopened_exception_is_worked_again_and_its_approval_is_undone(cast: Cast):
     case = dismiss(make_case(cast), cast.clerk, approver=cast.controller)
     configure(cast.connection, write_back_url="https://source.test/hook")
     reopened = reopen(case.pk, by=cast.second_clerk, at=LATER, because="It came back.")
@@ -160,7 +160,7 @@ def test_reopened_exception_is_worked_again_and_its_approval_is_spent(cast: Cast
     assert (reopened.state, reopened.outcome, reopened.closed_at) == (State.IN_PROGRESS, "", None)
     assert reopened.assignee == cast.second_clerk
     proposal = Proposal.objects.get()
-    assert (proposal.state, proposal.closed_because) == ("spent", "Cem Clerk reopened the exception.")
+    assert (proposal.state, proposal.closed_at, proposal.closed_because) == ("undone", MORNING, "")
     actions = [event.action for event in timeline(case.subject)]
     assert actions[-2:] == ["case.reopened", "case.source_notified"]
     assert Delivery.objects.get().object_type == "exception.reopened"
