@@ -59,6 +59,8 @@ class Connection(models.Model):
         triggers: ClassVar = [
             audit_required("'connection:' || NEW.slug"),
             frozen_columns("slug"),
+            never_deleted(),
+            truncate_refused(),
         ]
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
-from audit.guard import audit_required, frozen_columns
+from audit.guard import audit_required, frozen_columns, never_deleted, truncate_refused
 from integrations.models import Connection
 from integrations.refusals import Category
 
@@ -31,7 +31,12 @@ class Queue(models.Model):
     class Meta:
         default_permissions = ()
         permissions = VERB_PERMISSIONS
-        triggers: ClassVar = [audit_required("'queue:' || NEW.slug"), frozen_columns("slug")]
+        triggers: ClassVar = [
+            audit_required("'queue:' || NEW.slug"),
+            frozen_columns("slug"),
+            never_deleted(),
+            truncate_refused(),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -49,7 +54,12 @@ class LegalEntity(models.Model):
         default_permissions = ()
         permissions = VERB_PERMISSIONS
         verbose_name_plural = "legal entities"
-        triggers: ClassVar = [audit_required("'entity:' || NEW.code"), frozen_columns("code")]
+        triggers: ClassVar = [
+            audit_required("'entity:' || NEW.code"),
+            frozen_columns("code"),
+            never_deleted(),
+            truncate_refused(),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -93,7 +103,7 @@ class Route(models.Model):
             models.UniqueConstraint(fields=["position"], name="route_position_once"),
             models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="route_known_priority"),
         ]
-        triggers: ClassVar = [audit_required("'route:' || NEW.position")]
+        triggers: ClassVar = [audit_required("'route:' || NEW.position"), never_deleted(), truncate_refused()]
 
     def __str__(self) -> str:
         return f"{self.position}: {self.queue} / {self.entity}"
