@@ -13,11 +13,14 @@ A refusal has SQLSTATE 23000 and reaches Python as ``django.db.IntegrityError``.
 
 from __future__ import annotations
 
+import re
+
 import pgtrigger
 from django.db import models
 from pgtrigger import compiler
 
 SEARCH_PATH = "pg_catalog, public, pg_temp"
+_NEW_ROW = re.compile(r"\bNEW\.")
 
 
 class GuardSql(compiler.UpsertTriggerSql):
@@ -67,6 +70,15 @@ def _refusal(message: str, *arguments: str, hint: str) -> str:
     return f"RAISE EXCEPTION '{message}'{values} USING ERRCODE = '23000', HINT = '{hint}';"
 
 
+def _find_subject(expression: str, operation: pgtrigger.Operation) -> str:
+    """The PL/pgSQL that names the subject; a row that is deleted has no NEW."""
+    found = f"subject_ := {expression};"
+    if pgtrigger.Delete not in operation:
+        return found
+    gone = _NEW_ROW.sub("OLD.", found)
+    return f"IF TG_OP = 'DELETE' THEN {gone} ELSE {found} END IF;"
+
+
 def audit_required(
     subject_expression: str,
     *,
@@ -77,8 +89,8 @@ def audit_required(
     """A row may be committed only together with an audit event about it, written in the same transaction.
 
     ``subject_expression`` is SQL over ``NEW`` that yields the event's subject, for example
-    ``"'case:' || NEW.ref"``. The check is deferred to COMMIT, so event and row may be written in either order;
-    ordinary ``django_db`` tests never commit and therefore never see it fire.
+    ``"'case:' || NEW.ref"``; for a deletion the same is read of ``OLD``. The check is deferred to COMMIT, so event
+    and row may be written in either order; ordinary ``django_db`` tests never commit, and see it fire at their end.
     """
     refusal = _refusal(
         "% on % refused: no audit event about % in this transaction",
@@ -96,7 +108,7 @@ def audit_required(
         condition=condition,
         declare=[("subject_", "TEXT")],
         func=f"""
-            subject_ := {subject_expression};
+            {_find_subject(subject_expression, operation)}
             IF NOT EXISTS (
                 SELECT 1 FROM public.audit_event
                 WHERE transaction_id = pg_current_xact_id() AND subject = subject_

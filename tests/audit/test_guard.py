@@ -1,3 +1,4 @@
+import pgtrigger
 import psycopg
 import pytest
 from django.db import IntegrityError, connection, models, transaction
@@ -114,6 +115,64 @@ def test_subject_that_is_null_is_refused(guarded, write):
 
     with pytest.raises(IntegrityError, match="no audit event about <NULL>"):
         change()
+
+
+WRITTEN_OR_DELETED = pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete
+
+
+def kept(parcel, write, ref, **columns):
+    with transaction.atomic():
+        event_about(write, ref)
+        return parcel.objects.create(ref=ref, **columns)
+
+
+def test_deletion_without_event_is_refused_when_it_is_guarded(guarded, write):
+    parcel = guarded(audit_required(SUBJECT, operation=WRITTEN_OR_DELETED))
+    kept(parcel, write, "P1")
+    with pytest.raises(IntegrityError, match="DELETE on guarded_parcel refused: no audit event about parcel:P1"):
+        parcel.objects.all().delete()
+    assert parcel.objects.count() == 1
+
+
+def test_deletion_with_event_about_the_row_that_goes_is_let_through(guarded, write):
+    parcel = guarded(audit_required(SUBJECT, operation=WRITTEN_OR_DELETED))
+    for ref in ("P1", "P2"):
+        kept(parcel, write, ref)
+    with transaction.atomic():
+        event_about(write, "P1")
+        parcel.objects.filter(ref="P1").delete()
+    assert list(parcel.objects.values_list("ref", flat=True)) == ["P2"]
+
+
+def test_deletion_with_event_about_another_row_is_refused(guarded, write):
+    parcel = guarded(audit_required(SUBJECT, operation=WRITTEN_OR_DELETED))
+    for ref in ("P1", "P2"):
+        kept(parcel, write, ref)
+
+    @transaction.atomic
+    def change():
+        event_about(write, "P1")
+        parcel.objects.all().delete()
+
+    with pytest.raises(IntegrityError, match="no audit event about parcel:P2"):
+        change()
+    assert parcel.objects.count() == 2
+
+
+def test_writing_is_guarded_beside_deleting(guarded):
+    parcel = guarded(audit_required(SUBJECT, operation=WRITTEN_OR_DELETED))
+    with pytest.raises(IntegrityError, match="INSERT on guarded_parcel refused: no audit event about parcel:P1"):
+        parcel.objects.create(ref="P1")
+
+
+def test_subject_is_read_of_the_deleted_row_in_every_place_of_the_expression(guarded, write):
+    of_both = "'parcel:' || (SELECT NEW.ref || max(NEW.state))"
+    parcel = guarded(audit_required(of_both, operation=pgtrigger.Delete))
+    parcel.objects.create(ref="P", state="1")
+    with transaction.atomic():
+        event_about(write, "P1")
+        parcel.objects.all().delete()
+    assert parcel.objects.count() == 0
 
 
 @pytest.mark.parametrize(
