@@ -1,6 +1,7 @@
 """The business facts of a transaction that a case carries for lists and search."""
 
 import unicodedata
+from decimal import Decimal
 from typing import Any
 
 from exceptions_app.models import ExceptionCase, Identifier
@@ -21,14 +22,20 @@ def fold(text: str) -> str:
 
 def facts_of(record: InvoiceRecord) -> dict[str, Any]:
     """The narrow columns of an exception that repeat its document."""
-    amount = record.total_with_vat if record.total_with_vat is not None else record.amount_due
+    currency = record.currency if len(record.currency) == 3 else ""
     return {
         "document_number": record.number[:200],
         "document_date": record.issue_date,
         "counterparty": (record.buyer.name or record.buyer.vat_id)[:200],
-        "amount": amount if record.currency else None,
-        "currency": record.currency[:3] if len(record.currency) == 3 else "",
-    } | ({} if len(record.currency) == 3 else {"amount": None})
+        "amount": _amount_of(record) if currency else None,
+        "currency": currency,
+    }
+
+
+def _amount_of(record: InvoiceRecord) -> Decimal | None:
+    """The total with its sign: a credit note states positive totals and takes money back, so sums need it negative."""
+    amount = record.total_with_vat if record.total_with_vat is not None else record.amount_due
+    return -amount if amount is not None and record.is_credit_note else amount
 
 
 def remember_identifiers(case: ExceptionCase, record: InvoiceRecord, **more: str) -> None:

@@ -6,8 +6,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import DecimalField, F, Prefetch, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import DecimalField, Prefetch, Q, QuerySet, Sum, Value
+from django.db.models.functions import Abs, Coalesce
 
 from exceptions_app import policies
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
@@ -98,7 +98,8 @@ def _page(proposals: QuerySet[Proposal], sort: Sort, cursor: str, direction: Dir
     corrections = PayloadVersion.objects.filter(number__gt=1).defer("content", "operations").order_by("number")
     found = (
         proposals.annotate(
-            amount_or_smallest=Coalesce(F("case__amount"), Value(_SMALLEST), output_field=DecimalField())
+            # By size: giving a large amount back deserves the same look as asking for it.
+            amount_or_smallest=Coalesce(Abs("case__amount"), Value(_SMALLEST), output_field=DecimalField())
         )
         .select_related("case", "case__queue", "case__entity", "case__cause", "version", "proposer")
         .defer("version__content", "version__operations")

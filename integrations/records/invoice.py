@@ -48,6 +48,7 @@ class Party:
 class InvoiceRecord:
     number: str
     type_code: str  # UNTDID 1001: 380 invoice, 381 credit note
+    is_credit_note: bool  # its totals, positive as they stand, are money that goes back to the buyer
     issue_date: date | None
     due_date: date | None
     currency: str

@@ -21,6 +21,10 @@ _OPTIONAL_GROUPS: Final = frozenset(
         "BillingReference",
     }
 )
+# UNTDID 1001, the codes that EN 16931 reads as credit notes, whatever the root element is called.
+_CREDIT_NOTE_CODES: Final = frozenset(
+    {"81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"}
+)
 
 
 def read(payload: bytes) -> InvoiceRecord:
@@ -33,6 +37,7 @@ def record_of(document: UblDocument) -> InvoiceRecord:
     return InvoiceRecord(
         number=document.value("BT-1"),
         type_code=document.value("BT-3"),
+        is_credit_note=document.is_credit_note or document.value("BT-3") in _CREDIT_NOTE_CODES,
         issue_date=date_of(document.value("BT-2")),
         due_date=date_of(document.value("BT-9")),
         currency=document.value("BT-5"),

@@ -67,6 +67,12 @@ def test_totals_keep_every_digit_and_every_currency_apart(cast):
     assert totals.money == {"EUR": Decimal("0.299999"), "JPY": Decimal(5)}
 
 
+def test_totals_take_credit_notes_off(cast):
+    factories.make_case(cast, amount="1250.00")
+    factories.make_case(cast, amount="-250.00", object_type="credit_note")
+    assert totals_of(ExceptionCase.objects.all()).money == {"EUR": Decimal("1000.00")}
+
+
 def test_totals_of_too_many_are_not_summed(cast, monkeypatch):
     monkeypatch.setattr(counters, "MOST_SUMMED", 2)
     for _ in range(3):

@@ -167,3 +167,13 @@ def test_approvals_ask_the_database_as_often_for_one_as_for_three(
     browser.get(APPROVALS)
     with django_assert_num_queries(10):
         assert len(numbers(browser.get(APPROVALS))) == item_count
+
+
+def test_credit_note_is_taken_off_the_total_and_stands_by_its_size(cast, signed_in):
+    proposed(cast, cast.clerk, number="SMALL", amount="10.00")
+    proposed(cast, cast.clerk, number="CREDIT", amount="-500.00", object_type="credit_note")
+    proposed(cast, cast.clerk, number="LARGE", amount="800.00")
+    response = signed_in(cast.controller).get(APPROVALS)
+    assert numbers(response) == ["LARGE", "CREDIT", "SMALL"]
+    assert approvals.money_of(approvals.waiting_for_decision_of(cast.controller)) == {"EUR": Decimal("310.00")}
+    assert "-500.00" in response.content.decode()

@@ -75,6 +75,14 @@ def test_amount_in_any_spelling(cast, signed_in, text):
     assert found(look_for(signed_in(cast.clerk), text)) == [("INV-A", "Amount")]
 
 
+@pytest.mark.parametrize("text", ["1250.00", "-1250.00", "1.250,00 EUR"])
+def test_amount_of_a_credit_note_is_found_with_either_sign(cast, signed_in, text):
+    factories.make_case(cast, number="CN-1", amount="-1250.00", object_type="credit_note")
+    response = look_for(signed_in(cast.clerk), text)
+    assert found(response) == [("CN-1", "Amount")]
+    assert "-1,250.00" in response.content.decode()
+
+
 def test_amount_with_currency_leaves_other_currencies_out(cast, signed_in):
     factories.make_case(cast, number="INV-A", amount="99", currency="PLN")
     factories.make_case(cast, number="INV-B", amount="-99", currency="EUR")
