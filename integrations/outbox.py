@@ -12,7 +12,7 @@ from integrations.models import Connection, Delivery, DeliveryContent
 
 
 class AlreadyUnderWay(Exception):
-    """The same document is being delivered already, or these bytes were delivered before."""
+    """The same document is being delivered already."""
 
 
 def idempotency_key(
@@ -66,9 +66,7 @@ def enqueue(
                 created_at=at,
             )
     except IntegrityError as error:
-        raise AlreadyUnderWay(
-            f"“{business_key}” is being delivered to {connection} already, or was delivered with this very content."
-        ) from error
+        raise AlreadyUnderWay(f"“{business_key}” is being delivered to {connection} already.") from error
     DeliveryContent.objects.create(delivery=delivery, body=content, media_type=media_type)
     ring_on_commit()
     return delivery

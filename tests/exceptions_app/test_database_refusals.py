@@ -257,7 +257,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     # Deliveries
     "two live deliveries of one document": ("delivery_one_live", deliver()),
-    "the same key twice": ("delivery_key_once", deliver(key="key", business_key="'other'")),
+    "the same key twice": ("delivery_key_live_once", deliver(key="key", business_key="'other'")),
     "an operation that nobody checks": (
         "delivery_known_operation",
         deliver(operation="'submit2'", business_key="'other'"),

@@ -240,6 +240,26 @@ def test_same_content_that_is_there_already_ends_the_matter(cast: Cast, simulato
     assert phases == (["probe"] if asked_first else ["send", "compare"])
 
 
+def test_same_correction_of_a_delivered_document_is_found_there_and_not_sent_again(
+    cast: Cast, simulator: RunningSimulator
+):
+    first = replay(cast)
+    work_until_done()
+    receive(cast.connection, handed_in("message-again"))
+    intake.read_messages(limit=1, at=MORNING)
+    again = ExceptionCase.objects.get(follows=first)
+    mend(again, by=cast.clerk)
+    propose(again, by=cast.clerk)
+    approve_open(again, by=cast.controller)
+    work_until_done()
+
+    again.refresh_from_db()
+    first.refresh_from_db()
+    assert (again.state, again.outcome, again.reference) == ("resolved", "already_there", first.reference)
+    assert submission(again).key == submission(first).key
+    assert len(simulator.effects) == 1
+
+
 def test_released_transaction_goes_out_as_it_came_in(cast: Cast, simulator: RunningSimulator):
     receive(cast.connection, handed_in("held", payload=valid_invoice(), refusal=hold_notice(),
                                        refusal_media_type="application/json"))  # fmt: skip
