@@ -71,12 +71,28 @@ class Connection(models.Model):
         return self.paused_at is not None
 
 
+_OF_CONNECTION = "'connection:' || (SELECT slug FROM public.integrations_connection WHERE id = NEW.content_object_id)"
+GIVEN_OR_TAKEN = pgtrigger.Insert | pgtrigger.Delete
+
+
 class ConnectionUserGrant(UserObjectPermissionBase):
     content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_CONNECTION, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "group"),
+        ]
 
 
 class ConnectionGroupGrant(GroupObjectPermissionBase):
     content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_CONNECTION, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "user"),
+        ]
 
 
 class InboxMessage(models.Model):

@@ -1,5 +1,12 @@
+from typing import ClassVar
+
+import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+
+from audit.guard import audit_required, frozen_columns
+
+_OF_PERSON = "'person:' || (SELECT username FROM public.workbench_user WHERE id = NEW.user_id)"
 
 
 class User(AbstractUser):
@@ -27,6 +34,10 @@ class ApiToken(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "name"], name="api_token_name_unique_per_user")]
+        triggers: ClassVar = [
+            audit_required(_OF_PERSON, operation=pgtrigger.Insert | pgtrigger.Delete),
+            frozen_columns("user", "name", "digest", "created_at", "expires_at"),
+        ]
         verbose_name = "API token"
 
     def __str__(self) -> str:

@@ -4,15 +4,23 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from audit import log
+from exceptions_app.actions.connections import SCOPE
+from exceptions_app.actions.grants import require_administrator
+from exceptions_app.machines import is_machine
 from workbench.models import ApiToken, User
 
 PREFIX = "wb_"
+DEFAULT_DAYS = 90
+MOST_DAYS = 366
 # A busy client would otherwise write its token's row with every request.
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 
@@ -22,11 +30,66 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create_api_token(user: User, *, name: str, expires_at: datetime | None, at: datetime) -> tuple[ApiToken, str]:
-    """Store a new token and return it with its text, which cannot be shown again."""
+@transaction.atomic
+def create_api_token(
+    user: User,
+    *,
+    name: str,
+    at: datetime,
+    expires_at: datetime | None = None,
+    by: AbstractUser | None = None,
+    because: str = "",
+) -> tuple[ApiToken, str]:
+    """Store a new token and return it with its text, which cannot be shown again.
+
+    It expires after DEFAULT_DAYS unless another time is given, at most MOST_DAYS away, or ValueError is raised.
+    `by` is who makes it: the account itself when nobody is named, else an administrator, or NotPermitted is raised.
+    """
+    author = by or user
+    if author.pk != user.pk:
+        require_administrator(author)
+    expires_at = expires_at or at + timedelta(days=DEFAULT_DAYS)
+    if expires_at > at + timedelta(days=MOST_DAYS):
+        raise ValueError(f"expires_at: a token lives at most {MOST_DAYS} days.")
     text = PREFIX + secrets.token_urlsafe(32)
     stored = ApiToken.objects.create(user=user, name=name, digest=digest_of(text), created_at=at, expires_at=expires_at)
+    log.record(
+        "token.made",
+        subject=f"person:{user.get_username()}",
+        scope=SCOPE,
+        actor=author.get_username(),
+        actor_kind="machine" if is_machine(author) else "person",
+        at=at,
+        summary=f"{author} made the API token {name} for {user}.",
+        because=because,
+        data={"name": name, "expires_at": expires_at},
+    )
     return stored, text
+
+
+@transaction.atomic
+def withdraw_api_token(user: User, *, name: str, by: AbstractUser, at: datetime, because: str = "") -> bool:
+    """Remove a token, from the next request on; False when the account has none of that name.
+
+    Raises NotPermitted unless `by` is an administrator.
+    """
+    require_administrator(by)
+    found = ApiToken.objects.select_for_update().filter(user=user, name=name).first()
+    if found is None:
+        return False
+    found.delete()
+    log.record(
+        "token.withdrawn",
+        subject=f"person:{user.get_username()}",
+        scope=SCOPE,
+        actor=by.get_username(),
+        actor_kind="machine" if is_machine(by) else "person",
+        at=at,
+        summary=f"{by} withdrew the API token {name} of {user}.",
+        because=because,
+        data={"name": name},
+    )
+    return True
 
 
 class TokenAuthentication(BaseAuthentication):

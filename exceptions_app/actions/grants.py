@@ -1,16 +1,24 @@
-"""Roles and grants: sets of verbs, given on queues and legal entities through django-guardian."""
+"""Roles and grants: sets of verbs, given on queues, legal entities and connections, and who has which role.
+
+Every change has its author, its reason and its audit event; the database refuses a grant without one. What is so
+already is not done again and leaves no second event.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser, Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from guardian.shortcuts import assign_perm, remove_perm
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE, subject_of
+from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue
+from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.grants import Holder, Place, grants_for
 from exceptions_app.states import Verb
 from integrations.models import Connection
 
@@ -21,66 +29,194 @@ ROLES: Mapping[str, frozenset[Verb]] = {
     "support": frozenset({Verb.SEE}),
     "auditor": frozenset({Verb.SEE, Verb.EXPORT}),
 }
+CONNECTION_PERMISSIONS = ("ingest_messages", "configure_connection")
+
+
+def require_administrator(by: AbstractUser) -> None:
+    """Raise NotPermitted unless the account may give and take access, or is a part of the machine."""
+    if not (is_machine(by) or (by.is_active and by.is_staff)):
+        raise NotPermitted(f"{by} is no administrator. Access is given and taken by active accounts with staff status.")
 
 
 @transaction.atomic
 def grant_role(
     role: str, where: Iterable[Queue | LegalEntity], *, by: AbstractUser, at: datetime, because: str = ""
 ) -> Group:
-    """Give a role's verbs on queues and legal entities to the group of the same name."""
+    """Give a role's verbs on queues and legal entities to the group of the same name. Raises Invalid, NotPermitted."""
+    verbs = _verbs_of(role)
     group, _ = Group.objects.get_or_create(name=role)
-    for place in where:
-        for verb in sorted(ROLES[role]):
-            assign_perm(verb.value, group, place)
-        _record("grant.given", role, place, by=by, at=at, because=because, words="gave")
+    grant_verbs(verbs, group, where, by=by, at=at, because=because)
     return group
 
 
 @transaction.atomic
 def revoke_role(
     role: str, where: Iterable[Queue | LegalEntity], *, by: AbstractUser, at: datetime, because: str = ""
-) -> None:
-    """Take a role's verbs on queues and legal entities away; it holds from the next request on."""
-    group = Group.objects.get(name=role)
-    for place in where:
-        for verb in sorted(ROLES[role]):
-            remove_perm(verb.value, group, place)
-        _record("grant.taken", role, place, by=by, at=at, because=because, words="took away")
+) -> list[Place]:
+    """Take a role's verbs on queues and legal entities away; it holds from the next request on.
+
+    Returns the places where there was something to take. Raises Invalid, NotPermitted.
+    """
+    require_administrator(by)
+    _verbs_of(role)
+    group = Group.objects.filter(name=role).first()
+    if group is None:
+        return []
+    # All that it holds there, so that nothing stays behind of a role that once meant more.
+    everything = [verb.value for verb in Verb]
+    return [place for place in where if _take(everything, group, place, by=by, at=at, because=because)]
 
 
 @transaction.atomic
-def grant_connection(
-    permission: str,
-    to: AbstractUser | Group,
-    connection: Connection,
+def grant_verbs(
+    verbs: Iterable[Verb],
+    to: Holder,
+    where: Iterable[Queue | LegalEntity],
     *,
     by: AbstractUser,
     at: datetime,
     because: str = "",
-) -> None:
-    """Give `ingest_messages` or `configure_connection` on one connection."""
-    assign_perm(permission, to, connection)
-    _record("grant.given", f"{permission} to {to}", connection, by=by, at=at, because=because, words="gave")
+) -> list[Place]:
+    """Give single verbs to a person or a role; returns the places where something was new. Raises NotPermitted."""
+    require_administrator(by)
+    wanted = [verb.value for verb in verbs]
+    return [place for place in where if _give(wanted, to, place, by=by, at=at, because=because)]
+
+
+@transaction.atomic
+def grant_connection(
+    permission: str, to: Holder, connection: Connection, *, by: AbstractUser, at: datetime, because: str = ""
+) -> bool:
+    """Give `ingest_messages` or `configure_connection` on one connection; False when it was given already."""
+    require_administrator(by)
+    return _give([_known(permission)], to, connection, by=by, at=at, because=because)
+
+
+@transaction.atomic
+def revoke_connection(
+    permission: str, holder: Holder, connection: Connection, *, by: AbstractUser, at: datetime, because: str = ""
+) -> bool:
+    """Take `ingest_messages` or `configure_connection` away; False when it was not given."""
+    require_administrator(by)
+    return _take([_known(permission)], holder, connection, by=by, at=at, because=because)
+
+
+@transaction.atomic
+def add_to_role(role: str, person: AbstractUser, *, by: AbstractUser, at: datetime, because: str = "") -> bool:
+    """Put a person into a role's group; False when they were in it. Raises Invalid, NotPermitted."""
+    group = _role_for(role, person, by=by)
+    if person.groups.filter(pk=group.pk).exists():
+        return False
+    person.groups.add(group)
+    words = f"{by} gave {person} the role {role}."
+    _record("role.given", _subject_of_person(person), words, {"role": role}, by=by, at=at, because=because)
+    return True
+
+
+@transaction.atomic
+def remove_from_role(role: str, person: AbstractUser, *, by: AbstractUser, at: datetime, because: str = "") -> bool:
+    """Take a person out of a role's group; False when they were not in it. Raises Invalid, NotPermitted."""
+    group = _role_for(role, person, by=by)
+    if not person.groups.filter(pk=group.pk).exists():
+        return False
+    person.groups.remove(group)
+    words = f"{by} took the role {role} from {person}."
+    _record("role.taken", _subject_of_person(person), words, {"role": role}, by=by, at=at, because=because)
+    return True
+
+
+def _verbs_of(role: str) -> frozenset[Verb]:
+    if role not in ROLES:
+        raise Invalid("role", f"There is no role “{role}”. Use one of {', '.join(sorted(ROLES))}.")
+    return ROLES[role]
+
+
+def _known(permission: str) -> str:
+    if permission not in CONNECTION_PERMISSIONS:
+        raise Invalid("permission", f"“{permission}” is none of {', '.join(CONNECTION_PERMISSIONS)}.")
+    return permission
+
+
+def _role_for(role: str, person: AbstractUser, *, by: AbstractUser) -> Group:
+    """The role's group, with the person's row locked, so that two changes of their roles come one after the other."""
+    require_administrator(by)
+    if person.pk == by.pk:
+        raise NotPermitted("Nobody changes their own roles; another administrator can.")
+    if is_machine(person):
+        raise Invalid("person", f"{person} is a part of the machine and has no role.")
+    get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk)
+    if role in ROLES:
+        return Group.objects.get_or_create(name=role)[0]
+    group = Group.objects.filter(name=role).first()
+    if group is None:
+        raise Invalid("role", f"There is no role “{role}”. Use one of {', '.join(sorted(ROLES))}.")
+    return group
+
+
+def _give(
+    permissions: Iterable[str], to: Holder, place: Place, *, by: AbstractUser, at: datetime, because: str
+) -> bool:
+    table, of_holder = grants_for(to, type(place))
+    of_kind = Permission.objects.filter(content_type=ContentType.objects.get_for_model(type(place)))
+    given = []
+    for permission in of_kind.filter(codename__in=permissions).order_by("codename"):
+        _, is_new = table.get_or_create(permission=permission, content_object=place, **of_holder)
+        if is_new:
+            given.append(permission.codename)
+    if given:
+        words = f"{by} gave {_words_for(to)} on {place}: {', '.join(given)}."
+        data = {"to": _name_of(to), "permissions": given}
+        _record("grant.given", subject_of(place), words, data, by=by, at=at, because=because)
+    return bool(given)
+
+
+def _take(
+    permissions: Iterable[str], holder: Holder, place: Place, *, by: AbstractUser, at: datetime, because: str
+) -> bool:
+    table, of_holder = grants_for(holder, type(place))
+    rows = table.select_for_update(of=("self",)).filter(
+        content_object=place, permission__codename__in=permissions, **of_holder
+    )
+    found = {row.pk: row.permission.codename for row in rows.select_related("permission").order_by("pk")}
+    table.filter(pk__in=list(found)).delete()
+    if found:
+        taken = sorted(found.values())
+        words = f"{by} took from {_words_for(holder)} on {place}: {', '.join(taken)}."
+        data = {"from": _name_of(holder), "permissions": taken}
+        _record("grant.taken", subject_of(place), words, data, by=by, at=at, because=because)
+    return bool(found)
+
+
+def _words_for(holder: Holder) -> str:
+    return f"the role {holder}" if isinstance(holder, Group) else str(holder)
+
+
+def _name_of(holder: Holder) -> str:
+    return f"role:{holder.name}" if isinstance(holder, Group) else _subject_of_person(holder)
+
+
+def _subject_of_person(person: AbstractUser) -> str:
+    return f"person:{person.get_username()}"
 
 
 def _record(
     name: str,
-    what: str,
-    place: Queue | LegalEntity | Connection,
+    subject: str,
+    summary: str,
+    data: Mapping[str, object],
     *,
     by: AbstractUser,
     at: datetime,
     because: str,
-    words: str,
 ) -> None:
     log.record(
         name,
-        subject=subject_of(place),
+        subject=subject,
         scope=SCOPE,
         actor=by.get_username(),
         actor_kind="machine" if is_machine(by) else "person",
         at=at,
-        summary=f"{by} {words} {what} on {place}.",
+        summary=summary,
         because=because,
-        data={"what": what},
+        data=data,
     )

@@ -8,7 +8,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
 from audit.guard import audit_required, frozen_columns, never_deleted, truncate_refused
-from integrations.models import Connection
+from integrations.models import GIVEN_OR_TAKEN, Connection
 from integrations.refusals import Category
 
 # One list for both: a verb counts only when it is granted on the queue and on the legal entity.
@@ -65,20 +65,48 @@ class LegalEntity(models.Model):
         return self.name
 
 
+_OF_QUEUE = "'queue:' || (SELECT slug FROM public.exceptions_app_queue WHERE id = NEW.content_object_id)"
+_OF_ENTITY = "'entity:' || (SELECT code FROM public.exceptions_app_legalentity WHERE id = NEW.content_object_id)"
+
+
 class QueueUserGrant(UserObjectPermissionBase):
     content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_QUEUE, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "user"),
+        ]
 
 
 class QueueGroupGrant(GroupObjectPermissionBase):
     content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
 
+    class Meta(GroupObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_QUEUE, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "group"),
+        ]
+
 
 class LegalEntityUserGrant(UserObjectPermissionBase):
     content_object = models.ForeignKey(LegalEntity, on_delete=models.CASCADE)
 
+    class Meta(UserObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_ENTITY, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "user"),
+        ]
+
 
 class LegalEntityGroupGrant(GroupObjectPermissionBase):
     content_object = models.ForeignKey(LegalEntity, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_ENTITY, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "group"),
+        ]
 
 
 class Route(models.Model):

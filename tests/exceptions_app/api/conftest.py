@@ -8,10 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 from drf_spectacular.generators import SchemaGenerator
 
 from exceptions_app.models import ExceptionCase
-from tests.cast import MORNING, Cast
+from tests.cast import Cast
 from tests.exceptions_app.actions.mending import take_in
 from workbench.models import User
 from workbench.tokens import create_api_token
@@ -45,7 +46,7 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 def api(db: None) -> Callable[[User], Api]:
     def as_account(user: User) -> Api:
-        _, token = create_api_token(user, name=f"test {user.api_tokens.count()}", expires_at=None, at=MORNING)
+        _, token = create_api_token(user, name=f"test {user.api_tokens.count()}", at=now())
         return Api({"authorization": f"Bearer {token}"})
 
     return as_account

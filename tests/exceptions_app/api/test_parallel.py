@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from guardian.shortcuts import assign_perm
 
+from exceptions_app.actions.grants import grant_connection
+from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Comment
 from integrations.models import InboxMessage
 from tests import factories
-from tests.cast import Cast
+from tests.cast import MORNING, Cast
 from tests.exceptions_app.api.conftest import Api
 from workbench.models import User
 
@@ -41,7 +42,7 @@ def message(identifier: str, text: str = "<a/>") -> dict[str, Any]:
 
 @pytest.fixture
 def source(api: As, cast: Cast) -> Api:
-    assign_perm("ingest_messages", cast.clerk, cast.connection)
+    grant_connection("ingest_messages", cast.clerk, cast.connection, by=machine(SETUP), at=MORNING)
     return api(cast.clerk)
 
 
