@@ -9,10 +9,11 @@ A delivery that breaks its worker off three times in a row is set before a perso
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Now
 
 from integrations.connectors.base import (
@@ -72,12 +73,16 @@ class Settlement:
 
 
 def claim(*, limit: int) -> list[Claim]:
-    """Take due deliveries, oldest first, skipping what others hold and connections that are paused."""
+    """Take due deliveries, oldest first, skipping what others hold and connections that are paused or busy.
+
+    Busy is a connection with as many under way as one claim takes: a slow target keeps one worker waiting, not all.
+    """
     with transaction.atomic():
         due = list(
             Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
             .select_related("connection")
             .filter(state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
+            .exclude(connection__in=_busy(limit))
             .order_by("due_at", "id")[:limit]
         )
         claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
@@ -90,6 +95,12 @@ def claim(*, limit: int) -> list[Claim]:
             state=State.PROBING,
         )
     return claims
+
+
+def _busy(limit: int) -> QuerySet[Delivery, Any]:
+    under_way = Delivery.objects.filter(state__in=(State.PROBING, State.SENDING), due_at__gt=Now())
+    counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
+    return counted.filter(at_once__gte=limit).values("connection")
 
 
 def park(claim: Claim) -> Settlement:

@@ -204,6 +204,19 @@ def test_claim_takes_what_is_due_oldest_first_and_no_more_than_asked(cast: Cast)
     assert claimed == [numbers[3], numbers[1]]
 
 
+def test_slow_target_keeps_one_worker_waiting_and_not_all(cast: Cast):
+    other = Connection(slug="other", name="Other", connector="en16931")
+    connections.save_configuration(other, by=machine(SETUP), at=MORNING)
+    for number in range(6):
+        enqueue(cast.connection, number)
+    assert len(engine.claim(limit=4)) == 4
+    assert engine.claim(limit=4) == []
+    elsewhere = enqueue(other, 99)
+    assert [claim.delivery for claim in engine.claim(limit=4)] == [elsewhere]
+    let_leases_end()
+    assert len(engine.claim(limit=4)) == 4
+
+
 @pytest.mark.parametrize("state", ["confirmed", "already_there", "refused", "conflict", "cancelled"])
 def test_what_has_ended_is_never_claimed(cast: Cast, state: str):
     delivery = enqueue(cast.connection)
