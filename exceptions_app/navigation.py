@@ -67,7 +67,7 @@ ENTRIES = (
     Entry("Search", "search", "exceptions:search"),
     Entry(
         "Intake failures", "intake", "exceptions:intake_failures", _caring_for_messages,
-        also_on=("exceptions:intake_failure",), count="intake_failures",
+        also_on=("exceptions:intake_failure", "exceptions:quarantined_file"), count="intake_failures",
     ),
     Entry(
         "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",)

@@ -15,7 +15,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,7 +53,7 @@ class Pair:
 
     @property
     def shown(self) -> str:
-        return _printable(self.payload.name)
+        return printable(self.payload.name)
 
 
 def collect(connection: Connection, *, at: datetime, quiet: timedelta = QUIET) -> int:
@@ -100,21 +100,35 @@ def _alone(connection: Connection) -> Iterator[bool]:
 
 
 def _complete_pairs(folder: Path, connection: Connection, *, quiet: timedelta) -> Iterator[Pair]:
-    links, files = _what_lies_in(folder)
+    links, files = what_lies_in(folder)
     for link in links:
         yield Pair(link, None)  # claimed like a file and then refused, so that a person sees it
     for name, path in sorted(files.items()):
-        if name.startswith(".") or name.lower().endswith(UNFINISHED) or path.stem.endswith(REFUSAL_MARK):
+        if is_unfinished(name) or is_refusal(path):
             continue
-        refusal = next(
-            (files[other] for other in sorted(files) if other.startswith(f"{path.stem}{REFUSAL_MARK}.")), None
-        )
+        refusal = refusal_beside(path, files)
         complete = refusal is not None or connection.refusal_optional
         if complete and _at_rest(path, quiet) and (refusal is None or _at_rest(refusal, quiet)):
             yield Pair(path, refusal)
 
 
-def _what_lies_in(folder: Path) -> tuple[list[Path], dict[str, Path]]:
+def is_unfinished(name: str) -> bool:
+    """Whether a sender is still at it, by its name."""
+    return name.startswith(".") or name.lower().endswith(UNFINISHED)
+
+
+def is_refusal(path: Path) -> bool:
+    return path.stem.endswith(REFUSAL_MARK)
+
+
+def refusal_beside(document: Path, files: Mapping[str, Path]) -> Path | None:
+    """The refusal of a document among the files of its directory."""
+    beginning = f"{document.stem}{REFUSAL_MARK}."
+    return next((files[name] for name in sorted(files) if name.startswith(beginning)), None)
+
+
+def what_lies_in(folder: Path) -> tuple[list[Path], dict[str, Path]]:
+    """The links, and the ordinary files by name; directories are left out."""
     with os.scandir(folder) as entries:
         found = list(entries)
     links = sorted(Path(entry.path) for entry in found if entry.is_symlink())
@@ -138,6 +152,9 @@ def _claim(pair: Pair, folder: Path, *, at: datetime) -> Pair | None:
         return Pair(pair.payload.rename(place / pair.payload.name), refusal)
     except FileNotFoundError:
         return None  # whatever did move is put back by the next look at what was left behind
+    except OSError as error:
+        log.warning("A file in %s cannot be moved: %s", folder, error)
+        return None
 
 
 def _left_behind(folder: Path) -> Iterator[Pair]:
@@ -145,13 +162,16 @@ def _left_behind(folder: Path) -> Iterator[Pair]:
     for place in sorted((folder / "claimed").iterdir()):
         if not place.is_dir() or place.is_symlink():
             continue
-        links, files = _what_lies_in(place)
-        payloads = [*links, *(path for path in files.values() if not path.stem.endswith(REFUSAL_MARK))]
-        refusals = [path for path in files.values() if path.stem.endswith(REFUSAL_MARK)]
+        links, files = what_lies_in(place)
+        payloads = [*links, *(path for path in files.values() if not is_refusal(path))]
+        refusals = [path for path in files.values() if is_refusal(path)]
         if payloads:
             yield Pair(payloads[0], refusals[0] if refusals else None)
-        else:
+            continue
+        try:
             _put_back(place, refusals, folder)
+        except OSError as error:
+            log.warning("What was claimed in %s cannot be put back: %s", place, error)
 
 
 def _put_back(place: Path, refusals: list[Path], folder: Path) -> None:
@@ -195,7 +215,7 @@ def _read(pair: Pair, connection: Connection) -> inbox.HandedIn:
     # The same name may come again next month with another document, so the name alone does not identify it.
     digest = hashlib.sha256(payload + b"\x00" + refusal).hexdigest()[:16]
     return inbox.HandedIn(
-        external_id=f"{_printable(pair.payload.stem)[:170]}-{digest}",
+        external_id=f"{printable(pair.payload.stem)[:170]}-{digest}",
         payload=payload,
         payload_media_type=_media_type(pair.payload),
         refusal=refusal,
@@ -226,7 +246,7 @@ def _media_type(path: Path) -> str:
     return MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """A file name as it may be stored and shown: a name on disk is any bytes."""
     text = name.encode(errors="backslashreplace").decode()
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,9 +1,11 @@
 """Connections to other systems, what came in from them (inbox) and what goes out to them (outbox)."""
 
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 import pgtrigger
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -20,7 +22,7 @@ LONGEST_TIMEOUT = 30  # seconds
 class Connection(models.Model):
     """One connected system: where messages come from, where corrected ones go, whom to tell.
 
-    Changes are configuration: they pass through `exceptions_app.configuration`, which writes the audit event.
+    Changes are configuration: the database asks for an audit event in the same transaction.
     """
 
     slug = models.SlugField(unique=True, help_text="Used in addresses and in messages, never changed.")
@@ -55,6 +57,12 @@ class Connection(models.Model):
             models.CheckConstraint(
                 condition=Q(timeout_seconds__range=(1, LONGEST_TIMEOUT)), name="connection_timeout_in_range"
             ),
+            models.UniqueConstraint(
+                fields=["watched_folder"],
+                condition=~Q(watched_folder=""),
+                name="connection_folder_once",
+                violation_error_message="Another connection watches this folder.",
+            ),
         ]
         triggers: ClassVar = [
             audit_required("'connection:' || NEW.slug"),
@@ -65,6 +73,18 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """One spelling per folder, so that two connections cannot take each other's files. Raises ValidationError."""
+        super().clean()
+        if not self.watched_folder:
+            return
+        path = PurePosixPath(self.watched_folder.strip())
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ValidationError({"watched_folder": "Name a folder below the intake folder, such as billing-nl."})
+        self.watched_folder = str(path)
+        if Connection.objects.filter(watched_folder=self.watched_folder).exclude(pk=self.pk).exists():
+            raise ValidationError({"watched_folder": "Another connection watches this folder; name one of its own."})
 
     @property
     def is_paused(self) -> bool:
@@ -78,20 +98,20 @@ GIVEN_OR_TAKEN = pgtrigger.Insert | pgtrigger.Delete
 class ConnectionUserGrant(UserObjectPermissionBase):
     content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
 
-    class Meta(GroupObjectPermissionBase.Meta):
+    class Meta(UserObjectPermissionBase.Meta):
         triggers: ClassVar = [
             audit_required(_OF_CONNECTION, operation=GIVEN_OR_TAKEN),
-            frozen_columns("permission", "content_object", "group"),
+            frozen_columns("permission", "content_object", "user"),
         ]
 
 
 class ConnectionGroupGrant(GroupObjectPermissionBase):
     content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
 
-    class Meta(UserObjectPermissionBase.Meta):
+    class Meta(GroupObjectPermissionBase.Meta):
         triggers: ClassVar = [
             audit_required(_OF_CONNECTION, operation=GIVEN_OR_TAKEN),
-            frozen_columns("permission", "content_object", "user"),
+            frozen_columns("permission", "content_object", "group"),
         ]
 
 
@@ -257,8 +277,11 @@ class Delivery(models.Model):
                 name="delivery_one_live",
             ),
             models.UniqueConstraint(
-                fields=["key"], condition=~Q(state__in=["refused", "conflict", "cancelled"]), name="delivery_key_once"
+                fields=["key"],
+                condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
+                name="delivery_key_live_once",
             ),
+            models.UniqueConstraint(fields=["key"], condition=Q(state="confirmed"), name="delivery_key_confirmed_once"),
             models.UniqueConstraint(
                 fields=["connection", "operation", "object_type", "business_key"],
                 condition=Q(state="confirmed"),
@@ -359,9 +382,13 @@ class FolderProblem(models.Model):
     problem = models.TextField()
     remedy = models.TextField(blank=True)
     found_at = models.DateTimeField()
+    set_aside_at = models.DateTimeField(null=True, help_text="When a person said that nothing is to be done about it.")
 
     class Meta:
         default_permissions = ()
+        indexes: ClassVar = [
+            models.Index(fields=["connection"], condition=Q(set_aside_at=None), name="folder_problem_to_do"),
+        ]
 
     def __str__(self) -> str:
         return self.file_name

@@ -1,4 +1,4 @@
-"""What a person can do about a message that could not be read: have it read again, or set it aside."""
+"""What a person can do about a message that could not be read, or a file that could not even be taken in."""
 
 from datetime import datetime
 
@@ -6,8 +6,8 @@ from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.connection_reach import connection_reach_of
-from integrations import inbox
-from integrations.models import InboxMessage
+from integrations import inbox, quarantine
+from integrations.models import Connection, FolderProblem, InboxMessage
 
 
 def may_not_tend(connection: object) -> str:
@@ -30,7 +30,16 @@ def set_aside(message_id: int, *, by: AbstractUser, at: datetime, because: str) 
     return inbox.set_aside(message_id, by=by.get_username(), at=at, because=because)
 
 
+def set_file_aside(problem_id: int, *, by: AbstractUser, at: datetime, because: str) -> FolderProblem:
+    """Nothing is left to do about a file in quarantine; it stays there. Raises NotPermitted, inbox.MessageRefused."""
+    _require_care(FolderProblem.objects.select_related("connection").get(pk=problem_id).connection, by=by)
+    return quarantine.set_aside(problem_id, by=by.get_username(), at=at, because=because)
+
+
 def _require(message_id: int, *, by: AbstractUser) -> None:
-    message = InboxMessage.objects.select_related("connection").get(pk=message_id)
-    if message.connection_id not in connection_reach_of(by).tended:
-        raise NotPermitted(may_not_tend(message.connection))
+    _require_care(InboxMessage.objects.select_related("connection").get(pk=message_id).connection, by=by)
+
+
+def _require_care(connection: Connection, *, by: AbstractUser) -> None:
+    if connection.pk not in connection_reach_of(by).tended:
+        raise NotPermitted(may_not_tend(connection))

@@ -15,7 +15,7 @@ from exceptions_app.models import ExceptionCase, LegalEntity, Proposal, Queue, R
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import OPEN_STATES, State, Verb
-from integrations.models import ConnectionGroupGrant, ConnectionUserGrant, InboxMessage
+from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant, FolderProblem, InboxMessage
 
 CAP = 1_000
 MOST_SUMMED = 10_000  # rows whose money is added up for a page
@@ -36,6 +36,9 @@ class Count:
 
     def __bool__(self) -> bool:
         return self.value > 0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(self.value + other.value)
 
 
 class _CappedCount(Subquery):
@@ -73,9 +76,16 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         "mine": visible.filter(assignee=user.pk),
         "open": visible,
         "to_decide": waiting_for_decision_of(user),
-        "intake_failures": intake_failures_for(user),
+        "messages": intake_failures_for(user),
+        "files": files_in_quarantine_for(user),
     }
-    return NavigationCounts(**count_each(user, rows))
+    counts = count_each(user, rows)
+    return NavigationCounts(
+        mine=counts["mine"],
+        open=counts["open"],
+        to_decide=counts["to_decide"],
+        intake_failures=counts["messages"] + counts["files"],
+    )
 
 
 def waiting_for_decision_of(user: AbstractUser) -> QuerySet[Proposal]:
@@ -89,20 +99,25 @@ def waiting_for_decision_of(user: AbstractUser) -> QuerySet[Proposal]:
 
 
 def intake_failures_for(user: AbstractUser) -> QuerySet[InboxMessage]:
-    """Failures of connections that lead to where the person may correct, or that are granted to them themselves.
+    """Messages that could not be read, of connections that the person cares for; a part of another query."""
+    return InboxMessage.objects.filter(connection__in=_cared_for(user), status=InboxMessage.Status.FAILED)
 
-    The same as `intake_failures.failures_to_do`, as a part of another query.
-    """
+
+def files_in_quarantine_for(user: AbstractUser) -> QuerySet[FolderProblem]:
+    """Files that could not be taken in and were not set aside, of connections that the person cares for."""
+    return FolderProblem.objects.filter(connection__in=_cared_for(user), set_aside_at__isnull=True)
+
+
+def _cared_for(user: AbstractUser) -> QuerySet[Connection]:
+    """As `ConnectionReach.cared_for`: they lead to where the person may correct, or are granted to them themselves."""
     worked = Route.objects.filter(
-        Q(connection=OuterRef("connection")) | Q(connection__isnull=True),
+        Q(connection=OuterRef("pk")) | Q(connection__isnull=True),
         queue__in=granted_objects(user, Verb.CORRECT, Queue),
         entity__in=granted_objects(user, Verb.CORRECT, LegalEntity),
     )
     direct = ConnectionUserGrant.objects.filter(user=user).values("content_object")
     by_group = ConnectionGroupGrant.objects.filter(group__user=user).values("content_object")
-    return InboxMessage.objects.filter(
-        Exists(worked) | Q(connection__in=direct) | Q(connection__in=by_group), status=InboxMessage.Status.FAILED
-    )
+    return Connection.objects.filter(Exists(worked) | Q(pk__in=direct) | Q(pk__in=by_group))
 
 
 def open_by_queue(user: AbstractUser, reach: Reach) -> list[tuple[Queue, Count]]:

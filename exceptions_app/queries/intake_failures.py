@@ -9,7 +9,6 @@ from django.db.models import BinaryField, QuerySet
 from django.db.models.functions import Length, Substr
 
 from exceptions_app.models import ExceptionCase, Occurrence
-from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import Count, count_each
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort, page
 from integrations.models import Connection, FolderProblem, InboxContent, InboxMessage
@@ -32,7 +31,7 @@ class FailureFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailurePage:
-    """One page of failures, newest first, and the newest files in quarantine."""
+    """One page of failures, newest first, and the newest files in quarantine; `counts` are of both together."""
 
     page: Page[InboxMessage]
     counts: Mapping[str, Count]
@@ -44,6 +43,10 @@ def failures(connections: Collection[int], status: InboxMessage.Status) -> Query
     return InboxMessage.objects.filter(connection__in=connections, status=status)
 
 
+def files_in_quarantine(connections: Collection[int], status: InboxMessage.Status) -> QuerySet[FolderProblem]:
+    return FolderProblem.objects.filter(connection__in=connections, set_aside_at__isnull=status == TO_DO)
+
+
 def read_failure_page(
     filters: FailureFilter, *, user: AbstractUser, cursor: str = "", direction: Direction = "after"
 ) -> FailurePage:
@@ -52,7 +55,7 @@ def read_failure_page(
     if filters.contains:
         rows = rows.filter(external_id__icontains=filters.contains)
     files = list(
-        FolderProblem.objects.filter(connection__in=filters.connections)
+        files_in_quarantine(filters.connections, filters.status)
         .select_related("connection")
         .order_by("-found_at", "-id")[: MOST_FILES + 1]
     )
@@ -67,12 +70,12 @@ def read_failure_page(
 def _counts(connections: Collection[int], user: AbstractUser) -> Mapping[str, Count]:
     if not connections:
         return {TO_DO: Count(0), SET_ASIDE: Count(0)}
-    return count_each(user, {status.value: failures(connections, status) for status in (TO_DO, SET_ASIDE)})
-
-
-def failures_to_do(user: AbstractUser) -> QuerySet[InboxMessage]:
-    """What waits for this person among the intake failures; for the number in the navigation."""
-    return failures(connection_reach_of(user).cared_for, TO_DO)
+    rows: dict[str, QuerySet[Any]] = {}
+    for status in (TO_DO, SET_ASIDE):
+        rows[status.value] = failures(connections, status)
+        rows[f"{status.value} files"] = files_in_quarantine(connections, status)
+    counts = count_each(user, rows)
+    return {status: counts[status.value] + counts[f"{status.value} files"] for status in (TO_DO, SET_ASIDE)}
 
 
 def connections_by_name(keys: Collection[int]) -> list[Connection]:
@@ -83,6 +86,11 @@ def find_failure(number: int, connections: Collection[int]) -> InboxMessage | No
     """A message that is or was a failure, or None when it is not among these connections."""
     found = InboxMessage.objects.select_related("connection").filter(pk=number, connection__in=connections)
     return found.first()
+
+
+def find_file(number: int, connections: Collection[int]) -> FolderProblem | None:
+    """A file that is or was in quarantine, or None when it is not among these connections."""
+    return FolderProblem.objects.select_related("connection").filter(pk=number, connection__in=connections).first()
 
 
 def cases_of(message: InboxMessage, user: AbstractUser) -> list[ExceptionCase]:

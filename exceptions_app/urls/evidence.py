@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from exceptions_app.views import audit, connections, intake_failures
+from exceptions_app.views import audit, connections, intake_failures, quarantine
 
 urlpatterns: list[URLPattern] = [
     path("audit/", audit.audit, name="audit"),
@@ -16,6 +16,8 @@ urlpatterns: list[URLPattern] = [
         intake_failures.intake_original,
         name="intake_original",
     ),
+    path("intake-failures/files/<int:ref>/", quarantine.file, name="quarantined_file"),
+    path("intake-failures/files/<int:ref>/set-aside/", quarantine.set_aside, name="quarantined_file_set_aside"),
     path("connections/", connections.connections, name="connections"),
     path("connections/<slug:ref>/", connections.connection, name="connection"),
     path("connections/<slug:ref>/pause/", connections.pause, name="connection_pause"),

@@ -46,6 +46,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "message.read_again": "Message read again",
         "message.set_aside": "Message set aside",
         "message.quarantined": "File put into quarantine",
+        "message.file_set_aside": "File in quarantine set aside",
     },
     "Configuration and access": {
         "configuration.": "Any configuration",

@@ -2,12 +2,15 @@
 
 import pytest
 from django.urls import reverse
-from guardian.shortcuts import assign_perm
 
-from exceptions_app.queries.counters import intake_failures_for
-from exceptions_app.queries.intake_failures import failures_to_do
-from integrations.models import InboxMessage
+from exceptions_app.actions.grants import grant_connection
+from exceptions_app.machines import SETUP, machine
+from exceptions_app.queries.connection_reach import connection_reach_of
+from exceptions_app.queries.counters import files_in_quarantine_for, intake_failures_for
+from exceptions_app.queries.intake_failures import TO_DO, failures, files_in_quarantine
+from integrations.models import FolderProblem, InboxMessage
 from tests import factories
+from tests.cast import MORNING, SET_UP_AT
 
 
 def entries(browser, address="/"):
@@ -66,6 +69,13 @@ def test_sign_in_page_has_no_navigation(client, db):
 def test_number_of_intake_failures_agrees_with_their_page(cast, who):
     user = getattr(cast, who)
     failure = factories.make_message(cast, status=InboxMessage.Status.FAILED)
-    assert set(intake_failures_for(user)) == set(failures_to_do(user))
-    assign_perm("configure_connection", user, cast.connection)
-    assert list(intake_failures_for(user)) == list(failures_to_do(user)) == [failure]
+    file = FolderProblem.objects.create(connection=cast.connection, file_name="a.xml", found_at=MORNING)
+    FolderProblem.objects.create(
+        connection=cast.connection, file_name="b.xml", found_at=MORNING, set_aside_at=MORNING
+    )  # fmt: skip
+    for expected in (None, [failure, file]):
+        connections = connection_reach_of(user).cared_for
+        counted = [*intake_failures_for(user), *files_in_quarantine_for(user)]
+        assert counted == [*failures(connections, TO_DO), *files_in_quarantine(connections, TO_DO)]
+        assert expected in (None, counted)
+        grant_connection("configure_connection", user, cast.connection, by=machine(SETUP), at=SET_UP_AT)

@@ -12,7 +12,8 @@ from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.connection_reach import connection_reach_of
-from exceptions_app.queries.intake_failures import FailureFilter, failures_to_do, read_failure_page, read_original
+from exceptions_app.queries.counters import intake_failures_for
+from exceptions_app.queries.intake_failures import FailureFilter, read_failure_page, read_original
 from exceptions_app.states import Verb
 from exceptions_app.views.excerpts import excerpt
 from integrations.models import Connection, FolderProblem, InboxContent, InboxMessage
@@ -66,7 +67,7 @@ def test_failures_are_hidden_from_everybody_else(cast, signed_in, who):
         assert client.post(page(message, name), {"because": "x"}).status_code == 404
     message.refresh_from_db()
     assert message.status == FAILED
-    assert not failures_to_do(getattr(cast, who)).exists()
+    assert not intake_failures_for(getattr(cast, who)).exists()
 
 
 def test_failures_need_the_verb_on_queue_and_entity(cast, signed_in):
@@ -223,6 +224,9 @@ def test_set_aside_without_reason_names_the_field(cast, signed_in, because):
 def test_reason_typed_before_the_sign_in_was_lost_is_kept(cast):
     message = fail(cast)
     client = Client()
+    client.login(username="clara", password="correct horse battery staple")
+    client.get(page(message))
+    del client.cookies["sessionid"]
     response = client.post(page(message, "intake_set_aside"), {"because": "Sent again as 4711-2."})
     assert response.status_code == 302
     client.login(username="clara", password="correct horse battery staple")
