@@ -15,6 +15,7 @@ from exceptions_app.facts import fold
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import Decision, ExceptionCase, Identifier, PayloadVersion, Proposal
 from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
 from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
@@ -268,6 +269,9 @@ def _pause(case: ExceptionCase, reason: str, *, at: datetime) -> None:
 
 def _note_write_back(case: ExceptionCase, delivery: Delivery, *, at: datetime) -> None:
     if delivery.is_live:
+        # The row is tried for ever, and counts up by one each time: so this is said once.
+        if delivery.failures == UNTOLD_AFTER:
+            _note_untold(case, delivery, at=at)
         return
     told = delivery.state in Delivery.BOOKED
     words = "The source was told" if told else f"The source refused the message: {delivery.detail}"
@@ -278,4 +282,15 @@ def _note_write_back(case: ExceptionCase, delivery: Delivery, *, at: datetime) -
         at=at,
         summary=f"{words} ({case.ref}).",
         data={"delivery": delivery.pk, "event": delivery.object_type},
+    )
+
+
+def _note_untold(case: ExceptionCase, delivery: Delivery, *, at: datetime) -> None:
+    record(
+        case,
+        "case.source_not_told",
+        by=machine(WORKER),
+        at=at,
+        summary=f"The source was not told yet, after {delivery.failures} tries: {delivery.detail} ({case.ref}).",
+        data={"delivery": delivery.pk, "event": delivery.object_type, "tries": delivery.failures},
     )

@@ -12,11 +12,12 @@ from django.db.models.functions import Coalesce
 
 from exceptions_app.models import ExceptionCase, Route
 from exceptions_app.models.case import REF_PREFIX
-from integrations.models import Connection, Delivery, DeliveryAttempt, InboxMessage
+from integrations.models import Connection, Delivery, DeliveryAttempt, FolderProblem, InboxMessage
 
 RECENTLY = timedelta(days=7)
 LOOKED_AT = 100  # newest deliveries among which those of visible exceptions are shown
 MOST_SHOWN = 20
+UNTOLD_AFTER = 5  # tries in a row that came to nothing, before the source counts as not told
 _SECRETS = ("target_token", "write_back_secret")
 _WAITING = (Delivery.State.QUEUED, Delivery.State.PROBING, Delivery.State.SENDING)
 
@@ -26,6 +27,9 @@ def connections_with_state(keys: Collection[int], *, at: datetime) -> QuerySet[C
     deliveries = Delivery.objects.filter(connection=OuterRef("pk"))
     messages = InboxMessage.objects.filter(connection=OuterRef("pk"))
     refused = deliveries.filter(state=Delivery.State.REFUSED, finished_at__gte=at - RECENTLY)
+    untold = deliveries.filter(
+        operation=Delivery.Operation.WRITE_BACK, state__in=Delivery.LIVE, failures__gte=UNTOLD_AFTER
+    )
     booked = deliveries.filter(state__in=Delivery.BOOKED, finished_at__isnull=False)
     return (
         Connection.objects.filter(pk__in=keys)
@@ -36,6 +40,9 @@ def connections_with_state(keys: Collection[int], *, at: datetime) -> QuerySet[C
             refused=_number_of(refused),
             unread=_number_of(messages.filter(status=InboxMessage.Status.PENDING)),
             failures=_number_of(messages.filter(status=InboxMessage.Status.FAILED)),
+            quarantined=_number_of(FolderProblem.objects.filter(connection=OuterRef("pk"), set_aside_at__isnull=True)),
+            untold=_number_of(untold),
+            untold_because=Subquery(untold.order_by("-id").values("detail")[:1]),
             last_message_at=Subquery(messages.order_by("-id").values("received_at")[:1]),
             last_delivery_at=Subquery(booked.order_by("-id").values("finished_at")[:1]),
             has_target_token=_is_set("target_token"),

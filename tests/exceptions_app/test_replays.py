@@ -1,10 +1,13 @@
 """Replays against a tax authority that is another process, with every fault that it knows: one effect, never two."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
+from django.urls import reverse
 
 from audit.queries import timeline
 from exceptions_app import intake, replays
@@ -12,6 +15,7 @@ from exceptions_app.actions import connections
 from exceptions_app.actions.propose import propose_release
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, Proposal
+from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import State
 from integrations.models import Delivery, DeliveryAttempt
 from tests.arrivals import approve_open, configure, handed_in, hold_notice, mend, propose, receive, replay, take_in
@@ -27,6 +31,7 @@ from tests.exceptions_app.delivering import (
 )
 from tests.invoices import valid_invoice
 from tests.simulator_process import RunningSimulator
+from workbench.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("connected")]
 
@@ -288,3 +293,36 @@ def test_refused_sign_in_pauses_the_connection_and_resuming_goes_on(cast: Cast, 
     connections.resume(cast.connection.pk, by=machine(SETUP), at=MORNING)
     work_until_done()
     assert_resolved_once(case, simulator)
+
+
+def test_source_that_cannot_be_told_is_noted_once_and_shown(
+    cast: Cast, simulator: RunningSimulator, signed_in: Callable[[User], Client]
+):
+    case = replay(cast)
+    configure(cast.connection, write_back_url=f"{simulator.url}/nowhere")
+    replays.carry_out_due()
+    for _ in range(UNTOLD_AFTER - 2):
+        time_passes()
+        replays.carry_out_due()
+    assert "case.source_not_told" not in actions_of(case)
+    for _ in range(3):
+        time_passes()
+        replays.carry_out_due()
+
+    telling = Delivery.objects.get(subject=case.subject, operation="write_back")
+    assert (telling.is_live, telling.failures) == (True, UNTOLD_AFTER + 2)
+    [noted] = [event for event in timeline(case.subject) if event.action == "case.source_not_told"]
+    assert noted.data == {"delivery": telling.pk, "event": "exception.resolved", "tries": UNTOLD_AFTER}
+    assert telling.detail in noted.summary
+
+    page = signed_in(cast.clerk).get(reverse("exceptions:case", args=[case.ref])).content.decode()
+    assert " ".join(page.split()).count(f"not told yet, after {UNTOLD_AFTER + 2} tries: {telling.detail}") == 1
+    page = signed_in(cast.clerk).get(reverse("exceptions:connection", args=[cast.connection.slug])).content.decode()
+    assert "The source has not been told how everything ended" in page
+
+    configure(cast.connection, write_back_url=simulator.webhook_url)
+    time_passes()
+    replays.carry_out_due()
+    assert actions_of(case)[-2:] == ["case.source_not_told", "case.source_told"]
+    page = signed_in(cast.clerk).get(reverse("exceptions:connection", args=[cast.connection.slug])).content.decode()
+    assert "The source has not been told" not in page
