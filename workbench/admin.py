@@ -1,60 +1,172 @@
 """People and their roles, for administrators. Every change leaves an audit event."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.db import models, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
 from audit import log
+from exceptions_app.actions.connections import SCOPE
+from exceptions_app.actions.grants import add_to_role, remove_from_role
+from exceptions_app.machines import is_machine
 from workbench.models import User
 
 admin.site.unregister(Group)
 
+# Their values are told; those of other fields are left out, the password is among them.
+TOLD = ("is_active", "is_staff", "is_superuser")
+STATUS = (*TOLD, "groups")
 
-class AuditedAdmin(admin.ModelAdmin[Any]):
-    """Writes who changed which fields of whom; values are left out, passwords are among them."""
 
-    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
-        self._record(request, obj, "added", [])
-        return super().log_addition(request, obj, message)
+class StaffAdmin(admin.ModelAdmin[Any]):
+    """For whoever has staff status: Django's own permissions have no effect in this product and are hidden."""
 
-    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
-        fields = [
-            name for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])
-        ]
-        self._record(request, obj, "changed", fields)
-        return super().log_change(request, obj, message)
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return bool(request.user.is_active and request.user.is_staff)
+
+    has_add_permission = has_view_permission
+    has_change_permission = has_view_permission
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False  # their name stands in the history; people who leave are made inactive
 
-    @transaction.atomic
-    def _record(self, request: HttpRequest, obj: models.Model, verb: str, fields: list[str]) -> None:
-        kind = "person" if isinstance(obj, User) else "role"
-        log.record(
-            f"{kind}.{verb}",
-            subject=f"{kind}:{obj.get_username() if isinstance(obj, User) else obj}",
-            scope="configuration",
-            actor=request.user.get_username(),
-            at=now(),
-            summary=f"{request.user} {verb} {kind} {obj}" + (f": {', '.join(fields)}." if fields else "."),
-            data={"fields": fields},
-        )
+
+class PersonForm(UserChangeForm):
+    because = forms.CharField(label="Reason", max_length=500, help_text="Why; the auditor reads it.")
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin):
+class UserAdmin(StaffAdmin, DjangoUserAdmin):
+    form = PersonForm
     fieldsets = (
-        *(DjangoUserAdmin.fieldsets or ()),
-        ("Preferences", {"fields": ("time_zone",)}),
+        (None, {"fields": ("username", "password", "because")}),
+        ("Personal info", {"fields": ("first_name", "last_name", "email", "time_zone")}),
+        ("Access", {"fields": STATUS}),
+        ("Important dates", {"fields": ("last_login", "date_joined")}),
     )
+    filter_horizontal = ("groups",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        """Nobody changes their own status, and who is no superuser makes none."""
+        fixed = ("last_login", "date_joined")
+        if obj == request.user:
+            return (*fixed, *STATUS)
+        return fixed if _is_superuser(request) else (*fixed, "is_superuser")
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        if isinstance(obj, User) and (is_machine(obj) or (obj.is_superuser and not _is_superuser(request))):
+            return False
+        return super().has_change_permission(request, obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        if change and "groups" in form.cleaned_data:
+            _change_roles(form.instance, form.cleaned_data, by=request.user)
+        super().save_related(request, form, formsets, change)
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        message: Any = super().construct_change_message(request, form, formsets, add)
+        for part in message:
+            if "changed" in part:
+                part["changed"]["values"] = _changes(form)
+                part["changed"]["because"] = form.cleaned_data.get("because", "")
+        return message
+
+    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        _record("person.added", obj, by=request.user, words=f"added person {obj}")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        changed: dict[str, Any] = next((part["changed"] for part in message if "changed" in part), {})
+        fields = [name for name in changed.get("fields", []) if name != "Reason"]
+        if fields:
+            _record(
+                "person.changed",
+                obj,
+                by=request.user,
+                words=f"changed person {obj}: {', '.join(fields)}",
+                because=changed["because"],
+                data={"fields": fields, "changes": changed["values"]},
+            )
+        return super().log_change(request, obj, message)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's signature
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
 
 @admin.register(Group)
-class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
-    pass
+class RoleAdmin(StaffAdmin, DjangoGroupAdmin):
+    """A role's name stands in the history, so it is given once. What it may do is granted by command."""
+
+    fields = ("name",)
+    filter_horizontal = ()
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        _record("role.added", obj, by=request.user, words=f"added role {obj}")
+        return super().log_addition(request, obj, message)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def _change_roles(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
+    """Through the actions, so that each role that was given or taken has its own event."""
+    was = set(person.groups.values_list("name", flat=True))
+    will_be = {group.name for group in entered["groups"]}
+    signed = {"by": by, "at": now(), "because": entered.get("because", "")}
+    for role in sorted(will_be - was):
+        add_to_role(role, person, **signed)
+    for role in sorted(was - will_be):
+        remove_from_role(role, person, **signed)
+
+
+def _changes(form: Any) -> dict[str, Any]:
+    """What became of status and roles, from the form as it was shown and as it was sent."""
+    changes: dict[str, Any] = {
+        name: {"was": form.initial.get(name), "will_be": form.cleaned_data[name]}
+        for name in TOLD
+        if name in form.changed_data
+    }
+    if "groups" in form.changed_data:
+        was = {group.name for group in form.initial.get("groups", ())}
+        will_be = {group.name for group in form.cleaned_data["groups"]}
+        changes["groups"] = {"added": sorted(will_be - was), "removed": sorted(was - will_be)}
+    return changes
+
+
+@transaction.atomic
+def _record(
+    name: str,
+    about: models.Model,
+    *,
+    by: Any,
+    words: str,
+    because: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    subject = f"person:{about.get_username()}" if isinstance(about, User) else f"role:{about}"
+    log.record(
+        name,
+        subject=subject,
+        scope=SCOPE,
+        actor=by.get_username(),
+        at=now(),
+        summary=f"{by} {words}.",
+        because=because,
+        data=data or {},
+    )

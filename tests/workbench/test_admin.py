@@ -1,0 +1,167 @@
+"""The administration of people: by staff, through the actions, with events that say what became of whom."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from audit.models import AuditEvent
+from exceptions_app.machines import SETUP, machine
+from tests import factories
+from tests.cast import PASSWORD, Cast, cast, signed_in
+from workbench.models import User
+
+__all__ = ["cast", "signed_in"]
+CONSOLE = "/admin/workbench/user/"
+# What a form of a person always sends.
+PLAIN = {"time_zone": "UTC", "because": "Otto joins the tax team."}
+
+
+@pytest.fixture
+def ada(cast: Cast, signed_in: Any) -> Client:
+    return signed_in(cast.administrator)
+
+
+def change(client: Client, person: User, **entered: Any) -> Any:
+    """Send the form of a person as it stands, with these changes; an empty text unticks a box."""
+    sent: dict[str, Any] = {"username": person.username, "is_active": "on" if person.is_active else ""}
+    sent |= {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
+    sent |= {"is_staff": "on" if person.is_staff else "", "groups": [group.pk for group in person.groups.all()]}
+    sent |= PLAIN | entered
+    sent = {name: value for name, value in sent.items() if value != ""}
+    return client.post(f"{CONSOLE}{person.pk}/change/", sent)
+
+
+def events() -> list[AuditEvent]:
+    return list(AuditEvent.objects.filter(actor="ada").order_by("id"))
+
+
+def test_groups_changed_by_staff_leave_events_with_their_names(cast: Cast, ada: Client):
+    clerk, support = (Group.objects.get(name=name) for name in ("clerk", "support"))
+    assert change(ada, cast.outsider, groups=[clerk.pk, support.pk]).status_code == 302
+    assert change(ada, cast.outsider, groups=[support.pk], because="Moved on.").status_code == 302
+    assert [(event.action, event.data.get("role")) for event in events()] == [
+        ("role.given", "clerk"), ("role.given", "support"), ("person.changed", None),
+        ("role.taken", "clerk"), ("person.changed", None),
+    ]  # fmt: skip
+    assert {event.subject for event in events()} == {"person:otto"}
+    assert {event.because for event in events()} == {PLAIN["because"], "Moved on."}
+    assert [event.data["changes"] for event in events() if event.action == "person.changed"] == [
+        {"groups": {"added": ["clerk", "support"], "removed": []}},
+        {"groups": {"added": [], "removed": ["clerk"]}},
+    ]
+    assert list(cast.outsider.groups.values_list("name", flat=True)) == ["support"]
+
+
+def test_status_is_told_with_its_values_and_other_fields_by_name(cast: Cast, ada: Client):
+    assert change(ada, cast.outsider, is_active="", is_staff="on", email="new@example.test").status_code == 302
+    (event,) = events()
+    assert (event.action, event.subject, event.because) == ("person.changed", "person:otto", PLAIN["because"])
+    assert sorted(event.data["fields"]) == ["Active", "Email address", "Staff status"]
+    assert event.data["changes"] == {
+        "is_active": {"was": True, "will_be": False},
+        "is_staff": {"was": False, "will_be": True},
+    }
+    assert "new@example.test" not in f"{event.data} {event.summary}"
+
+
+def test_form_sent_without_a_change_leaves_no_event(cast: Cast, ada: Client):
+    assert change(ada, cast.outsider).status_code == 302
+    assert events() == []
+
+
+def test_change_wants_a_reason(cast: Cast, ada: Client):
+    answer = change(ada, cast.outsider, is_staff="on", because=" ")
+    assert (answer.status_code, "because" in answer.context["adminform"].form.errors) == (200, True)
+    cast.outsider.refresh_from_db()
+    assert (cast.outsider.is_staff, events()) == (False, [])
+
+
+def test_password_given_by_an_administrator_is_told_without_it(cast: Cast, ada: Client):
+    secret = "a wholly new passphrase"
+    answer = ada.post(
+        f"{CONSOLE}{cast.outsider.pk}/password/",
+        {"password1": secret, "password2": secret, "usable_password": "true"},
+    )
+    assert answer.status_code == 302
+    cast.outsider.refresh_from_db()
+    assert cast.outsider.check_password(secret)
+    (event,) = events()
+    assert (event.action, event.subject, event.data["fields"]) == ("person.changed", "person:otto", ["password"])
+    assert secret not in f"{event.data} {event.summary}"
+    assert cast.outsider.password not in f"{event.data} {event.summary}"
+
+
+def test_person_added_sees_nothing(cast: Cast, ada: Client):
+    answer = ada.post(
+        f"{CONSOLE}add/",
+        {"username": "nina", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"},
+    )
+    assert answer.status_code == 302
+    assert [(event.action, event.subject) for event in events()] == [("person.added", "person:nina")]
+    nina = User.objects.get(username="nina")
+    assert (nina.is_staff, nina.is_superuser, nina.groups.count()) == (False, False, 0)
+    client = Client()
+    client.force_login(nina)
+    assert client.get(f"/exceptions/{factories.make_case(cast).ref}/").status_code == 404
+    assert client.get("/audit/").status_code == 403
+    assert client.get("/admin/").status_code == 302
+
+
+def test_nobody_changes_their_own_status(cast: Cast, ada: Client):
+    controllers = Group.objects.get(name="controller")
+    answer = change(ada, cast.administrator, groups=[controllers.pk], is_superuser="on", is_staff="")
+    assert answer.status_code == 302
+    cast.administrator.refresh_from_db()
+    assert (cast.administrator.is_staff, cast.administrator.is_superuser) == (True, False)
+    assert (cast.administrator.groups.count(), events()) == (0, [])
+
+
+def test_only_superusers_make_or_change_superusers(cast: Cast, ada: Client, signed_in: Any):
+    assert change(ada, cast.outsider, is_superuser="on").status_code == 302
+    cast.outsider.refresh_from_db()
+    assert cast.outsider.is_superuser is False
+    root = User.objects.create_superuser("root")
+    assert change(ada, root, is_active="").status_code == 403
+    assert ada.post(f"{CONSOLE}{root.pk}/password/", {"password1": PASSWORD, "password2": PASSWORD}).status_code == 403
+    assert change(signed_in(root), cast.outsider, is_superuser="on").status_code == 302
+    event = AuditEvent.objects.get(actor="root")
+    assert event.data["changes"] == {"is_superuser": {"was": False, "will_be": True}}
+
+
+def test_accounts_of_the_machine_are_shown_and_never_changed(cast: Cast, ada: Client):
+    setup = User.objects.get(pk=machine(SETUP).pk)
+    assert ada.get(f"{CONSOLE}{setup.pk}/change/").status_code == 200
+    assert change(ada, setup, is_active="on").status_code == 403
+    assert ada.post(f"{CONSOLE}{setup.pk}/password/", {"password1": PASSWORD, "password2": PASSWORD}).status_code == 403
+    assert ada.post(f"{CONSOLE}{cast.outsider.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("who", ["clerk", "controller", "auditor", "outsider"])
+def test_administration_is_refused_to_others_with_words(cast: Cast, signed_in: Any, who: str):
+    client = signed_in(getattr(cast, who))
+    answer = client.get("/admin/", follow=True)
+    assert answer.status_code == 403
+    assert "for accounts with staff status" in answer.content.decode()
+    assert change(client, cast.outsider, is_staff="on").status_code == 302
+    cast.outsider.refresh_from_db()
+    assert cast.outsider.is_staff is False
+
+
+def test_permissions_without_effect_are_not_offered(cast: Cast, ada: Client):
+    page = ada.get(f"{CONSOLE}{cast.outsider.pk}/change/")
+    assert page.status_code == 200
+    offered = page.context["adminform"].form.fields
+    assert "groups" in offered
+    assert {"user_permissions", "permissions", "is_superuser"}.isdisjoint(offered)
+    role = Group.objects.get(name="clerk")
+    assert "permissions" not in ada.get("/admin/auth/group/add/").context["adminform"].form.fields
+    assert ada.get(f"/admin/auth/group/{role.pk}/change/").status_code == 200
+    assert ada.post(f"/admin/auth/group/{role.pk}/change/", {"name": "boss"}).status_code == 403
+
+
+def test_role_added_is_told(cast: Cast, ada: Client):
+    assert ada.post("/admin/auth/group/add/", {"name": "sources"}).status_code == 302
+    assert [(event.action, event.subject) for event in events()] == [("role.added", "role:sources")]
+    assert Group.objects.get(name="sources").permissions.count() == 0
