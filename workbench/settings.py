@@ -57,6 +57,8 @@ X_FRAME_OPTIONS = "DENY"
 _PROXY_SSL_HEADER = environment.text("SECURE_PROXY_SSL_HEADER")
 if _PROXY_SSL_HEADER:
     SECURE_PROXY_SSL_HEADER = ("HTTP_" + _PROXY_SSL_HEADER.upper().replace("-", "_"), "https")
+# The header in which a proxy says who is connected to it; its last entry counts. Without a proxy leave it empty.
+CLIENT_ADDRESS_HEADER = environment.text("CLIENT_ADDRESS_HEADER")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -227,7 +229,14 @@ CELERY_TIMEZONE = "UTC"
 
 CACHES: dict[str, dict[str, object]]
 if REDIS_URL and PROFILE != "test":
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            # Seconds. It counts attempts and requests; a person's request waits with it when it does not answer.
+            "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+        }
+    }
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
@@ -258,7 +267,9 @@ SIMULATOR_WEBHOOK_SECRET = environment.secret("SIMULATOR_WEBHOOK_SECRET")
 
 # API ------------------------------------------------------------------------------------------------------------
 
+API_REQUESTS_PER_MINUTE = environment.integer("API_REQUESTS_PER_MINUTE", default=1200, minimum=1)
 REST_FRAMEWORK = {
+    "DEFAULT_THROTTLE_CLASSES": ["workbench.throttling.AccountThrottle"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "workbench.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",

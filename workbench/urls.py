@@ -1,18 +1,23 @@
 from django.contrib import admin
 from django.contrib.auth import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from exceptions_app.api import docs
-from workbench import health
+from workbench import health, signing_in
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    # One way in and one way out, before the administration's own.
+    path("admin/login/", signing_in.sign_in_to_administration),
+    path("admin/logout/", signing_in.SignOut.as_view()),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("admin/", admin.site.urls),
-    path("accounts/login/", accounts.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("accounts/logout/", accounts.LogoutView.as_view(), name="logout"),
-    path("accounts/password/", accounts.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/login/", signing_in.SignIn.as_view(), name="login"),
+    path("accounts/logout/", signing_in.SignOut.as_view(), name="logout"),
+    path("accounts/password/", signing_in.PasswordChange.as_view(), name="password_change"),
     path("accounts/password/done/", accounts.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("api/v1/", include("exceptions_app.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
