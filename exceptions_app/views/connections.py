@@ -1,10 +1,10 @@
 """The connected systems: whether they run, what waits there, what each promises, and how to stop one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from babel.dates import format_timedelta
 from django import forms
@@ -19,18 +19,21 @@ from django.views.decorators.http import require_POST, require_safe
 from exceptions_app.actions import connections as actions
 from exceptions_app.queries import connections as reads
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
+from exceptions_app.targets import without_secrets
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.scope import person
 from integrations.connectors.base import Capabilities, TargetKind
 from integrations.connectors.registry import CONNECTORS
 from integrations.folder import folder_of
+from integrations.left_lying import LeftLying, left_lying
 from integrations.models import Connection
 
 MISSING_REACH = (
     "You may not see any connection. A connection is shown to whoever has a role on a queue that it leads to, "
     "and to whoever was granted something on the connection itself."
 )
+MOST_LYING = 20  # files that are named on the page
 _PERMISSION = "any role on a queue, or configure_connection on a connection"
 _KINDS = {
     TargetKind.DEDUPLICATES: "Recognises a repeat by the key that is sent with it, so that sending again is safe.",
@@ -87,16 +90,16 @@ def _connection(request: HttpRequest, ref: str) -> tuple[Connection, ConnectionR
 def _detail(
     request: HttpRequest, found: Connection, reach: ConnectionReach, form: PauseForm, *, status: int = 200
 ) -> HttpResponse:
-    may_configure = found.pk in reach.configured
+    may_configure, sees_failures = found.pk in reach.configured, found.pk in reach.cared_for
     context: dict[str, Any] = {
         "connection": found,
         "form": form,
         "may_configure": may_configure,
         "why_not": f"It needs the permission to configure {found}. An administrator can grant it.",
-        "sees_failures": found.pk in reach.cared_for,
+        "sees_failures": sees_failures,
         "connector_title": _connector_title(found),
         "promises": _promises(found),
-        "folder": _folder(found, in_full=may_configure or person(request).is_staff),
+        "folder": _folder(found, in_full=may_configure or person(request).is_staff, with_names=sees_failures),
         "target": without_secrets(found.target_url),
         "write_back": without_secrets(found.write_back_url),
         "routes": reads.routes_of(found),
@@ -163,31 +166,34 @@ def _span(length: timedelta) -> str:
     return format_timedelta(length, threshold=2, locale="en")
 
 
-def without_secrets(url: str) -> str:
-    """An address that can be shown: without user, password, query and fragment."""
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedFolder:
-    """Where files are dropped. `problem` is set when the setting cannot be used."""
+    """Where files are dropped, and what lies there too long; `problem` is set when the folder cannot be used.
+
+    `number` counts what is in `lying`, which is empty for who may not see the names of documents.
+    """
 
     path: str
     problem: str = ""
+    lying: Sequence[LeftLying] = ()
+    number: int = 0
+    since: datetime | None = None
 
 
-def _folder(found: Connection, *, in_full: bool) -> WatchedFolder | None:
+def _folder(found: Connection, *, in_full: bool, with_names: bool) -> WatchedFolder | None:
     if not found.watched_folder:
         return None
     try:
         path: Path = folder_of(found)
-    except ValueError as error:
-        return WatchedFolder(path=found.watched_folder, problem=str(error))
-    return WatchedFolder(path=str(path) if in_full else f"{found.watched_folder}/ below the intake folder")
+        lying = left_lying(found, at=now())
+    except (ValueError, OSError) as error:
+        return WatchedFolder(path=found.watched_folder, problem=getattr(error, "strerror", None) or str(error))
+    return WatchedFolder(
+        path=str(path) if in_full else f"{found.watched_folder}/ below the intake folder",
+        lying=lying[:MOST_LYING] if with_names else (),
+        number=len(lying),
+        since=lying[0].since if lying else None,
+    )
 
 
 @require_POST

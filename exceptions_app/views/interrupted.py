@@ -1,4 +1,8 @@
-"""A lost sign-in loses nothing: what was sent is kept in the session and shown again after signing in."""
+"""A lost sign-in loses nothing: what was sent is kept in the session and shown again to the one who sent it.
+
+Whose it is cannot be read from a session that has ended. So every page leaves a signed cookie with the account that it
+was made for; what comes without one, or is asked for by another account, is not kept.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +18,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 SESSION_KEY = "interrupted"
 MOST_CHARACTERS = 500_000  # an anonymous session must not become a store for anything
+AUTHOR_COOKIE = "author"
+_SALT = "exceptions_app.views.interrupted"
 NEVER_KEPT = frozenset({"csrfmiddlewaretoken"})
 
 _Arguments = ParamSpec("_Arguments")
@@ -39,7 +45,8 @@ def signed_in(view: Callable[Concatenate[HttpRequest, _Arguments], HttpResponse]
     @wraps(view)
     def wrapped(request: HttpRequest, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> HttpResponse:
         if request.user.is_authenticated:
-            return view(request, *args, **kwargs)
+            _drop_what_another_account_sent(request)
+            return _remember_author(request, view(request, *args, **kwargs))
         back_to = request.get_full_path()
         if request.method == "POST":
             back_to = _keep(request, ref=str(kwargs["ref"]))
@@ -51,22 +58,51 @@ def signed_in(view: Callable[Concatenate[HttpRequest, _Arguments], HttpResponse]
     return wrapped
 
 
+def _author_of(request: HttpRequest) -> str:
+    """The account for which this browser was last given a page; empty when there is none, or it is forged."""
+    return str(request.get_signed_cookie(AUTHOR_COOKIE, default="", salt=_SALT))
+
+
+def _remember_author(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """For as long as the browser is open: a page may be left open for longer than a session lasts."""
+    account = str(request.user.pk)
+    if _author_of(request) != account:
+        response.set_signed_cookie(
+            AUTHOR_COOKIE,
+            account,
+            salt=_SALT,
+            httponly=True,
+            secure=settings.SESSION_COOKIE_SECURE,
+            samesite="Lax",
+        )
+    return response
+
+
+def _drop_what_another_account_sent(request: HttpRequest) -> None:
+    kept = request.session.get(SESSION_KEY)
+    if isinstance(kept, dict) and kept.get("author") != str(request.user.pk):
+        del request.session[SESSION_KEY]
+
+
 def _keep(request: HttpRequest, *, ref: str) -> str:
     """Put what was sent into the session; returns the address of the page to come back to."""
     before, _, after = request.path.partition(f"/{ref}/")
     page = f"{before}/{ref}/"
+    author = _author_of(request)
     typed = {name: value for name, value in request.POST.items() if name not in NEVER_KEPT and isinstance(value, str)}
+    if not author:
+        return page
     if sum(len(name) + len(value) for name, value in typed.items()) > MOST_CHARACTERS:
         messages.warning(request, "You were signed out, and what you sent is too long to keep. Go back to copy it.")
         return page
-    request.session[SESSION_KEY] = {"page": page, "action": after.strip("/"), "typed": typed}
+    request.session[SESSION_KEY] = {"page": page, "action": after.strip("/"), "author": author, "typed": typed}
     return page
 
 
 def interrupted_at(request: HttpRequest, page: str) -> Interrupted:
-    """What was kept for this page; empty when there is nothing, or when it belongs to another page."""
+    """What this account sent from this page; empty when there is nothing, or when it belongs to another page."""
     kept = request.session.get(SESSION_KEY)
-    if not isinstance(kept, dict) or kept.get("page") != page:
+    if not isinstance(kept, dict) or kept.get("page") != page or kept.get("author") != str(request.user.pk):
         return Interrupted()
     return Interrupted(str(kept["action"]), dict(kept["typed"]))
 

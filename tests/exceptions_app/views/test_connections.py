@@ -17,7 +17,8 @@ from exceptions_app.models import Route
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.connections import case_number, connections_with_state, recent_deliveries
 from exceptions_app.states import Verb
-from exceptions_app.views.connections import promises_in_words, without_secrets
+from exceptions_app.targets import without_secrets
+from exceptions_app.views.connections import promises_in_words
 from integrations import outbox
 from integrations.connectors.base import TargetKind
 from integrations.connectors.registry import CONNECTORS
@@ -247,6 +248,9 @@ def test_pause_and_resume_are_refused_without_the_grant(cast, signed_in, name):
 def test_reason_typed_before_the_sign_in_was_lost_is_kept(cast):
     assign_perm("configure_connection", cast.clerk, cast.connection)
     client = Client()
+    client.login(username="clara", password="correct horse battery staple")
+    client.get(page(cast))
+    del client.cookies["sessionid"]
     client.post(page(cast, "connection_pause"), {"because": "Maintenance."})
     client.login(username="clara", password="correct horse battery staple")
     assert "Maintenance.</textarea>" in client.get(page(cast)).content.decode()

@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 
 from exceptions_app.models import Comment, PayloadVersion
-from exceptions_app.views.interrupted import MOST_CHARACTERS, SESSION_KEY
+from exceptions_app.views.interrupted import AUTHOR_COOKIE, MOST_CHARACTERS, SESSION_KEY
 from tests import factories
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, Cast
 from tests.exceptions_app.views.repair import BROKEN, address, correction, mend, page, take_in, text_of
 
 TYPED = "2026-10-31"
@@ -15,6 +15,21 @@ TYPED = "2026-10-31"
 def sign_in(client: Client, username: str = "clara") -> None:
     answer = client.post("/accounts/login/", {"username": username, "password": PASSWORD})
     assert answer.status_code == 302
+
+
+def end_session(client: Client) -> None:
+    """As when it expires while the page stays open."""
+    del client.cookies["sessionid"]
+
+
+@pytest.fixture
+def client(cast: Cast) -> Client:
+    """A browser in which Clara had a page open when her session ended."""
+    browser = Client()
+    sign_in(browser)
+    assert browser.get("/connections/").status_code == 200
+    end_session(browser)
+    return browser
 
 
 def test_correction_after_a_lost_sign_in_is_shown_again(cast, client):
@@ -67,6 +82,36 @@ def test_what_was_kept_is_shown_on_its_own_page_only(cast, client):
     sign_in(client)
     assert "A remark" not in page(client, other)
     assert "A remark" in page(client, case)
+
+
+def test_what_was_kept_is_for_the_account_that_typed_it_alone(cast, client):
+    case = factories.make_case(cast)
+    client.post(address(case, "comment"), {"text": "Between us: they never pay."})
+    sign_in(client, "cem")
+    html = page(client, case)
+    assert "they never pay" not in html
+    assert "You had been signed out" not in text_of(html)
+    assert SESSION_KEY not in client.session
+    sign_in(client)
+    assert "they never pay" not in page(client, case)
+
+
+def test_next_account_in_the_browser_has_its_own_words_kept(cast, client):
+    case = factories.make_case(cast)
+    sign_in(client, "cem")
+    page(client, case)
+    end_session(client)
+    client.post(address(case, "comment"), {"text": "From Cem"})
+    sign_in(client, "cem")
+    assert "From Cem</textarea>" in page(client, case)
+
+
+@pytest.mark.parametrize("forged", ["", "1", "1:AAAA:forged"])
+def test_words_of_nobody_known_are_not_kept(cast, client, forged):
+    case = factories.make_case(cast)
+    client.cookies[AUTHOR_COOKIE] = forged
+    client.post(address(case, "comment"), {"text": "A remark"})
+    assert SESSION_KEY not in client.session
 
 
 def test_what_was_kept_is_not_shown_without_a_grant(cast, client):
