@@ -1,6 +1,6 @@
 """One exception as a JSON document: its context, its history of content and deliveries, and what the reader may do."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
@@ -9,76 +9,74 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from exceptions_app import policies
 from exceptions_app.api.base import case_for, person
 from exceptions_app.api.preconditions import etag_of
 from exceptions_app.api.responses import ExceptionSummary, person_of
-from exceptions_app.models import Comment, Decision, ExceptionCase, PayloadVersion, Proposal
-from exceptions_app.queries.case_page import CasePage, attempts_of, read_case_page
-from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind
+from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.queries.case_history import (
+    Part,
+    arrivals_of,
+    attempts_of,
+    comments_of,
+    counts_of,
+    deliveries_of,
+    versions_of,
+)
+from exceptions_app.queries.case_page import CasePage, possible_actions, present_errors, read_case_page
+from exceptions_app.targets import without_secrets
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery, DeliveryAttempt
 from integrations.records.invoice import InvoiceRecord
 from integrations.refusals import MessageNotUnderstood
 
 _ERROR_TEXTS = ("code", "severity", "plain", "text", "term", "field", "field_path", "path")
-_CLOSES = frozenset({ProposalKind.DECLINE, ProposalKind.DISMISS})
 
 
 def respond(request: Request, ref: str, *, status: int = 200) -> Response:
     """The exception as it stands now, with its ETag."""
-    case = case_for(request, ref)
-    return Response(document_of(case, request), status=status, headers={"ETag": etag_of(case)})
+    page = read_case_page(case_for(request, ref), person(request))
+    return Response(document_of(page, request), status=status, headers={"ETag": etag_of(page.case)})
 
 
-def document_of(case: ExceptionCase, request: Request) -> dict[str, Any]:
-    page = read_case_page(case, person(request))
-    errors_from, errors = _errors_now(page)
+def document_of(page: CasePage, request: Request) -> dict[str, Any]:
+    """The lists hold the newest of each, oldest first; the counts say how many there are in all."""
+    case = page.case
+    counts = counts_of(case)
+    errors_from, errors = present_errors(page)
     return {
         **ExceptionSummary(case, context={"request": request}).data,
         "follows": case.follows.ref if case.follows else None,
-        "errors_from": errors_from,
+        "errors_from": errors_from.value,
         "errors": [error_of(error) for error in errors],
         "record": _record(case, page.latest_content),
-        "arrivals": [
-            {
-                "message_id": arrival.inbox_message.external_id,
-                "arrived_at": arrival.arrived_at,
-                "payload_sha256": arrival.payload_sha256,
-                "definitive": arrival.definitive,
-                "errors": [error_of(error) for error in arrival.errors],
-            }
-            for arrival in page.occurrences
-        ],
-        "versions": [version_of(version, case, request) for version in page.versions],
+        "arrivals": [_arrival(arrival) for arrival in reversed(arrivals_of(case).items)],
+        "versions_count": counts[Part.VERSIONS],
+        "versions": [version_summary_of(version, case, request) for version in reversed(versions_of(case).items)],
         "proposal": proposal_of(page.proposal) if page.proposal else None,
-        "deliveries": _deliveries(page.deliveries),
+        "deliveries_count": counts[Part.ATTEMPTS],
+        "deliveries": _deliveries(deliveries_of(case).items[::-1]),
+        "comments_count": page.comments_count,
         "comments": [
             {"author": person_of(comment.author), "text": comment.text, "written_at": comment.written_at}
-            for comment in Comment.objects.filter(case=case).select_related("author").order_by("id")
+            for comment in reversed(comments_of(case).items)
         ],
-        "actions": _actions(case, page.standing, request),
+        "actions": _actions(page, request),
+    }
+
+
+def _arrival(arrival: Occurrence) -> dict[str, Any]:
+    return {
+        "message_id": arrival.inbox_message.external_id,
+        "arrived_at": arrival.arrived_at,
+        "payload_sha256": arrival.payload_sha256,
+        "definitive": arrival.definitive,
+        "errors": [error_of(error) for error in arrival.errors],
     }
 
 
 def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
     """One stored error with every key, also when it was stored before a key was known."""
     return {name: str(error.get(name) or "") for name in _ERROR_TEXTS} | {"proposed_value": error.get("proposed_value")}
-
-
-def _errors_now(page: CasePage) -> tuple[str, Sequence[Mapping[str, Any]]]:
-    """What stands against the latest version, by whoever looked at it last: target, our check, or the source.
-
-    What holds a held transaction stands until a second person releases it, whatever is corrected.
-    """
-    for event in reversed(page.events):
-        if event.action == TRANSITIONS[Action.SEND_REFUSED].past and event.at >= page.latest.created_at:
-            return "target", event.data.get("errors", [])
-    came_in = page.occurrences[-1].errors if page.occurrences else []
-    if page.latest.number == 1:
-        return "source", came_in
-    checked = page.latest.check_errors
-    return "check", [*came_in, *checked] if page.case.kind == Kind.HELD else checked
 
 
 def _record(case: ExceptionCase, content: bytes) -> dict[str, Any] | None:
@@ -125,7 +123,8 @@ def check_of(version: PayloadVersion) -> dict[str, Any]:
     }
 
 
-def version_of(version: PayloadVersion, case: ExceptionCase, request: Request) -> dict[str, Any]:
+def version_summary_of(version: PayloadVersion, case: ExceptionCase, request: Request) -> dict[str, Any]:
+    """A version as it stands in the list of them."""
     where = [case.ref, version.number]
     return {
         "number": version.number,
@@ -135,11 +134,15 @@ def version_of(version: PayloadVersion, case: ExceptionCase, request: Request) -
         "sha256": version.sha256,
         "author": person_of(version.author),
         "reason": version.reason,
-        "operations": version.operations,
-        "changes": version.changes,
         "check": check_of(version),
         "created_at": version.created_at,
     }
+
+
+def version_of(version: PayloadVersion, case: ExceptionCase, request: Request) -> dict[str, Any]:
+    """A version with all that it changed."""
+    changed = {"operations": version.operations, "changes": version.changes}
+    return {**version_summary_of(version, case, request), **changed}
 
 
 def proposal_of(proposal: Proposal) -> dict[str, Any]:
@@ -151,6 +154,7 @@ def proposal_of(proposal: Proposal) -> dict[str, Any]:
         "outcome": proposal.outcome,
         "version": proposal.version.number,
         "target": proposal.target.slug,
+        "target_url": without_secrets(proposal.target.target_url),
         "policy_version": proposal.policy_version,
         "content_sha256": proposal.content_sha256,
         "frozen_sha256": proposal.frozen_sha256,
@@ -169,7 +173,7 @@ def proposal_of(proposal: Proposal) -> dict[str, Any]:
 
 
 def _deliveries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
-    attempts = attempts_of(deliveries)
+    attempts = attempts_of(deliveries, with_bodies=False)
     return [
         {
             "operation": delivery.operation,
@@ -181,7 +185,7 @@ def _deliveries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
             "detail": delivery.detail,
             "created_at": delivery.created_at,
             "finished_at": delivery.finished_at,
-            "attempts": [_attempt(attempt) for attempt in attempts[delivery.pk]],
+            "attempts": [_attempt(found.attempt) for found in attempts[delivery.pk]],
         }
         for delivery in deliveries
     ]
@@ -200,22 +204,14 @@ def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
     }
 
 
-def _actions(case: ExceptionCase, standing: policies.Standing, request: Request) -> list[dict[str, Any]]:
-    """One entry for each address; the two ways to approve are one, by what is proposed."""
+def _actions(page: CasePage, request: Request) -> list[dict[str, Any]]:
     return [
         {
-            "action": name,
+            "action": possible.action.value,
             "label": possible.label,
-            "url": reverse(f"api:{name}", args=[case.ref], request=request),
+            "url": reverse(f"api:{possible.action.value}", args=[page.case.ref], request=request),
             "allowed": possible.allowed,
             "reason": possible.reason,
         }
-        for possible in policies.possibilities(case, standing, _offered(standing))
-        for name in [Action.APPROVE.value if possible.action is Action.APPROVE_CLOSURE else possible.action.value]
+        for possible in possible_actions(page)
     ]
-
-
-def _offered(standing: policies.Standing) -> Iterable[Action]:
-    closes = standing.proposal is not None and ProposalKind(standing.proposal.kind) in _CLOSES
-    left_out = Action.APPROVE if closes else Action.APPROVE_CLOSURE
-    return [action for action, row in TRANSITIONS.items() if not row.by_machine and action is not left_out]

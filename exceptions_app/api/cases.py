@@ -20,13 +20,12 @@ from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, REF, endpo
 from exceptions_app.api.filtering import FILTER_NAMES, FILTER_PARAMETERS, filtered
 from exceptions_app.api.pagination import PARAMETERS, address, answer, answer_page, documented_page, page_of, size_of
 from exceptions_app.api.problems import parameter
+from exceptions_app.downloads import as_attachment
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of
 
 _TAG = "Exceptions"
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="Number of the version.")
-# What a browser may be told that the bytes are. They come from outside, so nothing that it would run.
-_HARMLESS_TYPES = frozenset({"application/xml", "text/xml", "application/json"})
 
 
 class ExceptionList(ApiView):
@@ -111,18 +110,11 @@ class VersionContent(ApiView):
         parameters=[REF, _NUMBER],
     )
     def get(self, request: Request, ref: str, number: int) -> HttpResponse:
-        version = _version(case_for(request, ref), number)
-        known = version.media_type.partition(";")[0].strip().lower()
-        ending = {"application/json": "json"}.get(known, "xml") if known in _HARMLESS_TYPES else "bin"
-        return HttpResponse(
-            bytes(version.content),
-            content_type=known if known in _HARMLESS_TYPES else "application/octet-stream",
-            headers={
-                "ETag": f'"{version.sha256}"',
-                "Content-Disposition": f'attachment; filename="{version.case.ref}-version-{number}.{ending}"',
-                "X-Content-Type-Options": "nosniff",
-            },
-        )
+        case = case_for(request, ref)
+        version = _version(case, number)
+        response = as_attachment(bytes(version.content), version.media_type, name=f"{case.ref}-version-{number}")
+        response["ETag"] = f'"{version.sha256}"'
+        return response
 
 
 class EventList(ApiView):

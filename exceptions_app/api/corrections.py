@@ -20,7 +20,7 @@ from exceptions_app.api.documented import IDEMPOTENCY_KEY, IF_MATCH, REF, endpoi
 from exceptions_app.api.preconditions import as_seen, etag_of
 from exceptions_app.api.problems import Problem, at, pointer_to
 from exceptions_app.models import ExceptionCase, PayloadVersion
-from exceptions_app.queries.case_page import content_of
+from exceptions_app.queries.case_page import content_of, read_case_page
 from integrations.connectors.base import CorrectionError, Operation
 from integrations.connectors.registry import get_connector
 from integrations.records.invoice import InvoiceRecord
@@ -74,17 +74,17 @@ class Correct(ActingView):
         data = requests.body_of(request, requests.Correct)
         with as_seen(request, case):
             version = _write(case, data, by=person(request))
-        case = case_for(request, ref)
+        page = read_case_page(case_for(request, ref), person(request))
         return Response(
             {
                 "version": version.number,
                 "sha256": version.sha256,
                 "check": check_of(version),
                 "changes": version.changes,
-                "exception": document_of(case, request),
+                "exception": document_of(page, request),
             },
             status=201,
-            headers={"ETag": etag_of(case)},
+            headers={"ETag": etag_of(page.case)},
         )
 
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from exceptions_app.models import ExceptionCase
+from exceptions_app.queries.case_history import MOST_ATTEMPTS, PAGE_SIZE
 
 
 class Shape(serializers.Serializer[Any]):
@@ -140,7 +141,7 @@ class OperationShape(Shape):
     value = serializers.CharField(required=False)
 
 
-class Version(Shape):
+class VersionSummary(Shape):
     """One version of the payload bound for the target. Version 1 is what was received, byte for byte."""
 
     number = serializers.IntegerField()
@@ -150,10 +151,15 @@ class Version(Shape):
     sha256 = serializers.CharField()
     author = Person(allow_null=True, help_text="null for what was received.")
     reason = serializers.CharField()
-    operations = OperationShape(many=True)
-    changes = Change(many=True, help_text="What changed, in business fields.")
     check = Check()
     created_at = serializers.DateTimeField()
+
+
+class Version(VersionSummary):
+    """A version with all that it changed against the one before."""
+
+    operations = OperationShape(many=True)
+    changes = Change(many=True, help_text="What changed, in business fields.")
 
 
 class DecisionShape(Shape):
@@ -171,6 +177,7 @@ class ProposalShape(Shape):
     outcome = serializers.CharField()
     version = serializers.IntegerField()
     target = serializers.CharField(help_text="The connection to which it goes.")
+    target_url = serializers.CharField(help_text="Its address, without user, password and query.")
     policy_version = serializers.CharField()
     content_sha256 = serializers.CharField()
     frozen_sha256 = serializers.CharField(help_text="Send this back to approve or reject exactly this.")
@@ -202,7 +209,7 @@ class DeliveryShape(Shape):
     detail = serializers.CharField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
-    attempts = Attempt(many=True)
+    attempts = Attempt(many=True, help_text=f"The newest {MOST_ATTEMPTS}.")
 
 
 class Arrival(Shape):
@@ -270,11 +277,16 @@ class ExceptionDetail(ExceptionSummary):
     errors_from = serializers.CharField(help_text="Who says so: source, check or target.")
     errors_ = RuleError(many=True, help_text="What stands against the latest version.")
     record = RecordShape(allow_null=True, help_text="null when the payload can no longer be read.")
-    arrivals = Arrival(many=True, help_text="Each time it came in, with what was refused then.")
-    versions = Version(many=True)
+    arrivals = Arrival(
+        many=True, help_text=f"The newest {PAGE_SIZE} times it came in, of `occurrences`, with what was refused then."
+    )
+    versions_count = serializers.IntegerField()
+    versions = VersionSummary(many=True, help_text=f"The newest {PAGE_SIZE}; each is read whole at its url.")
     proposal = ProposalShape(allow_null=True, help_text="The newest, open or not.")
-    deliveries = DeliveryShape(many=True)
-    comments = CommentShape(many=True)
+    deliveries_count = serializers.IntegerField()
+    deliveries = DeliveryShape(many=True, help_text=f"The newest {PAGE_SIZE}.")
+    comments_count = serializers.IntegerField()
+    comments = CommentShape(many=True, help_text=f"The newest {PAGE_SIZE}; all of them are in the timeline.")
     actions = PossibleAction(many=True)
 
 

@@ -1,15 +1,19 @@
-"""Everything that the page of one exception shows, in a fixed number of queries."""
+"""What the page of one exception shows above its history: bounded, in a fixed number of queries, of one moment."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
-from audit.queries import LogEntry, timeline
+from audit.queries import EventFilter, LogEntry
+from audit.queries import events as audit_events
 from exceptions_app import policies
 from exceptions_app.models import (
+    Comment,
     Decision,
     Draft,
     ExceptionCase,
@@ -21,38 +25,53 @@ from exceptions_app.models import (
     QueueGroupGrant,
     QueueUserGrant,
 )
-from exceptions_app.states import Verb
-from integrations.models import Delivery, DeliveryAttempt
+from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, Verb
+from integrations.models import Delivery
+
+MOST_READS = 3
+MOST_EVENTS = 20  # that are told to a person whose page was out of date
+_RELATED_TO_ONE = ("queue", "entity", "connection", "assignee", "cause", "follows")
+# The order of the buttons: what decides and what comes next first.
+_ORDER = (
+    Action.APPROVE, Action.REJECT, Action.RESUME, Action.CLAIM, Action.CORRECT, Action.PROPOSE, Action.RELEASE,
+    Action.DECLINE, Action.ASSIGN, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.DISMISS, Action.COMMENT,
+)  # fmt: skip
+
+
+class Judge(StrEnum):
+    """Who last looked at the latest version."""
+
+    SOURCE = "source"
+    CHECK = "check"
+    TARGET = "target"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CasePage:
-    """What is known about one exception. Lists run from the oldest to the newest."""
+    """What is known about one exception at one moment: `case` is read again when it moved while the rest was read."""
 
     case: ExceptionCase
     standing: policies.Standing
-    versions: list[PayloadVersion]  # without their content, which is in the next two
-    first_content: bytes
-    latest_content: bytes
-    occurrences: list[Occurrence]
+    first: PayloadVersion
+    latest: PayloadVersion
+    first_arrival: Occurrence | None
+    newest_arrival: Occurrence | None  # the same as the first when it came in once
+    content_differs: bool  # whether it came in with other content than the first time
     proposal: Proposal | None  # the newest, open or not
-    deliveries: list[Delivery]
+    submission: Delivery | None  # the newest sending of the document
+    write_back: Delivery | None  # the newest message to the source
+    refused_again: LogEntry | None  # the target's objection to the latest version
     related: list[ExceptionCase]  # the same document, before and after; only what the reader may see
-    events: list[LogEntry]
-    names: Mapping[str, str]  # user name → full name, of everybody in the events
     draft: Draft | None
+    comments_count: int
 
     @property
-    def first(self) -> PayloadVersion:
-        return self.versions[0]
+    def first_content(self) -> bytes:
+        return bytes(self.first.content)
 
     @property
-    def latest(self) -> PayloadVersion:
-        return self.versions[-1]
-
-    @property
-    def newest_versions(self) -> list[PayloadVersion]:
-        return self.versions[::-1]
+    def latest_content(self) -> bytes:
+        return bytes(self.latest.content)
 
     @property
     def short_sha256(self) -> str:
@@ -60,55 +79,105 @@ class CasePage:
         return self.latest.sha256[:12]
 
     @property
-    def content_differs(self) -> bool:
-        """Whether it came in with other content than the first time."""
-        return any(found.payload_sha256 != self.first.sha256 for found in self.occurrences)
-
-    @property
     def decision(self) -> Decision | None:
         return getattr(self.proposal, "decision", None)
 
-    def name_of(self, username: str) -> str:
-        return self.names.get(username) or username
+    @property
+    def came_in(self) -> list[Mapping[str, Any]]:
+        """The errors with which it came in last."""
+        return list(self.newest_arrival.errors) if self.newest_arrival else []
 
 
 def read_case_page(case: ExceptionCase, user: AbstractUser) -> CasePage:
-    """All of it, for a person who may see the exception; `case` comes with queue, entity, connection and assignee."""
-    versions = list(
-        PayloadVersion.objects.filter(case=case).select_related("author").defer("content").order_by("number")
-    )
-    contents = dict(
-        PayloadVersion.objects.filter(pk__in={versions[0].pk, versions[-1].pk}).values_list("number", "content")
-    )
-    events = timeline(case.subject)
+    """All of it, for a person who may see the exception; `case` comes with queue, entity, connection and assignee.
+
+    Each statement sees what was committed before it, so a correction could come between them, and the changes of one
+    version be shown with the hash of another. Every such move raises the revision: then all is read again. When it
+    does not come to rest, the page is without a proposal, and nobody can decide on it.
+    """
+    for _ in range(MOST_READS):
+        page = _read(case, user)
+        now_there = ExceptionCase.objects.values_list("revision", flat=True).get(pk=case.pk)
+        if now_there == case.revision and _is_of_one_moment(page):
+            return page
+        case = ExceptionCase.objects.select_related(*_RELATED_TO_ONE).get(pk=case.pk)
+    undecidable = policies.Standing(page.standing.user, page.standing.verbs)
+    return replace(page, proposal=None, standing=undecidable)
+
+
+def _is_of_one_moment(page: CasePage) -> bool:
+    """Whether what waits for a decision is the version that is shown."""
+    waiting = page.standing.proposal
+    return waiting is None or (waiting == page.proposal and waiting.version_id == page.latest.pk)
+
+
+def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:
+    first, latest = _first_and_latest(case)
+    first_arrival, newest_arrival = _first_and_newest(case)
+    deliveries = _newest_deliveries(case)
     return CasePage(
         case=case,
         standing=policies.standing(user, case),
-        versions=versions,
-        first_content=bytes(contents[versions[0].number]),
-        latest_content=bytes(contents[versions[-1].number]),
-        occurrences=list(
-            Occurrence.objects.filter(case=case).select_related("inbox_message").order_by("arrived_at", "id")
-        ),
+        first=first,
+        latest=latest,
+        first_arrival=first_arrival,
+        newest_arrival=newest_arrival,
+        content_differs=_content_differs(case, first),
         proposal=_newest_proposal(case),
-        deliveries=list(
-            Delivery.objects.filter(subject=case.subject).select_related("connection").order_by("created_at", "id")
-        ),
+        submission=deliveries.get(Delivery.Operation.SUBMIT),
+        write_back=deliveries.get(Delivery.Operation.WRITE_BACK),
+        refused_again=_refused_again(case, latest),
         related=_related(case, user),
-        events=events,
-        names=full_names({event.actor for event in events}),
         draft=Draft.objects.filter(case=case, author_id=user.pk).first(),
+        comments_count=Comment.objects.filter(case=case).count(),
     )
+
+
+def _first_and_latest(case: ExceptionCase) -> tuple[PayloadVersion, PayloadVersion]:
+    """What came in and what stands now, with their bytes; the operations are in the list of versions."""
+    versions = PayloadVersion.objects.filter(case=case)
+    newest = versions.order_by("-number").values("number")[:1]
+    found = list(
+        versions.filter(Q(number=1) | Q(number=newest)).select_related("author").defer("operations").order_by("number")
+    )
+    return found[0], found[-1]
+
+
+def _first_and_newest(case: ExceptionCase) -> tuple[Occurrence | None, Occurrence | None]:
+    arrivals = Occurrence.objects.filter(case=case)
+    first = arrivals.select_related("inbox_message").order_by("id").first()
+    return first, arrivals.order_by("-id").first() if case.occurrences_count > 1 else first
+
+
+def _content_differs(case: ExceptionCase, first: PayloadVersion) -> bool:
+    if case.occurrences_count == 1:
+        return False
+    return Occurrence.objects.filter(case=case).exclude(payload_sha256=first.sha256).exists()
+
+
+def _newest_deliveries(case: ExceptionCase) -> dict[str, Delivery]:
+    """Operation → the newest delivery of it."""
+    newest = Delivery.objects.filter(subject=case.subject).values("operation").annotate(newest=Max("id"))
+    found = Delivery.objects.filter(pk__in=newest.values("newest")).select_related("connection")
+    return {delivery.operation: delivery for delivery in found}
 
 
 def _newest_proposal(case: ExceptionCase) -> Proposal | None:
     return (
         Proposal.objects.filter(case=case)
         .select_related("proposer", "target", "version", "version__author", "decision__decider")
-        .defer("version__content")
+        .defer("version__content", "version__operations", "version__changes")
         .order_by("-id")
         .first()
     )
+
+
+def _refused_again(case: ExceptionCase, latest: PayloadVersion) -> LogEntry | None:
+    """What the target objected to in the latest version, when it was sent and refused."""
+    refused = EventFilter(
+        scopes=None, subject=case.subject, action=TRANSITIONS[Action.SEND_REFUSED].past, since=latest.created_at
+    )
+    return next(iter(audit_events(refused, limit=1).entries), None)
 
 
 def _related(case: ExceptionCase, user: AbstractUser) -> list[ExceptionCase]:
@@ -116,6 +185,42 @@ def _related(case: ExceptionCase, user: AbstractUser) -> list[ExceptionCase]:
     return list(
         ExceptionCase.objects.visible_to(user).filter(Q(pk=case.follows_id) | Q(follows=case.pk)).order_by("id")
     )
+
+
+def present_errors(page: CasePage) -> tuple[Judge, list[Mapping[str, Any]]]:
+    """What stands against the latest version, and who says so: the target's answer, else the check, else the source.
+
+    What holds a held transaction stands until a second person releases it, whatever is corrected.
+    """
+    if page.refused_again is not None and page.refused_again.data.get("errors"):
+        return Judge.TARGET, list(page.refused_again.data["errors"])
+    if page.latest.number == 1:
+        return Judge.SOURCE, page.came_in
+    checked = list(page.latest.check_errors)
+    return Judge.CHECK, [*page.came_in, *checked] if page.case.kind == Kind.HELD else checked
+
+
+def possible_actions(page: CasePage) -> list[policies.Possibility]:
+    """Each action for this kind of exception, with why not. The two ways to approve are one, by what is proposed."""
+    proposal = page.standing.proposal
+    closes = proposal is not None and ProposalKind(proposal.kind) in CLOSING_KINDS
+    offered = [action for action in _ORDER if Kind(page.case.kind) in TRANSITIONS[action].kinds]
+    asked = [Action.APPROVE_CLOSURE if closes and action is Action.APPROVE else action for action in offered]
+    found = policies.possibilities(page.case, page.standing, asked)
+    return [
+        replace(_unless_the_check_failed(possible, page), action=action)
+        for action, possible in zip(offered, found, strict=True)
+    ]
+
+
+def _unless_the_check_failed(possible: policies.Possibility, page: CasePage) -> policies.Possibility:
+    sends = possible.action in (Action.PROPOSE, Action.RELEASE)
+    if not (sends and possible.allowed and page.latest.check_passed is False):
+        return possible
+    count = len(page.latest.check_errors)
+    problems = "1 problem" if count == 1 else f"{count} problems"
+    reason = f"Version {page.latest.number} does not pass the check yet: {problems} left."
+    return replace(possible, allowed=False, reason=reason)
 
 
 def full_names(usernames: Iterable[str]) -> dict[str, str]:
@@ -129,19 +234,13 @@ def content_of(case: ExceptionCase, number: int) -> PayloadVersion | None:
     return PayloadVersion.objects.filter(case=case, number=number).select_related("author").first()
 
 
-def attempts_of(deliveries: Iterable[Delivery]) -> dict[int, list[DeliveryAttempt]]:
-    """Delivery → its attempts with their answers, in the order in which they were made."""
-    found: dict[int, list[DeliveryAttempt]] = {delivery.pk: [] for delivery in deliveries}
-    attempts = DeliveryAttempt.objects.filter(delivery__in=found).select_related("answer").order_by("started_at", "id")
-    for attempt in attempts:
-        found[attempt.delivery_id].append(attempt)
-    return found
-
-
 def events_since(case: ExceptionCase, revision: int) -> list[LogEntry]:
-    """What happened to an exception after somebody looked at that revision of it; nothing for one unknown."""
-    seen = case.history.filter(revision=revision).values_list("changed_at", flat=True).first()
-    return [event for event in timeline(case.subject) if event.at > seen] if seen is not None else []
+    """What happened last to an exception after it came to the revision that somebody looked at, oldest first."""
+    seen = case.history.filter(revision=revision).order_by("history_id").values_list("changed_at", flat=True).first()
+    if seen is None:
+        return []
+    newest = audit_events(EventFilter(scopes=None, subject=case.subject, since=seen), limit=MOST_EVENTS).entries
+    return [event for event in reversed(newest) if event.at > seen]
 
 
 def people_who_may(verb: Verb, case: ExceptionCase) -> QuerySet[AbstractUser]:

@@ -1,21 +1,26 @@
 """The page of one exception, its parts that are fetched alone, and its documents as files."""
 
+from dataclasses import replace
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
+from exceptions_app import policies
+from exceptions_app.downloads import as_attachment
 from exceptions_app.models import ExceptionCase, Occurrence
-from exceptions_app.queries.case_page import content_of, read_case_page
+from exceptions_app.queries.case_page import content_of
 from exceptions_app.states import Action
-from exceptions_app.views.case_context import Asked, Notice, history_context
+from exceptions_app.views.case_context import Asked, Notice
+from exceptions_app.views.case_history import history_context
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.interrupted import Interrupted, interrupted_at, signed_in
 from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
-from exceptions_app.views.scope import person, visible_case
+from exceptions_app.views.scope import person, visible_case, visible_revision
 from integrations.models import InboxContent
 
-# What a browser may be told a file is. It is always an attachment, and never anything that a browser would run.
-_MEDIA_TYPES = frozenset({"application/xml", "text/xml", "application/json"})
+# What belongs to the page that was shown, not to the words that were typed.
+_OF_THE_OLD_PAGE = frozenset({"base_version", "revision", "frozen_sha256"})
 _INTERRUPTED = Notice(
     tone="warning",
     title="You had been signed out",
@@ -28,32 +33,33 @@ _INTERRUPTED = Notice(
 def case(request: HttpRequest, ref: str) -> HttpResponse:
     """The whole page, or for htmx the part below with another tab."""
     found = visible_case(request, ref)
-    tab = request.GET.get("tab", "")
+    tab, after = request.GET.get("tab", ""), request.GET.get("after", "")
     if is_htmx(request) and request.headers.get("HX-Target") == "case-history":
-        page = read_case_page(found, person(request))
-        return fragment_or_page(request, "case", history_context(page, tab), fragment="_case_history")
-    return _with_interrupted(request, found, tab=tab, raw=False)
+        verbs = policies.verbs_of(person(request), found)
+        context = history_context(found, tab=tab, after=after, verbs=verbs)
+        return fragment_or_page(request, "case", context, fragment="_case_history")
+    return _with_interrupted(request, found, Asked(tab=tab, after=after))
 
 
 @signed_in
 @require_GET
 def raw(request: HttpRequest, ref: str) -> HttpResponse:
     """The same page with the whole document as text in the place of the business fields."""
-    return _with_interrupted(request, visible_case(request, ref), tab="", raw=True)
+    return _with_interrupted(request, visible_case(request, ref), Asked(raw=True))
 
 
-def _with_interrupted(request: HttpRequest, found: ExceptionCase, *, tab: str, raw: bool) -> HttpResponse:
+def _with_interrupted(request: HttpRequest, found: ExceptionCase, asked: Asked) -> HttpResponse:
     """What was sent when the sign-in had ended is shown where it was typed."""
     kept = interrupted_at(request, case_url(found))
-    use, groups = request.GET.getlist("use"), request.GET.getlist("group")
+    asked = replace(asked, use=request.GET.getlist("use"), groups=request.GET.getlist("group"))
     action = _action_of(kept)
     if action is None:
-        return show(request, found, Asked(tab=tab, raw=raw, use=use, groups=groups))
+        return show(request, found, asked)
     if action is Action.CORRECT and _is_outdated(found, kept):
         return show_conflict(request, found, kept.typed, base_version=int(kept.typed["base_version"]), status=200)
-    raw = raw or (action is Action.CORRECT and "payload" in kept.typed)
-    typed = {action: {name: value for name, value in kept.typed.items() if name not in ("base_version", "revision")}}
-    return show(request, found, Asked(typed=typed, tab=tab, raw=raw, use=use, groups=groups, notice=_INTERRUPTED))
+    raw = asked.raw or (action is Action.CORRECT and "payload" in kept.typed)
+    typed = {action: {name: value for name, value in kept.typed.items() if name not in _OF_THE_OLD_PAGE}}
+    return show(request, found, replace(asked, typed=typed, raw=raw, notice=_INTERRUPTED))
 
 
 def _action_of(kept: Interrupted) -> Action | None:
@@ -71,10 +77,9 @@ def _is_outdated(found: ExceptionCase, kept: Interrupted) -> bool:
 @require_GET
 def status(request: HttpRequest, ref: str) -> HttpResponse:
     """For the page that waits for an outcome: nothing while nothing has changed, then the page as it stands."""
-    found = visible_case(request, ref)
-    if request.GET.get("revision") == str(found.revision):
+    if request.GET.get("revision") == str(visible_revision(request, ref)):
         return HttpResponse(status=204)
-    return show(request, found, Asked())
+    return show(request, visible_case(request, ref), Asked())
 
 
 @signed_in
@@ -85,7 +90,7 @@ def version(request: HttpRequest, ref: str, number: int) -> HttpResponse:
     wanted = content_of(found, number)
     if wanted is None:
         raise Http404
-    return _file(bytes(wanted.content), wanted.media_type, name=f"{found.ref}-version-{number}")
+    return as_attachment(bytes(wanted.content), wanted.media_type, name=f"{found.ref}-version-{number}")
 
 
 @signed_in
@@ -94,9 +99,8 @@ def payload(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
     """The document of one arrival, exactly as it was handed in."""
     found = visible_case(request, ref)
     content = _handed_in(found, occurrence_id)
-    return _file(
-        bytes(content.payload), content.payload_media_type, name=f"{found.ref}-message-{occurrence_id}-document"
-    )
+    name = f"{found.ref}-message-{occurrence_id}-document"
+    return as_attachment(bytes(content.payload), content.payload_media_type, name=name)
 
 
 @signed_in
@@ -105,27 +109,10 @@ def refusal(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
     """The refusal of one arrival, exactly as it was handed in."""
     found = visible_case(request, ref)
     content = _handed_in(found, occurrence_id)
-    return _file(
-        bytes(content.refusal), content.refusal_media_type, name=f"{found.ref}-message-{occurrence_id}-refusal"
-    )
+    name = f"{found.ref}-message-{occurrence_id}-refusal"
+    return as_attachment(bytes(content.refusal), content.refusal_media_type, name=name)
 
 
 def _handed_in(found: ExceptionCase, occurrence_id: int) -> InboxContent:
     occurrence = get_object_or_404(Occurrence, pk=occurrence_id, case=found)
     return get_object_or_404(InboxContent, pk=occurrence.inbox_message_id)
-
-
-def _file(body: bytes, media_type: str, *, name: str) -> HttpResponse:
-    """Foreign bytes for the disk, not for the browser."""
-    known = media_type.partition(";")[0].strip().lower()
-    content_type = known if known in _MEDIA_TYPES else "application/octet-stream"
-    ending = {"application/json": "json", "application/octet-stream": "bin"}.get(content_type, "xml")
-    return HttpResponse(
-        body,
-        content_type=content_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}.{ending}"',
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-store",
-        },
-    )

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.forms import Form
+from django.forms import Field, Form, Textarea, TextInput
 from django.urls import reverse
 
-from exceptions_app import policies
-from exceptions_app.forms import MOVE_FORMS, AssignForm
-from exceptions_app.models import PayloadVersion
-from exceptions_app.queries.case_page import CasePage, people_who_may
-from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind, Verb
+from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm
+from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions
+from exceptions_app.states import CLOSING_KINDS, Action, ProposalKind, Verb
+from integrations.records.invoice import InvoiceRecord
 
 _ICONS: Mapping[Action, str] = {
     Action.CLAIM: "user",
@@ -38,11 +37,6 @@ _ANCHORS: Mapping[Action, str] = {
     Action.APPROVE: "case-decision",
     Action.REJECT: "case-decision",
 }
-_CLOSING = frozenset({ProposalKind.DECLINE, ProposalKind.DISMISS})
-_ORDER = (
-    Action.APPROVE, Action.REJECT, Action.RESUME, Action.CLAIM, Action.CORRECT, Action.PROPOSE, Action.RELEASE,
-    Action.DECLINE, Action.ASSIGN, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.DISMISS, Action.COMMENT,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,38 +63,21 @@ def action_items(
 ) -> dict[Action, ActionItem]:
     """Every action of this kind of exception. `bound` are forms with errors, `typed` values to begin with."""
     found: dict[Action, ActionItem] = {}
-    for possibility in policies.possibilities(page.case, page.standing, _offered(page)):
-        action = Action.APPROVE if possibility.action is Action.APPROVE_CLOSURE else possibility.action
-        allowed, reason = possibility.allowed, possibility.reason
-        if allowed and action in (Action.PROPOSE, Action.RELEASE) and page.latest.check_passed is False:
-            allowed, reason = False, _not_passed(page.latest)
-        form = (bound.get(action) or _form(action, page, typed.get(action, {}))) if allowed else None
+    for possible in possible_actions(page):
+        action = possible.action
+        form = (bound.get(action) or _form(action, page, typed.get(action, {}))) if possible.allowed else None
         found[action] = ActionItem(
             action=action,
-            label=possibility.label,
+            label=possible.label,
             icon=_ICONS[action],
             url=reverse(f"exceptions:{action.value}", kwargs={"ref": page.case.ref}),
-            allowed=allowed,
-            reason=reason,
+            allowed=possible.allowed,
+            reason=possible.reason,
             form=form,
             anchor=_ANCHORS.get(action, ""),
             is_open=action in bound or action in typed,
         )
     return found
-
-
-def _offered(page: CasePage) -> list[Action]:
-    proposal = page.standing.proposal
-    closes = proposal is not None and ProposalKind(proposal.kind) in _CLOSING
-    kind = Kind(page.case.kind)
-    offered = [action for action in _ORDER if kind in TRANSITIONS[action].kinds]
-    return [Action.APPROVE_CLOSURE if action is Action.APPROVE and closes else action for action in offered]
-
-
-def _not_passed(version: PayloadVersion) -> str:
-    count = len(version.check_errors)
-    problems = "1 problem" if count == 1 else f"{count} problems"
-    return f"Version {version.number} does not pass the check yet: {problems} left."
 
 
 def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | None:
@@ -118,14 +95,12 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
 def _changes_something(page: CasePage) -> bool:
     """Whether the open proposal sends something else than what came in."""
     proposal = page.standing.proposal
-    return proposal is not None and ProposalKind(proposal.kind) not in _CLOSING and page.latest.number > 1
+    return proposal is not None and ProposalKind(proposal.kind) not in CLOSING_KINDS and page.latest.number > 1
 
 
 def _auto_id(action: Action, page: CasePage) -> str:
     """A comment that was added begins a new field, so that the old text is not preserved in it."""
-    if action is Action.COMMENT:
-        return f"comment-{sum(event.action == TRANSITIONS[action].past for event in page.events)}-%s"
-    return f"{action.value}-%s"
+    return f"comment-{page.comments_count}-%s" if action is Action.COMMENT else f"{action.value}-%s"
 
 
 def _beginning(action: Action, page: CasePage) -> dict[str, Any]:
@@ -145,15 +120,46 @@ def rail(items: Mapping[Action, ActionItem], *, now_possible: bool = True) -> Se
     return [item for item in items.values() if item.allowed is now_possible and item.action is not Action.COMMENT]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptText:
+    """What was typed into a field that has no place on the page any more."""
+
+    label: str
+    text: str
+
+
 def kept_texts(
-    items: Mapping[Action, ActionItem], bound: Mapping[Action, Form], typed: Mapping[Action, Mapping[str, str]]
-) -> list[str]:
-    """What was typed into forms that have no place on the page any more: shown, so that it can be copied."""
-    texts = [(action, form.data.get(name)) for action, form in bound.items() for name in form.fields]
-    texts += [(action, text) for action, values in typed.items() for text in values.values()]
-    return [str(text) for action, text in texts if text and _is_words(str(text)) and not items[action].allowed]
+    items: Mapping[Action, ActionItem],
+    *,
+    bound: Mapping[Action, Form],
+    typed: Mapping[Action, Mapping[str, str]],
+    record: InvoiceRecord | None,
+) -> list[KeptText]:
+    """What was typed for actions that are not possible any more: shown, so that it can be copied."""
+    kept: list[KeptText] = []
+    for action, form in bound.items():
+        if not items[action].allowed:
+            kept += _typed_into(form.fields, form.data)
+    for action, values in typed.items():
+        if not items[action].allowed:
+            kept += _typed_into(_fields_of(action, values, record), values)
+    return kept
 
 
-def _is_words(text: str) -> bool:
-    """Not a number, a hash or a tick."""
-    return " " in text.strip()
+def _fields_of(action: Action, values: Mapping[str, str], record: InvoiceRecord | None) -> Mapping[str, Field]:
+    """The fields of an action's form; of the business fields those in which something else was typed."""
+    if action is not Action.CORRECT:
+        return MOVE_FORMS[action].base_fields
+    if record is None:
+        return RawForm.base_fields
+    form = CorrectionForm(record=record, typed=values)
+    return {**RawForm.base_fields, **{name: form.fields[name] for name in form.record_fields if form.differs(name)}}
+
+
+def _typed_into(fields: Mapping[str, Field], values: Mapping[str, Any]) -> list[KeptText]:
+    """The texts among what was sent; no choice, tick, number or hash."""
+    return [
+        KeptText(label=str(field.label or name), text=str(values[name]))
+        for name, field in fields.items()
+        if isinstance(field.widget, (TextInput, Textarea)) and str(values.get(name) or "").strip()
+    ]

@@ -12,18 +12,18 @@ from django.utils.timezone import now
 from exceptions_app.actions.correct import business_changes
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
-from exceptions_app.queries.case_page import CasePage, attempts_of
-from exceptions_app.states import Action, Kind, Outcome, ProposalKind, State, Verb
-from exceptions_app.views import case_history
+from exceptions_app.queries.case_page import CasePage, Judge, present_errors
+from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
+from exceptions_app.targets import without_secrets
 from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
+from exceptions_app.views.case_history import history_context
 from exceptions_app.views.correction_fields import lay_out
-from exceptions_app.views.problems import Problem, named_paths, problems_of, refused_again
+from exceptions_app.views.problems import Problem, named_paths, problems_of
 from exceptions_app.views.raw_text import NotText, as_text
 from integrations.connectors.registry import get_connector
 from integrations.records.invoice import InvoiceRecord
 from integrations.refusals import MessageNotUnderstood
 
-TABS = ("timeline", "versions", "attempts", "arrivals")
 WORKABLE = frozenset({State.NEW, State.IN_PROGRESS})
 IN_FLIGHT = frozenset({State.REPLAYING, State.OUTCOME_UNKNOWN})
 POLL_QUICKLY_FOR = timedelta(minutes=5)
@@ -34,7 +34,6 @@ _ANCHORS = {
     "_held_ways": "case-ways",
     "_correction_form": "case-correction",
 }
-_SENDING = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +56,8 @@ class Asked:
     use: Sequence[str] = ()  # names of fields whose proposed value is wanted
     groups: Sequence[str] = ()  # titles of further groups of fields
     raw: bool = False
-    tab: str = "timeline"
+    tab: str = ""
+    after: str = ""  # the place in the history after which it is shown
     notice: Notice | None = None
 
 
@@ -87,7 +87,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "failed_form": _failed_form(asked),
         "problems": problems,
         "standing_count": sum(not problem.solved for problem in problems),
-        "refused_again": bool(refused_again(page)),
+        "refused_again": present_errors(page)[0] is Judge.TARGET,
         "is_held": case.kind == Kind.HELD,
         "is_workable": State(case.state) in WORKABLE,
         "in_flight": State(case.state) in IN_FLIGHT,
@@ -98,13 +98,14 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "refused": rail(items, now_possible=False),
         "changes": changes,
         "proposal": page.proposal,
-        "proposal_sends": page.proposal is not None and ProposalKind(page.proposal.kind) in _SENDING,
+        "proposal_sends": page.proposal is not None and ProposalKind(page.proposal.kind) in SENDING_KINDS,
         "proposal_outcome": _outcome_words(page.proposal.outcome if page.proposal else ""),
+        "target_address": without_secrets(page.case.connection.target_url),
         "decision": page.decision,
-        "submission": case_history.submission_of(page.deliveries),
-        "write_back": case_history.write_back_of(page.deliveries),
+        "submission": page.submission,
+        "write_back": page.write_back,
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
-        "kept": kept_texts(items, asked.bound, typed),
+        "kept": kept_texts(items, bound=asked.bound, typed=typed, record=record),
         "draft_is_old": _draft_is_old(page),
         "draft_is_shown": Action.CORRECT in typed and Action.CORRECT not in asked.typed,
     }
@@ -112,7 +113,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
     names = _sections(context, items, page)
     context["sections"] = [f"exceptions/{name}.html" for name in names]
     context["anchors"] = [_ANCHORS[name] for name in names if name in _ANCHORS]
-    return context | history_context(page, asked.tab)
+    return context | history_context(page.case, tab=asked.tab, after=asked.after, verbs=page.standing.verbs)
 
 
 def _failed_form(asked: Asked) -> Form | None:
@@ -224,37 +225,3 @@ def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], pa
     if shows_diff and "_case_diff" not in sections:
         sections.append("_case_diff")
     return sections
-
-
-def history_context(page: CasePage, tab: str) -> dict[str, Any]:
-    """The part below: timeline, versions, attempts, arrivals; only the one that is asked for is read."""
-    tab = tab if tab in TABS else TABS[0]
-    url = reverse("exceptions:case", kwargs={"ref": page.case.ref})
-    counts = (len(page.events), len(page.versions), len(page.deliveries), len(page.occurrences))
-    context: dict[str, Any] = {
-        "case": page.case,
-        "page": page,
-        "url": url,
-        "tab": tab,
-        "tabs": [
-            {
-                "label": label,
-                "url": f"{url}?tab={name}#case-history",
-                "current": name == tab,
-                "count": count,
-            }
-            for name, label, count in zip(TABS, ("Timeline", "Versions", "Deliveries", "Messages"), counts, strict=True)
-        ],
-    }
-    if tab == "timeline":
-        context["events"] = case_history.event_rows(
-            page.events, page.names, with_numbers=Verb.EXPORT in page.standing.verbs
-        )
-    elif tab == "attempts":
-        found = attempts_of(page.deliveries)
-        context["deliveries"] = [
-            (delivery, case_history.attempt_rows(found[delivery.pk])) for delivery in reversed(page.deliveries)
-        ]
-    elif tab == "arrivals":
-        context["arrivals"] = case_history.arrival_rows(page)
-    return context

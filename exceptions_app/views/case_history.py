@@ -1,13 +1,28 @@
 """What happened to one exception, made readable: timeline, versions, attempts at the target, arrivals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
 
 from audit.queries import LogEntry
-from exceptions_app.models import Occurrence
-from exceptions_app.queries.case_page import CasePage
-from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt
+from exceptions_app.models import ExceptionCase, Occurrence
+from exceptions_app.queries.case_history import (
+    NumberedAttempt,
+    Part,
+    arrivals_of,
+    attempts_of,
+    counts_of,
+    deliveries_of,
+    timeline_of,
+    versions_of,
+)
+from exceptions_app.queries.case_page import full_names
+from exceptions_app.states import Verb
+from integrations.models import DeliveryAnswer, DeliveryAttempt
 
 MOST_BODY_CHARACTERS = 20_000
 # Tone and icon of an event, by the audit's name for it.
@@ -114,8 +129,8 @@ class AttemptRow:
     cut: bool
 
 
-def attempt_rows(attempts: Sequence[DeliveryAttempt]) -> list[AttemptRow]:
-    return [_attempt_row(number, attempt) for number, attempt in enumerate(attempts, start=1)]
+def attempt_rows(attempts: Sequence[NumberedAttempt]) -> list[AttemptRow]:
+    return [_attempt_row(found.number, found.attempt) for found in attempts]
 
 
 def _attempt_row(number: int, attempt: DeliveryAttempt) -> AttemptRow:
@@ -143,25 +158,82 @@ class ArrivalRow:
     """One arrival of the same transaction."""
 
     occurrence: Occurrence
-    number: int
+    is_first: bool
     differs: bool
 
 
-def arrival_rows(page: CasePage) -> list[ArrivalRow]:
-    """Newest first; `differs` when its content is not that of the first."""
-    return [
-        ArrivalRow(occurrence=found, number=number, differs=found.payload_sha256 != page.first.sha256)
-        for number, found in reversed(list(enumerate(page.occurrences, start=1)))
+def history_context(
+    case: ExceptionCase, *, tab: str, after: str = "", verbs: frozenset[Verb] = frozenset()
+) -> dict[str, Any]:
+    """The part below the page: timeline, versions, attempts, arrivals; only the one that is asked for is read."""
+    part = Part(tab) if tab in set(Part) else Part.TIMELINE
+    url = reverse("exceptions:case", kwargs={"ref": case.ref})
+    counts = counts_of(case)
+    rows, older = _ROWS[part](case, after, verbs)
+    return {
+        "case": case,
+        "url": url,
+        "tab": part.value,
+        "tabs": [
+            {
+                "label": label,
+                "url": f"{url}?tab={name}#case-history",
+                "current": name is part,
+                "count": counts[name],
+            }
+            for name, label in _LABELS.items()
+        ],
+        "rows": rows,
+        "count": counts[part],
+        "noun": _LABELS[part].lower(),
+        "older_url": f"{url}?{urlencode({'tab': part.value, 'after': older})}#case-history" if older else "",
+        "newest_url": f"{url}?tab={part.value}#case-history" if after else "",
+    }
+
+
+_LABELS: Mapping[Part, str] = {
+    Part.TIMELINE: "Timeline",
+    Part.VERSIONS: "Versions",
+    Part.ATTEMPTS: "Deliveries",
+    Part.ARRIVALS: "Messages",
+}
+
+
+def _timeline(case: ExceptionCase, after: str, verbs: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+    listed = timeline_of(case, after=after)
+    names = full_names({event.actor for event in listed.items})
+    return event_rows(listed.items, names, with_numbers=Verb.EXPORT in verbs), listed.older
+
+
+def _versions(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+    listed = versions_of(case, after=after)
+    return listed.items, listed.older
+
+
+def _attempts(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+    listed = deliveries_of(case, after=after)
+    found = attempts_of(listed.items, with_bodies=True)
+    return [(delivery, attempt_rows(found[delivery.pk])) for delivery in listed.items], listed.older
+
+
+def _arrivals(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+    """`differs` when its content is not that of the first."""
+    listed = arrivals_of(case, after=after)
+    first = Occurrence.objects.filter(case=case).order_by("id").only("payload_sha256").first()
+    rows = [
+        ArrivalRow(
+            occurrence=found,
+            is_first=found == first,
+            differs=first is not None and found.payload_sha256 != first.payload_sha256,
+        )
+        for found in listed.items
     ]
+    return rows, listed.older
 
 
-def write_back_of(deliveries: Iterable[Delivery]) -> Delivery | None:
-    """The newest message to the source."""
-    told = [delivery for delivery in deliveries if delivery.operation == Delivery.Operation.WRITE_BACK]
-    return told[-1] if told else None
-
-
-def submission_of(deliveries: Iterable[Delivery]) -> Delivery | None:
-    """The newest sending of the document."""
-    sent = [delivery for delivery in deliveries if delivery.operation == Delivery.Operation.SUBMIT]
-    return sent[-1] if sent else None
+_ROWS: Mapping[Part, Callable[[ExceptionCase, str, frozenset[Verb]], tuple[Sequence[Any], str]]] = {
+    Part.TIMELINE: _timeline,
+    Part.VERSIONS: _versions,
+    Part.ATTEMPTS: _attempts,
+    Part.ARRIVALS: _arrivals,
+}

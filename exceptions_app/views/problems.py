@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from exceptions_app.forms import field_name
-from exceptions_app.queries.case_page import CasePage
-from exceptions_app.states import Kind
+from exceptions_app.queries.case_page import CasePage, present_errors
 from integrations.records.invoice import InvoiceRecord, RecordField
 
-REFUSED_AGAIN = "case.refused_again"
 _TERM = re.compile(r"\bBT-\d{1,3}(?:-\d)?\b")
 _MOST_NEIGHBOURS = 6
 
@@ -39,41 +37,18 @@ class Problem:
 
 def problems_of(page: CasePage, record: InvoiceRecord | None) -> list[Problem]:
     """What stands against the latest version first, then what corrections have solved."""
-    present = present_errors(page)
+    _, present = present_errors(page)
     standing = [_problem(error, record) for error in present]
-    if page.latest.number == 1 or not page.occurrences:
+    if page.latest.number == 1:
         return standing
     left = {_identity(error) for error in [*present, *_warnings_that_may_stand(page)]}
-    solved = [error for error in page.occurrences[-1].errors if _identity(error) not in left]
+    solved = [error for error in page.came_in if _identity(error) not in left]
     return standing + [_problem(error, record, solved=True) for error in solved]
-
-
-def present_errors(page: CasePage) -> list[Mapping[str, Any]]:
-    """By the newest judgement: the target's answer to the latest version, else its check, else what came in.
-
-    What holds a held transaction stands until a second person releases it, whatever is corrected.
-    """
-    came_in: list[Mapping[str, Any]] = list(page.occurrences[-1].errors) if page.occurrences else []
-    refused = refused_again(page)
-    if refused:
-        return refused
-    if page.latest.number == 1:
-        return came_in
-    checked = list(page.latest.check_errors)
-    return [*came_in, *checked] if page.case.kind == Kind.HELD else checked
-
-
-def refused_again(page: CasePage) -> list[Mapping[str, Any]]:
-    """What the target objected to in the latest version, when it was sent and refused."""
-    for event in reversed(page.events):
-        if event.action == REFUSED_AGAIN and event.at >= page.latest.created_at:
-            return list(event.data.get("errors", []))
-    return []
 
 
 def _warnings_that_may_stand(page: CasePage) -> list[Mapping[str, Any]]:
     """A version keeps the errors of its check only, so nothing is known about warnings: they are not called solved."""
-    return [error for error in page.occurrences[-1].errors if error.get("severity") != "error"]
+    return [error for error in page.came_in if error.get("severity") != "error"]
 
 
 def _identity(error: Mapping[str, Any]) -> tuple[str, str]:

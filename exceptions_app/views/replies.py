@@ -13,9 +13,9 @@ from django.utils.cache import patch_vary_headers
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
-from exceptions_app.models import ExceptionCase, Proposal
+from exceptions_app.models import ExceptionCase
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.case_page import events_since, full_names, read_case_page
+from exceptions_app.queries.case_page import CasePage, events_since, full_names, read_case_page
 from exceptions_app.states import Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, case_context
 from exceptions_app.views.case_history import event_rows
@@ -49,7 +49,10 @@ def fragment_or_page(
 
 def show(request: HttpRequest, case: ExceptionCase, asked: Asked, *, status: int = 200) -> HttpResponse:
     """The page of an exception as it stands now, with what was typed."""
-    page = read_case_page(case, person(request))
+    return _shown(request, read_case_page(case, person(request)), asked, status=status)
+
+
+def _shown(request: HttpRequest, page: CasePage, asked: Asked, *, status: int) -> HttpResponse:
     return fragment_or_page(request, "case", case_context(page, asked), status=status)
 
 
@@ -85,13 +88,13 @@ def carry_out(
     return done(request, case, words)
 
 
-def _for_now(data: dict[str, str], case: ExceptionCase) -> dict[str, str]:
+def _for_now(data: dict[str, str], page: CasePage) -> dict[str, str]:
     """What was typed, for the exception as it is shown now. A tick was for what was shown before."""
-    proposal = Proposal.objects.filter(case=case, state=Proposal.State.OPEN).first()
+    proposal = page.standing.proposal
     data.pop("agreed", None)
     return {
         **data,
-        "revision": str(case.revision),
+        "revision": str(page.case.revision),
         "frozen_sha256": proposal.frozen_sha256 if proposal is not None else "",
     }
 
@@ -103,10 +106,10 @@ def _again(
     request: HttpRequest, case: ExceptionCase, action: Action, form: Form, notice: Notice | None, *, status: int
 ) -> HttpResponse:
     """The page as it stands now with the form as it was sent; sending it again is for what is seen now."""
-    fresh = visible_case(request, case.ref)
+    page = read_case_page(visible_case(request, case.ref), person(request))
     if status == 409:
-        form.data = _for_now(request.POST.dict(), fresh)
-    return show(request, fresh, Asked(bound={action: form}, notice=notice), status=status)
+        form.data = _for_now(request.POST.dict(), page)
+    return _shown(request, page, Asked(bound={action: form}, notice=notice), status=status)
 
 
 def refusal_notice(error: Exception, case: ExceptionCase, *, seen: int | None = None) -> tuple[Notice, int]:

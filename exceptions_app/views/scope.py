@@ -3,7 +3,7 @@
 from typing import cast
 
 from django.contrib.auth.models import AbstractUser
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
 from exceptions_app.models import ExceptionCase
@@ -20,3 +20,12 @@ def visible_case(request: HttpRequest, ref: str) -> ExceptionCase:
         "queue", "entity", "connection", "assignee", "cause", "follows"
     )
     return get_object_or_404(cases.with_ref(ref))
+
+
+def visible_revision(request: HttpRequest, ref: str) -> int:
+    """The revision of such an exception and nothing else of it; else 404."""
+    visible = ExceptionCase.objects.visible_to(request.user).with_ref(ref)
+    revision = visible.values_list("revision", flat=True).first()
+    if revision is None:
+        raise Http404
+    return revision

@@ -7,6 +7,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from exceptions_app.models import ExceptionCase, PayloadVersion
+from exceptions_app.queries.case_history import PAGE_SIZE
 from exceptions_app.states import Kind, ProposalKind
 from tests import factories
 from tests.cast import Cast
@@ -33,8 +34,11 @@ def test_exception_is_read_with_its_context(
     assert body["proposal"] is None
 
 
-def test_actions_say_what_is_possible_and_why_not(api: As, cast: Cast) -> None:
-    case = factories.make_case(cast)
+@pytest.mark.parametrize(
+    ("kind", "own"), [(Kind.FAILED, {"propose"}), (Kind.HELD, {"release", "decline"})], ids=["failed", "held"]
+)
+def test_actions_say_what_is_possible_and_why_not(api: As, cast: Cast, kind: Kind, own: set[str]) -> None:
+    case = factories.make_case(cast, kind=kind)
     actions = {
         found["action"]: (found["allowed"], found["reason"])
         for found in api(cast.clerk).get(f"exceptions/{case.ref}").json()["actions"]
@@ -42,10 +46,43 @@ def test_actions_say_what_is_possible_and_why_not(api: As, cast: Cast) -> None:
     assert actions["claim"] == (True, "")
     assert actions["resume"] == (False, "“Resume” is not possible while the exception is new.")
     assert actions["approve"][0] is False
-    assert set(actions) == {
-        "claim", "assign", "hold", "resume", "correct", "propose", "release", "decline", "dismiss", "withdraw",
-        "approve", "reject", "reopen", "comment",
-    }  # fmt: skip
+    assert set(actions) - own == {
+        "claim",
+        "assign",
+        "hold",
+        "resume",
+        "correct",
+        "dismiss",
+        "withdraw",
+        "approve",
+        "reject",
+        "reopen",
+        "comment",
+    }
+    assert own <= set(actions)
+
+
+def test_proposal_of_what_does_not_pass_the_check_is_not_offered(api: As, cast: Cast) -> None:
+    case = factories.make_case(cast)
+    factories.make_version(case, cast.clerk, passed=False)
+    [propose] = [
+        found for found in api(cast.clerk).get(f"exceptions/{case.ref}").json()["actions"]
+        if found["action"] == "propose"
+    ]  # fmt: skip
+    assert (propose["allowed"], propose["reason"]) == (
+        False, "Version 2 does not pass the check yet: 1 problem left.",
+    )  # fmt: skip
+
+
+def test_lists_hold_the_newest_and_say_how_many_there_are(api: As, cast: Cast, conforms: Conforms) -> None:
+    case = factories.make_case(cast)
+    for _ in range(PAGE_SIZE):
+        factories.make_version(case, cast.clerk)
+    body = api(cast.clerk).get(f"exceptions/{case.ref}").json()
+    conforms(body, "ExceptionDetail")
+    assert body["versions_count"] == PAGE_SIZE + 1
+    assert [version["number"] for version in body["versions"]] == list(range(2, PAGE_SIZE + 2))
+    assert "operations" not in body["versions"][0]
 
 
 def test_proposal_is_shown_with_the_hash_to_decide_on(api: As, cast: Cast, conforms: Conforms) -> None:
@@ -55,6 +92,7 @@ def test_proposal_is_shown_with_the_hash_to_decide_on(api: As, cast: Cast, confo
     body = api(cast.controller).get(f"exceptions/{case.ref}").json()
     conforms(body, "ExceptionDetail")
     assert body["proposal"]["frozen_sha256"] == proposal.frozen_sha256
+    assert body["proposal"]["target_url"] == ""
     assert [found["allowed"] for found in body["actions"] if found["action"] == "approve"] == [True]
     assert body["errors_from"] == "check"
 

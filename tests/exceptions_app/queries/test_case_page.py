@@ -1,26 +1,31 @@
 """The reads of the page of one exception: complete, in a fixed number of queries, and only what one may see."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from exceptions_app.actions import propose, work
-from exceptions_app.models import ExceptionCase
+from exceptions_app.models import ExceptionCase, Proposal
+from exceptions_app.queries.case_history import attempts_of, deliveries_of
 from exceptions_app.queries.case_page import (
+    MOST_READS,
     CasePage,
-    attempts_of,
     content_of,
     events_since,
     full_names,
     people_who_may,
+    possible_actions,
     read_case_page,
 )
-from exceptions_app.states import Verb
+from exceptions_app.states import Action, Verb
 from integrations import outbox
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt
 from tests import factories
 from tests.cast import MORNING, Cast, grant
+from workbench.models import User
 
 LATER = MORNING + timedelta(hours=1)
 
@@ -72,37 +77,90 @@ def test_page_is_read_in_a_fixed_number_of_queries(cast, django_assert_num_queri
     with django_assert_num_queries(14):
         page = read_case_page(case, cast.controller)
         touch(page)
-    assert [len(part) for part in (page.versions, page.deliveries, page.occurrences)] == [item_count + 1, item_count, 1]
+    assert (page.latest.number, page.comments_count) == (item_count + 1, item_count)
+    assert page.submission == Delivery.objects.latest("id")
 
 
 def touch(page: CasePage) -> None:
     """What the templates look at."""
-    for version in page.versions:
-        assert version.author is None or version.author.get_full_name()
-    for found in page.occurrences:
-        assert found.inbox_message.external_id
+    assert page.first.author is None
+    assert page.latest.author
+    assert page.latest.author.get_full_name()
+    assert page.first_arrival
+    assert page.first_arrival.inbox_message.external_id
+    assert page.came_in
     assert page.proposal
     assert page.proposal.proposer.get_full_name()
     assert page.proposal.version.number == page.latest.number
     assert page.decision is None
-    assert all(delivery.connection.name for delivery in page.deliveries)
+    assert page.submission
+    assert page.submission.connection.name
+
+
+def meanwhile(case: ExceptionCase, by: User) -> Proposal:
+    """A colleague corrects and proposes anew."""
+    with transaction.atomic():
+        factories.make_version(case, by, at=LATER)
+        Proposal.objects.filter(case=case, state=Proposal.State.OPEN).update(state=Proposal.State.SUPERSEDED)
+    return factories.make_proposal(case, by, at=LATER)
+
+
+def test_page_that_was_opened_before_a_correction_shows_hash_and_content_of_the_same_version(cast):
+    case = eventful(cast, 1)
+    newest = meanwhile(case, cast.clerk)
+    page = read_case_page(case, cast.controller)
+    assert (page.case.revision, page.latest.number) == (loaded(case).revision, 3)
+    assert (page.proposal, page.standing.proposal) == (newest, newest)
+
+
+def while_it_is_read(act: Callable[[], object], *, times: int) -> Callable[..., Any]:
+    """Has something happen between the read of the versions and that of the proposal."""
+    left = [times]
+
+    def wrapper(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if left[0] and 'FROM "exceptions_app_proposal"' in sql:
+            left[0] -= 1
+            remaining, left[0] = left[0], 0
+            act()
+            left[0] = remaining
+        return execute(sql, params, many, context)
+
+    return wrapper
+
+
+def test_correction_while_the_page_is_read_never_mixes_two_versions(cast):
+    case = eventful(cast, 1)
+    with connection.execute_wrapper(while_it_is_read(lambda: meanwhile(case, cast.clerk), times=1)):
+        page = read_case_page(case, cast.controller)
+    assert page.latest.number == 3
+    assert page.proposal is not None
+    assert (page.proposal.version_id, page.standing.proposal) == (page.latest.pk, page.proposal)
+
+
+def test_page_that_does_not_come_to_rest_is_without_a_hash_to_decide_on(cast):
+    case = eventful(cast, 1)
+    with connection.execute_wrapper(while_it_is_read(lambda: meanwhile(case, cast.clerk), times=2 * MOST_READS)):
+        page = read_case_page(case, cast.controller)
+    assert (page.proposal, page.standing.proposal) == (None, None)
+    approve = next(possible for possible in possible_actions(page) if possible.action is Action.APPROVE)
+    assert not approve.allowed
 
 
 @pytest.mark.parametrize("item_count", [1, 3])
 def test_attempts_are_read_in_one_query(cast, django_assert_num_queries, item_count):
     case = eventful(cast, item_count)
-    deliveries = read_case_page(case, cast.clerk).deliveries
+    deliveries = deliveries_of(case).items
     with django_assert_num_queries(1):
-        found = attempts_of(deliveries)
-        outcomes = [attempt.answer.outcome for attempts in found.values() for attempt in attempts]
+        found = attempts_of(deliveries, with_bodies=False)
+        outcomes = [item.attempt.answer.outcome for attempts in found.values() for item in attempts]
     assert outcomes == ["confirmed"] * item_count
 
 
 def test_attempt_without_an_answer_is_listed(cast):
     case = factories.make_case(cast)
     delivery = sent(cast, case, 1, answered=False)
-    [attempt] = attempts_of([delivery])[delivery.pk]
-    assert getattr(attempt, "answer", None) is None
+    [item] = attempts_of([delivery], with_bodies=True)[delivery.pk]
+    assert (item.number, getattr(item.attempt, "answer", None)) == (1, None)
 
 
 def test_page_has_the_first_and_the_latest_content(cast):

@@ -1,6 +1,8 @@
 """The page of one exception: who sees it, what it says, and its documents as files."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -12,10 +14,11 @@ from exceptions_app.actions.correct import correct
 from exceptions_app.actions.settle import settle
 from exceptions_app.forms import field_name
 from exceptions_app.models import Occurrence, PayloadVersion
+from exceptions_app.queries.case_history import PAGE_SIZE
 from exceptions_app.templatetags.presentation import money_text
 from integrations import delivery
 from integrations.connectors.en16931 import connector
-from integrations.models import Delivery
+from integrations.models import Connection, Delivery
 from integrations.refusals import Category, Refusal, RefusalError, Severity
 from tests import factories
 from tests.cast import MORNING, PASSWORD
@@ -134,10 +137,15 @@ def test_anonymous_reader_signs_in_and_comes_back(cast, client):
 def test_payload_is_shown_as_text_only(cast, signed_in):
     hostile = BROKEN.replace(b"Van Loon Koeltechniek B.V.", b"&lt;script&gt;alert(1)&lt;/script&gt;")
     case = take_in(cast, hostile)
-    for client, query in ((signed_in(cast.clerk), ""), (signed_in(cast.clerk), "raw/"), (signed_in(cast.support), "")):
+    as_value, as_source = "&lt;script&gt;alert(1)", "&amp;lt;script&amp;gt;alert(1)"
+    for client, query, written in (
+        (signed_in(cast.clerk), "", as_value),
+        (signed_in(cast.clerk), "raw/", as_source),
+        (signed_in(cast.support), "", as_value),
+    ):
         html = client.get(address(case) + query).content.decode()
         assert "<script>alert" not in html
-        assert "&lt;script&gt;alert(1)" in html or "&amp;lt;script&amp;gt;alert(1)" in html
+        assert written in html
 
 
 def test_payload_that_cannot_be_read_has_a_page_all_the_same(cast, signed_in):
@@ -238,18 +246,91 @@ def test_history_tab_is_fetched_alone(cast, signed_in):
 
 
 @pytest.mark.parametrize("item_count", [1, 3])
-@pytest.mark.parametrize("tab", ["timeline", "versions", "arrivals"])
-def test_case_page_queries_do_not_grow_with_its_history(cast, signed_in, item_count, tab):
+@pytest.mark.parametrize(("tab", "queries"), [("timeline", 25), ("versions", 24), ("arrivals", 25), ("attempts", 24)])
+def test_case_page_queries_do_not_grow_with_its_history(cast, signed_in, item_count, tab, queries):
+    case = eventful(cast, item_count)
+    client = signed_in(cast.clerk)
+    page(client, case)  # content types are cached from the first request on
+    with CaptureQueriesContext(connection) as captured:
+        page(client, case, f"?tab={tab}")
+    assert len(captured) == queries
+
+
+def eventful(cast, item_count):
     case = take_in(cast)
     for number in range(item_count):
         mend(case, by=cast.clerk, date=f"2026-11-{number + 1:02}")
         take_in(cast, BROKEN.replace(b"Van Loon", b"Van Loon %d" % number), external_id=f"again-{number}", at=LATER)
         work.comment(case.pk, by=cast.clerk, at=LATER, text=f"Remark {number}")
+    return case
+
+
+@pytest.mark.parametrize(("tab", "queries"), [("timeline", 10), ("versions", 9), ("arrivals", 10), ("attempts", 9)])
+def test_history_tab_reads_no_page(cast, signed_in, tab, queries):
+    case = eventful(cast, 2)
     client = signed_in(cast.clerk)
-    page(client, case)  # content types are cached from the first request on
+    page(client, case)
     with CaptureQueriesContext(connection) as captured:
-        page(client, case, f"?tab={tab}")
-    assert len(captured) == 18
+        client.get(address(case) + f"?tab={tab}", headers={"HX-Request": "true", "HX-Target": "case-history"})
+    assert len(captured) == queries
+
+
+def test_poll_reads_the_revision_and_nothing_else_of_the_exception(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    page(client, case)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address(case, "status"), {"revision": case.revision}).status_code == 204
+    session, account, revision = [query["sql"] for query in captured]
+    assert ("django_session" in session, "workbench_user" in account) == (True, True)
+    assert revision.startswith('SELECT "exceptions_app_exceptioncase"."revision" AS')
+
+
+def test_history_is_paged(cast, signed_in):
+    case = take_in(cast)
+    for number in range(PAGE_SIZE + 1):
+        work.comment(case.pk, by=cast.clerk, at=LATER, text=f"Remark-{number};")
+    client = signed_in(cast.clerk)
+    first = page(client, case)
+    assert f"{PAGE_SIZE} of {PAGE_SIZE + 2} timeline" in text_of(first)
+    [older] = re.findall(r'href="([^"]+after=[^"]+)#case-history" rel="next"', first)
+    second = client.get(unescape(older)).content.decode()
+    remarks = [set(re.findall(r"Remark-\d+;", html)) for html in (first, second)]
+    assert [len(found) for found in remarks] == [PAGE_SIZE, 1]
+    assert remarks[0].isdisjoint(remarks[1])
+    assert 'rel="next"' not in second.partition('id="case-history"')[2]
+
+
+def test_address_of_the_target_is_shown_to_the_approver_without_secrets(cast, signed_in):
+    """Somebody could have led the connection elsewhere before it was proposed."""
+    Connection.objects.filter(pk=cast.connection.pk).update(
+        target_url="https://user:word@elsewhere.example:8443/in?token=1"
+    )
+    case = take_in(cast)
+    mend(case, by=cast.clerk)
+    propose.propose_replay(case.pk, by=cast.clerk, at=LATER, because="Mended.")
+    html = page(signed_in(cast.controller), case)
+    words = text_of(html.partition('id="case-decision"')[2])
+    assert "It goes to the address https://elsewhere.example:8443/in " in words
+    assert "word@" not in html
+    assert "token=1" not in html
+
+
+@pytest.mark.parametrize("outcome", ["open", "sent"])
+def test_columns_of_the_changes_say_whether_it_was_sent(cast, signed_in, outcome):
+    case = take_in(cast)
+    mend(case, by=cast.clerk)
+    proposal = propose.propose_replay(case.pk, by=cast.clerk, at=LATER, because="Mended.")
+    if outcome == "sent":
+        decide.approve(case.pk, by=cast.controller, at=LATER, frozen_sha256=proposal.frozen_sha256)
+        connection.check_constraints()  # as at the end of the transaction of the approval
+        [claim] = delivery.claim(limit=1)
+        settle(
+            delivery.Settlement(claim.delivery, claim.epoch, Delivery.State.CONFIRMED, reference="CLR-1"),
+            at=LATER + timedelta(minutes=5),
+        )
+    words = text_of(page(signed_in(cast.clerk), case))
+    assert ("Field Was Will be" in words, "Field Was Sent" in words) == (outcome == "open", outcome == "sent")
 
 
 def test_person_who_cannot_sign_in_sees_nothing(cast):

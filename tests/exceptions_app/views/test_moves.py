@@ -13,7 +13,7 @@ from exceptions_app.views.replies import NOTHING_DONE
 from integrations.models import Delivery
 from tests import factories
 from tests.cast import MORNING
-from tests.exceptions_app.views.repair import address, mend, page, take_in, text_of
+from tests.exceptions_app.views.repair import address, mend, page, take_in, text_of, typed_in
 from tests.exceptions_app.views.test_case import HOLD
 from tests.invoices import valid_invoice
 
@@ -22,6 +22,7 @@ VERBS = (
     "claim", "assign", "hold", "resume", "propose", "release", "decline", "dismiss", "withdraw", "approve", "reject",
     "reopen", "comment", "correct", "draft",
 )  # fmt: skip
+TEXTS = {"because", "text", "waiting_for", "until"}  # what is typed; the rest is chosen or comes with the page
 HTMX = {"HX-Request": "true"}
 
 
@@ -54,10 +55,10 @@ def test_move_on_what_is_not_visible_is_not_found(cast, signed_in, verb):
     [
         ("claim", {}),
         ("assign", {"to": ""}),
-        ("hold", {"waiting_for": "The customer's answer"}),
+        ("hold", {"waiting_for": "Approval-by-mail", "until": "2099-07-01T14:00"}),
         ("propose", {"because": "It is right as it is."}),
         ("dismiss", {"because": "It is right as it is.", "outcome": "written_off"}),
-        ("comment", {"text": "A remark that I typed."}),
+        ("comment", {"text": "Agreed."}),
         ("correct", {"because": "It is right as it is.", "base_version": "1"}),
     ],
 )
@@ -68,8 +69,8 @@ def test_move_that_is_not_permitted_says_why_and_keeps_what_was_typed(cast, sign
     assert answer.status_code == 403
     assert "You may not do this You may not" in words
     assert NOTHING_DONE in words
-    for typed in data.values():
-        assert typed in words or " " not in typed
+    for name in TEXTS.intersection(data):
+        assert data[name] in words
     assert again(case).revision == 1
 
 
@@ -123,12 +124,8 @@ def test_assign_offers_only_those_who_may_work_on_it(cast, signed_in):
     case = factories.make_case(cast, entity=cast.germany)
     html = page(signed_in(cast.clerk), case)
     options = html.partition('name="to"')[2].partition("</select>")[0]
-    assert [name in options for name in ("Cem Clerk", "Clara Clerk", "Lars Local", "Conrad")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    names = ("Cem Clerk", "Clara Clerk", "Lars Local", "Conrad")
+    assert [name for name in names if name in options] == ["Cem Clerk", "Clara Clerk"]
     answer = signed_in(cast.clerk).post(address(case, "assign"), {"to": cast.local_clerk.pk})
     assert answer.status_code == 422
     assert again(case).assignee is None
@@ -160,7 +157,7 @@ def test_hold_names_the_field_at_fault_and_keeps_the_rest(cast, signed_in, data,
     assert answer.status_code == 422
     assert "There is a problem" in text_of(html)
     assert problem in text_of(html)
-    assert f'value="{data["until"]}"' in html or not data["until"]
+    assert typed_in(html, "until") == data["until"]
     assert again(case).state == State.NEW
 
 
@@ -174,13 +171,13 @@ def test_resume_goes_on_with_what_was_on_hold(cast, signed_in):
 
 def test_move_on_a_page_that_is_out_of_date_says_what_changed(cast, signed_in):
     case = factories.make_case(cast)
-    work.comment(case.pk, by=cast.second_clerk, at=LATER, text="Careful with this one.")
+    work.assign(case.pk, to=None, by=cast.second_clerk, at=LATER)
     data = {"outcome": "written_off", "because": "Not worth the postage.", "revision": 1}
     answer = signed_in(cast.clerk).post(address(case, "dismiss"), data)
     html = answer.content.decode()
     assert answer.status_code == 409
     assert "This changed meanwhile" in text_of(html)
-    assert f"Cem Clerk commented on {case.ref}." in text_of(html)
+    assert f"Cem Clerk assigned {case.ref}" in text_of(html)
     assert "Not worth the postage.</textarea>" in html
     assert 'name="revision" value="2" id="dismiss-revision"' in html
     assert again(case).state == State.NEW
@@ -189,12 +186,12 @@ def test_move_on_a_page_that_is_out_of_date_says_what_changed(cast, signed_in):
 def test_move_that_the_state_no_longer_allows_keeps_what_was_typed(cast, signed_in):
     case = factories.make_case(cast)
     factories.dismiss(case, cast.clerk, approver=cast.controller)
-    answer = signed_in(cast.clerk).post(address(case, "hold"), {"waiting_for": "The customer's answer"})
+    answer = signed_in(cast.clerk).post(address(case, "hold"), {"waiting_for": "Credit-note", "revision": "7"})
     words = text_of(answer.content.decode())
     assert answer.status_code == 409
     assert "“Put on hold” is not possible while the exception is dismissed." in words
-    assert "What you typed" in words
-    assert "The customer's answer" in words
+    kept = "What you typed This is no longer possible here. Copy it if you need it. Waiting for Credit-note"
+    assert kept in words
 
 
 def test_propose_after_a_correction_that_passes(cast, signed_in):
@@ -202,10 +199,7 @@ def test_propose_after_a_correction_that_passes(cast, signed_in):
     mend(case, by=cast.clerk)
     html = page(signed_in(cast.clerk), case)
     assert "Next: propose the replay" in text_of(html)
-    assert (
-        'id="propose-because" maxlength="500">\nTaken from the order.</textarea>' in html
-        or "Taken from the order." in html
-    )
+    assert "\nTaken from the order.</textarea>" in html.partition('id="propose-because"')[2]
     data = {"because": "Taken from the order.", "revision": again(case).revision}
     assert signed_in(cast.clerk).post(address(case, "propose"), data).status_code == 302
     assert again(case).state == State.AWAITING_APPROVAL
