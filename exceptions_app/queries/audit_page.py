@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from audit import queries as log
 from audit.models import AuditCheckpoint, AuditSeal
-from exceptions_app.models import LegalEntity, Queue, granted_objects
+from exceptions_app.models import LegalEntity, Queue, Route, granted_objects
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.states import Verb
 from integrations.models import Connection
@@ -22,18 +22,22 @@ MOST_COUNTED = 10_000
 
 
 def readable_scopes(user: AbstractUser) -> frozenset[str]:
-    """The scopes whose events the person may read; empty for somebody who holds `export` nowhere. Three queries.
+    """The scopes whose events the person may read; empty without `export` on a queue and a legal entity. Three queries.
 
-    Events of exceptions need the verb on the queue and on the legal entity. Events of connections, of configuration
-    and of the log itself belong to no queue: they are for whoever holds the verb anywhere.
+    Events of exceptions need the verb on their queue and on their legal entity. Messages and files belong to neither
+    yet: they are for whoever holds the verb on both where one of the connection's routes leads to. Configuration and
+    the log itself are of the whole workbench: they are for whoever holds the verb on any queue and legal entity.
     """
-    queues = list(granted_objects(user, Verb.EXPORT, Queue).values_list("slug", flat=True))
-    entities = list(granted_objects(user, Verb.EXPORT, LegalEntity).values_list("code", flat=True))
-    if not (queues or entities):
+    queues = dict(granted_objects(user, Verb.EXPORT, Queue).values_list("pk", "slug"))
+    entities = dict(granted_objects(user, Verb.EXPORT, LegalEntity).values_list("pk", "code"))
+    if not (queues and entities):
         return frozenset()
-    of_cases = {f"{entity}/{queue}" for queue in queues for entity in entities}
-    of_connections = {f"connection/{slug}" for slug in Connection.objects.values_list("slug", flat=True)}
-    return frozenset(of_cases | of_connections | {CONFIGURATION_SCOPE, LOG_SCOPE})
+    of_cases = {f"{entity}/{queue}" for queue in queues.values() for entity in entities.values()}
+    leading_there = Route.objects.filter(
+        Q(connection=OuterRef("pk")) | Q(connection__isnull=True), queue__in=queues, entity__in=entities
+    )
+    within_reach = Connection.objects.filter(Exists(leading_there)).values_list("slug", flat=True)
+    return frozenset(of_cases | {f"connection/{slug}" for slug in within_reach} | {CONFIGURATION_SCOPE, LOG_SCOPE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,17 @@ from audit.notes import parse_notes
 from audit.queries import Cursor
 from audit.seal import _seal_batch
 from exceptions_app.actions.audit_export import export_events
+from exceptions_app.actions.connections import save_configuration
+from exceptions_app.machines import SETUP, machine
+from exceptions_app.models import Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.audit_page import chain_state, read_audit_page, readable_scopes
 from exceptions_app.states import TRANSITIONS, Verb
 from exceptions_app.views.audit_filter import AuditFilterForm
 from exceptions_app.views.audit_words import ACTIONS, in_words
+from integrations.models import Connection
 from tests import factories
-from tests.cast import MORNING, grant
+from tests.cast import MORNING, SET_UP_AT, grant
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 21)
@@ -82,9 +86,36 @@ def test_audit_shows_only_scopes_of_queue_and_entity(cast, signed_in):
     assert shown == ["In “connection/tax-authority”.", "In “NL01/e-invoicing”."]
 
 
-def test_audit_export_on_queue_alone_reads_no_exception(cast):
-    grant(cast.outsider, [Verb.EXPORT], cast.einvoicing)
-    assert readable_scopes(cast.outsider) == {"connection/tax-authority", "configuration", "audit"}
+@pytest.mark.parametrize("place", ["einvoicing", "netherlands"])
+def test_audit_export_on_queue_or_entity_alone_reads_nothing(cast, signed_in, place):
+    grant(cast.outsider, [Verb.EXPORT], getattr(cast, place))
+    assert readable_scopes(cast.outsider) == frozenset()
+    for name in ("audit", "audit_export"):
+        response = signed_in(cast.outsider).get(reverse(f"exceptions:{name}"), {"format": "csv"})
+        assert response.status_code == 403
+    assert not AuditEvent.objects.filter(action="audit.exported").exists()
+
+
+def test_audit_of_a_connection_needs_a_route_within_reach(cast):
+    bank = Connection(slug="bank", name="Bank", connector="en16931")
+    save_configuration(bank, by=machine(SETUP), at=SET_UP_AT)
+    save_configuration(
+        Route(position=50, connection=bank, queue=cast.einvoicing, entity=cast.germany), by=machine(SETUP), at=SET_UP_AT
+    )
+    grant(cast.outsider, [Verb.EXPORT], cast.einvoicing, cast.netherlands)
+    assert "connection/bank" not in readable_scopes(cast.outsider)
+    grant(cast.outsider, [Verb.EXPORT], cast.germany)
+    assert "connection/bank" in readable_scopes(cast.outsider)
+
+
+def test_audit_of_every_connection_is_within_reach_of_a_route_for_all(cast):
+    save_configuration(Connection(slug="bank", name="Bank", connector="en16931"), by=machine(SETUP), at=SET_UP_AT)
+    route = Route(position=50, connection=None, queue=cast.holds, entity=cast.germany)
+    save_configuration(route, by=machine(SETUP), at=SET_UP_AT)
+    grant(cast.outsider, [Verb.EXPORT], cast.holds, cast.germany)
+    assert readable_scopes(cast.outsider) == {
+        "DE01/policy-holds", "connection/bank", "connection/tax-authority", "configuration", "audit",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("spelling", ["EX-{}", "ex-{}", "EX{}", "ex {}", "{}", " EX-000{} ", "case:EX-{}"])
