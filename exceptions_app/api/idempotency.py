@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils.timezone import now
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -21,7 +21,8 @@ from rest_framework.response import Response
 
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problems import Problem, header, problem_of, problem_response
-from exceptions_app.models import ApiRequest
+from exceptions_app.models import ApiRequest, ExceptionCase
+from exceptions_app.models.case import ExceptionCaseQuerySet
 
 HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(days=7)
@@ -42,7 +43,7 @@ def once(request: Request, act: Callable[[], Response]) -> Response | HttpRespon
         at = now()
         stored = ApiRequest.objects.filter(**_owned(request, key), stored_at__gt=at - KEPT_FOR).first()
         if stored is not None:
-            return _replay(stored, fingerprint)
+            return _replay(stored, fingerprint, request)
         response = _act_or_refuse(request, act)
         _store(request, response, key=key, fingerprint=fingerprint, at=at)
     return response
@@ -87,15 +88,26 @@ def _lock(request: Request, key: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _replay(stored: ApiRequest, fingerprint: str) -> HttpResponse:
+def _replay(stored: ApiRequest, fingerprint: str, request: Request) -> HttpResponse:
     if stored.fingerprint != fingerprint:
         raise Problem(kinds.KEY_REUSED, errors=[
             {"header": HEADER, "detail": "This key belongs to another request.", "remedy": "Use a new key."}
         ])  # fmt: skip
+    _require_visible(request)
     return HttpResponse(
         bytes(stored.body), status=stored.status, content_type=stored.media_type,
         headers={**stored.headers, "Idempotency-Replayed": "true"},
     )  # fmt: skip
+
+
+def _require_visible(request: Request) -> None:
+    """An answer about an exception is for as long as the account may see it; after that it does not exist."""
+    ref = (request.parser_context or {}).get("kwargs", {}).get("ref")
+    if ref is None:
+        return
+    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(request.user).with_ref(ref)
+    if not cases.exists():
+        raise Http404
 
 
 def _act_or_refuse(request: Request, act: Callable[[], Response]) -> Response:

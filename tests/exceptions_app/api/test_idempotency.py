@@ -8,10 +8,12 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
+from exceptions_app.actions.grants import revoke_role
 from exceptions_app.api import idempotency
+from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ApiRequest, Comment
 from tests import factories
-from tests.cast import Cast
+from tests.cast import SET_UP_AT, Cast
 from tests.exceptions_app.api.conftest import Api
 from tests.exceptions_app.api.test_problems import kind_of
 from workbench.models import User
@@ -27,6 +29,17 @@ def test_repeat_receives_the_first_answer_and_does_nothing(api: As, cast: Cast) 
     assert (second.status_code, second.content, second["ETag"]) == (first.status_code, first.content, first["ETag"])
     assert (second["Content-Type"], second["Idempotency-Replayed"]) == ("application/json", "true")
     assert "Idempotency-Replayed" not in first
+    assert Comment.objects.count() == 1
+
+
+def test_answer_is_gone_with_the_grant(api: As, cast: Cast) -> None:
+    account, address = api(cast.clerk), f"exceptions/{factories.make_case(cast).ref}/comment"
+    first = account.post(address, BODY, idempotency_key="k-1")
+    assert account.post(address, BODY, idempotency_key="k-1").content == first.content
+    revoke_role("clerk", [cast.netherlands], by=machine(SETUP), at=SET_UP_AT)
+    repeat = account.post(address, BODY, idempotency_key="k-1")
+    assert kind_of(repeat) == (404, "not-found")
+    assert "Idempotency-Replayed" not in repeat
     assert Comment.objects.count() == 1
 
 
