@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
+from exceptions_app.demo_people import demonstration_accounts
 from exceptions_app.queries.counters import Count, navigation_counts
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
@@ -91,6 +92,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     """Context of every page: read only when a page shows it, so that fragments cost nothing."""
     return {
         "navigation": SimpleLazyObject(lambda: _items(request)),
+        "demonstration_accounts": SimpleLazyObject(demonstration_accounts),
         "environment_name": "Demonstration" if settings.SIMULATOR_URL else "",
         "request_id": request.META.get("REQUEST_ID", ""),
     }

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.grants import ROLES, grant_connection, grant_role
+from exceptions_app.demo_people import PEOPLE
 from exceptions_app.demo_story import tell
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
@@ -20,14 +21,6 @@ from integrations import inbox
 from integrations.demo.messages import DemoMessage, demo_messages
 from integrations.models import Connection, InboxMessage
 
-# Name, given name, family name, what they do. The passwords protect nothing: invented data on one's own machine.
-PEOPLE = (
-    ("clerk", "Clara", "Jansen", "Clerk: corrects and proposes"),
-    ("controller", "Conrad", "Weiss", "Controller: approves or rejects"),
-    ("support", "Samira", "Okoye", "Support: looks things up"),
-    ("auditor", "Aude", "Martin", "Auditor: reads and exports the history"),
-    ("administrator", "Ada", "Lind", "Administrator: configures, sees no payload"),
-)
 # The sources' own account: it hands messages in by the API and can do nothing else.
 SOURCE = "billing"
 SEED = 1
@@ -55,34 +48,31 @@ class Command(BaseCommand):
             self._print_logins()
 
     def _print_logins(self) -> None:
-        for username, given, family, role in PEOPLE:
-            self.stdout.write(f"  {username:<14} password {_password(username):<26} {given} {family}, {role}")
+        for who in PEOPLE:
+            name = f"{who.given_name} {who.family_name}"
+            self.stdout.write(f"  {who.username:<14} password {who.password:<26} {name}, {who.role}")
 
 
 def _person(username: str) -> AbstractUser:
     return get_user_model().objects.get(username=username)
 
 
-def _password(username: str) -> str:
-    return f"demo-{username}-2026"
-
-
 def _set_up(*, at: datetime) -> None:
     setup = machine(SETUP)
-    for username, given, family, _ in PEOPLE:
-        administrator = username == "administrator"
+    for who in PEOPLE:
+        administrator = who.username == "administrator"
         person = get_user_model().objects.create_user(
-            username,
-            password=_password(username),
-            first_name=given,
-            last_name=family,
+            who.username,
+            password=who.password,
+            first_name=who.given_name,
+            last_name=who.family_name,
             is_staff=administrator,
             is_superuser=administrator,
             time_zone="Europe/Amsterdam",
-            email=f"{username}@meridian.example",
+            email=f"{who.username}@meridian.example",
         )
         if not administrator:
-            person.groups.add(grant_role(username, (), by=setup, at=at))
+            person.groups.add(grant_role(who.username, (), by=setup, at=at))
     get_user_model().objects.create_user(SOURCE, first_name="Billing platform")
     places = _organisation(setup, at=at)
     for role in ROLES:

@@ -1,0 +1,37 @@
+"""Who can sign in to the demonstration. The passwords protect nothing: invented data on one's own machine."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPerson:
+    username: str
+    given_name: str
+    family_name: str
+    role: str  # what they do, in words
+
+    @property
+    def password(self) -> str:
+        return f"demo-{self.username}-2026"
+
+
+PEOPLE = (
+    DemoPerson("clerk", "Clara", "Jansen", "Clerk: corrects and proposes"),
+    DemoPerson("controller", "Conrad", "Weiss", "Controller: approves or rejects"),
+    DemoPerson("support", "Samira", "Okoye", "Support: looks things up"),
+    DemoPerson("auditor", "Aude", "Martin", "Auditor: reads and exports the history"),
+    DemoPerson("administrator", "Ada", "Lind", "Administrator: configures, sees no payload"),
+)
+
+
+def demonstration_accounts() -> list[DemoPerson]:
+    """Those whose passwords the sign-in page may show: none but on a developer's machine with the demonstration."""
+    if settings.PROFILE != "development" or not settings.SIMULATOR_URL:
+        return []
+    usernames = [person.username for person in PEOPLE]
+    there = get_user_model()._default_manager.filter(username__in=usernames, is_active=True)
+    known = set(there.values_list("username", flat=True))
+    return [person for person in PEOPLE if person.username in known]
