@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """References such as EX-1001 keep one width for long, and a first exception does not look like a trial."""
 
-    dependencies = [("exceptions_app", "0001_initial")]
+    dependencies = [("exceptions_app", "0002_initial")]
 
     operations = [
         migrations.RunSQL(
