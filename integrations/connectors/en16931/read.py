@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from lxml import etree
@@ -27,8 +28,12 @@ _CREDIT_NOTE_CODES: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=16)
 def read(payload: bytes) -> InvoiceRecord:
-    """The canonical projection of a payload; raises MessageNotUnderstood."""
+    """The canonical projection of a payload; raises MessageNotUnderstood.
+
+    One page asks several times about the same bytes, and a record is never changed: so the last few are kept.
+    """
     return record_of(read_document(payload))
 
 

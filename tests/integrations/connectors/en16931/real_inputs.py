@@ -62,6 +62,8 @@ def _more(amount: str) -> str:
     return str(Decimal(amount) + 10)
 
 
+_LINE = "//*[self::cac:InvoiceLine or self::cac:CreditNoteLine]"
+
 CHANGES: dict[str, Change] = {
     "total with VAT wrong": _set("//cac:LegalMonetaryTotal/cbc:TaxInclusiveAmount", _more),
     "sum of lines wrong": _set("//cac:LegalMonetaryTotal/cbc:LineExtensionAmount", _more),
@@ -70,7 +72,7 @@ CHANGES: dict[str, Change] = {
     "seller VAT id missing": _remove("//cac:AccountingSupplierParty//cac:PartyTaxScheme"),
     "currency code invalid": _set("/*/cbc:DocumentCurrencyCode", lambda _: "XXZ"),
     "VAT breakdown amount wrong": _set("//cac:TaxSubtotal/cbc:TaxAmount", _more),
-    "line net amount wrong": _set("//cac:InvoiceLine/cbc:LineExtensionAmount", _more),
+    "line net amount wrong": _set(f"{_LINE}/cbc:LineExtensionAmount", _more),
     "IBAN missing for credit transfer": _remove("//cac:PayeeFinancialAccount"),
 }
 
@@ -87,6 +89,8 @@ TERMS = {
     "BR-CO-16": "BT-115",
     "BR-CO-17": "BT-117",
     "BR-S-02": "BT-31",
+    "BR-S-03": "BT-31",
+    "BR-S-04": "BT-31",
     "BR-S-08": "BT-116",
     "BR-S-09": "BT-117",
 }
