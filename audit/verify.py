@@ -44,10 +44,6 @@ class Verification:
     checkpoints: int
     fault: Fault | None
 
-    @property
-    def is_whole(self) -> bool:
-        return self.fault is None
-
 
 class _Found(Exception):
     def __init__(self, fault: Fault) -> None:

@@ -66,7 +66,7 @@ def rechained(sequence: int, leaf: bytes) -> list[str]:
 def test_untouched_log_is_whole(log):
     result = verify(outside=log)
     assert (result.sealed, result.unsealed, result.checkpoints, result.fault) == (9, 1, 3, None)
-    assert result.is_whole
+    assert result.fault is None
 
 
 def test_empty_log_is_whole():
@@ -152,7 +152,7 @@ def test_checkpoint_forged_to_fit_is_found_by_its_signature(log, tamper):
     # Even with the signing key the checkpoint that is kept outside tells.
     stolen = sign(fake, key=signing_key())
     tamper(f"{update}, signature = {hexed(stolen.signature)}, key_id = '{stolen.key_id}' WHERE size = 9")
-    assert verify().is_whole
+    assert verify().fault is None
     fault = verify(outside=log).fault
     assert (fault.kind, fault.sequence) == ("log differs from checkpoint", 7)
 
@@ -231,11 +231,11 @@ def test_tail_deleted_with_its_checkpoint_is_found_from_outside_alone(log, tampe
         f"DELETE FROM audit_event WHERE id IN {ids}",
         "DELETE FROM audit_checkpoint WHERE size = 9",
     )
-    assert verify().is_whole
+    assert verify().fault is None
     fault = verify(outside=log).fault
     assert (fault.kind, fault.sequence) == ("events cut off", 7)
     assert "sequence 7 to 9 was removed" in fault.message
-    assert verify(outside=log[:2]).is_whole
+    assert verify(outside=log[:2]).fault is None
 
 
 def test_tail_unsealed_again_is_found(log, tamper):
@@ -323,7 +323,7 @@ def test_retired_key_stays_good(log, settings, write, seal):
     settings.AUDIT_VERIFIER_KEYS = [str(signing_key().verifier)]
     settings.AUDIT_SIGNING_KEY = base64.b64encode(bytes(32)).decode()
     assert seal(limit=10, at=NOON) == 1
-    assert verify(outside=log).is_whole
+    assert verify(outside=log).fault is None
     settings.AUDIT_VERIFIER_KEYS = []
     assert verify().fault.kind == "signature refused"
 

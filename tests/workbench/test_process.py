@@ -2,6 +2,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from workbench.embedded.port import PortTaken, open_port
 from workbench.embedded.process import Process, identity_of, stop_leftovers, wait_until
 from workbench.embedded.supervisor import Supervisor
 
+ROOT = Path(__file__).parents[2]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Says when it is deaf, so that no signal reaches it before.
 DEAF = [
@@ -141,14 +143,27 @@ def test_secret_is_made_once(home: Home) -> None:
     assert Home(home.path).secret("key") == first
 
 
-def test_home_is_locked_for_one(home: Home) -> None:
-    home.lock()
-    with pytest.raises(AlreadyRunning):
-        Home(home.path).lock()
-    home.unlock()
-    again = Home(home.path)
-    again.lock()
-    again.unlock()
+LOCKING = """
+import sys
+from pathlib import Path
+from workbench.embedded.home import Home
+home = Home(Path(sys.argv[1]))
+home.lock()
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_home_is_locked_for_one_process_until_it_is_gone(home: Home) -> None:
+    command = [sys.executable, "-c", LOCKING, str(home.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(AlreadyRunning):
+            Home(home.path).lock()
+        holder.kill()
+    again = subprocess.run(command, input=b"", capture_output=True, cwd=ROOT, timeout=60, check=True)
+    assert again.stdout == b"locked\n"
 
 
 def test_sockets_of_a_deep_home_are_elsewhere(tmp_path: Path) -> None:

@@ -90,11 +90,6 @@ class Home:
             raise AlreadyRunning(str(self.path)) from error
         self._lock = file
 
-    def unlock(self) -> None:
-        if self._lock:
-            self._lock.close()
-            self._lock = None
-
     def write_state(self, state: dict[str, Any]) -> None:
         """Tell other processes, such as ``./run manage``, how to reach what is up."""
         write_private(self.state_file, json.dumps(state, indent=1))
