@@ -107,10 +107,16 @@ def contributors_of(proposal: Proposal) -> frozenset[int]:
 
 
 def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
-    """The one place where it is decided. Permission first: without it, nothing is learned about the state."""
+    """The one place where it is decided. Permission first: without it, nothing is learned about the state.
+
+    Only those with a hand in a proposal are told that before anything else: no grant would change it.
+    """
     transition = TRANSITIONS[action]
     if transition.by_machine:
         return ALLOWED if is_machine(by.user) else Ruling(False, "Only the machine makes this move.")
+    own_part = _own_part(by) if action in _DECIDING else ""
+    if own_part:
+        return Ruling(False, own_part)
     if transition.verb not in by.verbs:
         return Ruling(False, _missing_verb(transition.verb or Verb.SEE, case))
     state_reason = refusal_of(action, state=State(case.state), kind=Kind(case.kind))
@@ -146,17 +152,26 @@ def _may_decide(action: Action, by: Standing) -> Ruling:
     closes = ProposalKind(by.proposal.kind) in CLOSING_KINDS
     if action is not Action.REJECT and closes is not (action is Action.APPROVE_CLOSURE):
         return Ruling(False, "This proposal is of another kind.")
-    if by.user.pk == by.proposal.proposer_id:
-        return Ruling(False, "You proposed this; someone else must decide.")
-    if by.user.pk in by.contributors:
-        return Ruling(False, "You prepared this correction; someone else must decide.")
     return ALLOWED
+
+
+def _own_part(by: Standing) -> str:
+    """What keeps the person from deciding on the open proposal, whatever they are granted; empty for the others."""
+    if by.proposal is None:
+        return ""
+    if by.user.pk == by.proposal.proposer_id:
+        return "You proposed this; someone else must decide."
+    if by.user.pk in by.contributors:
+        return "You prepared this correction; someone else must decide."
+    return ""
 
 
 def require(action: Action, case: ExceptionCase, by: AbstractUser) -> Standing:
     """Raise NotPermitted with the reason unless the person may; to be called on the locked row."""
     where = standing(by, case)
     transition = TRANSITIONS[action]
+    if action in _DECIDING and _own_part(where):
+        raise NotPermitted(_own_part(where))
     if not transition.by_machine and transition.verb not in where.verbs:
         raise NotPermitted(_missing_verb(transition.verb or Verb.SEE, case))
     if not refusal_of(action, state=State(case.state), kind=Kind(case.kind)):

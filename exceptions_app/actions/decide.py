@@ -12,7 +12,7 @@ from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.models import Decision, ExceptionCase, Occurrence, Proposal
-from exceptions_app.states import SENDING_KINDS, Action, ProposalKind
+from exceptions_app.states import SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
 from integrations import outbox
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery
@@ -96,6 +96,8 @@ def _why_gone(case: ExceptionCase, frozen_sha256: str) -> str:
         return f"This approval no longer holds: {shown.closed_because} Look at the new version."
     if shown is not None and shown.state != Proposal.State.OPEN:
         return f"Somebody was faster: this proposal is {shown.get_state_display().lower()}."
+    if not Proposal.objects.filter(case=case, state=Proposal.State.OPEN).exists():
+        return f"Nothing is proposed on {case.ref} now: it is {STATE_WORDS[State(case.state)]}."
     return "What is proposed now is not what you were shown. Look at it again before you decide."
 
 

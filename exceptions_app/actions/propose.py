@@ -106,7 +106,7 @@ def _propose(
             "frozen_sha256": proposal.frozen_sha256,
             "target": proposal.target.slug,
             "policy": proposal.policy_version,
-            "contributors": sorted(proposal.contributors.values_list("person__username", flat=True)),
+            "contributors": sorted(set(proposal.contributors.values_list("person__username", flat=True))),
         },
         assignee=case.assignee or by,
     )
