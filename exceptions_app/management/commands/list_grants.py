@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 
 def _lines_of_role(role: Group) -> Iterator[str]:
-    people = role.user_set.order_by("username").values_list("username", flat=True)
+    people = get_user_model().objects.filter(groups=role).order_by("username").values_list("username", flat=True)
     yield f"role {role.name}: {', '.join(people) or 'nobody'}"
     yield from _lines_of_grants(role)
 

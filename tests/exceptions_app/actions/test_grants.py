@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
@@ -283,7 +284,7 @@ def test_list_grants_says_who_may_do_what_where(cast: Cast, capsys):
 
 def everything() -> list[int]:
     tables = (QueueUserGrant, QueueGroupGrant, LegalEntityGroupGrant, ConnectionUserGrant, ConnectionGroupGrant)
-    return [table.objects.count() for table in tables] + [Group.user_set.through.objects.count()]
+    return [table.objects.count() for table in tables] + [get_user_model().groups.through.objects.count()]
 
 
 # The database ---------------------------------------------------------------------------------------------------------
