@@ -65,6 +65,7 @@ def test_walk_of_the_readme(stack: RunningStack, open_browser: OpenBrowser):
     follow(page, "Audit")
     page.get_by_label("About").fill(ref)
     page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("link", name="CSV")).to_have_attribute("href", re.compile(ref))
     expect(page.locator("#audit-events")).to_contain_text("approved what Clara Jansen proposed")
     assert_exports_tell_every_step(page, ref, effect["clearance"])
 
