@@ -283,7 +283,13 @@ def test_list_grants_says_who_may_do_what_where(cast: Cast, capsys):
 
 
 def everything() -> list[int]:
-    tables = (QueueUserGrant, QueueGroupGrant, LegalEntityGroupGrant, ConnectionUserGrant, ConnectionGroupGrant)
+    tables: tuple[type[Any], ...] = (
+        QueueUserGrant,
+        QueueGroupGrant,
+        LegalEntityGroupGrant,
+        ConnectionUserGrant,
+        ConnectionGroupGrant,
+    )
     return [table.objects.count() for table in tables] + [get_user_model().groups.through.objects.count()]
 
 
