@@ -77,7 +77,7 @@ def test_case_page_shows_who_decides_and_that_it_is_not_me(cast, signed_in):
     propose.propose_replay(case.pk, by=cast.clerk, at=LATER, because="Mended.")
     words = text_of(page(signed_in(cast.clerk), case))
     assert "You proposed to replay version 2. Whoever worked on it cannot decide on it." in words
-    assert "Approve: You may not approve or reject in E-invoicing for Meridian Industries NV." in words
+    assert "Approve: You proposed this; someone else must decide." in words
 
 
 def test_approver_sees_exactly_what_will_be_sent(cast, signed_in):
