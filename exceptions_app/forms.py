@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils.html import escape
 
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
-from integrations.records.invoice import InvoiceRecord, RecordField, ValueKind
+from integrations.records.record import Record, RecordField, ValueKind
 
 REASON_LENGTH = 500
 OUTCOME_WORDS: Mapping[Outcome, str] = {
@@ -168,7 +168,7 @@ class CorrectionForm(forms.Form):
         self,
         data: Mapping[str, str] | None = None,
         *,
-        record: InvoiceRecord,
+        record: Record,
         typed: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Record
 
 
 class Category(StrEnum):
@@ -101,7 +101,7 @@ class RefusedTransaction:
     object_type: str  # "invoice", "credit_note"
     business_key: str  # what the target would call the same document
     refusal: Refusal
-    record: InvoiceRecord
+    record: Record
     payload: bytes
     media_type: str
     context: Mapping[str, Any] = field(default_factory=dict)

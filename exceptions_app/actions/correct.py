@@ -16,7 +16,7 @@ from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.states import Action, State
 from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
 MOST_IN_THE_TRAIL = 100_000  # characters
@@ -106,7 +106,7 @@ def _write(
     )
 
 
-def business_changes(before: InvoiceRecord, after: InvoiceRecord) -> list[dict[str, str]]:
+def business_changes(before: Record, after: Record) -> list[dict[str, str]]:
     """What changed, in business fields: term, label, group, was and will be (empty text for absent)."""
     was = {field.path: field for field in before.fields}
     will = {field.path: field for field in after.fields}
@@ -156,7 +156,7 @@ def _move(
     at: datetime,
     because: str,
     dropped: Proposal | None,
-    record: InvoiceRecord,
+    record: Record,
 ) -> None:
     verdict = "passes" if version.check_passed else "does not pass"
     summary = f"{by} corrected {case.ref}: version {version.number} {verdict} the {version.check_name}."

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 from rest_framework.request import Request
@@ -11,7 +10,7 @@ from rest_framework.reverse import reverse
 
 from exceptions_app.api.base import case_for, person
 from exceptions_app.api.preconditions import etag_of
-from exceptions_app.api.responses import ExceptionSummary, person_of
+from exceptions_app.api.responses import ExceptionSummary, money_of, person_of
 from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.queries.case_history import (
     Part,
@@ -26,7 +25,7 @@ from exceptions_app.queries.case_page import CasePage, possible_actions, present
 from exceptions_app.targets import without_secrets
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery, DeliveryAttempt
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
 _ERROR_TEXTS = ("code", "severity", "plain", "text", "term", "field", "field_path", "path")
@@ -87,20 +86,18 @@ def _record(case: ExceptionCase, content: bytes) -> dict[str, Any] | None:
     return record_of(record)
 
 
-def record_of(record: InvoiceRecord) -> dict[str, Any]:
+def record_of(record: Record) -> dict[str, Any]:
+    headline = record.headline
     return {
         "version": record.version,
-        "number": record.number,
-        "type_code": record.type_code,
-        "issue_date": record.issue_date,
-        "due_date": record.due_date,
-        "currency": record.currency,
-        "seller": asdict(record.seller),
-        "buyer": asdict(record.buyer),
-        "total_without_vat": _plain(record.total_without_vat),
-        "total_vat": _plain(record.total_vat),
-        "total_with_vat": _plain(record.total_with_vat),
-        "amount_due": _plain(record.amount_due),
+        "title": headline.title,
+        "number": headline.number,
+        "document_date": headline.document_date,
+        "due_date": headline.due_date,
+        "money": money_of(headline.amount, headline.currency),
+        "counterparty": asdict(headline.counterparty),
+        "parties": {role: asdict(party) for role, party in headline.parties.items()},
+        "totals": {label: None if amount is None else f"{amount:f}" for label, amount in headline.totals.items()},
         "fields": [
             {
                 "term": field.term, "label": field.label, "group": field.group, "kind": field.kind.value,
@@ -109,10 +106,6 @@ def record_of(record: InvoiceRecord) -> dict[str, Any]:
             for field in record.fields
         ],
     }  # fmt: skip
-
-
-def _plain(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount:f}"
 
 
 def check_of(version: PayloadVersion) -> dict[str, Any]:

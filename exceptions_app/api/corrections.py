@@ -23,7 +23,7 @@ from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of, read_case_page
 from integrations.connectors.base import CorrectionError, Operation
 from integrations.connectors.registry import get_connector
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
 _EXAMPLES = [
@@ -121,7 +121,7 @@ def _operations(case: ExceptionCase, data: Mapping[str, Any]) -> list[Operation]
     return connector.operations_for(content, changes)
 
 
-def _path_of(name: str, record: InvoiceRecord) -> str:
+def _path_of(name: str, record: Record) -> str:
     """The path that a business term or a path names; raises Problem when that is not exactly one."""
     if "/" in name:
         return name

@@ -241,18 +241,15 @@ class PartyShape(Shape):
 class RecordShape(Shape):
     """The latest version as business fields: a read-only projection of the payload."""
 
-    version = serializers.CharField()
+    version = serializers.CharField(help_text="Kind and version of the record, such as invoice/1.")
+    title = serializers.CharField(help_text="What it is, such as Invoice.")
     number = serializers.CharField()
-    type_code = serializers.CharField()
-    issue_date = serializers.DateField(allow_null=True)
+    document_date = serializers.DateField(allow_null=True)
     due_date = serializers.DateField(allow_null=True)
-    currency = serializers.CharField()
-    seller = PartyShape()
-    buyer = PartyShape()
-    total_without_vat = serializers.CharField(allow_null=True)
-    total_vat = serializers.CharField(allow_null=True)
-    total_with_vat = serializers.CharField(allow_null=True)
-    amount_due = serializers.CharField(allow_null=True)
+    money = Money(allow_null=True, help_text="What goes back to the other side is negative.")
+    counterparty = PartyShape()
+    parties = serializers.DictField(child=PartyShape(), help_text="Role, such as Seller, and who has it.")
+    totals = serializers.DictField(child=serializers.CharField(allow_null=True), help_text="Label and amount.")
     fields_ = RecordFieldShape(many=True)
 
 

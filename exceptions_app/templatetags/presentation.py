@@ -22,6 +22,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
+from integrations.connectors.registry import title_of
+
 register = template.Library()
 
 # ISO 4217 list one: currencies whose minor unit is not two digits. CLDR rounds some others (RSD, IQD, ALL)
@@ -246,6 +248,12 @@ def priority_level(priority: int | str) -> str:
     """`p1` to `p4` from 1, "1", "P1" or "p1"."""
     digit = str(priority).strip().lower().removeprefix("p")
     return f"p{digit}" if digit in ("1", "2", "3", "4") else "p4"
+
+
+@register.filter
+def object_title(object_type: str) -> str:
+    """What people call a kind of transaction: “Credit note”."""
+    return title_of(object_type)
 
 
 @register.filter

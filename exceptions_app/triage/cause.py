@@ -13,7 +13,7 @@ def cause_of(transaction: RefusedTransaction, *, connector: str, at: datetime) -
     leading = next(iter([*errors, *transaction.refusal.errors]), None)
     code = leading.code if leading else transaction.refusal.sub
     field = (leading.field or leading.term) if leading else ""
-    counterparty_class = transaction.record.buyer.country
+    counterparty_class = transaction.record.headline.counterparty.country
     parts = (connector, code, leading.term or field if leading else "", counterparty_class)
     fingerprint = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
     words = (leading.plain or leading.text) if leading else transaction.refusal.sub

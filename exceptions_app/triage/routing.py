@@ -15,9 +15,8 @@ SOON = timedelta(days=2)
 
 def route_for(transaction: RefusedTransaction, connection: Connection) -> Route:
     """The first route that matches; raises MessageNotUnderstood when none does, so that nothing gets lost."""
-    record = transaction.record
-    party_ids = {party.vat_id for party in (record.seller, record.buyer)}
-    party_ids |= {identifier for party in (record.seller, record.buyer) for identifier in party.identifiers}
+    parties = transaction.record.headline.parties.values()
+    party_ids = {identifier for party in parties for identifier in (party.vat_id, *party.identifiers)}
     route = (
         Route.objects.select_related("queue", "entity")
         .filter(Q(connection=connection) | Q(connection__isnull=True))
@@ -39,7 +38,7 @@ def priority_of(transaction: RefusedTransaction, *, base: int, today: date) -> i
     """1 to 4, 1 most urgent: a sanctions hit at once, what is due within two days at least 2."""
     if transaction.refusal.category is Category.POLICY_HOLD and transaction.refusal.sub == "sanctions":
         return 1
-    due = transaction.record.due_date
+    due = transaction.record.headline.due_date
     if due is not None and today <= due <= today + SOON:
         return min(base, 2)
     return base

@@ -10,7 +10,7 @@ from django.urls import reverse
 from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm
 from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions
 from exceptions_app.states import CLOSING_KINDS, Action, ProposalKind, Verb
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Record
 
 _ICONS: Mapping[Action, str] = {
     Action.CLAIM: "user",
@@ -133,7 +133,7 @@ def kept_texts(
     *,
     bound: Mapping[Action, Form],
     typed: Mapping[Action, Mapping[str, str]],
-    record: InvoiceRecord | None,
+    record: Record | None,
 ) -> list[KeptText]:
     """What was typed for actions that are not possible any more: shown, so that it can be copied."""
     kept: list[KeptText] = []
@@ -146,7 +146,7 @@ def kept_texts(
     return kept
 
 
-def _fields_of(action: Action, values: Mapping[str, str], record: InvoiceRecord | None) -> Mapping[str, Field]:
+def _fields_of(action: Action, values: Mapping[str, str], record: Record | None) -> Mapping[str, Field]:
     """The fields of an action's form; of the business fields those in which something else was typed."""
     if action is not Action.CORRECT:
         return MOVE_FORMS[action].base_fields

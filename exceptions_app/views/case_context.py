@@ -21,7 +21,7 @@ from exceptions_app.views.correction_fields import lay_out
 from exceptions_app.views.problems import Problem, named_paths, problems_of
 from exceptions_app.views.raw_text import NotText, as_text
 from integrations.connectors.registry import get_connector
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
 WORKABLE = frozenset({State.NEW, State.IN_PROGRESS})
@@ -61,7 +61,7 @@ class Asked:
     notice: Notice | None = None
 
 
-def record_of(page: CasePage, content: bytes) -> InvoiceRecord | None:
+def record_of(page: CasePage, content: bytes) -> Record | None:
     """The business fields of a payload; None when the connector cannot read it any more."""
     try:
         return get_connector(page.case.connection.connector).read(content)
@@ -137,7 +137,7 @@ def _draft_is_old(page: CasePage) -> bool:
     return page.draft is not None and page.draft.base_version != page.latest.number
 
 
-def _changes(page: CasePage, record: InvoiceRecord | None) -> list[dict[str, str]]:
+def _changes(page: CasePage, record: Record | None) -> list[dict[str, str]]:
     """Version 1 against the latest, in business fields, as the table of changes wants them."""
     if page.latest.number == 1:
         return []
@@ -156,7 +156,7 @@ def _changes(page: CasePage, record: InvoiceRecord | None) -> list[dict[str, str
 
 def _correction(
     page: CasePage,
-    record: InvoiceRecord | None,
+    record: Record | None,
     problems: Sequence[Problem],
     items: Mapping[Action, ActionItem],
     asked: Asked,

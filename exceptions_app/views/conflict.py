@@ -14,7 +14,7 @@ from exceptions_app.queries.case_page import CasePage, content_of, read_case_pag
 from exceptions_app.views.case_context import record_of
 from exceptions_app.views.replies import fragment_or_page
 from exceptions_app.views.scope import person, visible_case
-from integrations.records.invoice import InvoiceRecord, RecordField
+from integrations.records.record import Record, RecordField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def _author(page: CasePage) -> str:
     return (author.get_full_name() or author.get_username()) if author is not None else "The source"
 
 
-def _choices(base: InvoiceRecord, latest: InvoiceRecord, typed: Mapping[str, str]) -> list[Choice]:
+def _choices(base: Record, latest: Record, typed: Mapping[str, str]) -> list[Choice]:
     """The fields in which I typed something else than the version had that I began with."""
     form = CorrectionForm(record=base, typed=typed)
     found = []
@@ -99,7 +99,7 @@ def _choices(base: InvoiceRecord, latest: InvoiceRecord, typed: Mapping[str, str
     return found
 
 
-def _counterpart(latest: InvoiceRecord, field: RecordField) -> RecordField | None:
+def _counterpart(latest: Record, field: RecordField) -> RecordField | None:
     """The same field in another version: at the same path, or where it stands now that it is no longer missing."""
     found = latest.field_at(field.path)
     if found is not None:
@@ -112,7 +112,7 @@ def _counterpart(latest: InvoiceRecord, field: RecordField) -> RecordField | Non
     return same[0] if len(same) == 1 else None
 
 
-def _theirs(base: InvoiceRecord | None, latest: InvoiceRecord | None, chosen: set[str]) -> list[dict[str, str]]:
+def _theirs(base: Record | None, latest: Record | None, chosen: set[str]) -> list[dict[str, str]]:
     """What the colleague changed beside that, as the table of changes wants it."""
     if base is None or latest is None:
         return []

@@ -8,7 +8,7 @@ from django.utils.text import slugify
 
 from exceptions_app.forms import CorrectionForm, field_name
 from exceptions_app.views.problems import Problem, named_paths, neighbours
-from integrations.records.invoice import InvoiceRecord, RecordField, ValueKind
+from integrations.records.record import Record, RecordField, ValueKind
 
 # Beyond this many inputs the other groups are fetched when asked for, so that a long invoice stays quick.
 MOST_FIELDS = 250
@@ -79,7 +79,7 @@ class Layout:
 
 
 def lay_out(
-    form: CorrectionForm, record: InvoiceRecord, problems: Iterable[Problem], *, asked_for: Collection[str] = ()
+    form: CorrectionForm, record: Record, problems: Iterable[Problem], *, asked_for: Collection[str] = ()
 ) -> Layout:
     """Arrange the fields of a form; `asked_for` are titles of groups to show in any case."""
     problems = list(problems)
@@ -115,7 +115,7 @@ def _row(form: CorrectionForm, item: RecordField, problem: Problem | None) -> Fi
 
 def _grouped(
     form: CorrectionForm,
-    record: InvoiceRecord,
+    record: Record,
     rows: Mapping[str, FieldRow],
     *,
     taken: Collection[str],

@@ -7,7 +7,7 @@ from typing import Any
 
 from exceptions_app.forms import field_name
 from exceptions_app.queries.case_page import CasePage, present_errors
-from integrations.records.invoice import InvoiceRecord, RecordField
+from integrations.records.record import Record, RecordField
 
 _TERM = re.compile(r"\bBT-\d{1,3}(?:-\d)?\b")
 _MOST_NEIGHBOURS = 6
@@ -35,7 +35,7 @@ class Problem:
         return f"problem-{self.name}" if self.name else ""
 
 
-def problems_of(page: CasePage, record: InvoiceRecord | None) -> list[Problem]:
+def problems_of(page: CasePage, record: Record | None) -> list[Problem]:
     """What stands against the latest version first, then what corrections have solved."""
     _, present = present_errors(page)
     standing = [_problem(error, record) for error in present]
@@ -55,7 +55,7 @@ def _identity(error: Mapping[str, Any]) -> tuple[str, str]:
     return str(error.get("code", "")), str(error.get("field_path", ""))
 
 
-def _problem(error: Mapping[str, Any], record: InvoiceRecord | None, *, solved: bool = False) -> Problem:
+def _problem(error: Mapping[str, Any], record: Record | None, *, solved: bool = False) -> Problem:
     path = str(error.get("field_path") or "")
     term = str(error.get("term") or "")
     field = _field_of(record, path, term) if record is not None and path else None
@@ -77,7 +77,7 @@ def _problem(error: Mapping[str, Any], record: InvoiceRecord | None, *, solved: 
     )
 
 
-def _field_of(record: InvoiceRecord, path: str, term: str) -> RecordField | None:
+def _field_of(record: Record, path: str, term: str) -> RecordField | None:
     """The field at a path, or the only one of its term: a missing field has another path once it is there."""
     found = record.field_at(path)
     if found is not None or not term:
@@ -95,7 +95,7 @@ def named_paths(problems: Iterable[Problem]) -> dict[str, Problem]:
     return named
 
 
-def neighbours(problems: Iterable[Problem], record: InvoiceRecord) -> list[RecordField]:
+def neighbours(problems: Iterable[Problem], record: Record) -> list[RecordField]:
     """Fields that a standing rule speaks of beside the one it points to: the other side of a sum, for instance."""
     found: dict[str, RecordField] = {}
     standing = [problem for problem in problems if problem.name and not problem.solved]

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypedDict
 
-from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Record
 from integrations.refusals import Refusal, RefusalError, RefusedTransaction
 
 
@@ -146,12 +146,13 @@ class TargetClient(Protocol):
 class Connector(Protocol):
     name: str
     title: str
+    object_types: Mapping[str, str]  # kind of transaction → what people call it: "invoice" → "Invoice"
     capabilities: Capabilities
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         """Bytes to refused or held transactions; raises MessageNotUnderstood."""
 
-    def read(self, payload: bytes) -> InvoiceRecord:
+    def read(self, payload: bytes) -> Record:
         """The canonical projection of a payload; raises MessageNotUnderstood."""
 
     def business_key(self, payload: bytes) -> str:

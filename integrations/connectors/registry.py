@@ -15,3 +15,11 @@ def get_connector(name: str) -> Connector:
         return CONNECTORS[name]
     except KeyError:
         raise UnknownConnector(f"No connector is called {name!r}; known are {', '.join(sorted(CONNECTORS))}.") from None
+
+
+def title_of(object_type: str) -> str:
+    """What people call a kind of transaction; its bare name when no connector knows it any more."""
+    for connector in CONNECTORS.values():
+        if object_type in connector.object_types:
+            return connector.object_types[object_type]
+    return object_type.replace("_", " ").capitalize()

@@ -3,49 +3,14 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
+
+from integrations.records.record import Headline, Party, Record, RecordField
 
 VERSION = "invoice/1"
 
 
-class ValueKind(StrEnum):
-    TEXT = "text"
-    DATE = "date"
-    AMOUNT = "amount"
-    PERCENT = "percent"
-    QUANTITY = "quantity"
-    CODE = "code"
-    IDENTIFIER = "identifier"
-
-
 @dataclass(frozen=True, slots=True)
-class RecordField:
-    """One business field: what a person calls it, and where it stands in the payload.
-
-    `path` is an XPath into the payload; when the payload lacks the field, it is the path at which it would stand.
-    `value` is the text as it stands there, None when it is absent.
-    """
-
-    term: str  # EN 16931 business term, such as "BT-2"
-    label: str
-    group: str  # heading in the form: "Document", "Seller", "Totals", "Line 1" …
-    kind: ValueKind
-    path: str
-    value: str | None
-    hint: str = ""
-    currency: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    name: str
-    country: str  # ISO 3166-1 alpha-2
-    vat_id: str
-    identifiers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceRecord:
+class InvoiceRecord(Record):
     number: str
     type_code: str  # UNTDID 1001: 380 invoice, 381 credit note
     is_credit_note: bool  # its totals, positive as they stand, are money that goes back to the buyer
@@ -61,5 +26,29 @@ class InvoiceRecord:
     fields: tuple[RecordField, ...]
     version: str = VERSION
 
-    def field_at(self, path: str) -> RecordField | None:
-        return next((field for field in self.fields if field.path == path), None)
+    @property
+    def headline(self) -> Headline:
+        return Headline(
+            title="Credit note" if self.is_credit_note else "Invoice",
+            number=self.number,
+            number_label="Invoice number",
+            document_date=self.issue_date,
+            date_label="Issued",
+            due_date=self.due_date,
+            counterparty=self.buyer,
+            parties={"Seller": self.seller, "Buyer": self.buyer},
+            amount=self._signed_total(),
+            currency=self.currency,
+            totals={
+                "Net": self.total_without_vat,
+                "VAT": self.total_vat,
+                "Total": self.total_with_vat,
+                "Amount due": self.amount_due,
+            },
+            grand_total="Total",
+        )
+
+    def _signed_total(self) -> Decimal | None:
+        """A credit note states positive totals and takes money back, so sums need it negative."""
+        amount = self.total_with_vat if self.total_with_vat is not None else self.amount_due
+        return -amount if amount is not None and self.is_credit_note else amount

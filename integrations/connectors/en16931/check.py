@@ -18,7 +18,7 @@ from integrations.connectors.base import CheckReport
 from integrations.connectors.en16931 import schema
 from integrations.connectors.en16931.document import UblDocument, read_document
 from integrations.connectors.en16931.report import errors_of, explain, in_words
-from integrations.records.invoice import ValueKind
+from integrations.records.record import ValueKind
 from integrations.refusals import MessageNotUnderstood, RefusalError, Severity
 from integrations.safe_xml import parse
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from integrations.connectors.base import (
@@ -33,6 +34,7 @@ _CAPABILITIES: Final = Capabilities(
 class En16931Connector:
     name = "en16931"
     title = "EN 16931 e-invoice"
+    object_types: Mapping[str, str] = MappingProxyType({"invoice": "Invoice", "credit_note": "Credit note"})
     capabilities = _CAPABILITIES
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:

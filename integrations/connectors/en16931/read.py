@@ -11,7 +11,8 @@ from integrations.connectors.en16931.document import Place, UblDocument, read_do
 from integrations.connectors.en16931.lines import expected_net_amount
 from integrations.connectors.en16931.terms import Anchor, Term
 from integrations.connectors.en16931.values import date_of, decimal_of
-from integrations.records.invoice import InvoiceRecord, Party, RecordField, ValueKind
+from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import Party, RecordField, ValueKind
 
 _OPTIONAL_GROUPS: Final = frozenset(
     {

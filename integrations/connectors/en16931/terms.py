@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from integrations.records.invoice import ValueKind
+from integrations.records.record import ValueKind
 
 _T, _D, _A, _P = ValueKind.TEXT, ValueKind.DATE, ValueKind.AMOUNT, ValueKind.PERCENT
 _Q, _C, _I = ValueKind.QUANTITY, ValueKind.CODE, ValueKind.IDENTIFIER

@@ -13,7 +13,7 @@ from integrations import inbox
 from integrations.connectors.en16931 import connector
 from integrations.demo.report import official_report
 from integrations.models import InboxMessage
-from integrations.records.invoice import RecordField
+from integrations.records.record import RecordField
 from tests.cast import MORNING, Cast
 from tests.invoices import valid_invoice, without_issue_date
 from workbench.models import User

@@ -5,7 +5,7 @@ import pytest
 from lxml import etree
 
 from integrations.connectors.en16931 import connector, paths
-from integrations.records.invoice import Party, ValueKind
+from integrations.records.record import Party, ValueKind
 from tests.integrations.connectors.en16931.invoices import changed, ubl
 
 
