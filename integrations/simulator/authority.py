@@ -1,33 +1,47 @@
 """The simulated tax authority: judges a document, books it once, and can be asked for it."""
 
 import hashlib
-import threading
-from datetime import UTC, datetime
 
 from integrations.simulator.documents import Document, DocumentRefused, read_document
 from integrations.simulator.faults import FaultName
 from integrations.simulator.judge import Judge, NotCheckable, refuses, told_to_refuse
-from integrations.simulator.ledger import Ledger, Record
+from integrations.simulator.ledger import Record
 from integrations.simulator.replies import Reply, json_reply, problem, xml_reply
+from integrations.simulator.routes import Request, Route, Routes, World, attempt_of
+
+SYSTEM = "tax-authority"
+_DOCUMENTS = "/tax-authority/documents"
 
 
 class TaxAuthority:
-    """`lock` guards the ledger and the indexes over it; judging happens outside it."""
+    """Books under the world's lock; judging happens outside it."""
 
-    def __init__(self, *, ledger: Ledger, judge: Judge, seed: int, lock: threading.Lock) -> None:
-        self._ledger = ledger
-        self._judge = judge
-        self._seed = seed
-        self._lock = lock
+    def __init__(self, *, world: World) -> None:
+        self._ledger = world.ledger
+        self._judge = Judge()
+        self._seed = world.seed
+        self._lock = world.lock
         self.index()
 
-    def index(self) -> None:
-        self._by_key = {effect["key"]: effect for effect in self._ledger.effects}
-        self._by_business_key = {effect["business_key"]: effect for effect in self._ledger.effects}
+    def routes(self) -> Routes:
+        return {
+            ("POST", _DOCUMENTS): Route(self.submit, signed_in=True, note=self.note_unanswered),
+            ("GET", _DOCUMENTS): Route(self.find, signed_in=True),
+            ("POST", "/tax-authority/validate"): Route(self.validate, signed_in=True),
+        }
 
-    def submit(self, *, key: str, body: bytes, fault: FaultName) -> Reply:
-        """Judge and book. `fault` is noted with the attempt; `refuse` refuses even what is valid."""
-        attempt = _attempt(key=key, sha256=hashlib.sha256(body).hexdigest(), fault=fault)
+    def index(self) -> None:
+        effects = self._ledger.effects_of(SYSTEM)
+        self._by_key = {effect["key"]: effect for effect in effects}
+        self._by_business_key = {effect["business_key"]: effect for effect in effects}
+
+    def close(self) -> None:
+        self._judge.close()
+
+    def submit(self, request: Request) -> Reply:
+        """Judge and book. The fault is noted with the attempt; `refuse` refuses even what is valid."""
+        key, body, fault = request.key, request.body, request.fault
+        attempt = attempt_of(SYSTEM, request)
         if not key:
             return self._answer(attempt, problem(400, "KEY_MISSING", "The header Idempotency-Key is missing."))
         try:
@@ -63,6 +77,7 @@ class TaxAuthority:
     def _effect(self, attempt: Record, document: Document) -> Record:
         return {
             "record": "effect",
+            "system": SYSTEM,
             "effect": "accepted",
             "at": attempt["at"],
             "key": attempt["key"],
@@ -87,40 +102,29 @@ class TaxAuthority:
                 self._ledger.append(attempt)
         return reply
 
-    def note_unanswered(self, *, key: str, body: bytes, fault: FaultName, status: int | None) -> None:
+    def note_unanswered(self, request: Request, status: int | None) -> None:
         """An attempt that a fault stopped before the authority looked at it."""
-        attempt = _attempt(key=key, sha256=hashlib.sha256(body).hexdigest(), fault=fault)
-        attempt["status"] = status
         with self._lock:
-            self._ledger.append(attempt)
+            self._ledger.append(attempt_of(SYSTEM, request) | {"status": status})
 
-    def find(self, business_key: str) -> Reply:
+    def find(self, request: Request) -> Reply:
+        business_key = request.query.get("business_key", "")
+        if not business_key:
+            return problem(400, "BUSINESS_KEY_MISSING", "Ask with ?business_key=SELLER|NUMBER.")
         with self._lock:
             effect = self._by_business_key.get(business_key)
         documents = [] if effect is None else [{**_receipt(effect), "accepted_at": effect["at"]}]
         return json_reply(200, {"documents": documents})
 
-    def validate(self, body: bytes) -> Reply:
+    def validate(self, request: Request) -> Reply:
         """Judge without effect: `accepted`, and the report as text."""
         try:
-            report = self._judge.report(read_document(body).text)
+            report = self._judge.report(read_document(request.body).text)
         except DocumentRefused as error:
             return problem(400, error.code, error.detail)
         except NotCheckable as error:
             return problem(400, "NOT_CHECKABLE", str(error))
         return json_reply(200, {"accepted": not refuses(report), "report": report.decode()})
-
-
-def _attempt(*, key: str, sha256: str, fault: FaultName) -> Record:
-    return {
-        "record": "attempt",
-        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "key": key,
-        "business_key": "",
-        "sha256": sha256,
-        "fault": fault,
-        "status": None,
-    }
 
 
 def _receipt(effect: Record) -> Record:

@@ -8,19 +8,26 @@ from typing import Any
 
 Record = dict[str, Any]
 
+_FIRST_SYSTEM = "tax-authority"  # whose the lines are that were written when it was alone
+
 
 class LedgerInUse(Exception):
     pass
 
 
 class Ledger:
-    """JSON Lines, appended and synced. `record` tells effects, attempts and events apart. Callers hold a lock."""
+    """JSON Lines, appended and synced. Callers hold a lock.
+
+    `record` tells apart what was booked (effect), what was tried (attempt), what the source was told (event) and how a
+    system was set up by a control call (setting); `system` says whose it is.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.effects: list[Record] = []
         self.attempts: list[Record] = []
         self.events: list[Record] = []
+        self.settings: list[Record] = []
         self._file = path.open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,7 +47,16 @@ class Ledger:
         self._file.truncate(whole)
 
     def _remember(self, record: Record) -> None:
-        {"effect": self.effects, "attempt": self.attempts, "event": self.events}[record["record"]].append(record)
+        kinds = {
+            "effect": self.effects,
+            "attempt": self.attempts,
+            "event": self.events,
+            "setting": self.settings,
+        }
+        kinds[record["record"]].append(record)
+
+    def effects_of(self, system: str) -> list[Record]:
+        return [effect for effect in self.effects if effect.get("system", _FIRST_SYSTEM) == system]
 
     def append(self, *records: Record) -> None:
         """Write and sync, then remember. One sync for all records given."""
@@ -53,7 +69,7 @@ class Ledger:
     def reset(self) -> None:
         self._file.truncate(0)
         os.fsync(self._file.fileno())
-        for kept in (self.effects, self.attempts, self.events):
+        for kept in (self.effects, self.attempts, self.events, self.settings):
             kept.clear()
 
     def close(self) -> None:

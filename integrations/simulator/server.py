@@ -1,23 +1,22 @@
-"""The simulator's HTTP side: routes, sign-in, faults on the wire."""
+"""The simulator's HTTP side: sign-in and faults on the wire; each system declares its own routes."""
 
 import hmac
-import json
 import select
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from integrations.simulator.authority import TaxAuthority
-from integrations.simulator.faults import Fault, FaultName, FaultNotUnderstood, FaultSwitch
-from integrations.simulator.judge import Judge
+from integrations.simulator.control import Control
+from integrations.simulator.faults import Fault, FaultName, FaultSwitch
 from integrations.simulator.ledger import Ledger
-from integrations.simulator.replies import Reply, json_reply, problem
+from integrations.simulator.replies import Reply, problem
+from integrations.simulator.routes import Refused, Request, Route, Routes, System, World
 from integrations.simulator.source import Source
 
 MAX_BODY = 20 * 1024 * 1024  # bytes
@@ -32,34 +31,36 @@ class Secrets:
 
 
 class Simulator(ThreadingHTTPServer):
-    """Tax authority and source on 127.0.0.1. `stopping` ends faults that hold a connection."""
+    """All systems on 127.0.0.1. `stopping` ends faults that hold a connection."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, *, port: int, ledger: Ledger, seed: int, secrets: Secrets, allow_reset: bool) -> None:
-        lock = threading.Lock()
-        self.ledger = ledger
-        self.judge = Judge()
-        self.authority = TaxAuthority(ledger=ledger, judge=self.judge, seed=seed, lock=lock)
-        self.source = Source(ledger=ledger, secret=secrets.webhook, lock=lock)
+        self.world = World(ledger=ledger, lock=threading.Lock(), seed=seed)
         self.faults = FaultSwitch()
         self.token = secrets.token
-        self.allow_reset = allow_reset
-        self.lock = lock
         self.stopping = threading.Event()
+        self.systems: tuple[System, ...] = (
+            TaxAuthority(world=self.world),
+            Source(world=self.world, secret=secrets.webhook),
+            Control(world=self.world, faults=self.faults, reset=self.reset if allow_reset else None),
+        )
+        self.routes: Routes = {place: route for system in self.systems for place, route in system.routes().items()}
         super().__init__(("127.0.0.1", port), RequestHandler)
 
     def server_close(self) -> None:
         self.stopping.set()
         super().server_close()
-        self.judge.close()
-        self.ledger.close()
+        for system in self.systems:
+            system.close()
+        self.world.ledger.close()
 
     def reset(self) -> None:
-        with self.lock:
-            self.ledger.reset()
-            self.authority.index()
+        with self.world.lock:
+            self.world.ledger.reset()
+            for system in self.systems:
+                system.index()
         self.faults.clear()
 
 
@@ -77,17 +78,23 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self) -> None:
-        self.url = urlsplit(self.path)
+        url = urlsplit(self.path)
         if (self.headers.get("Host") or "").partition(":")[0] not in LOCAL_NAMES:
             return self._send(problem(421, "WRONG_HOST", "The simulator answers on 127.0.0.1 and localhost only."))
-        route = ROUTES.get((self.command, self.url.path))
+        route = self.server.routes.get((self.command, url.path))
         if route is None:
-            return self._send(problem(404, "NOT_FOUND", f"There is no {self.command} {self.url.path} here."))
+            return self._send(problem(404, "NOT_FOUND", f"There is no {self.command} {url.path} here."))
         body = self._read_body()
         if body is None:
             return None
-        fault = self.server.faults.take(method=self.command, path=self.url.path)
-        reply = self._stopped_by(fault, body) or route(self, body, fault)
+        fault = self.server.faults.take(method=self.command, path=url.path)
+        request = Request(
+            headers={name.lower(): text for name, text in self.headers.items()},
+            query=dict(parse_qsl(url.query)),
+            body=body,
+            fault=fault.name if fault else FaultName.NONE,
+        )
+        reply = self._stopped_by(fault, route, request) or self._not_signed_in(route) or _answer(route, request)
         if fault is not None and fault.name is FaultName.TIMEOUT_AFTER:
             return self._hold_and_cut(fault.seconds)
         return self._send(reply)
@@ -109,27 +116,24 @@ class RequestHandler(BaseHTTPRequestHandler):
             return None
         return body
 
-    def _stopped_by(self, fault: Fault | None, body: bytes) -> Reply | None:
+    def _stopped_by(self, fault: Fault | None, route: Route, request: Request) -> Reply | None:
         """Faults that keep a request from being looked at; None lets it through, for `slow` after the wait."""
         match fault:
             case Fault(name=FaultName.SLOW):
                 self.server.stopping.wait(fault.seconds)
             case Fault(name=FaultName.TIMEOUT_BEFORE):
-                self._note(fault, body, status=None)
+                _note(route, request, status=None)
                 self._hold_and_cut(fault.seconds)
                 return CUT
             case Fault(name=FaultName.TOO_MANY_REQUESTS):
-                self._note(fault, body, status=429)
-                return problem(429, "TOO_MANY_REQUESTS", "Slow down.", Retry_After=RETRY_AFTER)
+                _note(route, request, status=429)
+                reply = route.problem(429, "TOO_MANY_REQUESTS", "Slow down.")
+                return replace(reply, headers={"Retry-After": RETRY_AFTER})
             case Fault(name=FaultName.DOWN):
-                self._note(fault, body, status=503)
-                return problem(503, "DOWN", "The authority is closed.", Retry_After=RETRY_AFTER, Connection="close")
+                _note(route, request, status=503)
+                reply = route.problem(503, "DOWN", "Closed for now.")
+                return replace(reply, headers={"Retry-After": RETRY_AFTER, "Connection": "close"})
         return None
-
-    def _note(self, fault: Fault, body: bytes, *, status: int | None) -> None:
-        if (self.command, self.url.path) == ("POST", "/tax-authority/documents"):
-            key = self.headers.get("Idempotency-Key", "")
-            self.server.authority.note_unanswered(key=key, body=body, fault=fault.name, status=status)
 
     def _hold_and_cut(self, seconds: float) -> None:
         """Say nothing until the time is over, the client goes, or the simulator stops."""
@@ -155,85 +159,27 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    def _not_signed_in(self) -> Reply | None:
+    def _not_signed_in(self, route: Route) -> Reply | None:
         given = self.headers.get("Authorization", "").encode("latin-1", "replace")
-        if hmac.compare_digest(given, f"Bearer {self.server.token}".encode()):
+        if not route.signed_in or hmac.compare_digest(given, f"Bearer {self.server.token}".encode()):
             return None
-        return problem(401, "TOKEN_REFUSED", "The bearer token is missing or wrong.", WWW_Authenticate="Bearer")
-
-    def submit_document(self, body: bytes, fault: Fault | None) -> Reply:
-        name = fault.name if fault else FaultName.NONE
-        key = self.headers.get("Idempotency-Key", "")
-        return self._not_signed_in() or self.server.authority.submit(key=key, body=body, fault=name)
-
-    def find_document(self, body: bytes, fault: Fault | None) -> Reply:
-        keys = parse_qs(self.url.query).get("business_key")
-        if not keys:
-            return problem(400, "BUSINESS_KEY_MISSING", "Ask with ?business_key=SELLER|NUMBER.")
-        return self._not_signed_in() or self.server.authority.find(keys[0])
-
-    def validate_document(self, body: bytes, fault: Fault | None) -> Reply:
-        return self._not_signed_in() or self.server.authority.validate(body)
-
-    def receive_webhook(self, body: bytes, fault: Fault | None) -> Reply:
-        return self.server.source.receive(headers=dict(self.headers.items()), body=body)
-
-    def list_events(self, body: bytes, fault: Fault | None) -> Reply:
-        return json_reply(200, {"events": self.server.source.events()})
-
-    def switch_fault(self, body: bytes, fault: Fault | None) -> Reply:
-        # A browser cannot send this media type across origins without being asked first.
-        if self.headers.get_content_type() != "application/json":
-            return problem(415, "NOT_JSON", "Send Content-Type: application/json.")
-        try:
-            self.server.faults.switch(_json_object(body))
-        except FaultNotUnderstood as error:
-            return problem(400, "FAULT_NOT_UNDERSTOOD", error.detail)
-        return self.show_health(body, fault)
-
-    def show_ledger(self, body: bytes, fault: Fault | None) -> Reply:
-        with self.server.lock:
-            ledger = self.server.ledger
-            return json_reply(200, {"effects": _plain(ledger.effects), "attempts": _plain(ledger.attempts)})
-
-    def show_health(self, body: bytes, fault: Fault | None) -> Reply:
-        return json_reply(200, {"status": "ok", "faults": self.server.faults.active()})
-
-    def reset(self, body: bytes, fault: Fault | None) -> Reply:
-        if not self.server.allow_reset:
-            return problem(403, "RESET_FORBIDDEN", "Start the simulator with --allow-reset to allow this.")
-        if self.headers.get_content_type() != "application/json":
-            return problem(415, "NOT_JSON", "Send Content-Type: application/json.")
-        self.server.reset()
-        return self.show_health(body, fault)
+        reply = route.problem(401, "TOKEN_REFUSED", "The bearer token is missing or wrong.")
+        return replace(reply, headers={"WWW-Authenticate": "Bearer"})
 
     def log_message(self, *_: Any) -> None:
         """Quiet: the ledger says what happened."""
 
 
 CUT = Reply(status=0)
-ROUTES: dict[tuple[str, str], Callable[[RequestHandler, bytes, Fault | None], Reply]] = {
-    ("POST", "/tax-authority/documents"): RequestHandler.submit_document,
-    ("GET", "/tax-authority/documents"): RequestHandler.find_document,
-    ("POST", "/tax-authority/validate"): RequestHandler.validate_document,
-    ("POST", "/source/webhook"): RequestHandler.receive_webhook,
-    ("GET", "/source/events"): RequestHandler.list_events,
-    ("POST", "/control/faults"): RequestHandler.switch_fault,
-    ("GET", "/control/ledger"): RequestHandler.show_ledger,
-    ("GET", "/control/health"): RequestHandler.show_health,
-    ("POST", "/control/reset"): RequestHandler.reset,
-}
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _answer(route: Route, request: Request) -> Reply:
     try:
-        content = json.loads(body)
-    except ValueError as error:
-        raise FaultNotUnderstood("body", f"The body is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise FaultNotUnderstood("body", 'Send an object such as {"fault": "slow", "times": 1, "seconds": 2}.')
-    return content
+        return route.answer(request)
+    except Refused as refused:
+        return refused.reply
 
 
-def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in record.items() if name != "record"} for record in records]
+def _note(route: Route, request: Request, *, status: int | None) -> None:
+    if route.note is not None:
+        route.note(request, status)

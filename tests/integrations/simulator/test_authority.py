@@ -32,6 +32,7 @@ def test_valid_document_is_booked_once(simulator: RunningSimulator) -> None:
     [effect] = simulator.effects
     assert effect | {"at": ""} == {
         "at": "",
+        "system": "tax-authority",
         "effect": "accepted",
         "business_key": BUSINESS_KEY,
         "clearance": receipt["clearance"],

@@ -1,0 +1,56 @@
+"""What a test or a demonstration asks of the simulator itself: faults, the ledger, health, a fresh start."""
+
+from collections.abc import Callable
+from typing import Any
+
+from integrations.simulator.faults import FaultNotUnderstood, FaultSwitch
+from integrations.simulator.replies import Reply, json_reply, problem
+from integrations.simulator.routes import Request, Route, Routes, World
+
+
+class Control:
+    def __init__(self, *, world: World, faults: FaultSwitch, reset: Callable[[], None] | None) -> None:
+        """`reset` is None where forgetting everything is not allowed."""
+        self._world = world
+        self._faults = faults
+        self._reset = reset
+
+    def routes(self) -> Routes:
+        return {
+            ("POST", "/control/faults"): Route(self.switch_fault),
+            ("GET", "/control/ledger"): Route(self.show_ledger),
+            ("GET", "/control/health"): Route(self.show_health),
+            ("POST", "/control/reset"): Route(self.forget),
+        }
+
+    def index(self) -> None:
+        """Nothing of its own stands in the ledger."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def switch_fault(self, request: Request) -> Reply:
+        try:
+            self._faults.switch(request.json_object())
+        except FaultNotUnderstood as error:
+            return problem(400, "FAULT_NOT_UNDERSTOOD", error.detail)
+        return self.show_health(request)
+
+    def show_ledger(self, request: Request) -> Reply:
+        with self._world.lock:
+            ledger = self._world.ledger
+            return json_reply(200, {"effects": _plain(ledger.effects), "attempts": _plain(ledger.attempts)})
+
+    def show_health(self, request: Request) -> Reply:
+        return json_reply(200, {"status": "ok", "faults": self._faults.active()})
+
+    def forget(self, request: Request) -> Reply:
+        if self._reset is None:
+            return problem(403, "RESET_FORBIDDEN", "Start the simulator with --allow-reset to allow this.")
+        request.json_object()
+        self._reset()
+        return self.show_health(request)
+
+
+def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in record.items() if name != "record"} for record in records]
