@@ -14,8 +14,10 @@ from integrations.connectors.base import (
     TargetClient,
     TargetKind,
 )
-from integrations.connectors.en16931 import check, correct, differences, identity, parse, read
+from integrations.connectors.en16931 import check, identity, parse, read
 from integrations.connectors.en16931.client import TaxAuthorityClient
+from integrations.connectors.en16931.grammar import UBL
+from integrations.connectors.xml_document import correct, differences
 from integrations.records.invoice import InvoiceRecord
 from integrations.refusals import Refusal, RefusedTransaction
 
@@ -47,13 +49,13 @@ class En16931Connector:
         return identity.business_key(payload)
 
     def operations_for(self, payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
-        return correct.operations_for(payload, changes)
+        return correct.operations_for(UBL, payload, changes)
 
     def operations_between(self, before: bytes, after: bytes) -> list[Operation]:
-        return differences.operations_between(before, after)
+        return differences.operations_between(UBL, before, after)
 
     def correct(self, payload: bytes, operations: Sequence[Operation]) -> bytes:
-        return correct.correct(payload, operations)
+        return correct.correct(UBL, payload, operations)
 
     def check(self, payload: bytes) -> CheckReport:
         return check.check(payload)

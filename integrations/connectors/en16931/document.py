@@ -7,8 +7,9 @@ from typing import Final
 
 from lxml import etree
 
-from integrations.connectors.en16931 import names, paths
+from integrations.connectors.en16931 import names
 from integrations.connectors.en16931.terms import CREDIT_NOTE_TERMS, INVOICE_TERMS, Anchor, Term
+from integrations.connectors.xml_document import paths
 from integrations.refusals import MessageNotUnderstood
 from integrations.safe_xml import UnsafeXml, parse
 

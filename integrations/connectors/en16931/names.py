@@ -1,4 +1,4 @@
-"""Namespaces of UBL 2.1 and SVRL, and the prefixes that our own paths use."""
+"""Namespaces of UBL 2.1 and SVRL."""
 
 from typing import Final
 
@@ -6,11 +6,7 @@ INVOICE: Final = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
 CREDIT_NOTE: Final = "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2"
 CAC: Final = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
 CBC: Final = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
-EXT: Final = "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2"
 SVRL: Final = "http://purl.oclc.org/dsdl/svrl"
-
-PREFIXES: Final = {"ubl": INVOICE, "cn": CREDIT_NOTE, "cac": CAC, "cbc": CBC, "ext": EXT}
-PREFIX_OF: Final = {uri: prefix for prefix, uri in PREFIXES.items()}
 
 INVOICE_ROOT: Final = f"{{{INVOICE}}}Invoice"
 CREDIT_NOTE_ROOT: Final = f"{{{CREDIT_NOTE}}}CreditNote"

@@ -7,12 +7,13 @@ from typing import Final
 
 from lxml import etree
 
-from integrations.connectors.en16931 import names, paths
+from integrations.connectors.en16931 import names
 from integrations.connectors.en16931.document import UblDocument
 from integrations.connectors.en16931.rules import Rule, rule_of
 from integrations.connectors.en16931.sums import RootCause, find_root_cause
 from integrations.connectors.en16931.terms import Term
 from integrations.connectors.en16931.values import currency_of
+from integrations.connectors.xml_document import paths
 from integrations.refusals import RefusalError, Severity
 
 MAX_ERRORS: Final = 500

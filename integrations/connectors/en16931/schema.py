@@ -31,13 +31,6 @@ class UblSchema:
     repeatable: frozenset[tuple[str, str]]  # (parent, child)
     amounts: frozenset[str]
 
-    def position(self, parent: str, child: str) -> int | None:
-        order = self.children.get(parent, ())
-        return order.index(child) if child in order else None
-
-    def repeats(self, parent: str, child: str) -> bool:
-        return (parent, child) in self.repeatable
-
     def child_called(self, parent: str, local: str) -> str | None:
         """The child element of `parent` with this local name, whatever its namespace."""
         return next((child for child in self.children.get(parent, ()) if etree.QName(child).localname == local), None)

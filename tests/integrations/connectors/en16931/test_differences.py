@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from integrations.connectors.base import CorrectionError
-from integrations.connectors.en16931 import connector, paths
-from integrations.connectors.en16931.trees import same_content
+from integrations.connectors.en16931 import connector
+from integrations.connectors.xml_document import paths
+from integrations.connectors.xml_document.trees import same_content
 from tests.integrations.connectors.en16931.invoices import CBC, DUE_PATH, changed, ubl
 
 LINES = st.lists(

@@ -1,7 +1,7 @@
 import pytest
 from lxml import etree
 
-from integrations.connectors.en16931 import paths
+from integrations.connectors.xml_document import paths
 from tests.integrations.connectors.en16931.invoices import INVOICE, located, ubl
 
 ROOT = etree.fromstring(ubl())

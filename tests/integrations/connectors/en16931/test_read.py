@@ -4,7 +4,8 @@ from decimal import Decimal
 import pytest
 from lxml import etree
 
-from integrations.connectors.en16931 import connector, paths
+from integrations.connectors.en16931 import connector
+from integrations.connectors.xml_document import paths
 from integrations.records.record import Party, ValueKind
 from tests.integrations.connectors.en16931.invoices import changed, ubl
 

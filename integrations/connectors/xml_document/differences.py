@@ -6,15 +6,14 @@ from difflib import SequenceMatcher
 from lxml import etree
 
 from integrations.connectors.base import CorrectionError, Operation
-from integrations.connectors.en16931 import paths
-from integrations.connectors.en16931.correct import MAX_OPERATIONS, parse_payload
-from integrations.connectors.en16931.fragments import is_aggregate
-from integrations.connectors.en16931.schema import load_schema
-from integrations.connectors.en16931.steps import apply
-from integrations.connectors.en16931.trees import as_fragment, own_text, same_content
+from integrations.connectors.xml_document import paths
+from integrations.connectors.xml_document.correct import MAX_OPERATIONS, parse_payload
+from integrations.connectors.xml_document.grammar import Grammar
+from integrations.connectors.xml_document.steps import apply
+from integrations.connectors.xml_document.trees import as_fragment, own_text, same_content
 
 
-def operations_between(before: bytes, after: bytes) -> list[Operation]:
+def operations_between(grammar: Grammar, before: bytes, after: bytes) -> list[Operation]:
     """Field by field where that is possible, else the whole document anew. Comments and layout are not compared."""
     start, goal = parse_payload(before).getroot(), parse_payload(after).getroot()
     if start.tag != goal.tag:
@@ -24,7 +23,7 @@ def operations_between(before: bytes, after: bytes) -> list[Operation]:
             remedy="Correct the document, or decline it and have the other kind issued.",
         )
     whole: Operation = {"op": "replace", "path": paths.canonical(start), "value": as_fragment(goal)}
-    comparison = _Comparison(deepcopy(start))
+    comparison = _Comparison(grammar, deepcopy(start))
     try:
         comparison.lead(comparison.root, goal)
     except CorrectionError:
@@ -36,12 +35,13 @@ def operations_between(before: bytes, after: bytes) -> list[Operation]:
 class _Comparison:
     """Changes a copy of the document step by step until it is like the other, and keeps the steps."""
 
-    def __init__(self, root: etree._Element) -> None:
+    def __init__(self, grammar: Grammar, root: etree._Element) -> None:
+        self.grammar = grammar
         self.root = root
         self.operations: list[Operation] = []
 
     def _run(self, operation: Operation) -> None:
-        apply(self.root, operation)
+        apply(self.grammar, self.root, operation)
         self.operations.append(operation)
 
     def lead(self, element: etree._Element, goal: etree._Element) -> None:
@@ -88,9 +88,9 @@ class _Comparison:
             self._run({"op": "test", "path": path, "value": _value_of(child)})
             self._run({"op": "remove", "path": path})
         for index in missing:
-            position = f"[{index + 1}]" if load_schema().repeats(element.tag, tag) else ""
+            position = f"[{index + 1}]" if self.grammar.repeats(element, tag) else ""
             path = f"{paths.canonical(element)}/{paths.short_name(wanted[index])}{position}"
-            self._run({"op": "add", "path": path, "value": _text_or_fragment(wanted[index])})
+            self._run({"op": "add", "path": path, "value": _text_or_fragment(self.grammar, wanted[index])})
 
 
 def _gaps(present: list[etree._Element], wanted: list[etree._Element]) -> list[tuple[int, int, int, int]]:
@@ -107,11 +107,11 @@ def _signature(element: etree._Element) -> tuple[object, ...]:
     return (element.tag, tuple(sorted(element.attrib.items())), own_text(element), children)
 
 
-def _text_or_fragment(element: etree._Element) -> str:
+def _text_or_fragment(grammar: Grammar, element: etree._Element) -> str:
     """A plain field as its text, anything else as XML."""
     text = own_text(element)
     plain = len(element) == 0 and not element.attrib and not text.lstrip().startswith("<")
-    return text if plain and not is_aggregate(element.tag) else as_fragment(element)
+    return text if plain and not grammar.children(element) else as_fragment(element)
 
 
 def _value_of(element: etree._Element) -> str:

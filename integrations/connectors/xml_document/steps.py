@@ -5,25 +5,18 @@ from collections.abc import Sequence
 from lxml import etree
 
 from integrations.connectors.base import CorrectionError, Operation
-from integrations.connectors.en16931 import paths
-from integrations.connectors.en16931.fragments import (
-    create_path,
-    insert,
-    is_aggregate,
-    new_child,
-    read_fragments,
-    tag_for,
-)
-from integrations.connectors.en16931.schema import load_schema
-from integrations.connectors.en16931.trees import detach, same_content
+from integrations.connectors.xml_document import paths
+from integrations.connectors.xml_document.fragments import create_path, insert, new_child, read_fragments, tag_for
+from integrations.connectors.xml_document.grammar import Grammar
+from integrations.connectors.xml_document.trees import detach, same_content
 
 
-def apply(root: etree._Element, operation: Operation) -> None:
+def apply(grammar: Grammar, root: etree._Element, operation: Operation) -> None:
     """Apply one step below `root`; raises CorrectionError, and then the tree is not to be used any more."""
     kind, text, value = operation.get("op"), operation.get("path", ""), operation.get("value")
     if not all(isinstance(part, str) for part in (text, value or "")):
         raise CorrectionError("Path and value of a step are texts.", path=str(text), remedy="Send both as strings.")
-    path = read_path(text, root)
+    path = read_path(grammar, text, root)
     if kind == "remove":
         _remove(root, path)
     elif kind not in ("test", "replace", "add"):
@@ -31,15 +24,15 @@ def apply(root: etree._Element, operation: Operation) -> None:
     elif value is None:
         raise CorrectionError(f"The step {kind} has no value.", path=text, remedy="Give the value, or use remove.")
     else:
-        {"test": _test, "replace": _replace, "add": _add}[kind](root, path, value)
+        {"test": _test, "replace": _replace, "add": _add}[kind](grammar, root, path, value)
 
 
-def read_path(text: str, root: etree._Element) -> paths.Path:
+def read_path(grammar: Grammar, text: str, root: etree._Element) -> paths.Path:
     """Read a path as paths.parse_path does; raises CorrectionError."""
     try:
         return paths.parse_path(text, root)
     except paths.PathError as error:
-        remedy = "Name the place step by step, such as /ubl:Invoice/cbc:IssueDate."
+        remedy = f"Name the place step by step, such as {grammar.example}."
         raise CorrectionError(str(error), path=text, remedy=remedy) from None
 
 
@@ -64,17 +57,17 @@ def _ambiguous(path: paths.Path, count: int) -> CorrectionError:
     return CorrectionError(
         f"The path names {count} places in the document.",
         path=path.text,
-        remedy="Add a position, such as cac:InvoiceLine[2].",
+        remedy="Add a position, such as [2] after the name that repeats.",
     )
 
 
-def _test(root: etree._Element, path: paths.Path, value: str) -> None:
+def _test(grammar: Grammar, root: etree._Element, path: paths.Path, value: str) -> None:
     """An empty value tests that there is nothing, or nothing but an empty element."""
     if not value.strip() and not paths.find_elements(path, root):
         return
     element = single(root, path)
     if not path.attribute and _is_xml(value) and next(element.iterchildren("*"), None) is not None:
-        fragments = read_fragments(value, _parent_or_self(element), path=path.text)
+        fragments = read_fragments(grammar, value, _parent_or_self(element), path=path.text)
         holds, stands = len(fragments) == 1 and same_content(fragments[0], element), "something else"
     else:
         stands = value_at(element, path.attribute) or ""
@@ -87,23 +80,23 @@ def _test(root: etree._Element, path: paths.Path, value: str) -> None:
         )
 
 
-def _replace(root: etree._Element, path: paths.Path, value: str) -> None:
+def _replace(grammar: Grammar, root: etree._Element, path: paths.Path, value: str) -> None:
     element = single(root, path)
     if path.attribute:
         if element.get(path.attribute) is None:
             raise CorrectionError("The attribute is not there.", path=path.text, remedy="Use add.")
         _set_attribute(element, value, path)
-    elif _is_whole(value, element.tag, _parent_or_self(element), path):
-        _exchange(element, value, path)
-    elif is_aggregate(element.tag) or next(element.iterchildren("*"), None) is not None:
+    elif _is_whole(grammar, value, element.tag, _parent_or_self(element), path):
+        _exchange(grammar, element, value, path)
+    elif grammar.children(element) or next(element.iterchildren("*"), None) is not None:
         raise _not_a_text(path)
     else:
         _set_text(element, value, path)
 
 
-def _exchange(element: etree._Element, value: str, path: paths.Path) -> None:
+def _exchange(grammar: Grammar, element: etree._Element, value: str, path: paths.Path) -> None:
     parent = element.getparent()
-    fragments = read_fragments(value, _parent_or_self(element), path=path.text)
+    fragments = read_fragments(grammar, value, _parent_or_self(element), path=path.text)
     if len(fragments) != 1:
         raise CorrectionError("One element is replaced by one.", path=path.text, remedy="Use add for the others.")
     if parent is not None:
@@ -120,27 +113,27 @@ def _exchange(element: etree._Element, value: str, path: paths.Path) -> None:
     element.extend(list(fragments[0]))
 
 
-def _add(root: etree._Element, path: paths.Path, value: str) -> None:
+def _add(grammar: Grammar, root: etree._Element, path: paths.Path, value: str) -> None:
     if path.attribute:
-        _set_attribute(_reach(root, path, path.steps), value, path)
+        _set_attribute(_reach(grammar, root, path, path.steps), value, path)
         return
     found = paths.find_elements(path, root)
     if not path.steps or (found and found[0] is root):
-        _insert_all(root, value, path, position=None)
+        _insert_all(grammar, root, value, path, position=None)
         return
     last = path.steps[-1]
     if last.descendant:
         raise CorrectionError("The path does not say where to create.", path=path.text, remedy="Name every step.")
-    parent = _parent_of(found, path) if found else _reach(root, path, path.steps[:-1])
-    tag = found[0].tag if found else tag_for(last, parent, path=path.text)
-    if _is_whole(value, tag, parent, path):
-        _insert_all(parent, value, path, position=last.position)
-    elif is_aggregate(tag):
-        _insert_all(_reach(root, path, path.steps), value, path, position=None)
-    elif found and not (load_schema().repeats(parent.tag, tag) and paths.text_of(found[0]).strip()):
+    parent = _parent_of(found, path) if found else _reach(grammar, root, path, path.steps[:-1])
+    tag = found[0].tag if found else tag_for(grammar, last, parent, path=path.text)
+    if _is_whole(grammar, value, tag, parent, path):
+        _insert_all(grammar, parent, value, path, position=last.position)
+    elif grammar.is_group(parent, tag):
+        _insert_all(grammar, _reach(grammar, root, path, path.steps), value, path, position=None)
+    elif found and not (grammar.repeats(parent, tag) and paths.text_of(found[0]).strip()):
         _set_text(single(root, path), value, path)  # RFC 6902: what can stand once is replaced
     else:
-        _set_text(_another(parent, tag, last, path, beside=bool(found)), value, path)
+        _set_text(_another(grammar, parent, tag, last, path, beside=bool(found)), value, path)
 
 
 def _parent_of(found: Sequence[etree._Element], path: paths.Path) -> etree._Element:
@@ -151,54 +144,58 @@ def _parent_of(found: Sequence[etree._Element], path: paths.Path) -> etree._Elem
     return parent
 
 
-def _another(parent: etree._Element, tag: str, step: paths.Step, path: paths.Path, *, beside: bool) -> etree._Element:
+def _another(
+    grammar: Grammar, parent: etree._Element, tag: str, step: paths.Step, path: paths.Path, *, beside: bool
+) -> etree._Element:
     if beside:
-        return new_child(parent, tag, position=step.position)
-    return create_path(parent, (step,), path=path.text)
+        return new_child(grammar, parent, tag, position=step.position)
+    return create_path(grammar, parent, (step,), path=path.text)
 
 
-def _reach(root: etree._Element, path: paths.Path, steps: tuple[paths.Step, ...]) -> etree._Element:
+def _reach(grammar: Grammar, root: etree._Element, path: paths.Path, steps: tuple[paths.Step, ...]) -> etree._Element:
     """The one element that the steps lead to; what is missing on the way is created."""
     for count in range(len(steps), 0, -1):
         found = paths.find_elements(paths.Path(steps[:count], path.absolute), root)
         if len(found) > 1:
             raise _ambiguous(path, len(found))
         if found:
-            return create_path(found[0], steps[count:], path=path.text)
+            return create_path(grammar, found[0], steps[count:], path=path.text)
     if path.absolute:
         raise CorrectionError(
             "The path does not begin at the root of the document.",
             path=path.text,
             remedy="Begin with the root element.",
         )
-    return create_path(root, steps, path=path.text)
+    return create_path(grammar, root, steps, path=path.text)
 
 
-def _insert_all(parent: etree._Element, value: str, path: paths.Path, *, position: int | None) -> None:
+def _insert_all(
+    grammar: Grammar, parent: etree._Element, value: str, path: paths.Path, *, position: int | None
+) -> None:
     if not _is_xml(value):
         raise _not_a_text(path)
-    for fragment in read_fragments(value, parent, path=path.text):
+    for fragment in read_fragments(grammar, value, parent, path=path.text):
         present = next(parent.iterchildren(fragment.tag), None)
-        known = load_schema().position(parent.tag, fragment.tag) is not None
-        if present is not None and known and not load_schema().repeats(parent.tag, fragment.tag):
+        known = fragment.tag in grammar.children(parent)
+        if present is not None and known and not grammar.repeats(parent, fragment.tag):
             name = etree.QName(fragment).localname
             raise CorrectionError(f"{name} is already there.", path=path.text, remedy="Use replace.")
-        insert(parent, fragment, position=position)
+        insert(grammar, parent, fragment, position=position)
 
 
 def _is_xml(value: str) -> bool:
     return value.lstrip().startswith("<")
 
 
-def _is_whole(value: str, tag: str, parent: etree._Element, path: paths.Path) -> bool:
+def _is_whole(grammar: Grammar, value: str, tag: str, parent: etree._Element, path: paths.Path) -> bool:
     """Whether a value is XML for the very element that is named; a text that merely begins with < is not."""
     local = etree.QName(tag).localname
-    if not _is_xml(value) or local not in value or not (is_aggregate(tag) or value.rstrip().endswith(">")):
+    if not _is_xml(value) or local not in value or not (grammar.is_group(parent, tag) or value.rstrip().endswith(">")):
         return False
     try:
-        fragments = read_fragments(value, parent, path=path.text)
+        fragments = read_fragments(grammar, value, parent, path=path.text)
     except CorrectionError:
-        if is_aggregate(tag):
+        if grammar.is_group(parent, tag):
             raise
         return False
     return all(etree.QName(fragment).localname == local for fragment in fragments)

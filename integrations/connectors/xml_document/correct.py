@@ -1,4 +1,4 @@
-"""Corrections of a UBL document: a list of steps applied together, and the steps that a filled-in form amounts to."""
+"""Corrections of an XML document: a list of steps applied together, and the steps that a filled-in form amounts to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -6,18 +6,16 @@ from typing import Final
 from lxml import etree
 
 from integrations.connectors.base import CorrectionError, Operation
-from integrations.connectors.en16931 import names, paths
-from integrations.connectors.en16931.steps import apply, read_path, single, value_at
-from integrations.connectors.en16931.trees import serialise
+from integrations.connectors.xml_document import paths
+from integrations.connectors.xml_document.grammar import Grammar
+from integrations.connectors.xml_document.steps import apply, read_path, single, value_at
+from integrations.connectors.xml_document.trees import serialise
 from integrations.safe_xml import UnsafeXml, parse
 
 MAX_OPERATIONS: Final = 2000
 
-_TAX_SCHEME: Final = f"{{{names.CAC}}}TaxScheme"
-_PARTY_TAX_SCHEME: Final = f"{{{names.CAC}}}PartyTaxScheme"
 
-
-def correct(payload: bytes, operations: Sequence[Operation]) -> bytes:
+def correct(grammar: Grammar, payload: bytes, operations: Sequence[Operation]) -> bytes:
     """Apply all operations in their order, or none: raises CorrectionError, which names the path at fault."""
     if len(operations) > MAX_OPERATIONS:
         raise CorrectionError(
@@ -25,7 +23,7 @@ def correct(payload: bytes, operations: Sequence[Operation]) -> bytes:
         )
     tree = parse_payload(payload)
     for operation in operations:
-        apply(tree.getroot(), operation)
+        apply(grammar, tree.getroot(), operation)
     return serialise(tree, payload)
 
 
@@ -40,26 +38,27 @@ def parse_payload(payload: bytes) -> etree._ElementTree:
 class _Recorder:
     """Applies steps to a tree and keeps them, so that each path is right at the moment of its step."""
 
-    def __init__(self, root: etree._Element) -> None:
+    def __init__(self, grammar: Grammar, root: etree._Element) -> None:
+        self.grammar = grammar
         self.root = root
         self.operations: list[Operation] = []
 
     def run(self, *operations: Operation) -> None:
         for operation in operations:
-            apply(self.root, operation)
+            apply(self.grammar, self.root, operation)
             self.operations.append(operation)
 
 
-def operations_for(payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
+def operations_for(grammar: Grammar, payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
     """Form changes as operations: path → new text, where an empty text removes. Each begins with a test of the old.
 
     What is not changed makes no operation. Removing the last field of a group removes the group.
     """
-    recorder = _Recorder(parse_payload(payload).getroot())
+    recorder = _Recorder(grammar, parse_payload(payload).getroot())
     additions: list[tuple[paths.Path, str]] = []
     removals: list[tuple[etree._Element, paths.Path]] = []
     for text, typed in changes.items():
-        path, value = read_path(text, recorder.root), typed.replace("\r\n", "\n")
+        path, value = read_path(grammar, text, recorder.root), typed.replace("\r\n", "\n")
         if not paths.find_elements(path, recorder.root):
             if value.strip():
                 additions.append((path, value))
@@ -87,22 +86,22 @@ def _run_removals(recorder: _Recorder, removals: list[tuple[etree._Element, path
     for element, path in sorted(removals, key=lambda removal: (order[removal[0]], removal[1].attribute), reverse=True):
         where = paths.canonical(element, path.attribute)
         recorder.run(_step("test", where, value_at(element, path.attribute) or ""))
-        recorder.run(_remove_step(where if path.attribute else paths.canonical(_outermost_emptied(element))))
+        recorder.run(
+            _remove_step(where if path.attribute else paths.canonical(_outermost_emptied(recorder.grammar, element)))
+        )
 
 
-def _outermost_emptied(element: etree._Element) -> etree._Element:
+def _outermost_emptied(grammar: Grammar, element: etree._Element) -> etree._Element:
     """The element, or the highest group that would be left without content."""
     parent = element.getparent()
-    while parent is not None and parent.getparent() is not None and not _has_other_content(parent, element):
+    while parent is not None and parent.getparent() is not None and not _has_other_content(grammar, parent, element):
         element, parent = parent, parent.getparent()
     return element
 
 
-def _has_other_content(parent: etree._Element, element: etree._Element) -> bool:
+def _has_other_content(grammar: Grammar, parent: etree._Element, element: etree._Element) -> bool:
     others = [child for child in parent.iterchildren("*") if child is not element]
-    if parent.tag == _PARTY_TAX_SCHEME:
-        others = [child for child in others if child.tag != _TAX_SCHEME]
-    return bool(others)
+    return any(child.tag != grammar.markers.get(parent.tag) for child in others)
 
 
 def _step(op: str, path: str, value: str) -> Operation:

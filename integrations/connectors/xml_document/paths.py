@@ -1,4 +1,4 @@
-"""A small, safe part of XPath: enough to name one place in a UBL document, with no functions that compute or fetch.
+"""A small, safe part of XPath: enough to name one place in a document, with no functions that compute or fetch.
 
 Understood are prefixed and plain names (`/ubl:Invoice/cbc:ID`, `/Invoice/ID`), SVRL's own notation
 (`/*:Invoice[namespace-uri()='…'][1]`), `Q{uri}name`, `*[local-name()='…']`, positions, equality with a literal
@@ -12,7 +12,7 @@ from typing import Final
 
 from lxml import etree
 
-from integrations.connectors.en16931 import names
+from integrations.connectors.xml_document.namespaces import PREFIX_OF, PREFIXES, UNPREFIXED
 
 MAX_LENGTH: Final = 2000
 
@@ -67,7 +67,7 @@ class Path:
 
 
 def parse_path(text: str, root: etree._Element | None = None) -> Path:
-    """Read a path. Prefixes mean what the document `root` says, or the usual UBL ones; raises PathError."""
+    """Read a path. Prefixes mean what the document `root` says, or the usual ones; raises PathError."""
     stripped = text.strip()
     if not stripped or len(stripped) > MAX_LENGTH:
         raise PathError("A path is empty or too long.")
@@ -95,7 +95,7 @@ def parse_path(text: str, root: etree._Element | None = None) -> Path:
 
 
 def _prefixes(root: etree._Element | None) -> dict[str, frozenset[str]]:
-    known = {prefix: {uri} for prefix, uri in names.PREFIXES.items()}
+    known = {prefix: {uri} for prefix, uri in PREFIXES.items()}
     for prefix, uri in (root.nsmap if root is not None else {}).items():
         if prefix:
             known.setdefault(prefix, set()).add(uri)
@@ -257,8 +257,11 @@ def canonical(element: etree._Element, attribute: str = "") -> str:
 def short_name(element: etree._Element) -> str:
     """The name of an element with our own prefix for its namespace."""
     tag = etree.QName(element)
-    prefix = names.PREFIX_OF.get(tag.namespace or "")
-    return f"{prefix}:{tag.localname}" if prefix else f"Q{{{tag.namespace or ''}}}{tag.localname}"
+    namespace = tag.namespace or ""
+    if namespace.startswith(UNPREFIXED):
+        return tag.localname
+    prefix = PREFIX_OF.get(namespace)
+    return f"{prefix}:{tag.localname}" if prefix else f"Q{{{namespace}}}{tag.localname}"
 
 
 def _position(element: etree._Element, parent: etree._Element | None) -> str:

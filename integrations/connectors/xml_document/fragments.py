@@ -1,38 +1,30 @@
-"""New elements for a UBL document: made from text or from a piece of XML, and put where the schema wants them."""
+"""New elements for a document: made from text or from a piece of XML, and put where the schema wants them."""
 
 from collections.abc import Sequence
-from typing import Final
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
 from integrations.connectors.base import CorrectionError
-from integrations.connectors.en16931 import names
-from integrations.connectors.en16931.paths import Step
-from integrations.connectors.en16931.schema import load_schema
+from integrations.connectors.xml_document.grammar import Grammar
+from integrations.connectors.xml_document.namespaces import PREFIX_OF, PREFIXES
+from integrations.connectors.xml_document.paths import Step
 from integrations.safe_xml import UnsafeXml, parse
 
-_CURRENCY_CODE: Final = f"{{{names.CBC}}}DocumentCurrencyCode"
 
-
-def is_aggregate(tag: str) -> bool:
-    """Whether the schema gives this element children instead of a text."""
-    return tag in load_schema().children
-
-
-def tag_for(step: Step, parent: etree._Element, *, path: str) -> str:
+def tag_for(grammar: Grammar, step: Step, parent: etree._Element, *, path: str) -> str:
     """The full name of the child that a step asks for below `parent`; raises CorrectionError when there is none."""
-    known = load_schema().child_called(parent.tag, step.local)
+    known = next((tag for tag in grammar.children(parent) if etree.QName(tag).localname == step.local), "")
     if known and (not step.uris or etree.QName(known).namespace in step.uris):
         return known
     raise CorrectionError(
-        f"UBL has no {step.local} below {etree.QName(parent).localname}.",
+        f"{grammar.title} has no {step.local} below {etree.QName(parent).localname}.",
         path=path,
         remedy="Check the spelling of the path.",
     )
 
 
-def create_path(parent: etree._Element, steps: Sequence[Step], *, path: str) -> etree._Element:
+def create_path(grammar: Grammar, parent: etree._Element, steps: Sequence[Step], *, path: str) -> etree._Element:
     """Create element after element below `parent`, each with what its conditions say about it; returns the last."""
     element = parent
     for step in steps:
@@ -40,14 +32,14 @@ def create_path(parent: etree._Element, steps: Sequence[Step], *, path: str) -> 
             raise CorrectionError(
                 "The path does not say what to create.", path=path, remedy="Name every step, without // and *."
             )
-        element = _create_child(element, step, path=path)
+        element = _create_child(grammar, element, step, path=path)
     return element
 
 
-def _create_child(parent: etree._Element, step: Step, *, path: str) -> etree._Element:
-    child = new_child(parent, tag_for(step, parent, path=path), position=step.position)
+def _create_child(grammar: Grammar, parent: etree._Element, step: Step, *, path: str) -> etree._Element:
+    child = new_child(grammar, parent, tag_for(grammar, step, parent, path=path), position=step.position)
     for equality in step.equalities:
-        target = create_path(child, equality.steps, path=path)
+        target = create_path(grammar, child, equality.steps, path=path)
         if equality.attribute:
             target.set(equality.attribute, equality.literal)
         else:
@@ -55,31 +47,28 @@ def _create_child(parent: etree._Element, step: Step, *, path: str) -> etree._El
     return child
 
 
-def new_child(parent: etree._Element, tag: str, *, position: int | None = None) -> etree._Element:
-    """An empty element in its place, with the prefix that the document uses, and its currency when it is an amount."""
+def new_child(grammar: Grammar, parent: etree._Element, tag: str, *, position: int | None = None) -> etree._Element:
+    """An empty element in its place, with the prefix that the document uses."""
     namespace = etree.QName(tag).namespace or ""
-    prefix = names.PREFIX_OF.get(namespace)
+    prefix = PREFIX_OF.get(namespace)
     nsmap: dict[str, str] = {}
     if prefix is not None and prefix not in parent.nsmap and namespace not in parent.nsmap.values():
         nsmap = {prefix: namespace}
     child = etree.SubElement(parent, tag, nsmap=nsmap)
-    if tag in load_schema().amounts:
-        currency = (parent.getroottree().getroot().findtext(_CURRENCY_CODE) or "").strip()
-        if currency:
-            child.set("currencyID", currency)
+    grammar.complete(child)
     parent.remove(child)
-    insert(parent, child, position=position)
+    insert(grammar, parent, child, position=position)
     return child
 
 
-def insert(parent: etree._Element, child: etree._Element, *, position: int | None = None) -> None:
+def insert(grammar: Grammar, parent: etree._Element, child: etree._Element, *, position: int | None = None) -> None:
     """Put `child` at its place in the schema's sequence: last of its kind, or as number `position` of its kind."""
     children = list(parent.iterchildren("*"))
     same = [node for node in children if node.tag == child.tag]
     if position is not None and position <= len(same):
         _put_before(parent, child, same[position - 1])
         return
-    order = {tag: rank for rank, tag in enumerate(load_schema().children.get(parent.tag, ()))}
+    order = {tag: rank for rank, tag in enumerate(grammar.children(parent))}
     own = order.get(child.tag, len(order))
     earlier = [node for node in children if order.get(node.tag, len(order)) <= own]
     if earlier:
@@ -119,9 +108,9 @@ def _indent_of(element: etree._Element) -> str | None:
     return text if text is not None and not text.strip() else None
 
 
-def read_fragments(value: str, parent: etree._Element, *, path: str) -> list[etree._Element]:
-    """A piece of XML as elements that fit below `parent`. Names without a namespace are those of UBL."""
-    declared: dict[str, str] = {**names.PREFIXES}
+def read_fragments(grammar: Grammar, value: str, parent: etree._Element, *, path: str) -> list[etree._Element]:
+    """A piece of XML as elements that fit below `parent`. Names without a namespace are the standard's."""
+    declared: dict[str, str] = {**PREFIXES}
     declared.update((prefix, uri) for prefix, uri in parent.nsmap.items() if prefix is not None)
     opening = " ".join(f"xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in declared.items())
     try:
@@ -135,12 +124,12 @@ def read_fragments(value: str, parent: etree._Element, *, path: str) -> list[etr
         raise CorrectionError("The XML must be whole elements.", path=path, remedy="Remove the text around them.")
     for fragment in fragments:
         fragment.tail = None
-        _give_namespaces(fragment, parent.tag)
+        _give_namespaces(grammar, fragment, parent.tag)
     return fragments
 
 
-def _give_namespaces(element: etree._Element, parent_tag: str) -> None:
+def _give_namespaces(grammar: Grammar, element: etree._Element, parent_tag: str) -> None:
     if etree.QName(element).namespace is None:
-        element.tag = load_schema().child_called(parent_tag, element.tag) or element.tag
+        element.tag = grammar.qualify(element.tag, parent_tag) or element.tag
     for child in element.iterchildren("*"):
-        _give_namespaces(child, element.tag)
+        _give_namespaces(grammar, child, element.tag)

@@ -6,7 +6,7 @@ from typing import Final
 
 from lxml import etree
 
-from integrations.connectors.en16931 import paths
+from integrations.connectors.xml_document import paths
 from integrations.safe_xml import parse
 
 # Declaration, comments and instructions, then the start tag of the root.
