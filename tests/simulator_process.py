@@ -45,6 +45,10 @@ class RunningSimulator:
         return f"{self.url}/tax-authority"
 
     @property
+    def erp_url(self) -> str:
+        return f"{self.url}/erp"
+
+    @property
     def webhook_url(self) -> str:
         return f"{self.url}/source/webhook"
 
@@ -105,13 +109,19 @@ class RunningSimulator:
         )
         assert answer.status_code == 200, answer.text
 
+    def change_erp(self, **change: Any) -> dict[str, Any]:
+        """Set up the ERP: close_periods, open_periods, add, remove, honour_keys, deduplicate_references."""
+        answer = self._http.post(f"{self.url}/control/erp", json=change, timeout=_ANSWER_SECONDS)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
     def reset(self) -> None:
         answer = self._http.post(f"{self.url}/control/reset", json={}, timeout=_ANSWER_SECONDS)
         assert answer.status_code == 200, answer.text
 
     @property
     def effects(self) -> list[dict[str, Any]]:
-        """What the authority has booked, in order."""
+        """What the systems have booked, in order; `system` says which."""
         return list(self.get("/control/ledger").json()["effects"])
 
     @property

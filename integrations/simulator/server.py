@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from integrations.simulator.authority import TaxAuthority
 from integrations.simulator.control import Control
+from integrations.simulator.erp import Erp
 from integrations.simulator.faults import Fault, FaultName, FaultSwitch
 from integrations.simulator.ledger import Ledger
 from integrations.simulator.replies import Reply, problem
@@ -43,6 +44,7 @@ class Simulator(ThreadingHTTPServer):
         self.stopping = threading.Event()
         self.systems: tuple[System, ...] = (
             TaxAuthority(world=self.world),
+            Erp(world=self.world),
             Source(world=self.world, secret=secrets.webhook),
             Control(world=self.world, faults=self.faults, reset=self.reset if allow_reset else None),
         )
