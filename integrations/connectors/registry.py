@@ -2,8 +2,9 @@
 
 from integrations.connectors.base import Connector
 from integrations.connectors.en16931 import connector as en16931
+from integrations.connectors.erp import connector as erp
 
-CONNECTORS: dict[str, Connector] = {en16931.name: en16931}
+CONNECTORS: dict[str, Connector] = {connector.name: connector for connector in (en16931, erp)}
 
 
 class UnknownConnector(LookupError):

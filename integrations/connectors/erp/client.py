@@ -1,0 +1,140 @@
+"""The ERP over HTTP: ask whether a posting is there, send a posting once.
+
+A status never decides alone: an outcome is definitive only when the body is one that the ERP documents, since anything
+between us and it can answer with a status of its own. What is sent from here has been approved by people who saw the
+warnings, so the ERP is asked to book in spite of them (`Prefer: handling=lenient`, RFC 7240 §4.4).
+"""
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from integrations.answers import MISCONFIGURED_STATUSES, answer, not_answered, reference_of, retry_after
+from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence
+from integrations.connectors.erp.document import Posting, posts_the_same, read_posting
+from integrations.connectors.erp.messages import ErrorBody, read_error
+from integrations.connectors.erp.parse import read_refusal
+from integrations.http import Exchange, Outcome, exchange
+from integrations.refusals import Category, MessageNotUnderstood, RefusalError
+from integrations.safe_json import UnsafeJson, loads
+
+# The ERP documents that it answers these before it looks at the posting.
+_BEFORE_PROCESSING: Final = {429: "TOO_MANY_REQUESTS", 503: "DOWN"}
+_KEY_REUSED: Final = "KEY_REUSED"
+_REFUSED: Final = frozenset({400, 409, 412, 422, 423})
+
+
+class ErpClient:
+    """Postings live at `<endpoint.url>/postings`. The ERP deduplicates by Idempotency-Key."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._postings = endpoint.url.rstrip("/") + "/postings"
+
+    def probe(self, *, object_type: str, business_key: str, content: bytes) -> Observation:
+        try:
+            posting = read_posting(content)
+        except MessageNotUnderstood as error:
+            return Observation(Presence.UNANSWERED, detail=error.problem)
+        if not posting.number:
+            return Observation(Presence.UNANSWERED, detail="The posting has no reference to ask for.")
+        asked_for = {"company": posting.text("company"), "type": posting.layout.object_type}
+        query = urlencode({**asked_for, "reference": posting.number})
+        asked = exchange("GET", f"{self._postings}?{query}", headers=self._headers(), timeout=self._endpoint.timeout)
+        presence, reference, detail = _presence(asked, posting)
+        return Observation(
+            presence=presence,
+            reference=reference,
+            http_status=asked.status,
+            headers=asked.evidence,
+            body=asked.body,
+            detail=detail or asked.detail,
+            retry_after=retry_after(asked.headers),
+        )
+
+    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+        headers = {
+            **self._headers(),
+            "Content-Type": media_type,
+            "Idempotency-Key": key,
+            "Prefer": "handling=lenient",
+        }
+        sent = exchange("POST", self._postings, headers=headers, body=content, timeout=self._endpoint.timeout)
+        return not_answered(sent) or _read(sent, content)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._endpoint.token}", "Accept": "application/json"}
+
+
+def _read(sent: Exchange, content: bytes) -> Answer:
+    error = _error_in(sent)
+    code = error.messages[0].code if error else ""
+    text = error.messages[0].text if error else ""
+    match sent.status:
+        case 200 | 201:
+            reference = _reference(_json(sent))
+            if not reference:
+                return answer(AnswerKind.UNKNOWN, sent, detail="Accepted without a document number.")
+            return answer(AnswerKind.CONFIRMED, sent, reference=reference)
+        case 422 if code == _KEY_REUSED:
+            return answer(AnswerKind.MISCONFIGURED, sent, detail="The key of this sending was used for other content.")
+        case 429 | 503 if code == _BEFORE_PROCESSING[sent.status]:
+            return answer(AnswerKind.NOT_SENT, sent, detail=text)
+        case status if status in _REFUSED and error is not None:
+            return _read_refusal(sent, content)
+        case status if status in MISCONFIGURED_STATUSES:
+            return answer(AnswerKind.MISCONFIGURED, sent, detail=text or f"HTTP {status}.")
+        case status:
+            return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
+
+
+def _read_refusal(sent: Exchange, content: bytes) -> Answer:
+    """A duplicate is no refusal of what it says: it is looked up, and the same content is done already."""
+    try:
+        refusal = read_refusal(payload=content, body=sent.body, status=sent.status)
+    except MessageNotUnderstood as error:
+        return answer(AnswerKind.UNKNOWN, sent, detail=f"The answer cannot be read: {error.problem}")
+    if refusal.category is Category.DUPLICATE:
+        return answer(AnswerKind.ALREADY_EXISTS, sent, detail=_first_text(refusal.errors))
+    return answer(AnswerKind.REFUSED, sent, refusal=refusal)
+
+
+def _first_text(errors: tuple[RefusalError, ...]) -> str:
+    return errors[0].text if errors else ""
+
+
+def _json(exchanged: Exchange) -> dict[str, Any]:
+    """The body as a JSON object with exact numbers; empty when it is anything else."""
+    if exchanged.media_type != "application/json":
+        return {}
+    try:
+        content = loads(exchanged.body)
+    except UnsafeJson:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _error_in(sent: Exchange) -> ErrorBody | None:
+    try:
+        return read_error(sent.body) if sent.media_type == "application/json" else None
+    except MessageNotUnderstood:
+        return None
+
+
+def _reference(told: dict[str, Any]) -> str:
+    """`5100000123/2026`: an ERP begins its numbers anew each fiscal year."""
+    document, year = reference_of(told, "document"), told.get("fiscal_year")
+    return f"{document}/{year}" if document and type(year) is int and 1 <= year <= 9999 else ""
+
+
+def _presence(asked: Exchange, posting: Posting) -> tuple[Presence, str, str]:
+    found = _json(asked).get("postings")
+    if asked.outcome is not Outcome.ANSWERED or asked.status != 200 or not isinstance(found, list):
+        return Presence.UNANSWERED, "", ""
+    if not found:
+        return Presence.ABSENT, "", ""
+    if not all(isinstance(row, dict) and _reference(row) and isinstance(row.get("posting"), dict) for row in found):
+        return Presence.UNANSWERED, "", "The ERP's answer lacks a document number or the posting itself."
+    same = [row for row in found if posts_the_same(posting, row["posting"])]
+    numbers = ", ".join(_reference(row) for row in found[:10])
+    detail = f"The ERP has {len(found)} postings with this reference: {numbers}." if len(found) > 1 else ""
+    return (Presence.SAME if same else Presence.DIFFERENT), _reference((same or found)[0]), detail

@@ -1,0 +1,70 @@
+"""The ERP connector: what the ERP promises, and the way to each part of the work."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from integrations.connectors import json_document
+from integrations.connectors.base import (
+    Capabilities,
+    CheckReport,
+    CorrectionError,
+    Endpoint,
+    IncomingMessage,
+    Operation,
+    TargetClient,
+    TargetKind,
+)
+from integrations.connectors.erp import check, document, parse, read
+from integrations.connectors.erp.client import ErpClient
+from integrations.connectors.erp.terms import LAYOUTS
+from integrations.records.record import Record
+from integrations.refusals import MessageNotUnderstood, RefusedTransaction
+
+_CAPABILITIES: Final = Capabilities(
+    target_kind=TargetKind.DEDUPLICATES,
+    looked_up_by="company code, kind of posting and reference",
+    settle_time=timedelta(seconds=5),
+    key_life=None,
+    checks_natively=False,
+    check_name=check.CHECK_NAME,
+    already_exists_looks_like="409 with a message of the category duplicate, such as ZFI/070",
+    throttles_by="429 with Retry-After",
+)
+
+
+class ErpConnector:
+    name = "erp"
+    title = "ERP posting"
+    object_types: Mapping[str, str] = MappingProxyType({name: layout.title for name, layout in LAYOUTS.items()})
+    capabilities = _CAPABILITIES
+
+    def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
+        return parse.parse(message)
+
+    def read(self, payload: bytes) -> Record:
+        return read.read(payload)
+
+    def business_key(self, payload: bytes) -> str:
+        return document.business_key(payload)
+
+    def operations_for(self, payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
+        try:
+            is_number = partial(document.is_number, document.read_posting(payload))
+        except MessageNotUnderstood as error:
+            raise CorrectionError(error.problem, remedy=error.remedy) from None
+        return json_document.operations_for(payload, changes, is_number=is_number)
+
+    def operations_between(self, before: bytes, after: bytes) -> list[Operation]:
+        return json_document.operations_between(before, after)
+
+    def correct(self, payload: bytes, operations: Sequence[Operation]) -> bytes:
+        return json_document.correct(payload, operations)
+
+    def check(self, payload: bytes) -> CheckReport:
+        return check.check(payload)
+
+    def client(self, endpoint: Endpoint) -> TargetClient:
+        return ErpClient(endpoint)
