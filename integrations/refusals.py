@@ -68,11 +68,69 @@ class Money:
     currency: str  # ISO 4217
 
 
+class BatchOutcome(StrEnum):
+    """What the other system said of one transaction of a batch."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    PENDING = "pending"  # no word yet
+    CANCELLED = "cancelled"
+    UNCLEAR = "unclear"  # the answer does not tell it from another one
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTotals:
+    """How many, and how much in each currency (ISO 4217)."""
+
+    count: int
+    sums: Mapping[str, Decimal]
+
+    @property
+    def money(self) -> str:
+        return " and ".join(f"{amount:,} {currency}" for currency, amount in sorted(self.sums.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTotals:
+    """The control totals of a batch that came back in parts. `findings` say in words where totals do not agree."""
+
+    sent: OutcomeTotals
+    outcomes: Mapping[BatchOutcome, OutcomeTotals]
+    findings: tuple[str, ...] = ()
+
+    @property
+    def agree(self) -> bool:
+        return not self.findings and self._adds_up()
+
+    def _adds_up(self) -> bool:
+        sums: dict[str, Decimal] = {}
+        for totals in self.outcomes.values():
+            for currency, amount in totals.sums.items():
+                sums[currency] = sums.get(currency, Decimal(0)) + amount
+        return sum(totals.count for totals in self.outcomes.values()) == self.sent.count and sums == dict(
+            self.sent.sums
+        )
+
+    def in_words(self, *, unit: str) -> str:
+        """`3 of 12 payments rejected; 9 accepted, 41,200.00 EUR; totals agree`. `unit` is the plural."""
+        rejected = self.outcomes.get(BatchOutcome.REJECTED, OutcomeTotals(0, {}))
+        parts = [f"{rejected.count} of {self.sent.count} {unit} rejected"]
+        parts += [
+            f"{totals.count} {outcome.value}" + (f", {totals.money}" if totals.sums else "")
+            for outcome, totals in self.outcomes.items()
+            if totals.count and outcome is not BatchOutcome.REJECTED
+        ]
+        return "; ".join([*parts, "totals agree" if self.agree else "totals do not agree"])
+
+
 @dataclass(frozen=True, slots=True)
 class BatchPosition:
+    """Where in a batch a transaction stood, counted from 1, and what became of the whole."""
+
     reference: str
     position: int
     size: int
+    totals: BatchTotals | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Capabilities:
     check_name: str  # in words: which check a correction passes before it may be proposed
     already_exists_looks_like: str
     throttles_by: str
+    bundles: int = 1  # how many approved transactions may travel in one submission
 
 
 @dataclass(frozen=True, slots=True)
