@@ -1,0 +1,155 @@
+"""The bank over HTTP: ask whether it has a payment, send a payment file once.
+
+The bank answers a file with a status report, also one that it rejects: the report decides, not the HTTP status. It
+takes a message identifier once, and our files derive theirs from their content, so a repeat shows itself.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from integrations.answers import (
+    MISCONFIGURED_STATUSES,
+    answer,
+    json_object,
+    not_answered,
+    reference_of,
+    retry_after,
+    text_of,
+)
+from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence
+from integrations.connectors.iso20022.initiation import Payment, PaymentFile, read_file
+from integrations.connectors.iso20022.names import read_message
+from integrations.connectors.iso20022.outcomes import Verdict, outcomes_of
+from integrations.connectors.iso20022.reasons import guilty_payments, refusal_of
+from integrations.connectors.iso20022.status import StatusReport, report_of
+from integrations.connectors.iso20022.values import decimal_of, looks_like
+from integrations.http import Exchange, Outcome, exchange
+from integrations.refusals import BatchOutcome, Category, MessageNotUnderstood, Refusal, RefusalError, Severity
+
+_NO_FILE_CODES: Final = frozenset({"NOT_XML", "DOCTYPE_FORBIDDEN", "NOT_A_PAYMENT_FILE", "TOO_LARGE"})
+_BEFORE_PROCESSING: Final = {429: "TOO_MANY_REQUESTS", 503: "DOWN"}
+
+
+class BankClient:
+    """Payments live at `<endpoint.url>/payments`. The bank takes each message identifier once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._payments = endpoint.url.rstrip("/") + "/payments"
+
+    def probe(self, *, object_type: str, business_key: str, content: bytes) -> Observation:
+        try:
+            file = read_file(content)
+        except MessageNotUnderstood as error:
+            return Observation(Presence.UNANSWERED, detail=error.problem)
+        url = f"{self._payments}?{urlencode(_question(file))}"
+        asked = exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
+        presence, reference = _presence(asked, file)
+        return Observation(
+            presence=presence,
+            reference=reference,
+            http_status=asked.status,
+            headers=asked.evidence,
+            body=asked.body,
+            detail=asked.detail,
+            retry_after=retry_after(asked.headers),
+        )
+
+    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+        headers = {**self._headers(), "Content-Type": media_type, "Idempotency-Key": key}
+        sent = exchange("POST", self._payments, headers=headers, body=content, timeout=self._endpoint.timeout)
+        return not_answered(sent) or _read(sent, content)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._endpoint.token}", "Accept": "application/xml, application/json"}
+
+
+def _question(file: PaymentFile) -> dict[str, str]:
+    """By the end-to-end identifier; a payment without one, and a bundle, by the file that it went in."""
+    first = file.payments[0]
+    if len(file.payments) == 1 and first.given_end_to_end_id:
+        return {"debtor": first.debtor_account, "end_to_end_id": first.given_end_to_end_id}
+    return {"debtor": first.debtor_account, "message_id": file.message_id}
+
+
+def _presence(asked: Exchange, file: PaymentFile) -> tuple[Presence, str]:
+    told = json_object(asked).get("payments")
+    if asked.outcome is not Outcome.ANSWERED or asked.status != 200 or not isinstance(told, list):
+        return Presence.UNANSWERED, ""
+    if not told:
+        return Presence.ABSENT, ""
+    if not all(isinstance(found, dict) and reference_of(found, "reference") for found in told):
+        return Presence.UNANSWERED, ""
+    same = {payment: _like(payment, told) for payment in file.payments}
+    if all(same.values()):
+        return Presence.SAME, reference_of(same[file.payments[0]][0], "reference")
+    return Presence.DIFFERENT, reference_of(told[0], "reference")
+
+
+def _like(payment: Payment, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the bank has that moves the same money to the same account."""
+    money = payment.money
+    return [
+        found
+        for found in told
+        if money is not None
+        and _amount(found) == money.amount
+        and text_of(found, "currency") == money.currency
+        and looks_like(text_of(found, "creditor_account")) == payment.creditor_account
+        and text_of(found, "end_to_end_id") == payment.end_to_end_id
+    ]
+
+
+def _amount(found: Mapping[str, Any]) -> Decimal | None:
+    return decimal_of(text_of(found, "amount"))
+
+
+def _read(sent: Exchange, content: bytes) -> Answer:
+    told = json_object(sent)
+    code = told.get("code")
+    match sent.status:
+        case 200 | 201 | 202 | 422 if sent.media_type in ("application/xml", "text/xml"):
+            return _read_report(sent, content)
+        case 400 | 413 if code in _NO_FILE_CODES:
+            return answer(AnswerKind.REFUSED, sent, refusal=_no_file(told))
+        case 429 | 503 if code == _BEFORE_PROCESSING[sent.status]:
+            return answer(AnswerKind.NOT_SENT, sent, detail=text_of(told, "detail"))
+        case status if status in MISCONFIGURED_STATUSES:
+            return answer(AnswerKind.MISCONFIGURED, sent, detail=text_of(told, "detail") or f"HTTP {status}.")
+        case status:
+            return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
+
+
+def _read_report(sent: Exchange, content: bytes) -> Answer:
+    try:
+        file = read_file(content)
+        report = report_of(read_message(sent.body, field="refusal"))
+        outcomes = outcomes_of(file, report)
+    except MessageNotUnderstood as error:
+        return answer(AnswerKind.UNKNOWN, sent, detail=f"The status report cannot be read: {error.problem}")
+    if report.message_id != file.message_id:
+        return answer(AnswerKind.UNKNOWN, sent, detail="The status report does not name the file that was sent.")
+    said = {verdict.outcome for verdict in outcomes.verdicts}
+    if said == {BatchOutcome.ACCEPTED}:
+        return answer(AnswerKind.CONFIRMED, sent, reference=_reference(outcomes.verdicts, report))
+    if said != {BatchOutcome.REJECTED}:
+        words = outcomes.totals.in_words(unit="payments")
+        return answer(AnswerKind.UNKNOWN, sent, detail=f"The bank has not decided on everything: {words}.")
+    refusal = refusal_of(outcomes.verdicts[0], file, file, guilty=guilty_payments(file, report))
+    if refusal.category is Category.DUPLICATE:
+        return answer(AnswerKind.ALREADY_EXISTS, sent, detail=refusal.errors[0].plain)
+    return answer(AnswerKind.REFUSED, sent, refusal=refusal)
+
+
+def _reference(verdicts: tuple[Verdict, ...], report: StatusReport) -> str:
+    """The bank's reference of the booking, else of its report."""
+    given = verdicts[0].entry.reference if len(verdicts) == 1 and verdicts[0].entry is not None else ""
+    return reference_of({"reference": given or report.report_id}, "reference")
+
+
+def _no_file(told: Mapping[str, Any]) -> Refusal:
+    text = text_of(told, "detail")
+    error = RefusalError(code=text_of(told, "code"), severity=Severity.ERROR, text=text, plain=text)
+    return Refusal(category=Category.SCHEMA, sub="not_a_document", auto_retry=False, errors=(error,))

@@ -1,0 +1,70 @@
+"""The bank connector: what a bank promises, and the way to each part of the work."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from integrations.connectors.base import (
+    Capabilities,
+    CheckReport,
+    Endpoint,
+    IncomingMessage,
+    Operation,
+    TargetClient,
+    TargetKind,
+)
+from integrations.connectors.iso20022 import check, correct, envelope, identity, parse, read
+from integrations.connectors.iso20022.client import BankClient
+from integrations.connectors.iso20022.schema import PAIN
+from integrations.connectors.xml_document import correct as xml_correct
+from integrations.connectors.xml_document import differences
+from integrations.records.payment import PaymentRecord
+from integrations.refusals import RefusedTransaction
+
+_CAPABILITIES: Final = Capabilities(
+    target_kind=TargetKind.DEDUPLICATES,
+    looked_up_by="debtor account and end-to-end identifier",
+    settle_time=timedelta(seconds=5),
+    key_life=None,
+    checks_natively=False,
+    check_name=check.CHECK_NAME,
+    already_exists_looks_like="pain.002 with the reason DU01 (message), DU04 (end-to-end identifier), AM05 or DUPL",
+    throttles_by="429 with Retry-After",
+    bundles=500,
+)
+
+
+class Iso20022Connector:
+    name = "iso20022"
+    title = "ISO 20022 payments (pain.001, pain.002)"
+    object_types: Mapping[str, str] = MappingProxyType({parse.OBJECT_TYPE: "Payment"})
+    capabilities = _CAPABILITIES
+
+    def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
+        return parse.parse(message)
+
+    def read(self, payload: bytes) -> PaymentRecord:
+        return read.read(payload)
+
+    def business_key(self, payload: bytes) -> str:
+        return identity.business_key(payload)
+
+    def operations_for(self, payload: bytes, changes: Mapping[str, str]) -> list[Operation]:
+        return correct.operations_for(payload, changes)
+
+    def operations_between(self, before: bytes, after: bytes) -> list[Operation]:
+        return differences.operations_between(PAIN, before, after)
+
+    def correct(self, payload: bytes, operations: Sequence[Operation]) -> bytes:
+        return xml_correct.correct(PAIN, payload, operations)
+
+    def check(self, payload: bytes) -> CheckReport:
+        return check.check(payload)
+
+    def bundle(self, contents: Sequence[bytes]) -> bytes:
+        """One payment file with exactly these payments; raises CannotBundle."""
+        return envelope.bundle(contents)
+
+    def client(self, endpoint: Endpoint) -> TargetClient:
+        return BankClient(endpoint)
