@@ -49,6 +49,10 @@ class RunningSimulator:
         return f"{self.url}/erp"
 
     @property
+    def bank_url(self) -> str:
+        return f"{self.url}/bank"
+
+    @property
     def webhook_url(self) -> str:
         return f"{self.url}/source/webhook"
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from integrations.simulator.authority import TaxAuthority
+from integrations.simulator.bank import Bank
 from integrations.simulator.control import Control
 from integrations.simulator.erp import Erp
 from integrations.simulator.faults import Fault, FaultName, FaultSwitch
@@ -45,6 +46,7 @@ class Simulator(ThreadingHTTPServer):
         self.systems: tuple[System, ...] = (
             TaxAuthority(world=self.world),
             Erp(world=self.world),
+            Bank(world=self.world),
             Source(world=self.world, secret=secrets.webhook),
             Control(world=self.world, faults=self.faults, reset=self.reset if allow_reset else None),
         )
