@@ -145,7 +145,10 @@ class Erp:
         return json_reply(200, self._books.as_json())
 
     def change_books(self, request: Request) -> Reply:
-        """Change the set-up; it is kept in the ledger, so that a restart forgets nothing of it."""
+        """Change the set-up: `{"close_periods": ["2026-11"], "add": {"cost_centers": {"CC-1": {"blocked": true}}}}`.
+
+        It is kept in the ledger, so that a restart forgets nothing of it. `Books.changed` knows every change.
+        """
         change = request.json_object()
         with self._lock:
             try:

@@ -44,7 +44,11 @@ class Books:
         return self.master[kind].get(key)
 
     def changed(self, change: dict[str, Any]) -> "Books":
-        """The books after a control call; raises ChangeNotUnderstood, and then nothing of it counts."""
+        """The books after a control call; raises ChangeNotUnderstood, and then nothing of it counts.
+
+        `close_periods` and `open_periods` take lists of months; `add` takes kind → key → marks, `remove` kind → keys;
+        `honour_keys` and `deduplicate_references` are switches.
+        """
         books = deepcopy(self)
         for name, value in change.items():
             match name:

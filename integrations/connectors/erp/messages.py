@@ -85,7 +85,7 @@ def _detail(row: Mapping[str, Any], language: str) -> Message:
 def _severity(row: Mapping[str, Any]) -> Severity:
     """What does not say how grave it is counts as an error."""
     for name in _NUMERIC_SEVERITY:
-        if isinstance(row.get(name), int):
+        if type(row.get(name)) is int:
             return _NUMERIC_SEVERITIES.get(row[name], Severity.ERROR)
     return _SEVERITIES.get(_line(row, "severity").lower(), Severity.ERROR)
 

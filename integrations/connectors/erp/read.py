@@ -51,7 +51,11 @@ def _journal_line(line: Mapping[str, Any]) -> JournalLine:
 
 
 def _invoice(posting: Posting) -> InvoiceRecord:
-    """An ERP writes what it takes back as a negative total, so that no invoice of it is a credit note by type."""
+    """An ERP writes what it takes back as a negative total, so that no invoice of it is a credit note by type.
+
+    It is about to be booked, so that all of its total is due.
+    """
+    total = decimal_of(posting.content.get("total"))
     company, customer = posting.text("company"), posting.text("customer")
     return InvoiceRecord(
         number=posting.number,
@@ -68,8 +72,8 @@ def _invoice(posting: Posting) -> InvoiceRecord:
         ),
         total_without_vat=decimal_of(posting.content.get("net_amount")),
         total_vat=decimal_of(posting.content.get("tax_amount")),
-        total_with_vat=decimal_of(posting.content.get("total")),
-        amount_due=None,
+        total_with_vat=total,
+        amount_due=total,
         fields=tuple(_fields(posting)),
     )
 

@@ -226,7 +226,7 @@ class Recorder:
     def replace(self, path: str, value: Value) -> None:
         """Keeping the type where there is one; a value of another type is removed and added."""
         stands = find(self.document, path).require()
-        if stands.kind is not value.kind or stands.kind is Kind.LITERAL:
+        if stands.kind is not value.kind or stands.is_null:
             self.remove(path)
             self.add(path, value)
             return

@@ -1,8 +1,11 @@
 import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from integrations.connectors.base import IncomingMessage
 from integrations.connectors.erp import connector
@@ -271,3 +274,24 @@ def test_posting_without_a_reference_is_told_apart_by_its_content():
 
     assert one.startswith("NL01|(no reference) ")
     assert one != other
+
+
+NAMES = st.sampled_from(["code", "message", "propertyref", "target", "severity", "value", "lang", "details"])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.sampled_from(["F5/201", "warning", "lines/0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.dictionaries(NAMES, ANYTHING, max_size=4),
+    st.lists(st.dictionaries(NAMES, ANYTHING, max_size=4) | ANYTHING, max_size=3) | ANYTHING,
+    st.sampled_from([None, 400, 409, 500]),
+)
+def test_any_error_body_is_a_refusal_or_not_understood(head: dict[str, Any], details: Any, status: int | None):
+    body = json.dumps({"error": head | {"innererror": {"errordetails": details, "transactionid": details}}}).encode()
+
+    with suppress(MessageNotUnderstood):
+        assert parse(body, status=status).refusal.errors

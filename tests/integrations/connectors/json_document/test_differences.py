@@ -64,6 +64,11 @@ def test_difference_of_type_is_a_removal_and_an_addition():
     ]
 
 
+def test_difference_of_a_truth_is_a_replacement_and_of_nothing_an_addition():
+    assert [step["op"] for step in operations_between(b'{"a": true}', b'{"a": false}')] == ["test", "replace"]
+    assert [step["op"] for step in operations_between(b'{"a": null}', b'{"a": false}')] == ["test", "remove", "add"]
+
+
 def test_difference_of_a_line_taken_out_in_the_middle_is_one_removal():
     before = b'{"lines": [{"n": 1}, {"n": 2}, {"n": 3}]}'
 
