@@ -55,7 +55,8 @@ def payment_file(
             "endtoend_id": wire.end_to_end_id,
         }
         transfer.add_payment(payment)
-    return bytes(transfer.export())
+    # Its own validation reads the schema anew each time; test_check.py holds its files against the schema.
+    return bytes(transfer.export(validate=False))
 
 
 def value_of(content: bytes, name: str) -> str:
