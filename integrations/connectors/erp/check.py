@@ -63,10 +63,8 @@ def _finding(
     code: str, plain: str, *steps: str | int, term: Term | None = None, severity: Severity = Severity.ERROR
 ) -> RefusalError:
     path = pointer_to(*steps)
-    where = f"Line {int(steps[1]) + 1}: " if len(steps) > 1 and steps[0] == LINES else ""
-    words = f"{where}{plain}"
     return RefusalError(
-        code, severity, words, plain=words, path=path, field_path=path, field=term.label if term else ""
+        code, severity, plain, plain=plain, path=path, field_path=path, field=term.label if term else ""
     )
 
 

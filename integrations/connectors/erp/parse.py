@@ -8,7 +8,6 @@ from integrations.connectors.erp.codes import Meaning, meaning_of
 from integrations.connectors.erp.document import Posting, business_key_of, read_posting
 from integrations.connectors.erp.messages import SEND_ERROR, Message, read_error
 from integrations.connectors.erp.read import record_of
-from integrations.connectors.erp.terms import LINES
 from integrations.connectors.json_document.pointers import pointer_to
 from integrations.records.journal import JournalRecord
 from integrations.records.record import Record
@@ -110,13 +109,12 @@ def _error_of(posting: Posting, message: Message, meaning: Meaning | None) -> Re
     if term is None and meaning is not None and len(steps) == 2:  # the ERP names the line, the code the field on it
         term = posting.layout.line.get(meaning.field)
         steps = (*steps, term.name) if term else steps
-    line = f"Line {int(steps[1]) + 1}: " if len(steps) > 1 and steps[0] == LINES else ""
     text = message.text or message.code
     return RefusalError(
         code=message.code,
         severity=message.severity,
         text=text,
-        plain=f"{line}{meaning.plain if meaning else text}",
+        plain=meaning.plain if meaning else text,
         path=message.place,
         field_path=pointer_to(*steps) if steps else "",
         field=term.label if term else "",

@@ -83,7 +83,7 @@ def _in_words(posting: Posting, error: ValidationError) -> Iterator[RefusalError
 
 
 def _wanted(types: Any) -> str:
-    names = {"array": "a list of lines", "object": "a line with fields"}
+    names = {"array": "a list of lines", "object": "a set of fields"}
     if isinstance(types, str):
         return names.get(types, f"of the type {types}")
     return "an amount, as text or as a number" if "number" in types else "a text"
@@ -91,12 +91,11 @@ def _wanted(types: Any) -> str:
 
 def _error(posting: Posting, steps: tuple[str, ...], what: str, text: str) -> RefusalError:
     label = _label_of(posting, steps)
-    line = f"Line {int(steps[1]) + 1}: " if len(steps) > 1 and steps[0] == LINES else ""
     return RefusalError(
         code=CODE,
         severity=Severity.ERROR,
         text=text[:500],
-        plain=f"{line}{label} {what}.",
+        plain=f"{label} {what}.",
         path=pointer_to(*steps),
         field_path=pointer_to(*steps),
         field=label,
@@ -110,4 +109,4 @@ def _label_of(posting: Posting, steps: tuple[str, ...]) -> str:
         return term.label
     if steps in ((), (LINES,)):
         return "The lines" if steps else "The posting"
-    return "The line" if len(steps) == 2 else steps[-1].replace("_", " ")
+    return f"Line {int(steps[1]) + 1}" if len(steps) == 2 else steps[-1].replace("_", " ")

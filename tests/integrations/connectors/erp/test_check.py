@@ -80,12 +80,12 @@ def test_posting_that_is_wrong_fails_at_the_place(payload: bytes, errors: list[t
     assert found(payload) == errors
 
 
-def test_words_name_the_line_and_the_field():
+def test_words_name_the_field():
     report = connector.check(journal(lines=line(account=None, debit="x")))
 
     assert [error.plain for error in report.errors] == [
-        "Line 1: G/L account is missing.",
-        "Line 1: Debit “x” is not written as an amount, such as 1234.50.",
+        "G/L account is missing.",
+        "Debit “x” is not written as an amount, such as 1234.50.",
     ]
 
 

@@ -63,7 +63,7 @@ def test_error_says_where_and_what_in_plain_words():
     [error] = parse(gateway_error(detail("KI/235", "Account 630000 requires …", "lines/0/cost_center"))).refusal.errors
 
     assert (error.code, error.severity, error.text) == ("KI/235", Severity.ERROR, "Account 630000 requires …")
-    assert error.plain == "Line 1: The account needs a cost centre."
+    assert error.plain == "The account needs a cost centre."
     assert (error.path, error.field_path, error.field) == ("lines/0/cost_center", "/lines/0/cost_center", "Cost centre")
 
 
