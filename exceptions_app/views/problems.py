@@ -68,13 +68,19 @@ def _problem(error: Mapping[str, Any], record: Record | None, *, solved: bool = 
         original=str(error.get("text") or ""),
         location=str(error.get("path") or ""),
         path=field.path if field is not None else path,
-        label=f"{label} ({term})" if term and label else label,
+        label=_label(label, term, field),
         value=field.value if field else None,
         currency=field.currency if field else "",
         proposed=str(proposed) if proposed not in (None, "") and field is not None else None,
         name=field_name(field.path) if field is not None else "",
         solved=solved,
     )
+
+
+def _label(label: str, term: str, field: RecordField | None) -> str:
+    """The name of the field with its term; of one row among several, the row is named first."""
+    named = f"{label} ({term})" if term and label else label
+    return f"{field.group}: {named}" if field is not None and _is_row(field.group) else named
 
 
 def _field_of(record: Record, path: str, term: str) -> RecordField | None:
