@@ -15,7 +15,7 @@ from integrations.connectors.base import CheckReport
 from integrations.connectors.iso20022.envelope import LONGEST_IDENTIFIER
 from integrations.connectors.iso20022.fields import fields_of
 from integrations.connectors.iso20022.initiation import Payment, PaymentFile, read_file
-from integrations.connectors.iso20022.names import STANDARD, child, namespace
+from integrations.connectors.iso20022.names import STANDARD, child, local, namespace
 from integrations.connectors.iso20022.schema import VERSIONS, load_validator
 from integrations.connectors.iso20022.values import decimal_of, iban_fault, is_bic
 from integrations.connectors.xml_document import paths
@@ -31,6 +31,7 @@ MAX_ERRORS: Final = 200
 _BRACED: Final = re.compile(r"\{[^}]*\}")
 _EXPECTED: Final = re.compile(r"Expected is (?:one of )?\( (?P<names>[^)]*) \)")
 _ELEMENT: Final = re.compile(r"Element '(?P<name>[^']+)'")
+_DECIMAL_COMMA: Final = re.compile(r"[0-9]{1,15},[0-9]{1,5}")
 _MINOR_UNITS_UNKNOWN: Final = 2
 _schema_lock: Final = threading.Lock()
 
@@ -53,55 +54,74 @@ def check(payload: bytes) -> CheckReport:
     )
 
 
+class _Labels:
+    """What people call the places of a file, read payment by payment when there is something to say of one."""
+
+    def __init__(self, file: PaymentFile) -> None:
+        self._file = file
+        self._payments = {payment.element: payment for payment in file.payments}
+        self._fields: dict[int, dict[str, RecordField]] = {}
+
+    def field_at(self, element: etree._Element | None) -> RecordField | None:
+        if element is None:
+            return None
+        around = (element, *element.iterancestors())
+        payment = next((self._payments[node] for node in around if node in self._payments), self._file.payments[0])
+        if payment.position not in self._fields:
+            self._fields[payment.position] = {field.path: field for field in fields_of(self._file, payment)}
+        return self._fields[payment.position].get(paths.canonical(element))
+
+
 def _own_errors(file: PaymentFile) -> Iterator[RefusalError]:
+    labels = _Labels(file)
+    blocks: set[etree._Element] = set()
     for payment in file.payments:
-        fields = {field.path: field for field in fields_of(file, payment)}
-        yield from _account_errors(payment, fields)
-        yield from _bic_errors(payment, fields)
-        yield from _amount_errors(payment, fields)
-        yield from _identifier_errors(fields)
+        holders = [(payment.element, "Cdtr")]
+        if payment.block not in blocks:
+            blocks.add(payment.block)
+            holders.append((payment.block, "Dbtr"))
+        for holder, role in holders:
+            yield from _account_errors(child(holder, f"{role}Acct/Id/IBAN"), labels)
+            yield from _bic_errors(child(holder, f"{role}Agt/FinInstnId/BICFI"), labels)
+            yield from _bic_errors(child(holder, f"{role}Agt/FinInstnId/BIC"), labels)
+        yield from _amount_errors(payment, labels)
+        for name in ("PmtId/EndToEndId", "PmtId/InstrId"):
+            yield from _length_errors(child(payment.element, name), labels)
+    for element in (child(file.header, "MsgId"), *(child(block, "PmtInfId") for block in file.blocks)):
+        yield from _length_errors(element, labels)
     for element, right, words in file.total_findings():
-        yield _error("TOTAL", words, paths.canonical(element), "Control total", proposed=right)
+        yield _error("TOTAL", words, element, labels, proposed=right)
 
 
-def _account_errors(payment: Payment, fields: dict[str, RecordField]) -> Iterator[RefusalError]:
-    for holder, name in ((payment.element, "CdtrAcct"), (payment.block, "DbtrAcct")):
-        account = child(holder, f"{name}/Id/IBAN")
-        if account is not None and (fault := iban_fault(account.text or "")):
-            path = paths.canonical(account)
-            label = _label(path, fields, "Account")
-            yield _error("IBAN", f"{label}: {account.text or '(empty)'} is no account number: {fault}.", path, label)
+def _account_errors(account: etree._Element | None, labels: _Labels) -> Iterator[RefusalError]:
+    if account is not None and (fault := iban_fault(account.text or "")):
+        words = f"{account.text or '(empty)'} is no account number: {fault}."
+        yield _error("IBAN", words, account, labels)
 
 
-def _bic_errors(payment: Payment, fields: dict[str, RecordField]) -> Iterator[RefusalError]:
-    for holder, name in ((payment.element, "CdtrAgt"), (payment.block, "DbtrAgt")):
-        for tag in ("BICFI", "BIC"):
-            bic = child(holder, f"{name}/FinInstnId/{tag}")
-            if bic is not None and not is_bic(bic.text or ""):
-                path = paths.canonical(bic)
-                label = _label(path, fields, "BIC")
-                words = f"{label}: {bic.text or '(empty)'} has not the form of a BIC, 8 or 11 letters and digits."
-                yield _error("BIC", words, path, label)
+def _bic_errors(bic: etree._Element | None, labels: _Labels) -> Iterator[RefusalError]:
+    if bic is not None and not is_bic(bic.text or ""):
+        words = f"{bic.text or '(empty)'} has not the form of a BIC, 8 or 11 letters and digits."
+        yield _error("BIC", words, bic, labels)
 
 
-def _amount_errors(payment: Payment, fields: dict[str, RecordField]) -> Iterator[RefusalError]:
+def _amount_errors(payment: Payment, labels: _Labels) -> Iterator[RefusalError]:
     element = payment.amount_element
     if element is None:
         return  # the schema says so
-    path, stands = paths.canonical(element), (element.text or "").strip()
-    label = _label(path, fields, "Amount")
+    stands = (element.text or "").strip()
     amount = decimal_of(stands)
     if amount is None:
-        words = f"{label}: “{stands}” is not written as an amount, such as 1234.50."
-        proposed = stands.replace(",", ".") if re.fullmatch(r"[0-9]{1,15},[0-9]{1,5}", stands) else None
-        yield _error("AMOUNT", words, path, label, proposed=proposed)
+        proposed = stands.replace(",", ".") if _DECIMAL_COMMA.fullmatch(stands) else None
+        words = f"“{stands}” is not written as an amount, such as 1234.50."
+        yield _error("AMOUNT", words, element, labels, proposed=proposed)
         return
     if amount <= 0:
-        yield _error("AMOUNT", f"{label}: {stands} is not more than zero.", path, label)
+        yield _error("AMOUNT", f"{stands} is not more than zero.", element, labels)
     allowed = _minor_units(element.get("Ccy", ""))
     if -int(amount.normalize().as_tuple().exponent) > allowed:
-        words = f"{label}: {stands} has more decimals than the {allowed} of {element.get('Ccy', '')}."
-        yield _error("AMOUNT", words, path, label)
+        words = f"{stands} has more decimals than the {allowed} of {element.get('Ccy', '')}."
+        yield _error("AMOUNT", words, element, labels)
 
 
 def _minor_units(currency: str) -> int:
@@ -110,29 +130,27 @@ def _minor_units(currency: str) -> int:
     return fractions.get(currency, (_MINOR_UNITS_UNKNOWN,))[0]
 
 
-def _identifier_errors(fields: dict[str, RecordField]) -> Iterator[RefusalError]:
-    for field in fields.values():
-        if field.term in ("PmtId/EndToEndId", "PmtId/InstrId", "MsgId", "PmtInfId"):
-            length = len(field.value or "")
-            if length > LONGEST_IDENTIFIER:
-                words = f"{field.label} has {length} characters; {LONGEST_IDENTIFIER} are allowed."
-                yield _error("LENGTH", words, field.path, field.label, term=field.term)
-
-
-def _label(path: str, fields: dict[str, RecordField], otherwise: str) -> str:
-    return fields[path].label if path in fields else otherwise
+def _length_errors(element: etree._Element | None, labels: _Labels) -> Iterator[RefusalError]:
+    length = len((element.text or "").strip()) if element is not None else 0
+    if element is not None and length > LONGEST_IDENTIFIER:
+        words = f"it has {length} characters; {LONGEST_IDENTIFIER} are allowed."
+        yield _error("LENGTH", words, element, labels)
 
 
 def _error(
-    code: str, words: str, path: str, label: str, *, proposed: str | None = None, term: str = ""
+    code: str, words: str, element: etree._Element, labels: _Labels, *, proposed: str | None = None
 ) -> RefusalError:
+    """An error at one place; the words begin with what people call it, save for totals, which say it themselves."""
+    field = labels.field_at(element)
+    label = field.label if field is not None else local(element)
+    plain = words if code == "TOTAL" else f"{label}: {words}"
     return RefusalError(
         code=code,
         severity=Severity.ERROR,
-        text=words,
-        plain=words,
-        field_path=path,
-        term=term,
+        text=plain,
+        plain=plain,
+        field_path=paths.canonical(element),
+        term=field.term if field is not None else "",
         field=label,
         proposed_value=proposed,
     )
@@ -152,14 +170,14 @@ def _schema_errors(file: PaymentFile) -> Iterator[RefusalError]:
     with _schema_lock:
         validator.validate(document)
         entries: list[Any] = list(cast("Any", validator.error_log))[:MAX_ERRORS]
-    fields = {field.path: field for payment in file.payments for field in fields_of(file, payment)}
+    labels = _Labels(file)
     said: set[str] = set()
     for entry in entries:
         element = _element_at(str(entry.path or ""), document)
         path = paths.canonical(element) if element is not None else ""
         if path not in said:  # the first is about the value, what follows repeats it
             said.add(path)
-            yield _schema_error(str(entry.message), str(entry.path or ""), path, fields.get(path))
+            yield _schema_error(str(entry.message), str(entry.path or ""), path, labels.field_at(element))
 
 
 def _document_of(file: PaymentFile) -> etree._ElementTree:

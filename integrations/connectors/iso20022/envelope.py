@@ -34,7 +34,7 @@ def single(file: PaymentFile, payment: Payment) -> bytes:
     """A payment file of the same version with this payment alone, under identifiers of its own."""
     document, body = _skeleton(file)
     block = etree.SubElement(body, payment.block.tag)
-    block.extend(deepcopy(part) for part in payment.block.iterchildren("*") if local(part) != "CdtTrfTxInf")
+    block.extend(deepcopy(part) for part in file.block_parts[payment.block])
     block.append(deepcopy(payment.element))
     is_shared = (payment.debtor_account, payment.given_end_to_end_id) in file.repeated_end_to_end_ids
     made = PaymentFile(_message(document, body, file))
@@ -50,7 +50,8 @@ def _skeleton(file: PaymentFile) -> tuple[etree._Element, etree._Element]:
     """Document and body with the header alone. Wrappers around Document stay behind."""
     body = file.message.body
     outer = body.getparent()
-    document = etree.Element("Document" if outer is None else outer.tag, nsmap=cast("dict[str, str]", body.nsmap))
+    alone = str(body.tag).replace(local(body), "Document")
+    document = etree.Element(alone if outer is None else outer.tag, nsmap=cast("dict[str, str]", body.nsmap))
     copy = etree.SubElement(document, body.tag)
     copy.extend(deepcopy(part) for part in children(body, "GrpHdr"))
     return document, copy

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from lxml import etree
 
-from integrations.connectors.iso20022.names import INITIATION, Message, child, children, read_message, text
+from integrations.connectors.iso20022.names import INITIATION, Message, child, children, local, read_message, text
 from integrations.connectors.iso20022.values import NOT_PROVIDED, currency_of, decimal_of, looks_like
 from integrations.refusals import MessageNotUnderstood, Money
 
@@ -99,6 +99,13 @@ class PaymentFile:
             if payment.given_end_to_end_id
         )
         return frozenset(name for name, count in counts.items() if count > 1)
+
+    @cached_property
+    def block_parts(self) -> dict[etree._Element, list[etree._Element]]:
+        """What each block says of all its payments."""
+        return {
+            block: [part for part in block.iterchildren("*") if local(part) != "CdtTrfTxInf"] for block in self.blocks
+        }
 
     def total_findings(self) -> Iterator[tuple[etree._Element, str, str]]:
         """Where a total that the file states is not what its payments come to: element, what is right, in words."""

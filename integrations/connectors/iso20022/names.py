@@ -59,16 +59,15 @@ def children(element: etree._Element | None, *names: str) -> list[etree._Element
     """The children of an element with one of these names, in the order of the document."""
     if element is None:
         return []
-    return [child for child in element.iterchildren("*") if local(child) in names]
+    return list(element.iterchildren(*(f"{{*}}{name}" for name in names)))
 
 
 def child(element: etree._Element | None, path: str) -> etree._Element | None:
     """The first element at a path of plain names, such as `CdtrAcct/Id/IBAN`."""
     for step in path.split("/"):
-        found = children(element, step)
-        if not found:
+        if element is None:
             return None
-        element = found[0]
+        element = next(element.iterchildren(f"{{*}}{step}"), None)
     return element
 
 

@@ -5,6 +5,7 @@ of XML say that a value does not have its type.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +51,21 @@ def fault_in(text: str, file: PaymentFile, payment: Payment) -> Fault | None:
     if not fields:
         return None
     return Fault(fields[0], _proposal(fields[0]))
+
+
+def payments_named_in(texts: Sequence[str], payments: Sequence[Payment]) -> list[Payment]:
+    """The payments with a value of their own that stands in one of the texts."""
+    read = [(text, value_not_of_its_type(text)) for text in texts]
+    named = []
+    for payment in payments:
+        values = {(leaf.text or "").strip() for leaf in payment.element.iter("*") if len(leaf) == 0}
+        if any(objected in values if objected else _any_stands_in(values, text) for text, objected in read):
+            named.append(payment)
+    return named
+
+
+def _any_stands_in(values: set[str], text: str) -> bool:
+    return any(value in text and _stands_in(value, text) for value in values)
 
 
 def _stands_in(value: str, text: str) -> bool:

@@ -104,7 +104,7 @@ def _by_entry(payment: Payment, entry: PaymentStatus, block: Level | None, group
     outcome = outcome_of(entry.status)
     above = next((level for level in (block, group) if level and _rejects(level)), None)
     if above is None or outcome is BatchOutcome.REJECTED:
-        inherited = above.reasons if above is not None else ()
+        inherited = next((level.reasons for level in (block, group) if level is not None and level.reasons), ())
         return Verdict(payment, outcome, entry.status, entry.reasons or inherited, "payment", entry)
     judged.findings.append(
         f"Payment {entry.name} is reported as {entry.status}, and what it belongs to as {above.status}."

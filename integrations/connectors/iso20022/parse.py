@@ -73,15 +73,12 @@ def _of_a_notice(message: IncomingMessage, initiation: Message | None) -> list[R
         )
     file = file_of(initiation)
     refusal = notice_refusal(message.refusal, message.refusal_status)
-    return [
-        _transaction(
-            message,
-            single(file, payment),
-            refusal,
-            BatchPosition(file.message_id, payment.position, len(file.payments)),
-        )
-        for payment in file.payments
-    ]
+    made = []
+    for payment in file.payments:
+        payload = single(file, payment)
+        batch = BatchPosition(file.message_id, payment.position, len(file.payments))
+        made.append(_transaction(message, payload, read_file(payload), refusal, batch))
+    return made
 
 
 def _without_the_file(message: IncomingMessage, report: StatusReport) -> list[RefusedTransaction]:
@@ -122,16 +119,16 @@ def _transactions(
     for verdict in outcomes.verdicts:
         if verdict.outcome in _NOT_DONE:
             payload = single(file, verdict.payment)
-            refusal = refusal_of(verdict, file, read_file(payload), guilty=guilty)
+            own = read_file(payload)
+            refusal = refusal_of(verdict, file, own, guilty=guilty)
             batch = BatchPosition(file.message_id, verdict.payment.position, len(file.payments), outcomes.totals)
-            made.append(_transaction(message, payload, refusal, batch))
+            made.append(_transaction(message, payload, own, refusal, batch))
     return made
 
 
 def _transaction(
-    message: IncomingMessage, payload: bytes, refusal: Refusal, batch: BatchPosition
+    message: IncomingMessage, payload: bytes, own: PaymentFile, refusal: Refusal, batch: BatchPosition
 ) -> RefusedTransaction:
-    own = read_file(payload)
     payment = own.payments[0]
     record = record_of(own, payment)
     return RefusedTransaction(

@@ -8,11 +8,10 @@ from integrations.connectors.iso20022.codes import Reason, reason_of
 from integrations.connectors.iso20022.fields import field_about
 from integrations.connectors.iso20022.initiation import Payment, PaymentFile
 from integrations.connectors.iso20022.names import text
-from integrations.connectors.iso20022.narrative import fault_in, value_not_of_its_type
+from integrations.connectors.iso20022.narrative import fault_in, payments_named_in, value_not_of_its_type
 from integrations.connectors.iso20022.outcomes import Verdict
 from integrations.connectors.iso20022.reason_groups import About
 from integrations.connectors.iso20022.status import BLOCKED, StatusReason, StatusReport, outcome_of
-from integrations.connectors.xml_document import paths
 from integrations.refusals import BatchOutcome, Category, Refusal, RefusalError, Severity
 
 UNDETERMINED: Final = "und"  # BCP 47: the bank does not say in which language it writes
@@ -83,7 +82,7 @@ def _error(reason: StatusReason, file: PaymentFile, own: PaymentFile) -> _Found:
         severity=Severity.ERROR,
         text=(reason.text or (known.plain if known is not None else "") or reason.code)[:_MAX_TEXT],
         plain=_plain(reason, known, objected, field.label if field else "", file),
-        path=paths.canonical(reason.element),
+        path=reason.path,
         field_path=field.path if field else "",
         term=field.term if field else "",
         field=field.label if field else "",
@@ -117,7 +116,7 @@ def _no_reason(verdict: Verdict) -> _Found:
         severity=Severity.ERROR,
         text=f"Status {verdict.status or 'unknown'} without a reason.",
         plain="The bank rejects it and gives no reason. Ask it for the reason.",
-        path=paths.canonical(verdict.entry.element) if verdict.entry is not None else "",
+        path=verdict.entry.path if verdict.entry is not None else "",
     )
     return error, reason_of("MS03")
 
@@ -127,4 +126,4 @@ def guilty_payments(file: PaymentFile, report: StatusReport) -> list[Payment]:
     texts = [reason.text for reason in report.level.reasons if reason.text]
     if outcome_of(report.level.status) is not BatchOutcome.REJECTED or not texts:
         return []
-    return [payment for payment in file.payments if any(fault_in(words, file, payment) for words in texts)]
+    return payments_named_in(texts, file.payments)

@@ -8,6 +8,7 @@ from lxml import etree
 
 from integrations.connectors.iso20022.names import STATUS_REPORT, Message, child, children, local, text
 from integrations.connectors.iso20022.values import decimal_of
+from integrations.connectors.xml_document import paths
 from integrations.refusals import BatchOutcome, MessageNotUnderstood
 
 REJECTED = "RJCT"
@@ -30,7 +31,7 @@ class StatusReason:
     code: str
     is_proprietary: bool
     text: str
-    element: etree._Element
+    path: str  # of the reason in the report
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ class Level:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaymentStatus:
-    """What is said of one payment, and by which identifiers the bank names it."""
+    """What is said of one payment, and by which identifiers the bank names it. `path` leads to it in the report."""
 
-    element: etree._Element
+    path: str
     block_id: str
     instruction_id: str
     end_to_end_id: str
@@ -120,7 +121,7 @@ def report_of(message: Message, *, field: str = "refusal") -> StatusReport:
         message_name=text(group, "OrgnlMsgNmId"),
         level=_level(group, "GrpSts"),
         blocks=tuple(_block(element) for element in children(message.body, "OrgnlPmtInfAndSts")),
-        loose=tuple(_payment(element, "") for element in children(message.body, "TxInfAndSts")),
+        loose=tuple(_payments(message.body, "")),
     )
     if not (report.level.status or report.blocks or report.loose):
         raise MessageNotUnderstood(
@@ -134,7 +135,7 @@ def report_of(message: Message, *, field: str = "refusal") -> StatusReport:
 def _level(element: etree._Element | None, status: str) -> Level:
     return Level(
         status=text(element, status).upper(),
-        reasons=tuple(_reasons(element)),
+        reasons=tuple(_reasons(element, paths.canonical(element) if element is not None else "")),
         stated_count=text(element, "OrgnlNbOfTxs"),
         stated_sum=decimal_of(text(element, "OrgnlCtrlSum")),
         counted=tuple(_counted(element)),
@@ -153,32 +154,41 @@ def _block(element: etree._Element) -> BlockStatus:
     return BlockStatus(
         block_id=block_id,
         level=_level(element, "PmtInfSts"),
-        payments=tuple(_payment(row, block_id) for row in children(element, "TxInfAndSts")),
+        payments=tuple(_payments(element, block_id)),
     )
 
 
-def _payment(element: etree._Element, block_id: str) -> PaymentStatus:
+def _payments(holder: etree._Element, block_id: str) -> Iterator[PaymentStatus]:
+    above, rows = paths.canonical(holder), children(holder, "TxInfAndSts")
+    for number, row in enumerate(rows, start=1):
+        position = f"[{number}]" if len(rows) > 1 else ""
+        yield _payment(row, block_id, f"{above}/{paths.short_name(row)}{position}")
+
+
+def _payment(element: etree._Element, block_id: str, path: str) -> PaymentStatus:
     return PaymentStatus(
-        element=element,
+        path=path,
         block_id=block_id or text(element, "OrgnlPmtInfId"),
         instruction_id=text(element, "OrgnlInstrId"),
         end_to_end_id=text(element, "OrgnlEndToEndId"),
         uetr=text(element, "OrgnlUETR"),
         status=text(element, "TxSts").upper(),
-        reasons=tuple(_reasons(element)),
+        reasons=tuple(_reasons(element, path)),
         reference=text(element, "AcctSvcrRef", "ClrSysRef"),
         original=child(element, "OrgnlTxRef"),
     )
 
 
-def _reasons(element: etree._Element | None) -> Iterator[StatusReason]:
-    for row in children(element, "StsRsnInf"):
+def _reasons(element: etree._Element | None, above: str) -> Iterator[StatusReason]:
+    rows = children(element, "StsRsnInf")
+    for number, row in enumerate(rows, start=1):
+        path = f"{above}/{paths.short_name(row)}" + (f"[{number}]" if len(rows) > 1 else "")
         code = text(row, "Rsn/Cd", "StsRsn/Cd")
         proprietary = text(row, "Rsn/Prtry", "StsRsn/Prtry")
         lines = (" ".join((node.text or "").split()) for node in row if _is_text(node))
         said = " ".join(line for line in lines if line)
         if code or proprietary or said:
-            yield StatusReason(code or proprietary, bool(proprietary and not code), said, row)
+            yield StatusReason(code or proprietary, bool(proprietary and not code), said, path)
 
 
 def _is_text(node: etree._Element) -> bool:

@@ -62,7 +62,7 @@ def test_file_of_an_independent_library_passes(version: str) -> None:
             b"<EndToEndId>INV-1</EndToEndId>",
             b"<EndToEndId>" + b"X" * 36 + b"</EndToEndId>",
             "LENGTH",
-            "End-to-end identifier has 36 characters; 35 are allowed.",
+            "End-to-end identifier: it has 36 characters; 35 are allowed.",
         ),
         (b"<Nm>Muster GmbH</Nm>", b"<Name>Muster GmbH</Name>", "XSD", None),
         (b' Ccy="EUR"', b"", "XSD", "Amount: an attribute, such as the currency, is missing or not allowed."),
