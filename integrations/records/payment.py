@@ -49,7 +49,7 @@ class PaymentRecord(Record):
                 for label, value in {
                     "Instruction": self.instruction_id,
                     "UETR": self.uetr,
-                    "Message": self.message_id,
+                    "Payment file": self.message_id,
                     "Remittance": self.remittance,
                 }.items()
                 if value

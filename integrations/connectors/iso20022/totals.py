@@ -43,7 +43,8 @@ def _total(payments: Sequence[Payment]) -> OutcomeTotals:
 def _disagreements(name: str, level: Level, held: Sequence[Judged]) -> Iterator[str]:
     if not held:
         return
-    if level.stated_count and (not level.stated_count.isdigit() or int(level.stated_count) != len(held)):
+    counted = level.stated_count.lstrip("0")
+    if level.stated_count and counted != str(len(held)):
         yield f"{name} speaks of {level.stated_count} payments; the file holds {len(held)}."
     total = sum((amount for currency, amount in _sums(held)), Decimal(0))
     readable = all(payment.money is not None for payment, _ in held)

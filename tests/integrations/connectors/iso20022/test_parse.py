@@ -175,6 +175,21 @@ def test_counts_that_do_not_agree_are_said() -> None:
     )
 
 
+@pytest.mark.parametrize("count", ["²", "-4", "4.0", "٤", "many"])
+def test_count_that_is_no_number_is_a_finding(count: str) -> None:
+    report = status_report(FOUR_ID, status="RJCT", count=4).replace(
+        b"<OrgnlNbOfTxs>4<", f"<OrgnlNbOfTxs>{count}<".encode()
+    )
+
+    assert findings(parse(FOUR, report)[0]) == (f"The report speaks of {count} payments; the file holds 4.",)
+
+
+def test_count_with_leading_zeros_agrees() -> None:
+    report = status_report(FOUR_ID, status="RJCT", count=4).replace(b"<OrgnlNbOfTxs>4<", b"<OrgnlNbOfTxs>004<")
+
+    assert findings(parse(FOUR, report)[0]) == ()
+
+
 def test_file_with_wrong_totals_of_its_own_is_split_and_the_totals_set_right() -> None:
     content = FOUR.replace(b"<CtrlSum>1000.00</CtrlSum>", b"<CtrlSum>1000.01</CtrlSum>")
 
