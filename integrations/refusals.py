@@ -92,7 +92,7 @@ class OutcomeTotals:
 
 @dataclass(frozen=True, slots=True)
 class BatchTotals:
-    """The control totals of a batch that came back in parts. `findings` say in words where totals do not agree."""
+    """The control totals of a batch that came back in parts. `findings` say what does not agree or is not sure."""
 
     sent: OutcomeTotals
     outcomes: Mapping[BatchOutcome, OutcomeTotals]
@@ -120,7 +120,7 @@ class BatchTotals:
             for outcome, totals in self.outcomes.items()
             if totals.count and outcome is not BatchOutcome.REJECTED
         ]
-        return "; ".join([*parts, "totals agree" if self.agree else "totals do not agree"])
+        return "; ".join([*parts, "totals agree" if self.agree else "totals need a look"])
 
 
 @dataclass(frozen=True, slots=True)

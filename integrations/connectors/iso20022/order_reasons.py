@@ -278,11 +278,11 @@ _REQUESTS: Final = (
             "TD01": "There is nothing to collect at the bank.",
         },
     ),
+    ReasonGroup(Category.UNCLASSIFIED, "narrative", {"NARR": ""}),
     ReasonGroup(
         Category.UNCLASSIFIED,
         "no_reason",
         {
-            "NARR": "",
             "MS02": "The other side gave no reason.",
             "MS03": "The bank gives no reason. Ask it.",
         },

@@ -30,7 +30,7 @@ def refusal_of(verdict: Verdict, file: PaymentFile, own: PaymentFile, *, guilty:
     errors = tuple(dict.fromkeys(error for error, _ in found))
     if verdict.level == "file" and guilty and verdict.payment not in guilty:
         names = ", ".join(other.end_to_end_id or str(other.position) for other in guilty[:3])
-        words = f"The bank refused the whole file because of payment {names}. Nothing is said against this one."
+        words = f"The bank refused the whole file; its text names payment {names}. Nothing is said against this one."
         sub, errors = "file_refused", tuple(replace(error, plain=words) for error in errors)
     if verdict.outcome is BatchOutcome.UNCLEAR:
         errors = (*errors, _UNCLEAR)

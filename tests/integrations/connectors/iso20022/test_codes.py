@@ -63,7 +63,7 @@ def test_every_code_but_the_one_that_is_only_text_has_plain_words() -> None:
         ("FF01", Category.SCHEMA, "malformed", False),
         ("AB05", Category.TRANSPORT, "timeout", True),
         ("MS03", Category.UNCLASSIFIED, "no_reason", False),
-        ("NARR", Category.UNCLASSIFIED, "no_reason", False),
+        ("NARR", Category.UNCLASSIFIED, "narrative", False),
     ],
 )
 def test_code_belongs_to_its_category(code: str, category: Category, sub: str, auto_retry: bool) -> None:

@@ -47,7 +47,7 @@ def test_value_that_a_validator_objects_to_leads_to_its_payment(text: str, code:
     assert error.plain == "Amount: “4847,37” is not written as the format asks."
     assert other.refusal.sub == "file_refused"
     assert other.refusal.errors[0].plain == (
-        "The bank refused the whole file because of payment INV-1. Nothing is said against this one."
+        "The bank refused the whole file; its text names payment INV-1. Nothing is said against this one."
     )
 
 
