@@ -36,14 +36,21 @@ def single(file: PaymentFile, payment: Payment) -> bytes:
     block = etree.SubElement(body, payment.block.tag)
     block.extend(deepcopy(part) for part in file.block_parts[payment.block])
     block.append(deepcopy(payment.element))
-    is_shared = (payment.debtor_account, payment.given_end_to_end_id) in file.repeated_end_to_end_ids
     made = PaymentFile(_message(document, body, file))
-    place = _digest(f"{file.message_id}|{payment.block_id}|{payment.position}")
-    _set(block, "PmtInfId", f"{_SHARED if is_shared else _ALONE}{place}-{'0' * 12}")
+    _set(block, "PmtInfId", f"{_standing(file, payment)}-{'0' * 12}")
     _set_totals(made)
     for element, value in renewed_identifiers(made).items():
         element.text = value
     return _serialise(document)
+
+
+def _standing(file: PaymentFile, payment: Payment) -> str:
+    """What a payment keeps for good in the identifier of its block: the place in the file that it first came in."""
+    if own := _OWN_BLOCK.fullmatch(payment.block_id):
+        return f"{own['mark']}{own['payment']}"
+    is_shared = (payment.debtor_account, payment.given_end_to_end_id) in file.repeated_end_to_end_ids
+    place = _digest(f"{file.message_id}|{payment.block_id}|{payment.position}")
+    return f"{_SHARED if is_shared else _ALONE}{place}"
 
 
 def _skeleton(file: PaymentFile) -> tuple[etree._Element, etree._Element]:

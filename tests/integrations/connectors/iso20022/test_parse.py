@@ -327,6 +327,17 @@ def test_each_case_has_a_file_of_its_own_with_new_identifiers() -> None:
     assert [BANK.read(case.payload).headline.number for case in cases] == ["INV-1", "INV-2", "INV-3", "INV-4"]
 
 
+@pytest.mark.parametrize("name", ["INV-1", "NOTPROVIDED"])
+def test_payment_that_is_rejected_again_in_its_own_file_is_the_same_one(name: str) -> None:
+    content = payment_file(Wire(name, cents=10_00), Wire(name, cents=20_00))
+    first = parse(content, status_report(message_id(content), status="RJCT", reasons=reason("AC04")))[1]
+
+    [again] = parse(first.payload, status_report(message_id(first.payload), status="RJCT", reasons=reason("AC06")))
+
+    assert again.business_key == first.business_key
+    assert message_id(again.payload) != message_id(first.payload)
+
+
 def test_unclear_outcome_is_part_of_the_totals() -> None:
     content = payment_file(Wire("SAME", cents=10_00), Wire("SAME", cents=20_00), Wire("OTHER", cents=5_00))
     report = status_report(
