@@ -36,12 +36,12 @@ def read_messages(*, limit: int, at: datetime) -> int:
 
 
 def _read_next(*, at: datetime) -> bool:
-    message_id = inbox.claim()
-    if message_id is None:
+    claim = inbox.claim()
+    if claim is None:
         return False
-    with inbox.claimed(message_id) as message:
+    with inbox.claimed(claim) as message:
         if message is None:
-            return True  # another reader was faster
+            return True  # so late that another reader took it up
         if message.claims > inbox.MAX_CLAIMS:  # its readers died before they could say so
             inbox.failed_unexpectedly(message, at=at)
             return True

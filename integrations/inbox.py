@@ -22,6 +22,14 @@ READER_LEASE = timedelta(seconds=10)  # until a reader has locked it, and until 
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A message chosen by a reader. `number` says which claim of the message it is; a later one outdates it."""
+
+    message_id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a message handed in. `conflict` is set when its identifier came before with other content."""
 
@@ -153,32 +161,38 @@ def _refuse_unusable(connection: Connection, handed_in: HandedIn) -> None:
 
 
 @transaction.atomic
-def claim() -> int | None:
+def claim() -> Claim | None:
     """Choose the oldest pending message that nobody reads, and count the try.
 
-    To be committed before it is read, so that a try which ends with the whole process counts too. Returns its number.
+    To be committed before it is read, so that a try which ends with the whole process counts too.
     """
     nobody_reads = Q(claimed_until__isnull=True) | Q(claimed_until__lte=Now())
     found = (
-        InboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
+        InboxMessage.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
         .filter(nobody_reads, status=InboxMessage.Status.PENDING)
         .order_by("id")
-        .values_list("pk", flat=True)
+        .values_list("pk", "claims")
         .first()
     )
-    if found is not None:
-        InboxMessage.objects.filter(pk=found).update(claims=F("claims") + 1, claimed_until=Now() + READER_LEASE)
-    return found
+    if found is None:
+        return None
+    message_id, claims = found
+    InboxMessage.objects.filter(pk=message_id).update(claims=claims + 1, claimed_until=Now() + READER_LEASE)
+    return Claim(message_id, claims + 1)
 
 
 @contextmanager
-def claimed(message_id: int) -> Iterator[InboxMessage | None]:
-    """The message, locked for this transaction; None when another reader has it or has read it."""
+def claimed(claim: Claim) -> Iterator[InboxMessage | None]:
+    """The message, locked for this transaction; None when it was claimed again since, or read."""
+    # It waits for the row and does not skip it. PostgreSQL locks a row before it looks whether it still matches, so
+    # that a choice which another reader began before our claim was committed keeps our row locked until its transaction
+    # ends; and so does the counting of a repeat. Both are short. A reader at work is not waited for: it has kept later
+    # claims from its row, and a reader with an older claim finds nothing here.
     with transaction.atomic():
         yield (
-            InboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
+            InboxMessage.objects.select_for_update(of=("self",), no_key=True)
             .select_related("connection", "content")
-            .filter(pk=message_id, status=InboxMessage.Status.PENDING)
+            .filter(pk=claim.message_id, claims=claim.number, status=InboxMessage.Status.PENDING)
             .first()
         )
 
