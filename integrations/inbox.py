@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 
 from audit import log
@@ -71,7 +71,6 @@ class HandedIn:
         return digest.hexdigest()
 
 
-@transaction.atomic
 def receive(
     connection: Connection,
     handed_in: HandedIn,
@@ -87,16 +86,44 @@ def receive(
     newcomer becomes a visible intake failure. Raises MessageRefused.
     """
     _refuse_unusable(connection, handed_in)
-    _one_sender_at_a_time(connection, handed_in.external_id)
-    message, created = InboxMessage.objects.get_or_create(
-        connection=connection,
-        external_id=handed_in.external_id,
-        content_sha256=handed_in.sha256,
-        defaults={"via": via, "received_at": at, "received_by": by, "correlation_id": correlation_id},
-    )
-    if not created:
-        InboxMessage.objects.filter(pk=message.pk).update(repeats=F("repeats") + 1)
-        return Receipt(message, is_repeat=True)
+    # Nothing below is refused, so there is nothing to go back to: many at once need no savepoint each.
+    with transaction.atomic(savepoint=False):
+        _one_sender_at_a_time(connection, handed_in.external_id)
+        earlier = _earlier(connection, handed_in)
+        if earlier is not None and earlier.content_sha256 == handed_in.sha256:
+            InboxMessage.objects.filter(pk=earlier.pk).update(repeats=F("repeats") + 1)
+            return Receipt(earlier, is_repeat=True)
+        message = InboxMessage.objects.create(
+            connection=connection,
+            external_id=handed_in.external_id,
+            content_sha256=handed_in.sha256,
+            via=via,
+            received_at=at,
+            received_by=by,
+            correlation_id=correlation_id,
+        )
+        _keep(message, handed_in)
+        if earlier is not None:
+            fail(
+                message,
+                at=at,
+                problem=f"The identifier “{handed_in.external_id}” came before with other content.",
+                field="id",
+                remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
+            )
+            return Receipt(message, is_repeat=False, conflict=True)
+        ring_on_commit()
+        return Receipt(message, is_repeat=False)
+
+
+def _earlier(connection: Connection, handed_in: HandedIn) -> InboxMessage | None:
+    """A message that came under this identifier: the one with the same content when there is one."""
+    under_it = InboxMessage.objects.filter(connection=connection, external_id=handed_in.external_id)
+    return under_it.order_by(Case(When(content_sha256=handed_in.sha256, then=0), default=1)).first()
+
+
+def _keep(message: InboxMessage, handed_in: HandedIn) -> None:
+    """Its bytes and its audit event."""
     InboxContent.objects.create(
         message=message,
         payload=handed_in.payload,
@@ -108,23 +135,12 @@ def receive(
         context=dict(handed_in.context),
     )
     _record(
-        message, "message.received", at=at, actor=by, summary=f"{connection} handed in message {message.external_id}."
+        message,
+        "message.received",
+        at=message.received_at,
+        actor=message.received_by,
+        summary=f"{message.connection} handed in message {message.external_id}.",
     )
-    if (
-        InboxMessage.objects.filter(connection=connection, external_id=handed_in.external_id)
-        .exclude(pk=message.pk)
-        .exists()
-    ):
-        fail(
-            message,
-            at=at,
-            problem=f"The identifier “{handed_in.external_id}” came before with other content.",
-            field="id",
-            remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
-        )
-        return Receipt(message, is_repeat=False, conflict=True)
-    ring_on_commit()
-    return Receipt(message, is_repeat=False)
 
 
 def _one_sender_at_a_time(connection: Connection, external_id: str) -> None:
