@@ -134,6 +134,17 @@
     search.select();
   });
 
+  /* tabs that need more than the window's width: the current one comes into sight */
+  const showCurrentTabs = () => {
+    for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+      const row = tab.closest(".tabs");
+      row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+    }
+  };
+
+  showCurrentTabs();
+  document.addEventListener("htmx:afterSettle", showCurrentTabs);
+
   /* focus: the error summary, or whatever a new fragment names */
   const settleFocus = (part) => {
     const target = part.matches && part.matches("[data-focus]") ? part : part.querySelector("[data-focus]");
