@@ -1,21 +1,42 @@
 """The inbox: a message is durable before it is answered, and the same message is kept once."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from audit import log
 from integrations.connectors.base import IncomingMessage
 from integrations.doorbell import ring_on_commit
+from integrations.handed_in import HandedIn, MessageRefused, refusal_of
 from integrations.models import Connection, InboxContent, InboxMessage
+
+__all__ = [
+    "MAX_CLAIMS",
+    "READER_LEASE",
+    "Arrival",
+    "Claim",
+    "HandedIn",
+    "MessageRefused",
+    "Receipt",
+    "as_incoming",
+    "claim",
+    "claimed",
+    "fail",
+    "failed_unexpectedly",
+    "processed",
+    "read_again",
+    "receive",
+    "receive_many",
+    "set_aside",
+]
 
 MAX_CLAIMS = 3  # a message that stops its reader three times is set before a person
 READER_LEASE = timedelta(seconds=10)  # until a reader has locked it, and until it is tried again after a crash
@@ -38,37 +59,16 @@ class Receipt:
     conflict: bool = False
 
 
-class MessageRefused(Exception):
-    """A message that cannot be taken in. `field` names the part at fault, `remedy` says what to do."""
-
-    def __init__(self, problem: str, *, field: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.field = field
-        self.remedy = remedy
-
-
 @dataclass(frozen=True, slots=True)
-class HandedIn:
-    """A message as its sender handed it in."""
+class Arrival:
+    """A message, and the connection for which it was handed in."""
 
-    external_id: str
-    payload: bytes
-    payload_media_type: str
-    refusal: bytes = b""
-    refusal_media_type: str = ""
-    refusal_status: int | None = None
-    refusal_headers: Mapping[str, str] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
+    connection: Connection
+    handed_in: HandedIn
 
     @property
-    def sha256(self) -> str:
-        """Over payload and refusal: the same invoice refused for another reason is another message."""
-        digest = hashlib.sha256()
-        for part in (self.payload, self.refusal, str(self.refusal_status or "").encode()):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-        return digest.hexdigest()
+    def identifier(self) -> tuple[int, str]:
+        return self.connection.pk, self.handed_in.external_id
 
 
 def receive(
@@ -85,46 +85,111 @@ def receive(
     The same identifier with the same content is a repeat and only counted. With other content both are kept: the
     newcomer becomes a visible intake failure. Raises MessageRefused.
     """
-    _refuse_unusable(connection, handed_in)
-    # Nothing below is refused, so there is nothing to go back to: many at once need no savepoint each.
+    [outcome] = receive_many([Arrival(connection, handed_in)], via=via, by=by, at=at, correlation_id=correlation_id)
+    if isinstance(outcome, MessageRefused):
+        raise outcome
+    return outcome
+
+
+def receive_many(
+    arrivals: Sequence[Arrival], *, via: InboxMessage.Via, by: str, at: datetime, correlation_id: str = ""
+) -> list[Receipt | MessageRefused]:
+    """As `receive`, each for itself and in the order given; new ones take no more statements than a single one."""
+    refusals = [refusal_of(arrival.handed_in, connection=arrival.connection) for arrival in arrivals]
+    usable = [arrival for arrival, refusal in zip(arrivals, refusals, strict=True) if refusal is None]
+    # Nothing below is refused, so there is nothing to go back to and no need of a savepoint.
     with transaction.atomic(savepoint=False):
-        _one_sender_at_a_time(connection, handed_in.external_id)
-        earlier = _earlier(connection, handed_in)
-        if earlier is not None and earlier.content_sha256 == handed_in.sha256:
-            InboxMessage.objects.filter(pk=earlier.pk).update(repeats=F("repeats") + 1)
-            return Receipt(earlier, is_repeat=True)
-        message = InboxMessage.objects.create(
-            connection=connection,
-            external_id=handed_in.external_id,
-            content_sha256=handed_in.sha256,
-            via=via,
-            received_at=at,
-            received_by=by,
-            correlation_id=correlation_id,
-        )
-        _keep(message, handed_in)
-        if earlier is not None:
-            fail(
-                message,
-                at=at,
-                problem=f"The identifier “{handed_in.external_id}” came before with other content.",
-                field="id",
-                remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
+        receipts = _receipts_for(usable, via=via, received_by=by, received_at=at, correlation_id=correlation_id)
+        _keep(usable, receipts, at=at)
+    kept = iter(receipts)
+    return [refusal or next(kept) for refusal in refusals]
+
+
+def _receipts_for(arrivals: Sequence[Arrival], **how: Any) -> list[Receipt]:
+    """Which are new, repeats or in conflict. What is new is not stored yet."""
+    _one_sender_at_a_time(arrivals)
+    there = _there_already(arrivals)
+    known = {(message.connection_id, message.external_id, message.content_sha256): message for message in there}
+    taken = {(message.connection_id, message.external_id) for message in there}
+    receipts = []
+    for arrival in arrivals:
+        sha256 = arrival.handed_in.sha256
+        name = (*arrival.identifier, sha256)
+        is_repeat = name in known
+        if not is_repeat:
+            known[name] = InboxMessage(
+                connection=arrival.connection, external_id=arrival.handed_in.external_id, content_sha256=sha256, **how
             )
-            return Receipt(message, is_repeat=False, conflict=True)
+        conflict = not is_repeat and arrival.identifier in taken
+        receipts.append(Receipt(known[name], is_repeat=is_repeat, conflict=conflict))
+        taken.add(arrival.identifier)
+    return receipts
+
+
+def _one_sender_at_a_time(arrivals: Sequence[Arrival]) -> None:
+    """Serialise the senders of one identifier until the transaction ends: two contents must see each other.
+
+    In one order for all, so that two requests do not wait for each other for ever.
+    """
+    connections = [arrival.connection.pk for arrival in arrivals]
+    external_ids = [arrival.handed_in.external_id for arrival in arrivals]
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(connection, identifier) FROM ("
+            " SELECT DISTINCT connection, hashtext(external_id) AS identifier"
+            " FROM unnest(%s::int[], %s::text[]) AS arrivals (connection, external_id) ORDER BY 1, 2) AS locks",
+            [connections, external_ids],
+        )
+
+
+def _there_already(arrivals: Sequence[Arrival]) -> list[InboxMessage]:
+    """Of each identifier the messages with the same contents, and one of those with any other."""
+    contents = {arrival.handed_in.sha256 for arrival in arrivals}
+    same = Case(When(content_sha256__in=contents, then=F("content_sha256")), default=Value(""))
+    place = ("connection_id", "external_id", "same")
+    return list(
+        InboxMessage.objects.filter(
+            connection__in={arrival.connection.pk for arrival in arrivals},
+            external_id__in={arrival.handed_in.external_id for arrival in arrivals},
+        )
+        .annotate(same=same)
+        .order_by(*place)
+        .distinct(*place)
+    )
+
+
+def _keep(arrivals: Sequence[Arrival], receipts: Sequence[Receipt], *, at: datetime) -> None:
+    """Store what is new, with its bytes and audit events; count the repeats; make conflicts visible."""
+    new = [
+        (receipt.message, arrival.handed_in)
+        for arrival, receipt in zip(arrivals, receipts, strict=True)
+        if not receipt.is_repeat
+    ]
+    InboxMessage.objects.bulk_create(message for message, _ in new)
+    InboxContent.objects.bulk_create(_content_of(message, handed_in) for message, handed_in in new)
+    log.record_many(
+        _entry(
+            message,
+            "message.received",
+            at=at,
+            actor=message.received_by,
+            summary=f"{message.connection} handed in message {message.external_id}.",
+        )
+        for message, _ in new
+    )
+    repeated = Counter(receipt.message.pk for receipt in receipts if receipt.is_repeat)
+    for times in set(repeated.values()):
+        again = [pk for pk, number in repeated.items() if number == times]
+        InboxMessage.objects.filter(pk__in=again).update(repeats=F("repeats") + times)
+    for receipt in receipts:
+        if receipt.conflict:
+            _fail_for_its_identifier(receipt.message, at=at)
+    if any(not receipt.is_repeat and not receipt.conflict for receipt in receipts):
         ring_on_commit()
-        return Receipt(message, is_repeat=False)
 
 
-def _earlier(connection: Connection, handed_in: HandedIn) -> InboxMessage | None:
-    """A message that came under this identifier: the one with the same content when there is one."""
-    under_it = InboxMessage.objects.filter(connection=connection, external_id=handed_in.external_id)
-    return under_it.order_by(Case(When(content_sha256=handed_in.sha256, then=0), default=1)).first()
-
-
-def _keep(message: InboxMessage, handed_in: HandedIn) -> None:
-    """Its bytes and its audit event."""
-    InboxContent.objects.create(
+def _content_of(message: InboxMessage, handed_in: HandedIn) -> InboxContent:
+    return InboxContent(
         message=message,
         payload=handed_in.payload,
         payload_media_type=handed_in.payload_media_type,
@@ -134,46 +199,16 @@ def _keep(message: InboxMessage, handed_in: HandedIn) -> None:
         refusal_headers=dict(handed_in.refusal_headers),
         context=dict(handed_in.context),
     )
-    _record(
+
+
+def _fail_for_its_identifier(message: InboxMessage, *, at: datetime) -> None:
+    fail(
         message,
-        "message.received",
-        at=message.received_at,
-        actor=message.received_by,
-        summary=f"{message.connection} handed in message {message.external_id}.",
+        at=at,
+        problem=f"The identifier “{message.external_id}” came before with other content.",
+        field="id",
+        remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
     )
-
-
-def _one_sender_at_a_time(connection: Connection, external_id: str) -> None:
-    """Serialise the senders of one identifier until the transaction ends: two contents must see each other."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [connection.pk, external_id])
-
-
-def _refuse_unusable(connection: Connection, handed_in: HandedIn) -> None:
-    identifier = handed_in.external_id
-    if not identifier.strip() or len(identifier) > 200 or not identifier.isprintable():
-        raise MessageRefused(
-            "The message has no usable identifier.",
-            field="id",
-            remedy="Send 1 to 200 printable characters, unique per message.",
-        )
-    for name, media_type in (
-        ("payload.media_type", handed_in.payload_media_type),
-        ("refusal.media_type", handed_in.refusal_media_type),
-    ):
-        if len(media_type) > 100 or not media_type.isprintable():
-            raise MessageRefused(
-                "The media type is none.", field=name, remedy="Send one such as application/xml, up to 100 characters."
-            )
-    if not handed_in.payload:
-        raise MessageRefused("The payload is empty.", field="payload", remedy="Send the refused document itself.")
-    for name, part in (("payload", handed_in.payload), ("refusal", handed_in.refusal)):
-        if len(part) > connection.max_bytes:
-            raise MessageRefused(
-                f"The {name} has {len(part):,} bytes; {connection.name} takes at most {connection.max_bytes:,}.",
-                field=name,
-                remedy="Send a smaller document, or ask an administrator to raise the connection's limit.",
-            )
 
 
 @transaction.atomic
@@ -308,8 +343,12 @@ def _failed(message_id: int) -> InboxMessage:
 
 
 def _record(message: InboxMessage, name: str, *, at: datetime, actor: str, summary: str, because: str = "") -> None:
-    log.record(
-        name,
+    log.record_many([_entry(message, name, at=at, actor=actor, summary=summary, because=because)])
+
+
+def _entry(message: InboxMessage, name: str, *, at: datetime, actor: str, summary: str, because: str = "") -> log.Entry:
+    return log.Entry(
+        action=name,
         subject=f"message:{message.pk}",
         scope=f"connection/{message.connection.slug}",
         actor=actor,
