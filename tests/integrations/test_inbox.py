@@ -20,6 +20,11 @@ pytestmark = pytest.mark.django_db
 OTHER = b"<Invoice>another</Invoice>"
 
 
+@pytest.fixture(autouse=True)
+def leases_that_end_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "READER_LEASE", timedelta(hours=1))
+
+
 def actions_of(message: InboxMessage) -> list[tuple[str, str, str]]:
     return [(event.action, event.actor, event.actor_kind) for event in timeline(f"message:{message.pk}")]
 

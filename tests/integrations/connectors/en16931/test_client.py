@@ -155,7 +155,7 @@ def test_cut_after_booking_is_unknown_and_then_found(simulator: RunningSimulator
 def test_silence_is_unknown(simulator: RunningSimulator) -> None:
     simulator.fault("timeout_before", times=1, seconds=600)
 
-    assert submit(client_of(simulator, timeout=0.3), valid_invoice()).kind is AnswerKind.UNKNOWN
+    assert submit(client_of(simulator, timeout=1), valid_invoice()).kind is AnswerKind.UNKNOWN
 
 
 def test_other_content_under_the_same_number_is_different(simulator: RunningSimulator) -> None:
