@@ -1,5 +1,6 @@
 """Many messages at once: each has an outcome of its own, and all of them cost a few statements."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,7 +70,7 @@ def test_thirty_cost_as_many_statements_as_one(cast: Cast):
 def test_the_same_at_once_in_opposite_orders_are_kept_once(cast: Cast):
     messages = named(*(f"message-{number}" for number in range(20)))
     orders = [messages, messages[::-1]] * 4
-    outcomes = at_the_same_time([lambda order=order: receive_many(cast.connection, *order) for order in orders])
+    outcomes = at_the_same_time([partial(receive_many, cast.connection, *order) for order in orders])
 
     assert (
         sorted(words_for(outcome) for answered in outcomes for outcome in answered) == ["new"] * 20 + ["repeat"] * 140
