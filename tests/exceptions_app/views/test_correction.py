@@ -234,7 +234,7 @@ def test_two_corrections_at_once_are_compared_field_by_field(cast, signed_in):
     assert "Cem Clerk saved version 2 after you began." in words
     assert "Issue date (BT-2) You both changed this. missing Take theirs: 2026-10-15 Keep mine: 2026-11-01" in words
     assert "Buyer reference (BT-10)" in words
-    assert "Invoice number (BT-1) INV-1001 INV-1001-A" in words
+    assert "Invoice number (BT-1) Document INV-1001 INV-1001-A" in words
     assert 'name="base_version" value="2"' in html
     assert "By the order.</textarea>" in html
     assert versions(case) == 2
@@ -264,7 +264,7 @@ def test_two_whole_documents_at_once_keep_both(cast, signed_in):
     words = text_of(answer.content.decode())
     assert answer.status_code == 409
     assert "<Invoice>mine</Invoice>" in words
-    assert "Issue date (BT-2) missing 2026-10-15" in words
+    assert "Issue date (BT-2) Document missing 2026-10-15" in words
     assert versions(case) == 2
 
 
