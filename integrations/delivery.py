@@ -122,13 +122,13 @@ def carry_out(claim: Claim) -> Settlement:
 
 
 def hold_back(claim: Claim, *, because: str) -> Settlement:
-    """What may not be sent is cancelled. What was sent before cannot be: it is asked about, and not sent again."""
+    """What may not be sent is cancelled; what was sent before, only once the target was asked and does not have it."""
     delivery = claim.delivery
     if delivery.sends == 0:
         return Settlement(delivery, claim.epoch, State.CANCELLED, detail=because)
     client, capabilities = _client(delivery)
     settlement = after_asking(claim, _ask(claim, client), capabilities, now=_database_now())
-    return settlement or Settlement(delivery, claim.epoch, State.UNKNOWN, detail=because, wait=BACKOFF_MOST)
+    return settlement or _left_to_a_person(claim, because)
 
 
 def _must_ask_first(claim: Claim) -> bool:
@@ -168,10 +168,11 @@ def after_asking(
         return Settlement(delivery, claim.epoch, state, observation.reference, observation.detail)
     if observation.presence is Presence.DIFFERENT:
         return Settlement(delivery, claim.epoch, State.CONFLICT, observation.reference, observation.detail)
-    if observation.presence is Presence.UNANSWERED:
+    if observation.presence in (Presence.UNANSWERED, Presence.MISCONFIGURED):
         state = State.UNKNOWN if sent_before else State.QUEUED
+        pause = _pause(delivery, observation.detail) if observation.presence is Presence.MISCONFIGURED else ""
         wait = _wait(delivery, observation.retry_after)
-        return Settlement(delivery, claim.epoch, state, detail=observation.detail, wait=wait)
+        return Settlement(delivery, claim.epoch, state, detail=observation.detail, wait=wait, pause_connection=pause)
     if not sent_before:
         return None
     return _absent_after_sending(claim, capabilities, now=now)
@@ -189,8 +190,16 @@ def _absent_after_sending(claim: Claim, capabilities: Capabilities, *, now: date
         return None
     if capabilities.target_kind is TargetKind.ASKABLE and delivery.connection.resend_when_absent:
         return None
-    detail = "The target does not have it. It does not recognise a repeat, so a person must decide."
-    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=BACKOFF_MOST)
+    return _left_to_a_person(claim, "The target does not recognise a repeat.")
+
+
+def _left_to_a_person(claim: Claim, because: str) -> Settlement:
+    """Sent, not there after the settle time, and not to be sent again by us: two people say so by a new proposal."""
+    detail = (
+        f"{because} It was sent before, but the target was asked and does not have it. "
+        "Make sure that it was not booked, then propose it anew."
+    )
+    return Settlement(claim.delivery, claim.epoch, State.CANCELLED, detail=detail)
 
 
 def _send(claim: Claim, client: TargetClient) -> Settlement:
@@ -230,17 +239,24 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
     if answer.kind is AnswerKind.REFUSED:
         return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=answer.refusal)
     wait = _wait(delivery, answer.retry_after)
-    if answer.kind is AnswerKind.NOT_SENT:
+    if answer.kind is AnswerKind.UNKNOWN:
+        return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
+    return Settlement(
+        delivery,
+        claim.epoch,
         # An earlier send of this delivery may still have been booked: then it stays unknown and is asked about.
-        state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
-        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait, not_sent=True)
-    if answer.kind is AnswerKind.MISCONFIGURED:
-        state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
-        # A source that cannot be told is no reason to keep its documents from the target.
-        submits = delivery.operation == Delivery.Operation.SUBMIT
-        reason = f"{answer.detail} Mend the connection, then resume it." if submits else ""
-        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait, pause_connection=reason)
-    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
+        State.UNKNOWN if delivery.sends > 1 else State.QUEUED,
+        detail=answer.detail,
+        wait=wait,
+        not_sent=answer.not_sent,
+        pause_connection=_pause(delivery, answer.detail) if answer.kind is AnswerKind.MISCONFIGURED else "",
+    )
+
+
+def _pause(delivery: Delivery, detail: str) -> str:
+    """Why nothing more goes there; empty for a source: that it cannot be told keeps no document from the target."""
+    submits = delivery.operation == Delivery.Operation.SUBMIT
+    return f"{detail} Mend the connection, then resume it." if submits else ""
 
 
 def _wait(delivery: Delivery, retry_after: float | None) -> timedelta:

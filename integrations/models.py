@@ -188,7 +188,8 @@ class InboxContent(models.Model):
         return f"content of message {self.message_id}"
 
 
-# What was confirmed stays confirmed, and what was refused is never revived: a new attempt is a new row.
+# What was confirmed stays confirmed, and what was refused is never revived: a new attempt is a new row. What was sent
+# is given up only after the target was asked and did not have it.
 _FINAL_STATES_ARE_FINAL = Guard(
     name="final",
     when=pgtrigger.Before,
@@ -197,7 +198,12 @@ _FINAL_STATES_ARE_FINAL = Guard(
     IF OLD.state IN ('confirmed', 'already_there', 'refused', 'conflict', 'cancelled') AND NEW.state <> OLD.state THEN
         RAISE EXCEPTION 'delivery % is % and stays so', OLD.id, OLD.state USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'cancelled' AND OLD.sends > 0 THEN
+    IF NEW.state = 'cancelled' AND OLD.state <> 'cancelled' AND OLD.sends > 0 AND NOT EXISTS (
+        SELECT 1 FROM public.integrations_deliveryattempt t
+        JOIN public.integrations_deliveryanswer a ON a.attempt_id = t.id
+        WHERE t.delivery_id = OLD.id AND t.phase = 'probe' AND a.outcome = 'absent'
+            AND t.started_at >= OLD.last_sent_at
+    ) THEN
         RAISE EXCEPTION 'delivery % may have been booked and cannot be cancelled', OLD.id
             USING ERRCODE = 'check_violation';
     END IF;

@@ -185,8 +185,9 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
 
 
 def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
-    """A delivery that was not approved is noted; when it was all that was under way, the exception is worked again."""
-    summary = f"Nothing was sent for {case.ref}: {delivery.detail}"
+    """A delivery that was given up is noted; when it was all that was under way, the exception is worked again."""
+    happened = f"Sending of {case.ref} was stopped" if delivery.sends else f"Nothing was sent for {case.ref}"
+    summary = f"{happened}: {delivery.detail}"
     under_way = Delivery.objects.filter(
         subject=case.subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE
     )

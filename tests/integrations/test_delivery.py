@@ -61,6 +61,8 @@ JUST_NOW = timedelta(seconds=2)
         (Presence.DIFFERENT, 2, "conflict"),
         (Presence.UNANSWERED, 0, "queued"),
         (Presence.UNANSWERED, 1, "unknown"),
+        (Presence.MISCONFIGURED, 0, "queued"),
+        (Presence.MISCONFIGURED, 1, "unknown"),
         (Presence.ABSENT, 0, None),
         (Presence.ABSENT, 1, None),
     ],
@@ -71,7 +73,10 @@ def test_after_asking(presence: Presence, sends: int, state: str | None):
     assert (settlement.state if settlement else None) == state
     if settlement is not None:
         assert settlement.epoch == 3
-        assert settlement.reference == ("" if presence is Presence.UNANSWERED else "CLR-1")
+        learned = presence in (Presence.SAME, Presence.DIFFERENT)
+        assert settlement.reference == ("CLR-1" if learned else "")
+        pause = "As said. Mend the connection, then resume it." if presence is Presence.MISCONFIGURED else ""
+        assert settlement.pause_connection == pause
 
 
 @pytest.mark.parametrize(
@@ -94,10 +99,11 @@ def test_absent_after_a_send_is_sent_again_only_where_it_is_safe(
     claim = claim_of(sends=1, sent=sent, resend_when_absent=opted_in)
     settlement = engine.after_asking(claim, Observation(Presence.ABSENT), capabilities(kind), now=NOW)
     assert (settlement is None) is may_send
-    if settlement is not None:
-        assert settlement.state == "unknown"
-        assert settlement.wait == (SETTLE - sent if sent == JUST_NOW else engine.BACKOFF_MOST)
-        assert settlement.detail != ""
+    if settlement is not None and sent == JUST_NOW:
+        assert (settlement.state, settlement.wait) == ("unknown", SETTLE - sent)
+    elif settlement is not None:
+        assert settlement.state == "cancelled"  # for two people to propose anew
+        assert "does not recognise a repeat" in settlement.detail
 
 
 @pytest.mark.parametrize("kind", TargetKind)
@@ -125,6 +131,13 @@ def test_after_sending(kind: AnswerKind, sends: int, state: str, not_sent: bool,
     assert settlement.reference == ("CLR-1" if kind is AnswerKind.CONFIRMED else "")
     assert settlement.refusal == (REFUSAL if kind is AnswerKind.REFUSED else None)
     assert (settlement.wait is None) is (kind in (AnswerKind.CONFIRMED, AnswerKind.REFUSED))
+
+
+@pytest.mark.parametrize(("sends", "state"), [(1, "queued"), (2, "unknown")])
+def test_connection_that_provably_let_nothing_through_counts_no_send(sends: int, state: str):
+    answer = Answer(AnswerKind.MISCONFIGURED, detail="The token is wrong.", turned_away=True)
+    settlement = engine.after_sending(claim_of(sends=sends), answer)
+    assert (settlement.state, settlement.not_sent, bool(settlement.pause_connection)) == (state, True, True)
 
 
 def test_source_that_cannot_be_told_does_not_keep_documents_from_the_target():
