@@ -14,7 +14,7 @@ from exceptions_app.states import Verb
 MOST_MATCHES = 50
 SHORTEST_PART = 3  # characters, without separators, before anything but whole numbers is looked for
 # Names are shared by many documents; whoever types one wants the list.
-_NAMES = frozenset({"Buyer", "Seller"})
+NAMES = frozenset({"Buyer", "Seller"})
 _REFERENCE = "Exception"
 _AMOUNT = "Amount"
 
@@ -49,7 +49,7 @@ def search(reach: Reach, text: str) -> Found:
         return Found(is_too_short=bool(text))
     cases = cases_within(reach)
     matches = _distinct([*_by_reference(cases, text), *_by_identifier(reach, folded, "exact")])
-    numbers = [match for match in matches if match.label not in _NAMES]
+    numbers = [match for match in matches if match.label not in NAMES]
     if len(numbers) == 1:
         return Found(matches=tuple(matches), only=numbers[0].case)
     amount = read_amount(text)
