@@ -189,6 +189,7 @@ class CorrectionForm(forms.Form):
         for name, field in self.record_fields.items():
             self.fields[name] = _field_of(field)
             self.initial.setdefault(name, typed.get(name, field.value or ""))
+        self.fields["because"] = self.fields.pop("because")  # where it stands on the page, and among its errors
 
     def shown(self, name: str) -> str:
         """What stands in the input of a business field."""

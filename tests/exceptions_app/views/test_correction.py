@@ -125,6 +125,7 @@ def test_missing_reason_and_ill_formed_values_are_reported_together(cast, signed
     for name in form.errors:
         assert f'<a href="#correct-{name}">' in html
         assert f'id="correct-{name}_error"' in html
+    assert html.index(f'<a href="#correct-{total}">') < html.index('<a href="#correct-because">')
     assert [typed_in(html, input_of(case, term)) for term in ("BT-2", "BT-112", "BT-10")] == [
         "31.12.2026x",
         "1.428,0O",
