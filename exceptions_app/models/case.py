@@ -156,6 +156,11 @@ class ExceptionCase(models.Model):
                 name="case_closed_with_outcome",
             ),
             models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="case_known_priority"),
+            # PostgreSQL knows years that Python does not: such a row could be stored and never be read again.
+            models.CheckConstraint(
+                condition=Q(held_until__isnull=True) | Q(held_until__lt=datetime(3000, 1, 1, tzinfo=UTC)),
+                name="case_held_until_readable",
+            ),
             models.CheckConstraint(condition=Q(amount__isnull=True) | ~Q(currency=""), name="case_amount_has_currency"),
             models.UniqueConstraint(
                 fields=["connection", "object_type", "business_key"],
