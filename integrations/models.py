@@ -2,6 +2,7 @@
 
 from pathlib import PurePosixPath
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pgtrigger
 from django.contrib.auth.models import AbstractBaseUser
@@ -75,8 +76,15 @@ class Connection(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """One spelling per folder, so that two connections cannot take each other's files. Raises ValidationError."""
+        """No secret in an address, and one spelling per folder, so that no two connections share one.
+
+        Raises ValidationError.
+        """
         super().clean()
+        for name in ("target_url", "write_back_url"):
+            if "@" in urlsplit(getattr(self, name)).netloc:
+                problem = "Write the address without user and password; a token has a field of its own."
+                raise ValidationError({name: problem})
         if not self.watched_folder:
             return
         path = PurePosixPath(self.watched_folder.strip())
