@@ -9,11 +9,10 @@ A delivery that breaks its worker off three times in a row is set before a perso
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import Case, Count, F, QuerySet, When
 from django.db.models.functions import Now
 
 from integrations.connectors.base import (
@@ -38,10 +37,12 @@ PARKED = timedelta(hours=1)
 BACKOFF_FIRST = timedelta(seconds=2)
 BACKOFF_MOST = timedelta(minutes=15)
 SHORTEST_WAIT = timedelta(seconds=1)  # also for a target that says “at once”, again and again
+LONGEST_ASKED_FOR = timedelta(hours=24)  # a target that says when to come back is believed up to here
 RESENDING_KINDS = frozenset({TargetKind.DEDUPLICATES, TargetKind.UPSERTS})
 
 State = Delivery.State
 Phase = DeliveryAttempt.Phase
+_DOCUMENTS_FIRST = Case(When(operation=Delivery.Operation.SUBMIT, then=0), default=1)
 
 
 class Fenced(Exception):
@@ -69,22 +70,25 @@ class Settlement:
     refusal: Refusal | None = None
     wait: timedelta | None = None  # until the next try, for states that are not final
     not_sent: bool = False  # the send that was begun provably never reached the target
+    parked: bool = False  # not a word of the target's: a person needs to know that our own side breaks off
     pause_connection: str = ""  # the reason, when nothing more should be sent there before a person looked
 
 
 def claim(*, limit: int) -> list[Claim]:
-    """Take due deliveries, oldest first, skipping what others hold and connections that are paused or busy.
+    """Take due deliveries of one operation, documents before words to a source, the oldest first.
 
-    Busy is a connection with as many under way as one claim takes: a slow target keeps one worker waiting, not all.
+    Skips what others hold, connections that are paused, and what is busy: an operation of a connection with as many
+    under way as one claim takes. So a slow target keeps one worker waiting, not all, and a slow source no document.
     """
     with transaction.atomic():
-        due = list(
-            Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
-            .select_related("connection")
-            .filter(state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
-            .exclude(connection__in=_busy(limit))
-            .order_by("due_at", "id")[:limit]
+        found = Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True).select_related(
+            "connection"
         )
+        found = found.filter(state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
+        for connection, operation in _busy(limit):
+            found = found.exclude(connection=connection, operation=operation)
+        due = list(found.order_by(_DOCUMENTS_FIRST, "due_at", "id")[:limit])
+        due = [delivery for delivery in due if delivery.operation == due[0].operation]
         claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
         # The due time doubles as the lease: until it passes nobody else takes the row.
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(
@@ -97,17 +101,19 @@ def claim(*, limit: int) -> list[Claim]:
     return claims
 
 
-def _busy(limit: int) -> QuerySet[Delivery, Any]:
-    under_way = Delivery.objects.filter(state__in=(State.PROBING, State.SENDING), due_at__gt=Now())
-    counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
-    return counted.filter(at_once__gte=limit).values("connection")
+def _busy(limit: int) -> list[tuple[int, str]]:
+    under_way = Delivery.objects.filter(state__in=(State.PROBING, State.SENDING), due_at__gt=Now()).order_by()
+    counted = under_way.values_list("connection_id", "operation").annotate(at_once=Count("pk"))
+    return [(connection, operation) for connection, operation, at_once in counted if at_once >= limit]
 
 
 def park(claim: Claim) -> Settlement:
-    """A delivery that three workers in a row did not survive: seen by a person, and left alone for a while."""
-    said = "It may have been sent." if claim.delivery.sends else "Nothing was sent."
+    """A delivery that three workers in a row did not survive: told to a person, and left alone for a while."""
+    sent = claim.delivery.sends > 0
+    said = "It may have been sent." if sent else "Nothing was sent."
     detail = f"The worker broke off on this {MAX_CLAIMS} times. {said} Show it to support; it is tried again later."
-    return Settlement(claim.delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=PARKED)
+    state = State.UNKNOWN if sent else State.QUEUED
+    return Settlement(claim.delivery, claim.epoch, state, detail=detail, wait=PARKED, parked=True)
 
 
 def carry_out(claim: Claim) -> Settlement:
@@ -260,9 +266,9 @@ def _pause(delivery: Delivery, detail: str) -> str:
 
 
 def _wait(delivery: Delivery, retry_after: float | None) -> timedelta:
-    """Until the next try: what the target asked for, else twice as long each time."""
+    """Until the next try: what the target asked for, up to a day, else twice as long each time, up to 15 minutes."""
     if retry_after is not None:
-        return min(max(timedelta(seconds=retry_after), SHORTEST_WAIT), BACKOFF_MOST)
+        return min(max(timedelta(seconds=retry_after), SHORTEST_WAIT), LONGEST_ASKED_FOR)
     return min(BACKOFF_FIRST * (1 << min(delivery.failures, 12)), BACKOFF_MOST)
 
 

@@ -182,6 +182,9 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
         )
     elif delivery.state == Delivery.State.CANCELLED:
         _stop(case, delivery, data, at=at)
+    elif settlement.parked:
+        summary = f"Sending of {case.ref} broke off: {delivery.detail}"
+        record(case, "case.sending_stopped", by=worker, at=at, data=data, summary=summary)
 
 
 def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
