@@ -13,9 +13,6 @@ from integrations.safe_xml import UnsafeXml, parse
 
 MAX_OPERATIONS: Final = 2000
 
-_TAX_SCHEME: Final = f"{{{names.CAC}}}TaxScheme"
-_PARTY_TAX_SCHEME: Final = f"{{{names.CAC}}}PartyTaxScheme"
-
 
 def correct(payload: bytes, operations: Sequence[Operation]) -> bytes:
     """Apply all operations in their order, or none: raises CorrectionError, which names the path at fault."""
@@ -58,6 +55,7 @@ def operations_for(payload: bytes, changes: Mapping[str, str]) -> list[Operation
     recorder = _Recorder(parse_payload(payload).getroot())
     additions: list[tuple[paths.Path, str]] = []
     removals: list[tuple[etree._Element, paths.Path]] = []
+    qualified: set[etree._Element] = set()  # given an attribute, so emptied but not removed
     for text, typed in changes.items():
         path, value = read_path(text, recorder.root), typed.replace("\r\n", "\n")
         if not paths.find_elements(path, recorder.root):
@@ -68,6 +66,8 @@ def operations_for(payload: bytes, changes: Mapping[str, str]) -> list[Operation
         stands = value_at(element, path.attribute)
         if (stands or "").strip() == value.strip():
             continue
+        if path.attribute and value.strip():
+            qualified.add(element)
         if not value.strip():
             removals.append((element, path))
         elif stands is None:
@@ -77,7 +77,11 @@ def operations_for(payload: bytes, changes: Mapping[str, str]) -> list[Operation
             recorder.run(_step("test", where, stands), _step("replace", where, value))
     for path, value in sorted(additions, key=lambda addition: addition[0].attribute != ""):
         recorder.run(_step("test", path.text, ""), _step("add", path.text, value))
-    _run_removals(recorder, removals)
+    emptied = [(element, path) for element, path in removals if element in qualified and not path.attribute]
+    for element, _ in emptied:
+        where = paths.canonical(element)
+        recorder.run(_step("test", where, value_at(element, "") or ""), _step("replace", where, ""))
+    _run_removals(recorder, [removal for removal in removals if removal not in emptied])
     return recorder.operations
 
 
@@ -100,8 +104,8 @@ def _outermost_emptied(element: etree._Element) -> etree._Element:
 
 def _has_other_content(parent: etree._Element, element: etree._Element) -> bool:
     others = [child for child in parent.iterchildren("*") if child is not element]
-    if parent.tag == _PARTY_TAX_SCHEME:
-        others = [child for child in others if child.tag != _TAX_SCHEME]
+    if parent.tag in names.HOLDERS_OF_A_TAX_SCHEME:
+        others = [child for child in others if child.tag != names.TAX_SCHEME]
     return bool(others)
 
 

@@ -12,6 +12,7 @@ from integrations.connectors.en16931.paths import Step
 from integrations.connectors.en16931.schema import load_schema
 from integrations.safe_xml import UnsafeXml, parse
 
+_ID: Final = f"{{{names.CBC}}}ID"
 _CURRENCY_CODE: Final = f"{{{names.CBC}}}DocumentCurrencyCode"
 
 
@@ -52,6 +53,9 @@ def _create_child(parent: etree._Element, step: Step, *, path: str) -> etree._El
             target.set(equality.attribute, equality.literal)
         else:
             target.text = equality.literal
+    if child.tag in names.TAX_CATEGORIES and child.find(names.TAX_SCHEME) is None:
+        # The schema demands the scheme, and in EN 16931 a tax category is one of VAT and of nothing else.
+        etree.SubElement(new_child(child, names.TAX_SCHEME), _ID).text = "VAT"
     return child
 
 
