@@ -5,7 +5,7 @@ import pytest
 from integrations.connectors.base import IncomingMessage
 from integrations.connectors.en16931 import connector
 from integrations.refusals import Category, MessageNotUnderstood, Money, Severity, TransactionKind
-from tests.integrations.connectors.en16931.invoices import TOTALS, changed, located, message, svrl, ubl
+from tests.integrations.connectors.en16931.invoices import INVOICE, TOTALS, changed, located, message, svrl, ubl
 
 BROKEN = changed(ubl(), "//cbc:TaxInclusiveAmount", "250.00")
 BR_CO_15 = ("BR-CO-15", "fatal", located("/ubl:Invoice"), "[BR-CO-15]-Invoice total amount with VAT (BT-112) = …")
@@ -138,6 +138,8 @@ def test_parse_takes_the_field_from_the_rule_s_own_test_when_nothing_else_names_
         "/Q{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice[1]/*:InvoiceLine[2]",
         "/*[local-name()='Invoice'][1]/*[local-name()='InvoiceLine'][2]",
         "//cac:InvoiceLine[cbc:ID='2']",
+        "/child::ubl:Invoice[1]/child::cac:InvoiceLine[2]",
+        f"/*[namespace-uri()='{INVOICE}' and local-name()='Invoice']/*[local-name()='InvoiceLine'][2]",
     ],
 )
 def test_parse_finds_the_line_however_the_location_is_written(location: str) -> None:
@@ -146,6 +148,65 @@ def test_parse_finds_the_line_however_the_location_is_written(location: str) -> 
     [refused] = connector.parse(message(broken, svrl(("BR-25", "fatal", location, "[BR-25]-…"))))
 
     assert refused.refusal.errors[0].field_path == "/ubl:Invoice/cac:InvoiceLine[2]/cac:Item/cbc:Name"
+
+
+@pytest.mark.parametrize(
+    ("rule", "location", "text", "term", "plain"),
+    [
+        (
+            "PEPPOL-EN16931-R003",
+            located("/ubl:Invoice"),
+            "A buyer reference or purchase order reference MUST be provided.",
+            "BT-10",
+            "Neither a buyer reference nor a purchase order reference is given.",
+        ),
+        (
+            "PEPPOL-EN16931-R120",
+            "/Q{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice[1]/*:InvoiceLine[2]",
+            "Invoice line net amount MUST equal …",
+            "BT-131",
+            "The net amount of the line does not equal quantity times price.",
+        ),
+        (
+            "BR-DE-15",
+            "/ubl:Invoice",
+            "[BR-DE-15] Das Element „Buyer reference“ (BT-10) muss übermittelt werden.",
+            "BT-10",
+            "The buyer reference (Leitweg-ID) is missing.",
+        ),
+        (
+            "BR-DE-99",
+            "/ns2:Invoice/ns1:Delivery",
+            "[BR-DE-99] Die Gruppe „DELIVERY INFORMATION“ (BG-13) muss übermittelt werden.",
+            "BT-72",
+            "Die Gruppe „DELIVERY INFORMATION“ (BG-13) muss übermittelt werden.",
+        ),
+        (
+            "IT-R-002",
+            "/ubl:Invoice/cac:AccountingSupplierParty/cac:Party/cac:PostalAddress",
+            "[IT-R-002] Give the street.",
+            "BG-5",
+            "Give the street.",
+        ),
+        (
+            "X-2",
+            located("/ubl:Invoice/cac:LegalMonetaryTotal/cbc:PayableAmount")
+            + "/@*[local-name()='currencyID' and namespace-uri()='']",
+            "Not this currency.",
+            "BT-115",
+            "Not this currency.",
+        ),
+    ],
+)
+def test_parse_of_a_rule_of_another_validator_is_compliance_with_field_and_words(
+    rule: str, location: str, text: str, term: str, plain: str
+) -> None:
+    [refused] = connector.parse(message(ubl(), svrl((rule, "fatal", location, text))))
+
+    [error] = refused.refusal.errors
+    assert refused.refusal.category is Category.COMPLIANCE
+    assert (error.code, error.term, error.plain, error.text) == (rule, term, plain, text)
+    assert error.field
 
 
 @pytest.mark.parametrize("location", ["", "nonsense(((", "/Order/ID", "document('/etc/passwd')"])
