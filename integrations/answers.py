@@ -40,7 +40,7 @@ def answer(
         http_status=sent.status,
         headers=sent.evidence,
         body=sent.body,
-        detail=detail or sent.detail,
+        detail=(detail or sent.detail)[:MAX_TEXT],
         retry_after=retry_after(sent.headers),
         turned_away=turned_away,
     )

@@ -27,7 +27,7 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
-from integrations.refusals import Refusal
+from integrations.refusals import Refusal, bounded
 from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
 from integrations.webhooks import WebhookClient
 
@@ -243,7 +243,8 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
     if answer.kind is AnswerKind.CONFIRMED:
         return Settlement(delivery, claim.epoch, State.CONFIRMED, answer.reference, answer.detail)
     if answer.kind is AnswerKind.REFUSED:
-        return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=answer.refusal)
+        refusal = bounded(answer.refusal) if answer.refusal else None
+        return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=refusal)
     wait = _wait(delivery, answer.retry_after)
     if answer.kind is AnswerKind.UNKNOWN:
         return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)

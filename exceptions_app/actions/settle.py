@@ -7,6 +7,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
 from audit import log
+from audit.canonical import canonical_bytes
 from exceptions_app.actions import connections
 from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.actions.propose import frozen_hash
@@ -19,10 +20,11 @@ from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
 from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
-from integrations.models import Delivery
+from integrations.models import Delivery, DeliveryAnswer
 from integrations.outbox import idempotency_key
-from integrations.refusals import MessageNotUnderstood, Refusal
+from integrations.refusals import MessageNotUnderstood, Refusal, RefusalError
 
+ERRORS_IN_THE_TRAIL = 128 * 1024  # bytes, of the 256 KiB that an audit event may have
 _IN_FLIGHT = (State.REPLAYING, State.OUTCOME_UNKNOWN)
 
 
@@ -166,7 +168,7 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
             Action.SEND_REFUSED,
             by=worker,
             at=at,
-            data=data | {"errors": _errors(settlement.refusal)},
+            data=data | _errors(delivery, settlement.refusal),
             summary=f"The target refused version {_version_number(case, delivery)} of {case.ref}: {_first(settlement)}",
         )
     elif delivery.state == Delivery.State.CONFLICT:
@@ -239,21 +241,35 @@ def _spend_decision(case: ExceptionCase, *, at: datetime, because: str) -> None:
         proposal.save(update_fields=["state", "closed_at", "closed_because"])
 
 
-def _errors(refusal: Refusal | None) -> list[dict[str, str]]:
-    if refusal is None:
-        return []
-    return [
-        {
-            "code": e.code,
-            "severity": str(e.severity),
-            "text": e.text,
-            "plain": e.plain,
-            "field": e.field,
-            "term": e.term,
-            "field_path": e.field_path,
-        }
-        for e in refusal.errors
-    ]
+def _errors(delivery: Delivery, refusal: Refusal | None) -> dict[str, object]:
+    """What the audit event says about the errors: those that fit, how many there are, and the hash of the answer.
+
+    The answer is stored with its attempt, so that all of them can be read and proved.
+    """
+    told: list[dict[str, str]] = []
+    room = ERRORS_IN_THE_TRAIL
+    errors = refusal.errors if refusal else ()
+    for error in errors:
+        told_of = _error(error)
+        room -= len(canonical_bytes(told_of))
+        if room < 0:
+            break
+        told.append(told_of)
+    answer = DeliveryAnswer.objects.filter(attempt__delivery=delivery).order_by("-pk").first()
+    answer_sha256 = hashlib.sha256(bytes(answer.body)).hexdigest() if answer else ""
+    return {"errors": told, "errors_total": len(errors), "answer_sha256": answer_sha256}
+
+
+def _error(error: RefusalError) -> dict[str, str]:
+    return {
+        "code": error.code,
+        "severity": str(error.severity),
+        "text": error.text,
+        "plain": error.plain,
+        "field": error.field,
+        "term": error.term,
+        "field_path": error.field_path,
+    }
 
 
 def _first(settlement: engine.Settlement) -> str:

@@ -1,5 +1,6 @@
 """Targets that answer what nobody planned for: every delivery comes to an end, or to a person."""
 
+import hashlib
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -8,11 +9,13 @@ from contextlib import contextmanager
 import pytest
 from pytest_django.fixtures import Settings
 
-from exceptions_app import replays
+from audit.queries import timeline
+from exceptions_app import intake, replays
 from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.states import State
-from tests.arrivals import approve_open, configure, propose, replay
-from tests.cast import Cast
+from integrations.models import InboxMessage
+from tests.arrivals import approve_open, configure, handed_in, propose, receive, replay
+from tests.cast import MORNING, Cast
 from tests.exceptions_app.delivering import actions_of, submission, time_passes
 from tests.scripted_server import Script, ScriptedServer, answering, scripted
 
@@ -80,6 +83,68 @@ def test_answer_of_another_protocol_is_kept_and_the_outcome_unknown(cast: Cast, 
     assert (attempt.answer.outcome, attempt.answer.detail) == ("unknown", delivery.detail)
     assert delivery.detail.isprintable()
     assert (case.state, actions_of(case)[-1]) == (State.OUTCOME_UNKNOWN, "case.outcome_unknown")
+
+
+NS = "http://purl.oclc.org/dsdl/svrl"
+
+
+def long_report(errors: int, *, text: str, code: str = "") -> bytes:
+    found = "".join(
+        f'<s:failed-assert id="{code}XX-{number}" flag="fatal" location="/*" test="x"><s:text>{text}</s:text>'
+        "</s:failed-assert>"
+        for number in range(errors)
+    )
+    return f'<s:schematron-output xmlns:s="{NS}">{found}</s:schematron-output>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("report", "total", "told"),
+    [
+        (long_report(500, text="The amount of the line is € 1 too high. " * 40), 500, range(20, 499)),
+        (long_report(1, text="word " * 200_000), 1, range(1, 2)),
+        (long_report(1, text="Wrong.", code="X" * 300_000), 1, range(1, 2)),
+        (long_report(3, text="Wrong."), 3, range(3, 4)),
+    ],
+    ids=["most errors", "longest text", "longest code", "usual"],
+)
+def test_refusal_is_settled_however_long_it_is(cast: Cast, lead: Lead, report: bytes, total: int, told: range):
+    with target(post=answering("422 Unprocessable Content", report, "Content-Type: application/xml")) as server:
+        lead(server)
+        case = replay(cast)
+        assert carry_on(case, 2) == ["refused", "refused"]
+        assert methods(server) == ["POST"]
+
+    assert (case.state, Proposal.objects.get(case=case).state) == (State.IN_PROGRESS, Proposal.State.SPENT)
+    event = list(timeline(case.subject))[-1]
+    assert event.action == "case.refused_again"
+    assert event.data["errors_total"] == total
+    assert len(event.data["errors"]) in told
+    assert all(len(error["text"]) <= 1000 and len(error["code"]) <= 100 for error in event.data["errors"])
+    answer = submission(case).attempts.get().answer
+    assert bytes(answer.body) == report
+    assert event.data["answer_sha256"] == hashlib.sha256(report).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        long_report(500, text="Ж" * 3000, code="€" * 200),
+        long_report(1, text="word " * 100_000),
+        long_report(1, text="Wrong.", code="X" * 300_000),
+    ],
+    ids=["most errors", "longest text", "longest code"],
+)
+def test_refusal_becomes_an_exception_however_long_it_is(cast: Cast, report: bytes):
+    receive(cast.connection, handed_in("long", refusal=report))
+    assert intake.read_messages(limit=1, at=MORNING) == 1
+
+    message = InboxMessage.objects.get()
+    assert (message.status, message.problem) == ("processed", "")
+    case = ExceptionCase.objects.get()
+    [occurrence] = case.occurrences.all()
+    assert all(len(error["text"]) <= 1000 and len(error["code"]) <= 100 for error in occurrence.errors)
+    [opened] = timeline(case.subject)
+    assert opened.data["errors_total"] == len(occurrence.errors)
 
 
 def test_address_that_was_wrong_and_is_mended_goes_back_to_work(cast: Cast, lead: Lead):
