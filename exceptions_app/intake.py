@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection as database
 from django.db import transaction as database_transaction
 
@@ -58,6 +59,8 @@ def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
         inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
     except UnknownConnector as error:
         inbox.fail(message, at=at, problem=str(error), field="connection", remedy="Correct the connection.")
+    except SoftTimeLimitExceeded:
+        raise  # of the task, not the message's fault: another reader takes it up
     except Exception:
         log.exception("Message %s could not be read.", message.pk)
         inbox.failed_unexpectedly(message, at=at)
