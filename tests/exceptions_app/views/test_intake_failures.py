@@ -342,8 +342,12 @@ def test_excerpt_hides_nothing(head, size, text, undecodable):
 
 
 def test_page_says_what_came_from_where_when_why_and_what_to_do(cast, signed_in):
-    message = fail(cast, problem_field="refusal")
-    InboxContent.objects.filter(pk=message.pk).update(context={"file_name": "march.xml"})
+    message = InboxMessage.objects.create(
+        connection=cast.connection, external_id="4711", via=InboxMessage.Via.FOLDER, status=FAILED,
+        received_at=MORNING, received_by="folder:tax-authority", content_sha256="0" * 64,
+        problem="Line 1: not well-formed.", problem_field="refusal", remedy="Send it whole.",
+    )  # fmt: skip
+    InboxContent.objects.create(message=message, payload=b"<Invoice>", context={"file_name": "march.xml"})
     response = signed_in(cast.clerk).get(page(message))
     shown = " ".join(response.content.decode().split())
     for words in (
