@@ -82,7 +82,7 @@ ENTRIES = (
         "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",)
     ),
     Entry("Audit", "audit", "exceptions:audit", _exporting),
-    Entry("API", "api", "api-docs"),
+    Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
     Entry("Administration", "settings", "admin:index", _administrating),
 )  # fmt: skip
 

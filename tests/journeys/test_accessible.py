@@ -16,7 +16,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 API = "/api/v1/exceptions"
 LISTS = {
-    "clerk": ("/", "/queue/", "/search/?q=inv", "/search/?q=nothing-like-this", "/connections/", "/api/problems/"),
+    "clerk": (
+        "/",
+        "/queue/",
+        "/search/?q=inv",
+        "/search/?q=nothing-like-this",
+        "/connections/",
+        "/api/docs/",
+        "/api/problems/",
+    ),
     "controller": ("/approvals/", "/audit/", "/no-such-page/"),
     "auditor": ("/queue/?state=resolved", "/audit/", "/audit/?action=nonsense", "/approvals/", "/intake-failures/"),
     "administrator": ("/", "/accounts/password/", "/audit/"),
@@ -159,7 +167,9 @@ def test_connection_is_accessible(people: People):
     assert found == [], found
 
 
-@pytest.mark.parametrize("path", ["/", "/queue/", "/search/?q=inv", "/intake-failures/", "/connections/", "case"])
+@pytest.mark.parametrize(
+    "path", ["/", "/queue/", "/search/?q=inv", "/intake-failures/", "/connections/", "/api/docs/", "case"]
+)
 def test_page_fits_a_narrow_window(people: People, path: str):
     page = people.page_of("clerk")
     page.goto(people.case_in("new") if path == "case" else path)
