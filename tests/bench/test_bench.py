@@ -13,6 +13,9 @@ import pytest
 from bench.__main__ import NAMES, main
 from bench.figures import Figure, against, table
 
+# With xdist in one process: a run takes a while, and one is enough.
+pytestmark = pytest.mark.xdist_group("bench")
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # A run that went there would fail: nothing listens.
 NOWHERE = {"DATABASE_URL": "postgresql://nobody:none@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
