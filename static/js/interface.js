@@ -74,6 +74,7 @@
     const suffix = reference ? ` Reference ${reference}.` : "";
     if (answer.status === 403) toast(`You may not do this, or you were signed out.${suffix}`, "warning");
     else if (answer.status === 404) toast(`This no longer exists, or you may not see it.${suffix}`, "warning");
+    else if (answer.status === 413) toast(`What you sent is too large, and nothing was changed. It is still here; shorten it.${suffix}`, "warning");
     else toast(`The server answered with an error (${answer.status}). Nothing was changed by this page.${suffix}`, "danger");
   });
 
