@@ -53,7 +53,7 @@ def test_walk_of_the_readme(stack: RunningStack, open_browser: OpenBrowser):
     sign_in(page, "controller")
     follow(page, "Approvals")
     page.get_by_role("link", name=f"Replay {HERO_NUMBER}").click()
-    expect(page.locator("#case-diff")).to_contain_text(str(HERO_TOTAL))
+    expect(page.locator("#case-diff")).to_contain_text(f"{HERO_TOTAL:,} EUR")
     page.get_by_label("I have compared what changes, and it is right.").check()
     page.get_by_role("button", name="Approve and send 14,127.96 EUR", exact=True).click()
     expect(page.locator("#case-header").get_by_text("Resolved", exact=True)).to_be_visible()
