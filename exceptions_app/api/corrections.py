@@ -58,8 +58,9 @@ class Correct(ActingView):
         "correct_exception",
         "Correct",
         "Write the next version of the payload and have it checked. A correction that does not pass the check is "
-        "stored too and says so in check; it cannot be proposed yet. An open proposal dies with the change. Steps are "
-        "applied all or none. Needs the verb correct on the queue and on the legal entity.",
+        "stored too and says so in check; it cannot be proposed yet. A text that cannot be the value of its "
+        "field, such as a date that is none, is refused and its field named. An open proposal dies with the change. "
+        "Steps are applied all or none. Needs the verb correct on the queue and on the legal entity.",
         tag=TAG,
         request=requests.Correct,
         answers={201: responses.Corrected},
