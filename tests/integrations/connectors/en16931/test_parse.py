@@ -289,6 +289,16 @@ def test_parse_of_a_duplicate_answer_is_a_duplicate() -> None:
     assert (refused.refusal.category, refused.refusal.sub) == (Category.DUPLICATE, "already_processed")
 
 
+@pytest.mark.parametrize("code", ["NOT_XML", "NOT_CHECKABLE"])
+def test_parse_of_a_document_that_could_not_be_judged_is_schema(code: str) -> None:
+    answer = f'{{"code": "{code}", "detail": "char 7"}}'.encode()
+
+    [refused] = connector.parse(message(ubl(), answer, status=400))
+
+    assert (refused.refusal.category, refused.refusal.sub) == (Category.SCHEMA, "malformed")
+    assert refused.refusal.errors[0].text == "char 7"
+
+
 def test_parse_of_an_unknown_code_is_unclassified() -> None:
     [refused] = connector.parse(message(ubl(), b'{"code": "E77", "message": "No."}', status=400))
 
