@@ -38,6 +38,7 @@ BACKOFF_FIRST = timedelta(seconds=2)
 BACKOFF_MOST = timedelta(minutes=15)
 SHORTEST_WAIT = timedelta(seconds=1)  # also for a target that says “at once”, again and again
 LONGEST_ASKED_FOR = timedelta(hours=24)  # a target that says when to come back is believed up to here
+MOST_CONTRADICTIONS = 5  # tries in a row with a target that has a document already and does not have it
 RESENDING_KINDS = frozenset({TargetKind.DEDUPLICATES, TargetKind.UPSERTS})
 
 State = Delivery.State
@@ -234,7 +235,18 @@ def _compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Set
         return Settlement(delivery, claim.epoch, state, observation.reference, answer.detail)
     if observation.presence is Presence.DIFFERENT:
         return Settlement(delivery, claim.epoch, State.CONFLICT, observation.reference, answer.detail)
-    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=_wait(delivery, None))
+    if observation.presence is Presence.ABSENT and delivery.failures >= MOST_CONTRADICTIONS:
+        detail = "The target refuses it as one that it has already, but does not have it when it is asked. Ask there."
+        return Settlement(delivery, claim.epoch, State.CONFLICT, answer.reference, detail)
+    wrong = observation.presence is Presence.MISCONFIGURED
+    return Settlement(
+        delivery,
+        claim.epoch,
+        State.UNKNOWN,
+        detail=observation.detail or answer.detail,
+        wait=_wait(delivery, observation.retry_after),
+        pause_connection=_pause(delivery, observation.detail) if wrong else "",
+    )
 
 
 def after_sending(claim: Claim, answer: Answer) -> Settlement:

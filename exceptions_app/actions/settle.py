@@ -180,13 +180,19 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
             at=at,
             data=data,
             reference=delivery.reference,
-            summary=f"The target has {case.document_number} already, with other content ({delivery.reference}).",
+            summary=_conflict(case, delivery),
         )
     elif delivery.state == Delivery.State.CANCELLED:
         _stop(case, delivery, data, at=at)
     elif settlement.parked:
         summary = f"Sending of {case.ref} broke off: {delivery.detail}"
         record(case, "case.sending_stopped", by=worker, at=at, data=data, summary=summary)
+
+
+def _conflict(case: ExceptionCase, delivery: Delivery) -> str:
+    reference = f" ({delivery.reference})" if delivery.reference else ""
+    words = f"The target has {case.document_number} already, but not with this content{reference}."
+    return f"{words} {delivery.detail}".strip()
 
 
 def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:

@@ -221,3 +221,33 @@ def test_answer_that_means_nothing_is_told_and_asked_again(cast: Cast, lead: Lea
     assert submission(case).detail == "HTTP 200 with a body that means nothing to us."
     cast.connection.refresh_from_db()
     assert not cast.connection.is_paused
+
+
+def test_target_that_has_a_document_already_and_does_not_have_it_is_a_conflict_for_a_person(cast: Cast, lead: Lead):
+    duplicate = b'{"code": "DUPLICATE_DOCUMENT", "clearance": "CLR-9"}'
+    with target(post=answering("409 Conflict", duplicate, JSON)) as server:
+        lead(server)
+        case = replay(cast)
+        assert carry_on(case, 7) == ["unknown"] * 5 + ["conflict"] * 2
+        assert methods(server).count("POST") == 6
+
+    assert (case.state, case.reference) == (State.IN_PROGRESS, "CLR-9")
+    assert Proposal.objects.get(case=case).state == Proposal.State.SPENT
+    found = list(timeline(case.subject))[-1]
+    assert found.action == "case.conflict_found"
+    assert found.summary == (
+        "The target has INV-1001 already, but not with this content (CLR-9). "
+        "The target refuses it as one that it has already, but does not have it when it is asked. Ask there."
+    )
+
+
+@pytest.mark.parametrize("answer", [TOKEN_REFUSED, answering("404 Not Found")])
+def test_wrong_connection_found_while_comparing_is_paused(cast: Cast, lead: Lead, answer: Script):
+    with target(post=answering("409 Conflict", b'{"code": "DUPLICATE_DOCUMENT"}', JSON), get=answer) as server:
+        lead(server)
+        case = replay(cast)
+        assert carry_on(case, 2) == ["unknown"] * 2
+        assert methods(server) == ["POST", "GET"]
+    cast.connection.refresh_from_db()
+    assert cast.connection.is_paused
+    assert cast.connection.paused_because.startswith(submission(case).detail)
