@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from exceptions_app.queries import audit_page
 from exceptions_app.queries.audit_page import PAGE_SIZE
@@ -59,3 +60,10 @@ def test_audit_page_says_from_when_to_when_and_keeps_the_filters(cast, signed_in
     older = client.get(reverse("exceptions:audit") + first.context["next_url"])
     assert [row.entry.summary for row in older.context["rows"]] == ["Minute 0."]
     assert older.context["newest_url"] == "?since=&actor=clara&about=EX-1"
+
+
+def test_audit_shows_the_exact_time_in_utc_wherever_the_reader_is(cast, signed_in):
+    write("Exact.", at=datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC))
+    with timezone.override("Europe/Amsterdam"):
+        page = signed_in(cast.auditor).get(reverse("exceptions:audit"), ALL_TIME | {"about": "EX-1"}).content.decode()
+    assert "<code>2026-11-01T12:00:00.123456</code> UTC" in page
