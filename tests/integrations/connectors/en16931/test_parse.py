@@ -150,65 +150,6 @@ def test_parse_finds_the_line_however_the_location_is_written(location: str) -> 
     assert refused.refusal.errors[0].field_path == "/ubl:Invoice/cac:InvoiceLine[2]/cac:Item/cbc:Name"
 
 
-@pytest.mark.parametrize(
-    ("rule", "location", "text", "term", "plain"),
-    [
-        (
-            "PEPPOL-EN16931-R003",
-            located("/ubl:Invoice"),
-            "A buyer reference or purchase order reference MUST be provided.",
-            "BT-10",
-            "Neither a buyer reference nor a purchase order reference is given.",
-        ),
-        (
-            "PEPPOL-EN16931-R120",
-            "/Q{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice[1]/*:InvoiceLine[2]",
-            "Invoice line net amount MUST equal …",
-            "BT-131",
-            "The net amount of the line does not equal quantity times price.",
-        ),
-        (
-            "BR-DE-15",
-            "/ubl:Invoice",
-            "[BR-DE-15] Das Element „Buyer reference“ (BT-10) muss übermittelt werden.",
-            "BT-10",
-            "The buyer reference (Leitweg-ID) is missing.",
-        ),
-        (
-            "BR-DE-99",
-            "/ns2:Invoice/ns1:Delivery",
-            "[BR-DE-99] Die Gruppe „DELIVERY INFORMATION“ (BG-13) muss übermittelt werden.",
-            "BT-72",
-            "Die Gruppe „DELIVERY INFORMATION“ (BG-13) muss übermittelt werden.",
-        ),
-        (
-            "IT-R-002",
-            "/ubl:Invoice/cac:AccountingSupplierParty/cac:Party/cac:PostalAddress",
-            "[IT-R-002] Give the street.",
-            "BG-5",
-            "Give the street.",
-        ),
-        (
-            "X-2",
-            located("/ubl:Invoice/cac:LegalMonetaryTotal/cbc:PayableAmount")
-            + "/@*[local-name()='currencyID' and namespace-uri()='']",
-            "Not this currency.",
-            "BT-115",
-            "Not this currency.",
-        ),
-    ],
-)
-def test_parse_of_a_rule_of_another_validator_is_compliance_with_field_and_words(
-    rule: str, location: str, text: str, term: str, plain: str
-) -> None:
-    [refused] = connector.parse(message(ubl(), svrl((rule, "fatal", location, text))))
-
-    [error] = refused.refusal.errors
-    assert refused.refusal.category is Category.COMPLIANCE
-    assert (error.code, error.term, error.plain, error.text) == (rule, term, plain, text)
-    assert error.field
-
-
 @pytest.mark.parametrize("location", ["", "nonsense(((", "/Order/ID", "document('/etc/passwd')"])
 def test_parse_survives_a_location_that_names_nothing(location: str) -> None:
     [refused] = connector.parse(message(BROKEN, svrl(("BR-CO-15", "fatal", location, "…"))))
