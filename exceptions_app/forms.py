@@ -1,6 +1,7 @@
 """What people type on the page of one exception. Shape only: what is possible and permitted, the actions decide."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -155,6 +156,9 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
 }
 
 
+_FIELD_NAME = re.compile("f_[0-9a-f]{12}")
+
+
 def field_name(path: str) -> str:
     """The form name of the field at a path: the same on every page, whatever characters the path has."""
     return "f_" + hashlib.sha256(path.encode()).hexdigest()[:12]
@@ -247,10 +251,14 @@ class RawForm(forms.Form):
 class DraftForm(forms.Form):
     """What the page sends from time to time while a person types."""
 
-    base_version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    base_version = forms.IntegerField(min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)
 
 
 def typed_texts(data: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str, str]:
     """The texts of a correction among what was sent: business fields, whole document and reason."""
     kept = {"because", "payload", *names}
-    return {name: str(value) for name, value in data.items() if name.startswith("f_") or name in kept}
+    return {
+        name: str(value).replace("\x00", "�")  # which no text of the database can hold
+        for name, value in data.items()
+        if name in kept or _FIELD_NAME.fullmatch(name)
+    }

@@ -58,8 +58,13 @@ def person(username: str, full_name: str, *, role: str = "", is_staff: bool = Fa
     user.set_password(PASSWORD)
     user.save()
     if role:
-        add_to_role(role, user, by=machine(SETUP), at=SET_UP_AT)
+        give_role(user, role)
     return user
+
+
+def give_role(user: User, role: str) -> None:
+    """A further role, with its audit event, as the database asks."""
+    add_to_role(role, user, by=machine(SETUP), at=SET_UP_AT)
 
 
 def grant(user: User, verbs: Iterable[Verb], *places: Queue | LegalEntity) -> None:

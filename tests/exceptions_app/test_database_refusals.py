@@ -10,13 +10,11 @@ from django.core.management import call_command
 from django.db import connection as database
 from pytest_django import DjangoDbBlocker
 
-from exceptions_app.actions.grants import add_to_role
 from exceptions_app.actions.work import assign, comment
-from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Proposal
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt, InboxMessage
 from tests.arrivals import mend, propose, replay, take_in
-from tests.cast import MORNING, Cast, make_cast
+from tests.cast import MORNING, Cast, give_role, make_cast
 from tests.exceptions_app.forbidden_statements import (
     CLOSED,
     NEVER_DELETED,
@@ -37,7 +35,7 @@ Values = dict[str, Any]
 
 def play(cast: Cast) -> Values:
     """An exception that waits for approval, one that is being replayed and one that was dismissed; their numbers."""
-    add_to_role("controller", cast.second_clerk, by=machine(SETUP), at=MORNING)
+    give_role(cast.second_clerk, "controller")
     waiting = take_in(cast)
     mend(waiting, by=cast.second_clerk)
     assign(waiting.pk, to=cast.clerk, by=cast.clerk, at=MORNING)

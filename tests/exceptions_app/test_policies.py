@@ -8,7 +8,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm, remove_perm
 
-from exceptions_app.actions.grants import add_to_role, remove_from_role
+from exceptions_app.actions.grants import remove_from_role
 from exceptions_app.actions.mover import lock
 from exceptions_app.actions.work import assign, claim
 from exceptions_app.machines import SETUP, WORKER, machine
@@ -24,7 +24,7 @@ from exceptions_app.policies import (
     verbs_of,
 )
 from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind, State, TransitionNotAllowed, Verb, target_of
-from tests.cast import MORNING, Cast, grant, person
+from tests.cast import MORNING, Cast, give_role, grant, person
 from tests.factories import make_case, make_proposal, make_version
 from workbench.models import User
 
@@ -157,7 +157,7 @@ def test_kind_of_approval_follows_the_proposal(cast: Cast):
 
 def both_roles(cast: Cast) -> User:
     """Someone with the roles of clerk and controller: nobody is kept from that, so their hands are looked at."""
-    add_to_role("controller", cast.second_clerk, by=machine(SETUP), at=MORNING)
+    give_role(cast.second_clerk, "controller")
     return cast.second_clerk
 
 
