@@ -46,7 +46,7 @@ def require_approval(delivery: Delivery) -> None:
         return
     _refuse_other_document(delivery, case, content)
     if case.state not in _IN_FLIGHT or not _is_decided(delivery, case):
-        raise NotApproved(f"Delivery {delivery.pk} has no approved decision for its content and its target.")
+        raise NotApproved("There is no approved decision for this content and for the target as it is now.")
 
 
 def _content_of(delivery: Delivery) -> bytes:

@@ -81,7 +81,7 @@ def test_answer_of_another_protocol_is_kept_and_the_outcome_unknown(cast: Cast, 
     delivery = submission(case)
     [attempt] = delivery.attempts.all()
     assert (attempt.answer.outcome, attempt.answer.detail) == ("unknown", delivery.detail)
-    assert delivery.detail.isprintable()
+    assert delivery.detail == "The answer is not HTTP: F"
     assert (case.state, actions_of(case)[-1]) == (State.OUTCOME_UNKNOWN, "case.outcome_unknown")
 
 
