@@ -61,13 +61,14 @@ def hold(
     revision: int | None = None,
 ) -> ExceptionCase:
     """Put on hold: something outside must happen first. `waiting_for` says what."""
+    case = lock(case_id, revision=revision)
+    policies.require(Action.HOLD, case, by)
     if not waiting_for.strip():
         raise Invalid("waiting_for", "Say what this exception is waiting for.")
     if until is not None and until <= at:
         raise Invalid("until", "Choose a time in the future, or leave it empty.")
     if until is not None and until - at > LONGEST_HOLD:
         raise Invalid("until", "Choose a time within two years, or leave it empty and resume it by hand.")
-    case = lock(case_id, revision=revision)
     return move(
         case,
         Action.HOLD,
