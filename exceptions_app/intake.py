@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection as database
 from django.db import transaction as database_transaction
 
@@ -20,6 +19,7 @@ from exceptions_app.triage.cause import cause_of
 from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
 from integrations import inbox
 from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.doorbell import TimeIsUp
 from integrations.models import InboxMessage
 from integrations.refusals import MessageNotUnderstood, RefusedTransaction, bounded
 
@@ -59,7 +59,7 @@ def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
         inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
     except UnknownConnector as error:
         inbox.fail(message, at=at, problem=str(error), field="connection", remedy="Correct the connection.")
-    except SoftTimeLimitExceeded:
+    except TimeIsUp:
         raise  # of the task, not the message's fault: another reader takes it up
     except Exception:
         log.exception("Message %s could not be read.", message.pk)

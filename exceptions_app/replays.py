@@ -4,12 +4,12 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection as database
 from django.utils.timezone import now
 
 from exceptions_app.actions.settle import NotApproved, require_approval, settle
 from integrations import delivery as engine
+from integrations.doorbell import TimeIsUp
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def _carry_out(claim: engine.Claim) -> bool:
     except engine.Fenced:
         log.info("Delivery %s was claimed by another worker.", claim.delivery.pk)
         return False
-    except SoftTimeLimitExceeded:
+    except TimeIsUp:
         raise  # of the task, not of this delivery, which the next claim finds as any that was broken off
     except Exception:
         # The lease runs out and the next claim asks the target first; failing the whole batch would help nobody.
