@@ -15,6 +15,7 @@ from integrations.connectors.en16931.terms import Term
 
 _TERM_MENTION: Final = re.compile(r"\(?\b(BT-\d{1,3}(?:-\d)?)\b")
 _GROUP_MENTION: Final = re.compile(r"\b(BG-\d{1,2})\b")
+_LONGEST_TEST: Final = 300  # characters; a longer one is not simple, and comes from outside
 _SIMPLE_TEST: Final = re.compile(
     r"(?:not|exists|normalize-space|boolean)?\s*\(?\s*((?:(?:\w+|\*):)?\w+(?:/(?:(?:\w+|\*):)?\w+)*(?:/@\w+)?|@\w+)\s*\)?\s*(?:!=\s*(?:''|\"\"))?"
 )
@@ -121,7 +122,8 @@ def _target_of_test(finding: Finding, document: UblDocument) -> Target:
     context = finding.context
     if context is None:
         return Target()
-    found = _SIMPLE_TEST.fullmatch(finding.test.strip())
+    test = " ".join(finding.test[:_LONGEST_TEST].split())
+    found = _SIMPLE_TEST.fullmatch(test)
     if found is None or found[1] in ("true", "false"):
         return _at_element(context, finding.attribute, document)
     try:

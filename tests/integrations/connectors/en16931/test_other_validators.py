@@ -64,3 +64,13 @@ def test_parse_of_a_rule_of_another_validator_is_compliance_with_field_and_words
     assert refused.refusal.category is Category.COMPLIANCE
     assert (error.code, error.term, error.plain, error.text) == (rule, term, plain, text)
     assert error.field
+
+
+@pytest.mark.timeout(60)
+def test_parse_reads_a_test_of_any_length_at_once() -> None:
+    """A pattern of quadratic cost would take hours for these, and a report comes from outside."""
+    report = svrl(("X-3", "fatal", located("/ubl:Invoice"), "Not this."))
+    for test in ("a" + " " * 1_000_000 + "!", "not(" * 200_000, "a/" * 400_000):
+        long = report.replace(b'flag="fatal"', b'flag="fatal" test="' + test.encode() + b'"')
+        [refused] = connector.parse(message(ubl(), long))
+        assert [error.code for error in refused.refusal.errors] == ["X-3"]
