@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Case, Count, F, QuerySet, When
+from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Now
 
 from integrations.connectors.base import (
@@ -43,7 +43,7 @@ RESENDING_KINDS = frozenset({TargetKind.DEDUPLICATES, TargetKind.UPSERTS})
 
 State = Delivery.State
 Phase = DeliveryAttempt.Phase
-_DOCUMENTS_FIRST = Case(When(operation=Delivery.Operation.SUBMIT, then=0), default=1)
+_DOCUMENTS_FIRST = (Delivery.Operation.SUBMIT, Delivery.Operation.WRITE_BACK)
 
 
 class Fenced(Exception):
@@ -82,14 +82,7 @@ def claim(*, limit: int) -> list[Claim]:
     under way as one claim takes. So a slow target keeps one worker waiting, not all, and a slow source no document.
     """
     with transaction.atomic():
-        found = Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True).select_related(
-            "connection"
-        )
-        found = found.filter(state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
-        for connection, operation in _busy(limit):
-            found = found.exclude(connection=connection, operation=operation)
-        due = list(found.order_by(_DOCUMENTS_FIRST, "due_at", "id")[:limit])
-        due = [delivery for delivery in due if delivery.operation == due[0].operation]
+        due = next(filter(None, (_due(operation, limit) for operation in _DOCUMENTS_FIRST)), [])
         claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
         # The due time doubles as the lease: until it passes nobody else takes the row.
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(
@@ -102,10 +95,17 @@ def claim(*, limit: int) -> list[Claim]:
     return claims
 
 
-def _busy(limit: int) -> list[tuple[int, str]]:
-    under_way = Delivery.objects.filter(state__in=(State.PROBING, State.SENDING), due_at__gt=Now()).order_by()
-    counted = under_way.values_list("connection_id", "operation").annotate(at_once=Count("pk"))
-    return [(connection, operation) for connection, operation, at_once in counted if at_once >= limit]
+def _due(operation: Delivery.Operation, limit: int) -> list[Delivery]:
+    """Locked until the transaction ends. Of one operation, so that the index gives the oldest without sorting."""
+    under_way = Delivery.objects.filter(operation=operation, state__in=(State.PROBING, State.SENDING), due_at__gt=Now())
+    counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
+    return list(
+        Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
+        .select_related("connection")
+        .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
+        .exclude(connection__in=counted.filter(at_once__gte=limit).values("connection"))
+        .order_by("due_at", "id")[:limit]
+    )
 
 
 def park(claim: Claim) -> Settlement:
