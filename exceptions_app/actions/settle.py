@@ -1,7 +1,9 @@
 """What came of a replay: delivery and exception are settled together, in one transaction."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
@@ -163,14 +165,8 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
         )
     elif delivery.state == Delivery.State.REFUSED:
         _spend_decision(case, at=at, because="The target refused it.")
-        move(
-            case,
-            Action.SEND_REFUSED,
-            by=worker,
-            at=at,
-            data=data | _errors(delivery, settlement.refusal),
-            summary=f"The target refused version {_version_number(case, delivery)} of {case.ref}: {_first(settlement)}",
-        )
+        data |= _errors(delivery, settlement.refusal)
+        move(case, Action.SEND_REFUSED, by=worker, at=at, data=data, summary=_refused(case, delivery, settlement, data))
     elif delivery.state == Delivery.State.CONFLICT:
         _spend_decision(case, at=at, because="The target has this document with other content.")
         move(
@@ -276,6 +272,12 @@ def _error(error: RefusalError) -> dict[str, str]:
         "term": error.term,
         "field_path": error.field_path,
     }
+
+
+def _refused(case: ExceptionCase, delivery: Delivery, settlement: engine.Settlement, data: Mapping[str, Any]) -> str:
+    words = f"The target refused version {_version_number(case, delivery)} of {case.ref}: {_first(settlement)}"
+    told, total = len(data["errors"]), data["errors_total"]
+    return words if told == total else f"{words} The first {told} of {total} errors are listed; its answer has all."
 
 
 def _first(settlement: engine.Settlement) -> str:

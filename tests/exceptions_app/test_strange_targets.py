@@ -118,7 +118,11 @@ def test_refusal_is_settled_however_long_it_is(cast: Cast, lead: Lead, report: b
     event = list(timeline(case.subject))[-1]
     assert event.action == "case.refused_again"
     assert event.data["errors_total"] == total
-    assert len(event.data["errors"]) in told
+    listed = len(event.data["errors"])
+    assert listed in told
+    assert (f"The first {listed} of {total} errors are listed; its answer has all." in event.summary) is (
+        listed < total
+    )
     assert all(len(error["text"]) <= 1000 and len(error["code"]) <= 100 for error in event.data["errors"])
     answer = submission(case).attempts.get().answer
     assert bytes(answer.body) == report
