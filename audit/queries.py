@@ -41,6 +41,7 @@ class EventFilter:
     """What to read. ``scopes`` are those that the reader may see (None: all); an empty collection shows nothing.
 
     ``since`` is included, ``until`` is not. An ``action`` that ends in a dot ("case.") means every action below it.
+    Of ``subjects``, any will do; without one, all do.
     """
 
     scopes: Collection[str] | None
@@ -49,6 +50,7 @@ class EventFilter:
     actor: str = ""
     action: str = ""
     subject: str = ""
+    subjects: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def matching(filters: EventFilter) -> QuerySet[AuditEvent]:
         events = events.filter(at__lt=filters.until)
     if filters.action:
         events = events.filter(**{"action__startswith" if filters.action.endswith(".") else "action": filters.action})
+    if filters.subjects:
+        events = events.filter(subject__in=sorted(set(filters.subjects)))
     exact = {name: value for name in ("actor", "subject") if (value := getattr(filters, name))}
     return events.filter(**exact)
 

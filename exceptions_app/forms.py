@@ -3,8 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
@@ -13,8 +11,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
 from django.utils.html import escape
 
+from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
-from integrations.records.record import Record, RecordField, ValueKind
+from exceptions_app.typed_values import misfit_of, one_line_ending
+from integrations.records.record import Record, RecordField
 
 REASON_LENGTH = 500
 OUTCOME_WORDS: Mapping[Outcome, str] = {
@@ -26,8 +26,6 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.WRITTEN_OFF: "Written off",
     Outcome.DECLINED: "Declined, back to the source",
 }
-_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,12})?")
-_DECIMAL_KINDS = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
 
 
 class ActionCheckedField(forms.CharField):
@@ -45,6 +43,17 @@ def _text(label: str, *, help_text: str = "", rows: int = 2, max_length: int = R
 def _optional_text(label: str, *, help_text: str = "") -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": 2})
     return forms.CharField(label=label, help_text=help_text, max_length=REASON_LENGTH, widget=widget, required=False)
+
+
+def _reason_of_correction() -> forms.CharField:
+    """Judged with the values and not by the action, so that everything that is wrong is said at once."""
+    return forms.CharField(
+        label="Why this correction is right",
+        help_text="The person who decides and the auditor read this.",
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": REASON_NEEDED},
+    )
 
 
 class MoveForm(forms.Form):
@@ -147,6 +156,9 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
 }
 
 
+_FIELD_NAME = re.compile("f_[0-9a-f]{12}")
+
+
 def field_name(path: str) -> str:
     """The form name of the field at a path: the same on every page, whatever characters the path has."""
     return "f_" + hashlib.sha256(path.encode()).hexdigest()[:12]
@@ -162,7 +174,7 @@ class CorrectionForm(forms.Form):
 
     use_required_attribute = False
     base_version = forms.IntegerField(widget=forms.HiddenInput)
-    because = _text("Why this correction is right", help_text="The person who decides and the auditor read this.")
+    because = _reason_of_correction()
 
     def __init__(
         self,
@@ -181,6 +193,7 @@ class CorrectionForm(forms.Form):
         for name, field in self.record_fields.items():
             self.fields[name] = _field_of(field)
             self.initial.setdefault(name, typed.get(name, field.value or ""))
+        self.fields["because"] = self.fields.pop("because")  # where it stands on the page, and among its errors
 
     def shown(self, name: str) -> str:
         """What stands in the input of a business field."""
@@ -191,19 +204,22 @@ class CorrectionForm(forms.Form):
     def differs(self, name: str) -> bool:
         """Whether what stands in the input is something else than the record says."""
         was = self.record_fields[name].value or ""
-        typed = _one_line_ending(self.shown(name))
-        return typed != _one_line_ending(was) and typed.strip() != was
+        typed = one_line_ending(self.shown(name))
+        return typed != one_line_ending(was) and typed.strip() != was
 
     def clean(self) -> dict[str, Any]:
+        """The changed fields, as `changes`; what is wrong with any of them and a missing reason are said together."""
         cleaned = super().clean() or {}
         changes: dict[str, str] = {}
         for name, field in self.record_fields.items():
             if name not in self.data or self.data.get(choice_name(name)) == "theirs" or not self.differs(name):
                 continue
-            typed = _one_line_ending(str(self.data[name])).strip()
-            if problem := _problem_with(typed, field):
-                self.add_error(name, problem)
+            typed = one_line_ending(str(self.data[name])).strip()
+            if misfit := misfit_of(typed, field):
+                self.add_error(name, str(misfit))
             changes[field.path] = typed
+        if not changes and "because" in self.errors:
+            self.add_error(None, NOTHING_CHANGED)
         cleaned["changes"] = changes
         return cleaned
 
@@ -218,35 +234,6 @@ def _field_of(field: RecordField) -> forms.CharField:
     return forms.CharField(label=label, help_text=escape(field.hint), required=False, strip=False)
 
 
-def _one_line_ending(text: str) -> str:
-    return text.replace("\r\n", "\n")
-
-
-def _problem_with(typed: str, field: RecordField) -> str:
-    """What is wrong with a typed value before anybody else looks at it; empty removes the field and is no problem."""
-    if not typed:
-        return ""
-    if field.kind in _DECIMAL_KINDS and not _is_decimal(typed):
-        return f"“{typed}” is not a number. Write digits with a point and no separators, such as 1428.00."
-    if field.kind is ValueKind.DATE and not _is_date(typed):
-        return f"“{typed}” is not a date. Write year-month-day, such as 2026-03-31."
-    return ""
-
-
-def _is_decimal(text: str) -> bool:
-    try:
-        return bool(_NUMBER.fullmatch(text)) and text.isascii() and Decimal(text).is_finite()
-    except InvalidOperation:
-        return False
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return len(text) == 10 and bool(date.fromisoformat(text))
-    except ValueError:
-        return False
-
-
 class RawForm(forms.Form):
     """The whole document as text, for what has no field."""
 
@@ -258,16 +245,20 @@ class RawForm(forms.Form):
         help_text="It passes the same checks as the business fields. A DOCTYPE is refused.",
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}),
     )
-    because = _text("Why this correction is right", help_text="The person who decides and the auditor read this.")
+    because = _reason_of_correction()
 
 
 class DraftForm(forms.Form):
     """What the page sends from time to time while a person types."""
 
-    base_version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    base_version = forms.IntegerField(min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)
 
 
 def typed_texts(data: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str, str]:
     """The texts of a correction among what was sent: business fields, whole document and reason."""
     kept = {"because", "payload", *names}
-    return {name: str(value) for name, value in data.items() if name.startswith("f_") or name in kept}
+    return {
+        name: str(value).replace("\x00", "�")  # which no text of the database can hold
+        for name, value in data.items()
+        if name in kept or _FIELD_NAME.fullmatch(name)
+    }

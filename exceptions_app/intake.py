@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,14 @@ from exceptions_app.triage.cause import cause_of
 from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
 from integrations import inbox
 from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.doorbell import TimeIsUp
 from integrations.models import InboxMessage
-from integrations.refusals import MessageNotUnderstood, RefusedTransaction
+from integrations.refusals import MessageNotUnderstood, RefusedTransaction, bounded
 
 log = logging.getLogger(__name__)
 
 LONGEST_KEY = 300  # characters
+CODES_IN_THE_TRAIL = 100  # of one refusal; the occurrence has all
 
 
 def read_messages(*, limit: int, at: datetime) -> int:
@@ -36,12 +38,12 @@ def read_messages(*, limit: int, at: datetime) -> int:
 
 
 def _read_next(*, at: datetime) -> bool:
-    message_id = inbox.claim()
-    if message_id is None:
+    claim = inbox.claim()
+    if claim is None:
         return False
-    with inbox.claimed(message_id) as message:
+    with inbox.claimed(claim) as message:
         if message is None:
-            return True  # another reader was faster
+            return True  # so late that another reader took it up
         if message.claims > inbox.MAX_CLAIMS:  # its readers died before they could say so
             inbox.failed_unexpectedly(message, at=at)
             return True
@@ -57,6 +59,8 @@ def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
         inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
     except UnknownConnector as error:
         inbox.fail(message, at=at, problem=str(error), field="connection", remedy="Correct the connection.")
+    except TimeIsUp:
+        raise  # of the task, not the message's fault: another reader takes it up
     except Exception:
         log.exception("Message %s could not be read.", message.pk)
         inbox.failed_unexpectedly(message, at=at)
@@ -65,7 +69,10 @@ def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
 def read(message: InboxMessage, *, at: datetime) -> list[ExceptionCase]:
     """Turn one message into exceptions, or into occurrences of open ones. Raises MessageNotUnderstood."""
     connector = get_connector(message.connection.connector)
-    transactions = connector.parse(inbox.as_incoming(message))
+    transactions = [
+        replace(transaction, refusal=bounded(transaction.refusal))
+        for transaction in connector.parse(inbox.as_incoming(message))
+    ]
     _one_reader_at_a_time(message, transactions)
     cases = [_open_or_repeat(message, transaction, at=at) for transaction in transactions]
     inbox.processed(message, at=at)
@@ -156,7 +163,8 @@ def _open(
             "sub": case.sub,
             "kind": case.kind,
             "sha256": hashlib.sha256(transaction.payload).hexdigest(),
-            "errors": [error.code for error in errors],
+            "errors": [error.code for error in errors[:CODES_IN_THE_TRAIL]],
+            "errors_total": len(errors),
             "follows": follows.ref if follows else "",
         },
     )

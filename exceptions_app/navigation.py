@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib.auth.models import AbstractUser
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from exceptions_app.demo_people import demonstration_accounts
-from exceptions_app.queries.counters import Count, navigation_counts
+from exceptions_app.queries.connection_reach import connection_reach_of
+from exceptions_app.queries.counters import Count, navigation_counts, waiting_for_decision_of
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
 from exceptions_app.views.reach import reach_for
@@ -25,6 +28,11 @@ class Reader:
 
 def _with_any_grant(reader: Reader) -> bool:
     return bool(reader.reach.on_queues) or reader.is_staff
+
+
+def _working(reader: Reader) -> bool:
+    """Who may not correct anywhere can have no exception of their own."""
+    return reader.reach.has(Verb.CORRECT)
 
 
 def _deciding_or_proposing(reader: Reader) -> bool:
@@ -59,7 +67,7 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("My queue", "my-queue", "exceptions:my_queue", count="mine"),
+    Entry("My queue", "my-queue", "exceptions:my_queue", _working, count="mine"),
     Entry(
         "All queues", "queue", "exceptions:queue", also_on=("exceptions:case", "exceptions:raw", "exceptions:correct"),
         count="open",
@@ -74,17 +82,38 @@ ENTRIES = (
         "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",)
     ),
     Entry("Audit", "audit", "exceptions:audit", _exporting),
-    Entry("API", "api", "api-docs"),
+    Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
     Entry("Administration", "settings", "admin:index", _administrating),
 )  # fmt: skip
 
 
+def first_page(user: AbstractUser, reach: Reach) -> str:
+    """The name of the page where a person's work begins, by what is granted to them.
+
+    Whoever decides begins with what waits for them, and with the queues when nothing does.
+    """
+    if reach.has(Verb.CORRECT):
+        return "exceptions:my_queue"
+    if reach.has(Verb.APPROVE) and waiting_for_decision_of(user).exists():
+        return "exceptions:approvals"
+    if reach.has(Verb.EXPORT) and not reach.has(Verb.APPROVE):
+        return "exceptions:audit"
+    if reach.has(Verb.SEE):
+        return "exceptions:queue"
+    if connection_reach_of(user).seen:
+        return "exceptions:connections"
+    return "exceptions:my_queue"  # which says that nothing is granted, and who grants it
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
+    """An entry as a page shows it. `counts` names what is counted beside it; a nought is not shown."""
+
     label: str
     icon: str
     url: str
     current: bool
+    counts: str
     count: Count | None
 
 
@@ -96,6 +125,14 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "environment_name": "Demonstration" if settings.SIMULATOR_URL else "",
         "request_id": request.META.get("REQUEST_ID", ""),
     }
+
+
+def add_fresh_counts(request: HttpRequest, response: HttpResponse) -> None:
+    """Let a fragment bring what waits now: the navigation around it stays as it was drawn with the whole page.
+
+    Three queries, of which two are those of `reach_for`.
+    """
+    response.write(render_to_string("parts/_navigation_counts.html", {"navigation": _items(request)}))
 
 
 def _items(request: HttpRequest) -> list[Item]:
@@ -110,6 +147,7 @@ def _items(request: HttpRequest) -> list[Item]:
             icon=entry.icon,
             url=reverse(entry.url_name),
             current=here in (entry.url_name, *entry.also_on),
+            counts=entry.count,
             count=_shown(getattr(counts, entry.count)) if entry.count else None,
         )
         for entry in ENTRIES

@@ -157,7 +157,8 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.SEND_CONFLICTED: Transition(
         "Conflict at the target", _IN_FLIGHT, State.IN_PROGRESS, None, "case.conflict_found"
     ),
-    # Before a byte left: the approval does not cover what was to be sent; the target's address changed, for example.
+    # The approval does not cover what was to be sent, such as after a change of the target's address, and nothing was
+    # sent, or the target was asked and does not have it.
     Action.SEND_STOPPED: Transition("Sending stopped", _IN_FLIGHT, State.IN_PROGRESS, None, "case.sending_stopped"),
     Action.RESOLVE: Transition("Resolved", _IN_FLIGHT, State.RESOLVED, None, "case.resolved"),
 }

@@ -1,6 +1,7 @@
 """What workers do when the doorbell rings or the sweeper comes by. Thin: each task is one call into the domain."""
 
 import logging
+import time
 from typing import Any
 
 from celery import shared_task
@@ -14,13 +15,16 @@ from exceptions_app.states import State
 
 log = logging.getLogger(__name__)
 
-MESSAGES_A_SWEEP = 200
+READING = 20.0  # seconds of one sweep for messages; the next one goes on
 
 
 @shared_task
 def sweep(**_from_newer_senders: Any) -> None:
-    """Everything that is due: messages to read, holds that end, deliveries to carry out. None keeps another waiting."""
-    for step in (_read_messages, _end_holds, replays.carry_out_due):
+    """Everything that is due, none keeping another waiting: what was approved first, then messages and holds that end.
+
+    Raises SoftTimeLimitExceeded, so that the worker ends the task instead of being killed with it.
+    """
+    for step in (replays.carry_out_due, _read_messages, _end_holds):
         try:
             step()
         except SoftTimeLimitExceeded:
@@ -30,8 +34,9 @@ def sweep(**_from_newer_senders: Any) -> None:
 
 
 def _read_messages() -> None:
-    for _ in range(MESSAGES_A_SWEEP):  # each at the time of its own reading, as the audit trail tells it
-        if not intake.read_messages(limit=1, at=now()):
+    ends_at = time.monotonic() + READING
+    while intake.read_messages(limit=1, at=now()):  # each at the time of its own reading, as the audit trail tells it
+        if time.monotonic() >= ends_at:
             return
 
 
@@ -40,6 +45,8 @@ def _end_holds() -> None:
     for case_id in ended.values_list("pk", flat=True):
         try:
             work.wake(case_id, at=now())
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:
             # Somebody may have resumed it in this very moment.
             log.exception("The hold of exception %s could not be ended.", case_id)

@@ -40,7 +40,9 @@ def _matches(host: str, name: str) -> bool:
 def allowed_addresses(host: str, port: int, *, scheme: str) -> list[str]:
     """Resolve once and keep what may be used: the caller connects to these and asks no resolver again.
 
-    Raises AddressRefused when none is left, OSError when the name cannot be resolved.
+    Raises AddressRefused when none is left, OSError when the name cannot be resolved. Only the resolver's own settings
+    bound how long it takes (resolv.conf(5): mostly twice five seconds per name server). Whoever calls looks at the
+    clock afterwards: `exchange` connects nowhere once its deadline has passed, so a slow resolver makes nothing late.
     """
     found = dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     refusals: list[str] = []

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from integrations.connectors.base import Answer, AnswerKind
+from integrations.connectors.base import Answer, AnswerKind, Observation, Presence
 from integrations.http import Exchange, Outcome
 from integrations.refusals import Refusal
 
@@ -24,7 +24,13 @@ MISCONFIGURED_STATUSES = frozenset({300, 301, 302, 303, 304, 305, 307, 308, 401,
 
 
 def answer(
-    kind: AnswerKind, sent: Exchange, *, detail: str = "", reference: str = "", refusal: Refusal | None = None
+    kind: AnswerKind,
+    sent: Exchange,
+    *,
+    detail: str = "",
+    reference: str = "",
+    refusal: Refusal | None = None,
+    turned_away: bool = False,
 ) -> Answer:
     """An answer with the evidence of its exchange."""
     return Answer(
@@ -34,15 +40,36 @@ def answer(
         http_status=sent.status,
         headers=sent.evidence,
         body=sent.body,
-        detail=detail or sent.detail,
+        detail=(detail or sent.detail)[:MAX_TEXT],
         retry_after=retry_after(sent.headers),
+        turned_away=turned_away,
     )
 
 
 def not_answered(sent: Exchange) -> Answer | None:
     """The answer when no whole one came, None when one did and has to be read."""
     kind = _NOT_ANSWERED.get(sent.outcome)
-    return None if kind is None else answer(kind, sent)
+    return None if kind is None else answer(kind, sent, turned_away=sent.outcome is Outcome.FORBIDDEN)
+
+
+def observation(presence: Presence, asked: Exchange, *, reference: str = "") -> Observation:
+    """What a look-up found, with the evidence of its exchange; when it learned nothing, why, and whose fault."""
+    detail = asked.detail
+    if presence is Presence.UNANSWERED:
+        wrong = asked.outcome is Outcome.ANSWERED and asked.status in MISCONFIGURED_STATUSES
+        if wrong or asked.outcome is Outcome.FORBIDDEN:
+            presence = Presence.MISCONFIGURED
+        told = text_of(json_object(asked), "detail") or f"HTTP {asked.status}."
+        detail = detail or (told if asked.status != 200 else "HTTP 200 with a body that means nothing to us.")
+    return Observation(
+        presence=presence,
+        reference=reference,
+        http_status=asked.status,
+        headers=asked.evidence,
+        body=asked.body,
+        detail=detail,
+        retry_after=retry_after(asked.headers),
+    )
 
 
 def json_object(sent: Exchange) -> dict[str, Any]:

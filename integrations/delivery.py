@@ -9,7 +9,6 @@ A delivery that breaks its worker off three times in a row is set before a perso
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
@@ -28,7 +27,7 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
-from integrations.refusals import Refusal
+from integrations.refusals import Refusal, bounded
 from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
 from integrations.webhooks import WebhookClient
 
@@ -38,10 +37,13 @@ PARKED = timedelta(hours=1)
 BACKOFF_FIRST = timedelta(seconds=2)
 BACKOFF_MOST = timedelta(minutes=15)
 SHORTEST_WAIT = timedelta(seconds=1)  # also for a target that says “at once”, again and again
+LONGEST_ASKED_FOR = timedelta(hours=24)  # a target that says when to come back is believed up to here
+MOST_CONTRADICTIONS = 5  # tries in a row with a target that has a document already and does not have it
 RESENDING_KINDS = frozenset({TargetKind.DEDUPLICATES, TargetKind.UPSERTS})
 
 State = Delivery.State
 Phase = DeliveryAttempt.Phase
+_DOCUMENTS_FIRST = (Delivery.Operation.SUBMIT, Delivery.Operation.WRITE_BACK)
 
 
 class Fenced(Exception):
@@ -69,22 +71,18 @@ class Settlement:
     refusal: Refusal | None = None
     wait: timedelta | None = None  # until the next try, for states that are not final
     not_sent: bool = False  # the send that was begun provably never reached the target
+    parked: bool = False  # not a word of the target's: a person needs to know that our own side breaks off
     pause_connection: str = ""  # the reason, when nothing more should be sent there before a person looked
 
 
 def claim(*, limit: int) -> list[Claim]:
-    """Take due deliveries, oldest first, skipping what others hold and connections that are paused or busy.
+    """Take due deliveries of one operation, documents before words to a source, the oldest first.
 
-    Busy is a connection with as many under way as one claim takes: a slow target keeps one worker waiting, not all.
+    Skips what others hold, connections that are paused, and what is busy: an operation of a connection with as many
+    under way as one claim takes. So a slow target keeps one worker waiting, not all, and a slow source no document.
     """
     with transaction.atomic():
-        due = list(
-            Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
-            .select_related("connection")
-            .filter(state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
-            .exclude(connection__in=_busy(limit))
-            .order_by("due_at", "id")[:limit]
-        )
+        due = next(filter(None, (_due(operation, limit) for operation in _DOCUMENTS_FIRST)), [])
         claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
         # The due time doubles as the lease: until it passes nobody else takes the row.
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(
@@ -97,17 +95,26 @@ def claim(*, limit: int) -> list[Claim]:
     return claims
 
 
-def _busy(limit: int) -> QuerySet[Delivery, Any]:
-    under_way = Delivery.objects.filter(state__in=(State.PROBING, State.SENDING), due_at__gt=Now())
+def _due(operation: Delivery.Operation, limit: int) -> list[Delivery]:
+    """Locked until the transaction ends. Of one operation, so that the index gives the oldest without sorting."""
+    under_way = Delivery.objects.filter(operation=operation, state__in=(State.PROBING, State.SENDING), due_at__gt=Now())
     counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
-    return counted.filter(at_once__gte=limit).values("connection")
+    return list(
+        Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
+        .select_related("connection")
+        .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
+        .exclude(connection__in=counted.filter(at_once__gte=limit).values("connection"))
+        .order_by("due_at", "id")[:limit]
+    )
 
 
 def park(claim: Claim) -> Settlement:
-    """A delivery that three workers in a row did not survive: seen by a person, and left alone for a while."""
-    said = "It may have been sent." if claim.delivery.sends else "Nothing was sent."
+    """A delivery that three workers in a row did not survive: told to a person, and left alone for a while."""
+    sent = claim.delivery.sends > 0
+    said = "It may have been sent." if sent else "Nothing was sent."
     detail = f"The worker broke off on this {MAX_CLAIMS} times. {said} Show it to support; it is tried again later."
-    return Settlement(claim.delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=PARKED)
+    state = State.UNKNOWN if sent else State.QUEUED
+    return Settlement(claim.delivery, claim.epoch, state, detail=detail, wait=PARKED, parked=True)
 
 
 def carry_out(claim: Claim) -> Settlement:
@@ -122,13 +129,13 @@ def carry_out(claim: Claim) -> Settlement:
 
 
 def hold_back(claim: Claim, *, because: str) -> Settlement:
-    """What may not be sent is cancelled. What was sent before cannot be: it is asked about, and not sent again."""
+    """What may not be sent is cancelled; what was sent before, only once the target was asked and does not have it."""
     delivery = claim.delivery
     if delivery.sends == 0:
         return Settlement(delivery, claim.epoch, State.CANCELLED, detail=because)
     client, capabilities = _client(delivery)
     settlement = after_asking(claim, _ask(claim, client), capabilities, now=_database_now())
-    return settlement or Settlement(delivery, claim.epoch, State.UNKNOWN, detail=because, wait=BACKOFF_MOST)
+    return settlement or _left_to_a_person(claim, because)
 
 
 def _must_ask_first(claim: Claim) -> bool:
@@ -168,10 +175,11 @@ def after_asking(
         return Settlement(delivery, claim.epoch, state, observation.reference, observation.detail)
     if observation.presence is Presence.DIFFERENT:
         return Settlement(delivery, claim.epoch, State.CONFLICT, observation.reference, observation.detail)
-    if observation.presence is Presence.UNANSWERED:
+    if observation.presence in (Presence.UNANSWERED, Presence.MISCONFIGURED):
         state = State.UNKNOWN if sent_before else State.QUEUED
+        pause = _pause(delivery, observation.detail) if observation.presence is Presence.MISCONFIGURED else ""
         wait = _wait(delivery, observation.retry_after)
-        return Settlement(delivery, claim.epoch, state, detail=observation.detail, wait=wait)
+        return Settlement(delivery, claim.epoch, state, detail=observation.detail, wait=wait, pause_connection=pause)
     if not sent_before:
         return None
     return _absent_after_sending(claim, capabilities, now=now)
@@ -189,8 +197,16 @@ def _absent_after_sending(claim: Claim, capabilities: Capabilities, *, now: date
         return None
     if capabilities.target_kind is TargetKind.ASKABLE and delivery.connection.resend_when_absent:
         return None
-    detail = "The target does not have it. It does not recognise a repeat, so a person must decide."
-    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=BACKOFF_MOST)
+    return _left_to_a_person(claim, "The target does not recognise a repeat.")
+
+
+def _left_to_a_person(claim: Claim, because: str) -> Settlement:
+    """Sent, not there after the settle time, and not to be sent again by us: two people say so by a new proposal."""
+    detail = (
+        f"{because} It was sent before, but the target was asked and does not have it. "
+        "Make sure that it was not booked, then propose it anew."
+    )
+    return Settlement(claim.delivery, claim.epoch, State.CANCELLED, detail=detail)
 
 
 def _send(claim: Claim, client: TargetClient) -> Settlement:
@@ -219,7 +235,18 @@ def _compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Set
         return Settlement(delivery, claim.epoch, state, observation.reference, answer.detail)
     if observation.presence is Presence.DIFFERENT:
         return Settlement(delivery, claim.epoch, State.CONFLICT, observation.reference, answer.detail)
-    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=_wait(delivery, None))
+    if observation.presence is Presence.ABSENT and delivery.failures >= MOST_CONTRADICTIONS:
+        detail = "The target refuses it as one that it has already, but does not have it when it is asked. Ask there."
+        return Settlement(delivery, claim.epoch, State.CONFLICT, answer.reference, detail)
+    wrong = observation.presence is Presence.MISCONFIGURED
+    return Settlement(
+        delivery,
+        claim.epoch,
+        State.UNKNOWN,
+        detail=observation.detail or answer.detail,
+        wait=_wait(delivery, observation.retry_after),
+        pause_connection=_pause(delivery, observation.detail) if wrong else "",
+    )
 
 
 def after_sending(claim: Claim, answer: Answer) -> Settlement:
@@ -228,25 +255,33 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
     if answer.kind is AnswerKind.CONFIRMED:
         return Settlement(delivery, claim.epoch, State.CONFIRMED, answer.reference, answer.detail)
     if answer.kind is AnswerKind.REFUSED:
-        return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=answer.refusal)
+        refusal = bounded(answer.refusal) if answer.refusal else None
+        return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=refusal)
     wait = _wait(delivery, answer.retry_after)
-    if answer.kind is AnswerKind.NOT_SENT:
+    if answer.kind is AnswerKind.UNKNOWN:
+        return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
+    return Settlement(
+        delivery,
+        claim.epoch,
         # An earlier send of this delivery may still have been booked: then it stays unknown and is asked about.
-        state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
-        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait, not_sent=True)
-    if answer.kind is AnswerKind.MISCONFIGURED:
-        state = State.UNKNOWN if delivery.sends > 1 else State.QUEUED
-        # A source that cannot be told is no reason to keep its documents from the target.
-        submits = delivery.operation == Delivery.Operation.SUBMIT
-        reason = f"{answer.detail} Mend the connection, then resume it." if submits else ""
-        return Settlement(delivery, claim.epoch, state, detail=answer.detail, wait=wait, pause_connection=reason)
-    return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
+        State.UNKNOWN if delivery.sends > 1 else State.QUEUED,
+        detail=answer.detail,
+        wait=wait,
+        not_sent=answer.not_sent,
+        pause_connection=_pause(delivery, answer.detail) if answer.kind is AnswerKind.MISCONFIGURED else "",
+    )
+
+
+def _pause(delivery: Delivery, detail: str) -> str:
+    """Why nothing more goes there; empty for a source: that it cannot be told keeps no document from the target."""
+    submits = delivery.operation == Delivery.Operation.SUBMIT
+    return f"{detail} Mend the connection, then resume it." if submits else ""
 
 
 def _wait(delivery: Delivery, retry_after: float | None) -> timedelta:
-    """Until the next try: what the target asked for, else twice as long each time."""
+    """Until the next try: what the target asked for, up to a day, else twice as long each time, up to 15 minutes."""
     if retry_after is not None:
-        return min(max(timedelta(seconds=retry_after), SHORTEST_WAIT), BACKOFF_MOST)
+        return min(max(timedelta(seconds=retry_after), SHORTEST_WAIT), LONGEST_ASKED_FOR)
     return min(BACKOFF_FIRST * (1 << min(delivery.failures, 12)), BACKOFF_MOST)
 
 

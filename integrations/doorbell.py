@@ -3,10 +3,13 @@
 import logging
 
 from celery import current_app
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 
 log = logging.getLogger(__name__)
+
+TimeIsUp = SoftTimeLimitExceeded  # raised anywhere in a task whose time is over: never the fault of what is at hand
 
 
 def ring_on_commit() -> None:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 MAX_ANSWER = 5 * 1024 * 1024  # bytes
 _CHUNK = 64 * 1024
+# Characters of what another system says and we keep: what speaks another protocol may say anything.
+_LONGEST_NAME, _LONGEST_VALUE, _LONGEST_REASON = 100, 4000, 300
 _KEPT_OUT_OF_EVIDENCE = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "www-authenticate"}
 )
@@ -55,8 +57,7 @@ class Exchange:
     @property
     def evidence(self) -> dict[str, str]:
         """The headers as they may be stored and shown: without credentials."""
-        kept = {name: "[removed]" if name in _KEPT_OUT_OF_EVIDENCE else text for name, text in self.headers.items()}
-        return {name: text.replace("\x00", "") for name, text in kept.items()}
+        return {name: "[removed]" if name in _KEPT_OUT_OF_EVIDENCE else text for name, text in self.headers.items()}
 
 
 def exchange(
@@ -140,7 +141,7 @@ def _send(wire: _Wire, method: str, url: str, *, headers: Mapping[str, str], bod
         target = urlsplit(url)
         wire.open(target)
     except AddressRefused as error:
-        return Exchange(Outcome.FORBIDDEN, detail=str(error))
+        return Exchange(Outcome.FORBIDDEN, detail=_reason(error))
     except (OSError, ValueError) as error:  # ssl.SSLError and socket.gaierror are OSErrors, UnicodeError a ValueError
         wire.close()
         return Exchange(Outcome.NOT_SENT, detail=f"No connection: {_reason(error)}")
@@ -171,7 +172,9 @@ def _converse(
         connection.endheaders(body or None)
         with connection.getresponse() as answer:
             status = answer.status
-            received = {name.lower(): text for name, text in answer.getheaders()}
+            received = {
+                _clean(name, _LONGEST_NAME).lower(): _clean(text, _LONGEST_VALUE) for name, text in answer.getheaders()
+            }
             while chunk := answer.read(min(_CHUNK, max_answer + 1 - len(kept))):
                 kept += chunk
                 if len(kept) > max_answer:
@@ -210,7 +213,14 @@ def _unknown(status: int | None, headers: Mapping[str, str], body: bytes, detail
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
+        return f"The answer is not HTTP: {_clean(str(error), _LONGEST_REASON)}"
+    return _clean(str(error), _LONGEST_REASON) or type(error).__name__
+
+
+def _clean(text: str, longest: int) -> str:
+    """A text that came over the wire, fit to be stored and shown: one line without control characters, not longer."""
+    return "".join(character if character.isprintable() else " " for character in text[:longest]).strip()
 
 
 def _shown(url: str) -> str:

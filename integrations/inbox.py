@@ -1,24 +1,53 @@
 """The inbox: a message is durable before it is answered, and the same message is kept once."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from audit import log
 from integrations.connectors.base import IncomingMessage
 from integrations.doorbell import ring_on_commit
+from integrations.handed_in import HandedIn, MessageRefused, refusal_of
 from integrations.models import Connection, InboxContent, InboxMessage
+
+__all__ = [
+    "MAX_CLAIMS",
+    "READER_LEASE",
+    "Arrival",
+    "Claim",
+    "HandedIn",
+    "MessageRefused",
+    "Receipt",
+    "as_incoming",
+    "claim",
+    "claimed",
+    "fail",
+    "failed_unexpectedly",
+    "processed",
+    "read_again",
+    "receive",
+    "receive_many",
+    "set_aside",
+]
 
 MAX_CLAIMS = 3  # a message that stops its reader three times is set before a person
 READER_LEASE = timedelta(seconds=10)  # until a reader has locked it, and until it is tried again after a crash
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message chosen by a reader. `number` says which claim of the message it is; a later one outdates it."""
+
+    message_id: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +59,18 @@ class Receipt:
     conflict: bool = False
 
 
-class MessageRefused(Exception):
-    """A message that cannot be taken in. `field` names the part at fault, `remedy` says what to do."""
-
-    def __init__(self, problem: str, *, field: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.field = field
-        self.remedy = remedy
-
-
 @dataclass(frozen=True, slots=True)
-class HandedIn:
-    """A message as its sender handed it in."""
+class Arrival:
+    """A message, and the connection for which it was handed in."""
 
-    external_id: str
-    payload: bytes
-    payload_media_type: str
-    refusal: bytes = b""
-    refusal_media_type: str = ""
-    refusal_status: int | None = None
-    refusal_headers: Mapping[str, str] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
+    connection: Connection
+    handed_in: HandedIn
 
     @property
-    def sha256(self) -> str:
-        """Over payload and refusal: the same invoice refused for another reason is another message."""
-        digest = hashlib.sha256()
-        for part in (self.payload, self.refusal, str(self.refusal_status or "").encode()):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-        return digest.hexdigest()
+    def identifier(self) -> tuple[int, str]:
+        return self.connection.pk, self.handed_in.external_id
 
 
-@transaction.atomic
 def receive(
     connection: Connection,
     handed_in: HandedIn,
@@ -78,18 +85,111 @@ def receive(
     The same identifier with the same content is a repeat and only counted. With other content both are kept: the
     newcomer becomes a visible intake failure. Raises MessageRefused.
     """
-    _refuse_unusable(connection, handed_in)
-    _one_sender_at_a_time(connection, handed_in.external_id)
-    message, created = InboxMessage.objects.get_or_create(
-        connection=connection,
-        external_id=handed_in.external_id,
-        content_sha256=handed_in.sha256,
-        defaults={"via": via, "received_at": at, "received_by": by, "correlation_id": correlation_id},
+    [outcome] = receive_many([Arrival(connection, handed_in)], via=via, by=by, at=at, correlation_id=correlation_id)
+    if isinstance(outcome, MessageRefused):
+        raise outcome
+    return outcome
+
+
+def receive_many(
+    arrivals: Sequence[Arrival], *, via: InboxMessage.Via, by: str, at: datetime, correlation_id: str = ""
+) -> list[Receipt | MessageRefused]:
+    """As `receive`, each for itself and in the order given; new ones take no more statements than a single one."""
+    refusals = [refusal_of(arrival.handed_in, connection=arrival.connection) for arrival in arrivals]
+    usable = [arrival for arrival, refusal in zip(arrivals, refusals, strict=True) if refusal is None]
+    # Nothing below is refused, so there is nothing to go back to and no need of a savepoint.
+    with transaction.atomic(savepoint=False):
+        receipts = _receipts_for(usable, via=via, received_by=by, received_at=at, correlation_id=correlation_id)
+        _keep(usable, receipts, at=at)
+    kept = iter(receipts)
+    return [refusal or next(kept) for refusal in refusals]
+
+
+def _receipts_for(arrivals: Sequence[Arrival], **how: Any) -> list[Receipt]:
+    """Which are new, repeats or in conflict. What is new is not stored yet."""
+    _one_sender_at_a_time(arrivals)
+    there = _there_already(arrivals)
+    known = {(message.connection_id, message.external_id, message.content_sha256): message for message in there}
+    taken = {(message.connection_id, message.external_id) for message in there}
+    receipts = []
+    for arrival in arrivals:
+        sha256 = arrival.handed_in.sha256
+        name = (*arrival.identifier, sha256)
+        is_repeat = name in known
+        if not is_repeat:
+            known[name] = InboxMessage(
+                connection=arrival.connection, external_id=arrival.handed_in.external_id, content_sha256=sha256, **how
+            )
+        conflict = not is_repeat and arrival.identifier in taken
+        receipts.append(Receipt(known[name], is_repeat=is_repeat, conflict=conflict))
+        taken.add(arrival.identifier)
+    return receipts
+
+
+def _one_sender_at_a_time(arrivals: Sequence[Arrival]) -> None:
+    """Serialise the senders of one identifier until the transaction ends: two contents must see each other.
+
+    In one order for all, so that two requests do not wait for each other for ever.
+    """
+    connections = [arrival.connection.pk for arrival in arrivals]
+    external_ids = [arrival.handed_in.external_id for arrival in arrivals]
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(connection, identifier) FROM ("
+            " SELECT DISTINCT connection, hashtext(external_id) AS identifier"
+            " FROM unnest(%s::int[], %s::text[]) AS arrivals (connection, external_id) ORDER BY 1, 2) AS locks",
+            [connections, external_ids],
+        )
+
+
+def _there_already(arrivals: Sequence[Arrival]) -> list[InboxMessage]:
+    """Of each identifier the messages with the same contents, and one of those with any other."""
+    contents = {arrival.handed_in.sha256 for arrival in arrivals}
+    same = Case(When(content_sha256__in=contents, then=F("content_sha256")), default=Value(""))
+    place = ("connection_id", "external_id", "same")
+    return list(
+        InboxMessage.objects.filter(
+            connection__in={arrival.connection.pk for arrival in arrivals},
+            external_id__in={arrival.handed_in.external_id for arrival in arrivals},
+        )
+        .annotate(same=same)
+        .order_by(*place)
+        .distinct(*place)
     )
-    if not created:
-        InboxMessage.objects.filter(pk=message.pk).update(repeats=F("repeats") + 1)
-        return Receipt(message, is_repeat=True)
-    InboxContent.objects.create(
+
+
+def _keep(arrivals: Sequence[Arrival], receipts: Sequence[Receipt], *, at: datetime) -> None:
+    """Store what is new, with its bytes and audit events; count the repeats; make conflicts visible."""
+    new = [
+        (receipt.message, arrival.handed_in)
+        for arrival, receipt in zip(arrivals, receipts, strict=True)
+        if not receipt.is_repeat
+    ]
+    InboxMessage.objects.bulk_create(message for message, _ in new)
+    InboxContent.objects.bulk_create(_content_of(message, handed_in) for message, handed_in in new)
+    log.record_many(
+        _entry(
+            message,
+            "message.received",
+            at=at,
+            actor=message.received_by,
+            summary=f"{message.connection} handed in message {message.external_id}.",
+        )
+        for message, _ in new
+    )
+    repeated = Counter(receipt.message.pk for receipt in receipts if receipt.is_repeat)
+    for times in set(repeated.values()):
+        again = [pk for pk, number in repeated.items() if number == times]
+        InboxMessage.objects.filter(pk__in=again).update(repeats=F("repeats") + times)
+    for receipt in receipts:
+        if receipt.conflict:
+            _fail_for_its_identifier(receipt.message, at=at)
+    if any(not receipt.is_repeat and not receipt.conflict for receipt in receipts):
+        ring_on_commit()
+
+
+def _content_of(message: InboxMessage, handed_in: HandedIn) -> InboxContent:
+    return InboxContent(
         message=message,
         payload=handed_in.payload,
         payload_media_type=handed_in.payload_media_type,
@@ -99,86 +199,51 @@ def receive(
         refusal_headers=dict(handed_in.refusal_headers),
         context=dict(handed_in.context),
     )
-    _record(
-        message, "message.received", at=at, actor=by, summary=f"{connection} handed in message {message.external_id}."
+
+
+def _fail_for_its_identifier(message: InboxMessage, *, at: datetime) -> None:
+    fail(
+        message,
+        at=at,
+        problem=f"The identifier “{message.external_id}” came before with other content.",
+        field="id",
+        remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
     )
-    if (
-        InboxMessage.objects.filter(connection=connection, external_id=handed_in.external_id)
-        .exclude(pk=message.pk)
-        .exists()
-    ):
-        fail(
-            message,
-            at=at,
-            problem=f"The identifier “{handed_in.external_id}” came before with other content.",
-            field="id",
-            remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
-        )
-        return Receipt(message, is_repeat=False, conflict=True)
-    ring_on_commit()
-    return Receipt(message, is_repeat=False)
-
-
-def _one_sender_at_a_time(connection: Connection, external_id: str) -> None:
-    """Serialise the senders of one identifier until the transaction ends: two contents must see each other."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [connection.pk, external_id])
-
-
-def _refuse_unusable(connection: Connection, handed_in: HandedIn) -> None:
-    identifier = handed_in.external_id
-    if not identifier.strip() or len(identifier) > 200 or not identifier.isprintable():
-        raise MessageRefused(
-            "The message has no usable identifier.",
-            field="id",
-            remedy="Send 1 to 200 printable characters, unique per message.",
-        )
-    for name, media_type in (
-        ("payload.media_type", handed_in.payload_media_type),
-        ("refusal.media_type", handed_in.refusal_media_type),
-    ):
-        if len(media_type) > 100 or not media_type.isprintable():
-            raise MessageRefused(
-                "The media type is none.", field=name, remedy="Send one such as application/xml, up to 100 characters."
-            )
-    if not handed_in.payload:
-        raise MessageRefused("The payload is empty.", field="payload", remedy="Send the refused document itself.")
-    for name, part in (("payload", handed_in.payload), ("refusal", handed_in.refusal)):
-        if len(part) > connection.max_bytes:
-            raise MessageRefused(
-                f"The {name} has {len(part):,} bytes; {connection.name} takes at most {connection.max_bytes:,}.",
-                field=name,
-                remedy="Send a smaller document, or ask an administrator to raise the connection's limit.",
-            )
 
 
 @transaction.atomic
-def claim() -> int | None:
+def claim() -> Claim | None:
     """Choose the oldest pending message that nobody reads, and count the try.
 
-    To be committed before it is read, so that a try which ends with the whole process counts too. Returns its number.
+    To be committed before it is read, so that a try which ends with the whole process counts too.
     """
     nobody_reads = Q(claimed_until__isnull=True) | Q(claimed_until__lte=Now())
     found = (
-        InboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
+        InboxMessage.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
         .filter(nobody_reads, status=InboxMessage.Status.PENDING)
         .order_by("id")
-        .values_list("pk", flat=True)
+        .values_list("pk", "claims")
         .first()
     )
-    if found is not None:
-        InboxMessage.objects.filter(pk=found).update(claims=F("claims") + 1, claimed_until=Now() + READER_LEASE)
-    return found
+    if found is None:
+        return None
+    message_id, claims = found
+    InboxMessage.objects.filter(pk=message_id).update(claims=claims + 1, claimed_until=Now() + READER_LEASE)
+    return Claim(message_id, claims + 1)
 
 
 @contextmanager
-def claimed(message_id: int) -> Iterator[InboxMessage | None]:
-    """The message, locked for this transaction; None when another reader has it or has read it."""
+def claimed(claim: Claim) -> Iterator[InboxMessage | None]:
+    """The message, locked for this transaction; None when it was claimed again since, or read."""
+    # It waits for the row and does not skip it. PostgreSQL locks a row before it looks whether it still matches, so
+    # that a choice which another reader began before our claim was committed keeps our row locked until its transaction
+    # ends; and so does the counting of a repeat. Both are short. A reader at work is not waited for: it has kept later
+    # claims from its row, and a reader with an older claim finds nothing here.
     with transaction.atomic():
         yield (
-            InboxMessage.objects.select_for_update(of=("self",), skip_locked=True)
+            InboxMessage.objects.select_for_update(of=("self",), no_key=True)
             .select_related("connection", "content")
-            .filter(pk=message_id, status=InboxMessage.Status.PENDING)
+            .filter(pk=claim.message_id, claims=claim.number, status=InboxMessage.Status.PENDING)
             .first()
         )
 
@@ -278,8 +343,12 @@ def _failed(message_id: int) -> InboxMessage:
 
 
 def _record(message: InboxMessage, name: str, *, at: datetime, actor: str, summary: str, because: str = "") -> None:
-    log.record(
-        name,
+    log.record_many([_entry(message, name, at=at, actor=actor, summary=summary, because=because)])
+
+
+def _entry(message: InboxMessage, name: str, *, at: datetime, actor: str, summary: str, because: str = "") -> log.Entry:
+    return log.Entry(
+        action=name,
         subject=f"message:{message.pk}",
         scope=f"connection/{message.connection.slug}",
         actor=actor,

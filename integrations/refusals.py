@@ -6,7 +6,7 @@ override a category; nothing here knows what a case is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -150,6 +150,44 @@ class Refusal:
     keys: Mapping[str, str] = field(default_factory=dict)
     money: Money | None = None
     batch: BatchPosition | None = None
+
+
+MOST_ERRORS = 500
+# Characters. The whole text stays in the message or the answer that it came in.
+LONGEST_TEXT = 1000
+LONGEST_CODE = 100
+LONGEST_PATH = 500
+
+
+def bounded(refusal: Refusal) -> Refusal:
+    """The refusal as it may be stored and shown, whatever the other system wrote into it.
+
+    Applied in one place for what comes in and one for what a target answers, so that nothing behind them can fail on
+    a text without end. A path too long to be kept points nowhere, since a part of it would point elsewhere.
+    """
+    return replace(refusal, errors=tuple(_bounded(error) for error in refusal.errors[:MOST_ERRORS]))
+
+
+def _bounded(error: RefusalError) -> RefusalError:
+    proposed = error.proposed_value
+    return replace(
+        error,
+        code=_cut(error.code, LONGEST_CODE),
+        text=_cut(error.text, LONGEST_TEXT),
+        plain=_cut(error.plain, LONGEST_TEXT),
+        path=_cut(error.path, LONGEST_PATH),
+        field_path=error.field_path if len(error.field_path) <= LONGEST_PATH else "",
+        term=_cut(error.term, LONGEST_CODE),
+        field=_cut(error.field, LONGEST_CODE),
+        proposed_value=proposed if proposed is None or len(proposed) <= LONGEST_TEXT else None,
+        language=_cut(error.language, LONGEST_CODE),
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    """At most `longest` characters, and none that a database refuses."""
+    kept = text[: longest + 1].replace("\x00", "").encode(errors="replace").decode()
+    return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,15 @@ _ENCODINGS: Final = {
 _DECLARATION: Final = re.compile(r"\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._\-]{0,40})[\"']")
 _DECLARATION_WHOLE: Final = re.compile(r"^<\?xml\s[^>]{0,300}?\?>")
 _TAG: Final = re.compile(r"<(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+_PLACE: Final = re.compile(r"(?:\s*\(<?[^)]*>?, line \d+\)|, line \d+, column \d+)$")
+_UNCLOSED: Final = (
+    (
+        re.compile(r"Opening and ending tag mismatch: (?P<name>\S+) line (?P<line>\d+) and (?P<end>\S+)"),
+        "“{name}”{opened} is closed as “{end}”",
+    ),
+    (re.compile(r"Premature end of data in tag (?P<name>\S+) line (?P<line>\d+)"), "“{name}”{opened} is not closed"),
+    (re.compile(r"Couldn't find end of Start Tag (?P<name>\S+) line (?P<line>\d+)"), "The tag “{name}” does not end"),
+)
 _OPAQUE: Final = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"))
 
 
@@ -165,5 +174,15 @@ def _parse_text(text: str) -> etree._ElementTree:
 
 
 def _reason(error: etree.XMLSyntaxError) -> str:
-    reason = re.sub(r"\s*\(<?[^)]*>?, line \d+\)$", "", str(error.msg)).rstrip(".")
-    return reason if "line" in reason else f"{reason} (line {error.lineno})."
+    """What libxml2 objects to, with the place once; in its own words the line of an open tag comes twice."""
+    said = _PLACE.sub("", str(error.msg or "it cannot be read")).rstrip(".")
+    line, column = error.position
+    return f"{_in_words(said, line)} (line {line}, column {column})."
+
+
+def _in_words(said: str, line: int) -> str:
+    for pattern, words in _UNCLOSED:
+        if found := pattern.fullmatch(said):
+            opened = "" if int(found["line"]) == line else f", opened in line {found['line']},"
+            return words.format(**found.groupdict() | {"opened": opened})
+    return said

@@ -1,11 +1,10 @@
-"""Standard Webhooks, both ways: sign what we tell a source, verify what a system sends us.
+"""Standard Webhooks: what we tell a source is signed.
 
 https://github.com/standard-webhooks/standard-webhooks: HMAC-SHA256 over `id.timestamp.body`. The identifier stays the
 same for every attempt, so a receiver recognises a repeat; the timestamp is that of the attempt.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,31 +35,11 @@ class WebhookSecretInvalid(ValueError):
     pass
 
 
-class WebhookRefused(Exception):
-    """What came in is not signed by who shares the secret, or is too old. Answer 401 and keep nothing of it."""
-
-
 def sign(secret: str, *, message_id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
     """The three headers of a webhook. Raises WebhookSecretInvalid; UnicodeDecodeError for a body that is not UTF-8."""
     at = timestamp.astimezone(UTC)
     signature = _webhook(secret).sign(msg_id=message_id, timestamp=at, data=body.decode())
     return {"webhook-id": message_id, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
-
-
-def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes) -> str:
-    """The webhook-id of a body that one of the secrets signed within the last five minutes.
-
-    Several secrets allow a rotation without a gap. Raises WebhookRefused, whatever is wrong with what came in, and
-    WebhookSecretInvalid for our own secrets.
-    """
-    known = [_webhook(secret) for secret in secrets]
-    for webhook in known:
-        try:
-            webhook.verify(body, dict(headers), json_parse=False)
-        except Exception:  # noqa: BLE001, S112 — the library lets ValueError and others through for malformed headers
-            continue
-        return next(text for name, text in headers.items() if name.lower() == "webhook-id")
-    raise WebhookRefused("The webhook's signature does not verify.")
 
 
 def _webhook(secret: str) -> Webhook:
@@ -87,9 +66,9 @@ class WebhookClient:
         try:
             headers = sign(self.endpoint.token, message_id=key, timestamp=datetime.now(UTC), body=content)
         except WebhookSecretInvalid as error:
-            return Answer(AnswerKind.MISCONFIGURED, detail=str(error))
+            return Answer(AnswerKind.MISCONFIGURED, detail=str(error), turned_away=True)
         except UnicodeDecodeError:
-            return Answer(AnswerKind.MISCONFIGURED, detail="The body of a webhook must be UTF-8.")
+            return Answer(AnswerKind.MISCONFIGURED, detail="The body of a webhook must be UTF-8.", turned_away=True)
         headers["Content-Type"] = media_type
         url, timeout = self.endpoint.url, self.endpoint.timeout
         sent = exchange("POST", url, headers=headers, body=content, timeout=timeout)

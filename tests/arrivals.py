@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+
+from django.db.models import Model
 
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
@@ -22,6 +24,7 @@ from tests.invoices import valid_invoice, without_issue_date
 from workbench.models import User
 
 ISSUE_DATE = "2026-11-01"
+Configured = TypeVar("Configured", bound=Model)
 
 
 @cache
@@ -58,12 +61,12 @@ def receive(
     return inbox.receive(connection, message or handed_in(), via=InboxMessage.Via.API, by=by, at=at)
 
 
-def configure(connection: Connection, **changes: Any) -> Connection:
-    """The connection with other settings, changed as an administrator changes them."""
+def configure(item: Configured, **changes: Any) -> Configured:
+    """A connection, a route … with other settings, changed as an administrator changes them."""
     for name, value in changes.items():
-        setattr(connection, name, value)
-    save_configuration(connection, by=machine(SETUP), at=MORNING, because="For this test.")
-    return connection
+        setattr(item, name, value)
+    save_configuration(item, by=machine(SETUP), at=MORNING, because="For this test.")
+    return item
 
 
 def take_in(cast: Cast, number: str = "INV-1001", *, external_id: str = "") -> ExceptionCase:

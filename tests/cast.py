@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 
 from exceptions_app.actions.connections import save_configuration
-from exceptions_app.actions.grants import ROLES, grant_role, grant_verbs
+from exceptions_app.actions.grants import ROLES, add_to_role, grant_role, grant_verbs
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.states import Verb
@@ -59,8 +58,13 @@ def person(username: str, full_name: str, *, role: str = "", is_staff: bool = Fa
     user.set_password(PASSWORD)
     user.save()
     if role:
-        user.groups.add(Group.objects.get(name=role))
+        give_role(user, role)
     return user
+
+
+def give_role(user: User, role: str) -> None:
+    """A further role, with its audit event, as the database asks."""
+    add_to_role(role, user, by=machine(SETUP), at=SET_UP_AT)
 
 
 def grant(user: User, verbs: Iterable[Verb], *places: Queue | LegalEntity) -> None:

@@ -13,10 +13,12 @@ class ScriptedServer:
 
     def __init__(self, script: Script) -> None:
         self.requests: list[bytes] = []
-        self.stopping = threading.Event()
         self._script = script
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
+        self._last = socket.socket()  # bound at once, so that the thread knows by its address when to stop
+        self._last.bind(("127.0.0.1", 0))
+        self._stops_at = self._last.getsockname()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -26,9 +28,9 @@ class ScriptedServer:
 
     def _serve(self) -> None:
         while True:
-            connection, _ = self._listener.accept()
+            connection, address = self._listener.accept()
             with connection:
-                if self.stopping.is_set():
+                if address == self._stops_at:
                     return
                 connection.settimeout(10)
                 try:
@@ -38,10 +40,10 @@ class ScriptedServer:
                     pass  # the client has gone, which is what some tests are about
 
     def close(self) -> None:
-        self.stopping.set()
-        socket.create_connection(("127.0.0.1", self.port)).close()
-        self._thread.join()
-        self._listener.close()
+        """Stop once every connection made so far is served, however late the thread comes to it."""
+        with self._last, self._listener:
+            self._last.connect(("127.0.0.1", self.port))
+            self._thread.join()
 
 
 def _read_request(connection: socket.socket) -> bytes:
@@ -53,8 +55,8 @@ def _read_request(connection: socket.socket) -> bytes:
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
+    while len(body) < length and (chunk := connection.recv(65536)):
+        body += chunk
     return head + b"\r\n\r\n" + body
 
 

@@ -4,20 +4,47 @@ import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
-from audit.guard import audit_required, frozen_columns
+from audit.guard import audit_required, frozen_columns, truncate_refused
+from exceptions_app.models.organisation import known_time_zone
 
 _OF_PERSON = "'person:' || (SELECT username FROM public.workbench_user WHERE id = NEW.user_id)"
+_STATUS = ("username", "is_active", "is_staff", "is_superuser")
+_STATUS_CHANGES = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in _STATUS)
 
 
 class User(AbstractUser):
     """A person who signs in. What they may do comes from groups and from grants on queues and legal entities."""
 
     time_zone = models.CharField(
-        max_length=64, default="UTC", help_text="IANA name, for instance Europe/Berlin. Times are stored in UTC."
+        max_length=64,
+        default="UTC",
+        validators=[known_time_zone],
+        help_text="IANA name, for instance Europe/Berlin. Times are stored in UTC.",
     )
+
+    class Meta(AbstractUser.Meta):
+        triggers: ClassVar = [
+            audit_required(
+                "'person:' || NEW.username",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(_STATUS_CHANGES),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.get_full_name() or self.get_username()
+
+
+class RoleMembership(User.groups.through):  # type: ignore[name-defined]  # made by Django at run time
+    """Who has which role: given and taken in `exceptions_app.actions.grants`, each with its event."""
+
+    class Meta:
+        proxy = True
+        triggers: ClassVar = [
+            audit_required(_OF_PERSON, operation=pgtrigger.Insert | pgtrigger.Delete),
+            frozen_columns("user", "group"),
+            truncate_refused(),
+        ]
 
 
 class ApiToken(models.Model):

@@ -133,6 +133,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
+# The administration changes configuration through one action, which would not see what a "revert" puts back.
+SIMPLE_HISTORY_REVERT_DISABLED = True
 ROOT_URLCONF = "workbench.urls"
 WSGI_APPLICATION = "workbench.wsgi.application"
 TEMPLATES = [

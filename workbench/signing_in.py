@@ -104,11 +104,31 @@ class SignOut(accounts.LogoutView):
 
 
 class PasswordChange(accounts.PasswordChangeView):
+    """Asks for the old password, so a session that is left open could guess it: counted like signing in."""
+
+    attempt: Attempt | None = None
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated and request.POST.get("old_password"):
+            self.attempt = Attempt.begin(request.user.get_username(), client_address(request), at=now())
+            if self.attempt.wait:
+                return _too_many(request, self.attempt)
+        return super().post(request, *args, **kwargs)
+
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         with transaction.atomic():
             answer = super().form_valid(form)
             _record("person.password_changed", self.request.user.get_username(), self.request, words="changed password")
+        if self.attempt is not None:
+            self.attempt.succeeded()
         return answer
+
+    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
+        if self.attempt is not None and "old_password" in form.errors:
+            _record_refusal(self.attempt, "The old password did not fit when a new one was to be set.")
+        elif self.attempt is not None:
+            self.attempt.succeeded()  # the old one was right, and the new one is not good enough
+        return super().form_invalid(form)
 
 
 def sign_in_to_administration(request: HttpRequest) -> HttpResponse:

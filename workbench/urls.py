@@ -2,9 +2,9 @@ from django.contrib import admin
 from django.contrib.auth import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
 
 from exceptions_app.api import docs
+from exceptions_app.api.schema import Schema
 from workbench import health, signing_in
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -20,8 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/password/", signing_in.PasswordChange.as_view(), name="password_change"),
     path("accounts/password/done/", accounts.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("api/v1/", include("exceptions_app.api.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", docs.ApiDocs.as_view(), name="api-docs"),
+    path("api/schema/", Schema.as_view(), name="schema"),
+    path("api/docs/", docs.api_reference, name="api-docs"),
+    path("api/docs/try/", docs.TryOut.as_view(), name="api-try"),
     path("api/problems/", docs.problems, name="api-problems"),
     path("", include("exceptions_app.urls")),
 ]

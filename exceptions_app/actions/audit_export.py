@@ -65,4 +65,4 @@ def _bounded(filters: EventFilter, readable: frozenset[str], *, at: datetime) ->
 
 
 def _in_words(filters: EventFilter) -> dict[str, object]:
-    return asdict(filters) | {"scopes": sorted(filters.scopes or ())}
+    return asdict(filters) | {"scopes": sorted(filters.scopes or ()), "subjects": sorted(filters.subjects)}

@@ -10,10 +10,12 @@ from audit import log
 from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
+from exceptions_app.targets import without_secrets
 from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant
 
 SCOPE = "configuration"
 _SECRET_FIELDS = frozenset({"target_token", "write_back_secret"})
+_ADDRESSES = frozenset({"target_url", "write_back_url"})
 
 
 def subject_of(item: models.Model) -> str:
@@ -41,6 +43,8 @@ def save_configuration(
     rows = type(item)._default_manager.select_for_update(no_key=True)
     before = rows.filter(pk=item.pk).first() if item.pk else None
     changes = {name: change for name, change in _changes(before, item).items() if fields is None or name in fields}
+    if before is not None and not changes:
+        return
     item._history_user = by  # type: ignore[attr-defined]  # read by django-simple-history
     item.save(update_fields=list(changes) if before is not None and fields is not None else None)
     verb = "added" if before is None else "changed"
@@ -63,9 +67,18 @@ def _changes(before: models.Model | None, after: models.Model) -> Mapping[str, o
         was = getattr(before, field.attname) if before is not None else None
         will = getattr(after, field.attname)
         if was != will and not field.primary_key:
-            secret = field.name in _SECRET_FIELDS
-            changes[field.name] = "replaced" if secret else {"was": _plain(was), "will_be": _plain(will)}
+            changes[field.name] = _told(field.name, was, will)
     return changes
+
+
+def _told(name: str, was: object, will: object) -> object:
+    """What the log says, for ever: never a secret, and of an address only what can be shown."""
+    if name in _SECRET_FIELDS:
+        return "replaced"
+    if name not in _ADDRESSES:
+        return {"was": _plain(was), "will_be": _plain(will)}
+    shown = {"was": without_secrets(str(was or "")), "will_be": without_secrets(str(will or ""))}
+    return shown if shown["was"] != shown["will_be"] else {**shown, "query": "changed"}
 
 
 def _plain(value: object) -> object:

@@ -20,6 +20,8 @@ from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
 MOST_IN_THE_TRAIL = 100_000  # characters
+REASON_NEEDED = "Say why you change this; the approver and the auditor will read it."
+NOTHING_CHANGED = "Nothing was changed. Change a field, or go back without saving."
 
 
 @transaction.atomic
@@ -40,7 +42,7 @@ def correct(
     Raises Invalid (names the field), CorrectionError (names the path), policies.NotPermitted, TransitionNotAllowed.
     """
     if not because.strip():
-        raise Invalid("because", "Say why you change this; the approver and the auditor will read it.")
+        raise Invalid("because", REASON_NEEDED)
     case = lock(case_id)
     policies.require(Action.CORRECT, case, by)
     latest = latest_version(case)
@@ -50,7 +52,7 @@ def correct(
     before = bytes(latest.content)
     after, steps = _apply(connector, before, operations, payload)
     if after == before:
-        raise Invalid("changes", "Nothing was changed. Change a field, or go back without saving.")
+        raise Invalid("changes", NOTHING_CHANGED)
     version = _write(case, latest, connector, before, after, steps, by=by, at=at, because=because)
     dropped = _drop_proposal(case, by=by, at=at)
     _move(case, version, by=by, at=at, because=because, dropped=dropped, record=connector.read(after))

@@ -11,7 +11,7 @@ from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
-from exceptions_app.models import Decision, ExceptionCase, Occurrence, Proposal
+from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.states import SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
 from integrations import outbox
 from integrations.connectors.registry import get_connector
@@ -34,6 +34,8 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
     action = Action.APPROVE if sends else Action.APPROVE_CLOSURE
     policies.require(action, case, by)
     _refuse_changed_bytes(proposal)
+    if sends:
+        _refuse_overtaken(case, proposal)
     decision = _decide(proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because)
     data = {
         "proposal": proposal.kind,
@@ -113,6 +115,19 @@ def _refuse_changed_bytes(proposal: Proposal) -> None:
     if now_frozen != proposal.frozen_sha256:
         raise ApprovalNoLongerHolds(
             "The target or the approval policy changed after this was proposed. Have it withdrawn and proposed again."
+        )
+
+
+def _refuse_overtaken(case: ExceptionCase, proposal: Proposal) -> None:
+    """The source may mean something else by now: whoever agreed to the first document has not seen the second."""
+    came_in = PayloadVersion.objects.filter(case=case, number=1).values("sha256")
+    newer = Occurrence.objects.filter(case=case, arrived_at__gt=proposal.proposed_at).exclude(
+        payload_sha256__in=came_in
+    )
+    if newer.exists():
+        raise ApprovalNoLongerHolds(
+            "The document came in again with other content after this was proposed. Compare the two; "
+            "if this one is still right, reject it with that reason and have it proposed again."
         )
 
 

@@ -1,12 +1,15 @@
 """What came of a replay: delivery and exception are settled together, in one transaction."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
 from audit import log
+from audit.canonical import canonical_bytes
 from exceptions_app.actions import connections
 from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.actions.propose import frozen_hash
@@ -19,10 +22,11 @@ from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
 from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
-from integrations.models import Delivery
+from integrations.models import Delivery, DeliveryAnswer
 from integrations.outbox import idempotency_key
-from integrations.refusals import MessageNotUnderstood, Refusal
+from integrations.refusals import MessageNotUnderstood, Refusal, RefusalError
 
+ERRORS_IN_THE_TRAIL = 128 * 1024  # bytes, of the 256 KiB that an audit event may have
 _IN_FLIGHT = (State.REPLAYING, State.OUTCOME_UNKNOWN)
 
 
@@ -44,7 +48,7 @@ def require_approval(delivery: Delivery) -> None:
         return
     _refuse_other_document(delivery, case, content)
     if case.state not in _IN_FLIGHT or not _is_decided(delivery, case):
-        raise NotApproved(f"Delivery {delivery.pk} has no approved decision for its content and its target.")
+        raise NotApproved("There is no approved decision for this content and for the target as it is now.")
 
 
 def _content_of(delivery: Delivery) -> bytes:
@@ -161,14 +165,8 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
         )
     elif delivery.state == Delivery.State.REFUSED:
         _spend_decision(case, at=at, because="The target refused it.")
-        move(
-            case,
-            Action.SEND_REFUSED,
-            by=worker,
-            at=at,
-            data=data | {"errors": _errors(settlement.refusal)},
-            summary=f"The target refused version {_version_number(case, delivery)} of {case.ref}: {_first(settlement)}",
-        )
+        data |= _errors(delivery, settlement.refusal)
+        move(case, Action.SEND_REFUSED, by=worker, at=at, data=data, summary=_refused(case, delivery, settlement, data))
     elif delivery.state == Delivery.State.CONFLICT:
         _spend_decision(case, at=at, because="The target has this document with other content.")
         move(
@@ -178,15 +176,25 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
             at=at,
             data=data,
             reference=delivery.reference,
-            summary=f"The target has {case.document_number} already, with other content ({delivery.reference}).",
+            summary=_conflict(case, delivery),
         )
     elif delivery.state == Delivery.State.CANCELLED:
         _stop(case, delivery, data, at=at)
+    elif settlement.parked:
+        summary = f"Sending of {case.ref} broke off: {delivery.detail}"
+        record(case, "case.sending_stopped", by=worker, at=at, data=data, summary=summary)
+
+
+def _conflict(case: ExceptionCase, delivery: Delivery) -> str:
+    reference = f" ({delivery.reference})" if delivery.reference else ""
+    words = f"The target has {case.document_number} already, but not with this content{reference}."
+    return f"{words} {delivery.detail}".strip()
 
 
 def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
-    """A delivery that was not approved is noted; when it was all that was under way, the exception is worked again."""
-    summary = f"Nothing was sent for {case.ref}: {delivery.detail}"
+    """A delivery that was given up is noted; when it was all that was under way, the exception is worked again."""
+    happened = f"Sending of {case.ref} was stopped" if delivery.sends else f"Nothing was sent for {case.ref}"
+    summary = f"{happened}: {delivery.detail}"
     under_way = Delivery.objects.filter(
         subject=case.subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE
     )
@@ -235,21 +243,41 @@ def _spend_decision(case: ExceptionCase, *, at: datetime, because: str) -> None:
         proposal.save(update_fields=["state", "closed_at", "closed_because"])
 
 
-def _errors(refusal: Refusal | None) -> list[dict[str, str]]:
-    if refusal is None:
-        return []
-    return [
-        {
-            "code": e.code,
-            "severity": str(e.severity),
-            "text": e.text,
-            "plain": e.plain,
-            "field": e.field,
-            "term": e.term,
-            "field_path": e.field_path,
-        }
-        for e in refusal.errors
-    ]
+def _errors(delivery: Delivery, refusal: Refusal | None) -> dict[str, object]:
+    """What the audit event says about the errors: those that fit, how many there are, and the hash of the answer.
+
+    The answer is stored with its attempt, so that all of them can be read and proved.
+    """
+    told: list[dict[str, str]] = []
+    room = ERRORS_IN_THE_TRAIL
+    errors = refusal.errors if refusal else ()
+    for error in errors:
+        told_of = _error(error)
+        room -= len(canonical_bytes(told_of))
+        if room < 0:
+            break
+        told.append(told_of)
+    answer = DeliveryAnswer.objects.filter(attempt__delivery=delivery).order_by("-pk").first()
+    answer_sha256 = hashlib.sha256(bytes(answer.body)).hexdigest() if answer else ""
+    return {"errors": told, "errors_total": len(errors), "answer_sha256": answer_sha256}
+
+
+def _error(error: RefusalError) -> dict[str, str]:
+    return {
+        "code": error.code,
+        "severity": str(error.severity),
+        "text": error.text,
+        "plain": error.plain,
+        "field": error.field,
+        "term": error.term,
+        "field_path": error.field_path,
+    }
+
+
+def _refused(case: ExceptionCase, delivery: Delivery, settlement: engine.Settlement, data: Mapping[str, Any]) -> str:
+    words = f"The target refused version {_version_number(case, delivery)} of {case.ref}: {_first(settlement)}"
+    told, total = len(data["errors"]), data["errors_total"]
+    return words if told == total else f"{words} The first {told} of {total} errors are listed; its answer has all."
 
 
 def _first(settlement: engine.Settlement) -> str:

@@ -1,9 +1,9 @@
 """Working an exception: claim, assign, hold, resume, comment, reopen."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from exceptions_app import policies
 from exceptions_app.actions.mover import Invalid, lock, move
@@ -11,6 +11,8 @@ from exceptions_app.actions.telling import tell_source
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import Comment, ExceptionCase, Proposal
 from exceptions_app.states import Action, Verb
+
+LONGEST_HOLD = timedelta(days=731)
 
 
 @transaction.atomic
@@ -32,6 +34,7 @@ def assign(
 ) -> ExceptionCase:
     """Give an exception to a colleague who may work on it, or back to the queue when `to` is None."""
     case = lock(case_id, revision=revision)
+    policies.require(Action.ASSIGN, case, by)  # first: who may not assign does not learn here what a colleague may do
     if to is not None and Verb.CORRECT not in policies.verbs_of(to, case):
         raise Invalid("to", f"{to} may not work on exceptions in {case.queue} for {case.entity}. Choose someone else.")
     whom = f"to {to}" if to is not None else "back to the queue"
@@ -58,11 +61,14 @@ def hold(
     revision: int | None = None,
 ) -> ExceptionCase:
     """Put on hold: something outside must happen first. `waiting_for` says what."""
+    case = lock(case_id, revision=revision)
+    policies.require(Action.HOLD, case, by)
     if not waiting_for.strip():
         raise Invalid("waiting_for", "Say what this exception is waiting for.")
     if until is not None and until <= at:
         raise Invalid("until", "Choose a time in the future, or leave it empty.")
-    case = lock(case_id, revision=revision)
+    if until is not None and until - at > LONGEST_HOLD:
+        raise Invalid("until", "Choose a time within two years, or leave it empty and resume it by hand.")
     return move(
         case,
         Action.HOLD,
@@ -70,6 +76,7 @@ def hold(
         at=at,
         because=waiting_for,
         summary=f"{by} put {case.ref} on hold: {waiting_for}",
+        data={"until": until},
         waiting_for=waiting_for[:300],
         held_until=until,
         assignee=case.assignee or by,
@@ -124,24 +131,23 @@ def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revisi
     if not because.strip():
         raise Invalid("because", "Say why this exception is opened again.")
     case = lock(case_id, revision=revision)
-    if (
-        ExceptionCase.objects.open()
-        .filter(connection=case.connection, object_type=case.object_type, business_key=case.business_key)
-        .exclude(pk=case.pk)
-        .exists()
-    ):
-        raise Invalid("because", "The same document came in again and has an open exception; work on that one.")
-    move(
-        case,
-        Action.REOPEN,
-        by=by,
-        at=at,
-        because=because,
-        summary=f"{by} reopened {case.ref}.",
-        outcome="",
-        closed_at=None,
-        assignee=by,
-    )
+    try:
+        with transaction.atomic():
+            move(
+                case,
+                Action.REOPEN,
+                by=by,
+                at=at,
+                because=because,
+                summary=f"{by} reopened {case.ref}.",
+                outcome="",
+                closed_at=None,
+                assignee=by,
+            )
+    except IntegrityError as error:  # one open exception per document, also against one that arrives right now
+        raise Invalid(
+            "because", "The same document came in again and has an open exception; work on that one."
+        ) from error
     for closure in Proposal.objects.filter(case=case, state=Proposal.State.APPROVED):
         # What the decider said, and when, stays as it is; that it was undone is in the timeline.
         closure.state = Proposal.State.UNDONE

@@ -1,6 +1,6 @@
 """Correcting through the API: by steps, by business fields, or by the whole document."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -21,9 +21,10 @@ from exceptions_app.api.preconditions import as_seen, etag_of
 from exceptions_app.api.problems import Problem, at, pointer_to
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of, read_case_page
-from integrations.connectors.base import CorrectionError, Operation
+from exceptions_app.typed_values import Misfit, misfit_of, new_misfits, one_line_ending
+from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
-from integrations.records.record import Record
+from integrations.records.record import Record, RecordField
 from integrations.refusals import MessageNotUnderstood
 
 _EXAMPLES = [
@@ -57,8 +58,9 @@ class Correct(ActingView):
         "correct_exception",
         "Correct",
         "Write the next version of the payload and have it checked. A correction that does not pass the check is "
-        "stored too and says so in check; it cannot be proposed yet. An open proposal dies with the change. Steps are "
-        "applied all or none. Needs the verb correct on the queue and on the legal entity.",
+        "stored too and says so in check; it cannot be proposed yet. A text that cannot be the value of its "
+        "field, such as a date that is none, is refused and its field named. An open proposal dies with the change. "
+        "Steps are applied all or none. Needs the verb correct on the queue and on the legal entity.",
         tag=TAG,
         request=requests.Correct,
         answers={201: responses.Corrected},
@@ -91,34 +93,65 @@ class Correct(ActingView):
 def _write(case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser) -> PayloadVersion:
     way = next(way for way in ("operations", "fields", "payload") if way in data)
     try:
-        operations = _operations(case, data) if way == "fields" else data.get("operations", ())
+        operations = _well_formed_steps(case, data, way) if way != "payload" else ()
         return correct(
             case.pk, by=by, at=now(), because=data["because"], base_version=data["base_version"],
-            operations=[Operation(**step) for step in operations],
+            operations=operations,
             payload=data["payload"]["content"] if way == "payload" else None,
         )  # fmt: skip
     except CorrectionError as error:
         raise Problem(
             kinds.NOT_APPLICABLE, error.problem,
-            errors=[at(_pointer(error, data, way), error.problem, error.remedy or "Correct it.", path=error.path)],
+            errors=[at(_pointer(error.path, data, way), error.problem, error.remedy or "Correct it.", path=error.path)],
         ) from error  # fmt: skip
     except Invalid as error:
         raise Invalid(way if error.field == "changes" else error.field, error.problem) from error
 
 
-def _operations(case: ExceptionCase, data: Mapping[str, Any]) -> list[Operation]:
-    """The steps that put these texts into the version that was looked at, each with a test of what stands there."""
+def _well_formed_steps(case: ExceptionCase, data: Mapping[str, Any], way: str) -> Sequence[Operation]:
+    """The steps of a correction, each value in the shape of its field as on the page; raises Problem for the others."""
     base = content_of(case, data["base_version"])
     if base is None:
         raise Invalid("base_version", f"{case.ref} has no version {data['base_version']}.")
     connector = get_connector(case.connection.connector)
     content = bytes(base.content)
+    record = _read(connector, content)
+    if way == "fields":
+        return connector.operations_for(content, _changes(data["fields"], record))
+    steps: list[Operation] = list(data["operations"])
+    found = new_misfits(record, _read(connector, connector.correct(content, steps)))
+    _refuse((_writing_step(field, steps), field, misfit) for field, misfit in found)
+    return steps
+
+
+def _read(connector: Connector, content: bytes) -> Record:
     try:
-        record = connector.read(content)
+        return connector.read(content)
     except MessageNotUnderstood as error:
         raise CorrectionError(error.problem, remedy=error.remedy) from error
-    changes = {_path_of(name, record): text or "" for name, text in data["fields"].items()}
-    return connector.operations_for(content, changes)
+
+
+def _changes(typed: Mapping[str, str | None], record: Record) -> dict[str, str]:
+    """Path → text, as the steps are made from them; each turned into steps with a test of what stands there."""
+    changes, found = {}, []
+    for name, text in typed.items():
+        path = _path_of(name, record)
+        changes[path] = one_line_ending(text or "").strip()
+        field = record.field_at(path)
+        if field is not None and (misfit := misfit_of(changes[path], field)):
+            found.append((pointer_to("fields", name), field, misfit))
+    _refuse(found)
+    return changes
+
+
+def _refuse(found: Iterable[tuple[str, RecordField, Misfit]]) -> None:
+    """Raise a Problem that names every field with an ill-formed value, when there are any."""
+    errors = [
+        at(pointer, misfit.problem, misfit.remedy, field=field.label, term=field.term, path=field.path)
+        for pointer, field, misfit in found
+    ]
+    if errors:
+        raise Problem(kinds.INVALID_CONTENT, "Some fields cannot be used; each is named below.", errors=errors)
 
 
 def _path_of(name: str, record: Record) -> str:
@@ -136,12 +169,18 @@ def _path_of(name: str, record: Record) -> str:
     raise Problem(kinds.INVALID_CONTENT, detail, errors=[at(pointer_to("fields", name), detail, remedy)])
 
 
-def _pointer(error: CorrectionError, data: Mapping[str, Any], way: str) -> str:
+def _pointer(path: str, data: Mapping[str, Any], way: str) -> str:
     """Which part of the request the path at fault came from."""
     if way == "operations":
         for index, step in enumerate(data["operations"]):
-            if step["path"] == error.path:
+            if step["path"] == path:
                 return pointer_to("operations", index)
-    if way == "fields" and error.path in data["fields"]:
-        return pointer_to("fields", error.path)
+    if way == "fields" and path in data["fields"]:
+        return pointer_to("fields", path)
     return pointer_to(way)
+
+
+def _writing_step(field: RecordField, steps: Sequence[Operation]) -> str:
+    """The step that writes a field; all of them when it is not told by its path, as for a fragment of XML."""
+    writing = [index for index, step in enumerate(steps) if step["op"] != "test" and step["path"] == field.path]
+    return pointer_to("operations", *writing[-1:])

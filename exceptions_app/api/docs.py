@@ -1,4 +1,4 @@
-"""The documentation that people read: every address to try out, and every problem with its remedy."""
+"""The documentation that people read: every address, the same to try out, and every problem with its remedy."""
 
 from typing import Any
 
@@ -10,13 +10,22 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from exceptions_app.api.problem_kinds import KINDS
+from exceptions_app.api.reference import reference
+
+
+@require_safe
+def api_reference(request: HttpRequest) -> HttpResponse:
+    """Every operation with its parameters, examples, answers and problems. Needs no account and no script."""
+    return render(request, "api/reference.html", {"reference": reference()})
 
 
 # Its icons are data URIs in its own style sheet. Nothing inline is allowed, here as elsewhere.
 @method_decorator(csp_update({"img-src": ["'self'", "data:"]}), name="dispatch")
-class ApiDocs(SpectacularSwaggerSplitView):
-    template_name = "api/docs.html"
-    title = "API"
+class TryOut(SpectacularSwaggerSplitView):
+    """Swagger UI, for sending requests. What it says, `api_reference` says in a page that everybody can use."""
+
+    template_name = "api/try.html"
+    title = "Try the API"
     url_name = "schema"
 
 

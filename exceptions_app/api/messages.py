@@ -28,9 +28,8 @@ from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_pa
 from exceptions_app.api.problems import parameter, problem_body, problem_response
 from exceptions_app.api.receiving import STATUSES, Outcome, take_in
 from exceptions_app.api.responses import Shape
-from exceptions_app.models import Occurrence
-from exceptions_app.models.case import REF_PREFIX
-from exceptions_app.queries.connection_reach import connection_reach_of
+from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
+from exceptions_app.queries.messages import messages_for, refs_of
 from integrations.models import InboxMessage
 
 _TAG = "Messages"
@@ -106,9 +105,9 @@ class Messages(ActingView):
     @endpoint(
         "list_messages",
         "List messages",
-        "Messages of the connections that the account cares for, newest first: granted to it, or leading to a queue "
-        "and a legal entity where it corrects. With status=failed: the intake "
-        "failures, each with what is wrong and what to do.",
+        "Newest first: all of the connections that are granted to the account; of connections that lead to a queue "
+        "and a legal entity where it corrects, what could not be read and what became an exception that it sees. "
+        "With status=failed: the intake failures, each with what is wrong and what to do.",
         tag=_TAG,
         answers={200: documented_page(MessageShape, name="MessagePage")},
         problems=READING,
@@ -119,7 +118,8 @@ class Messages(ActingView):
         ],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        found = InboxMessage.objects.filter(connection__in=connection_reach_of(person(request)).cared_for)
+        user = person(request)
+        found = messages_for(user, _reach_for(request))
         if (status := request.query_params.get("status")) is not None:
             if status not in InboxMessage.Status.values:
                 known = ", ".join(InboxMessage.Status.values)
@@ -203,24 +203,28 @@ class MessageItem(ApiView):
         return Response(represent([message_for(request, number)], request)[0])
 
 
+def _reach_for(request: Request) -> ConnectionReach:
+    """Read once per request."""
+    kept = vars(request)
+    if "connection_reach" not in kept:
+        kept["connection_reach"] = connection_reach_of(person(request))
+    reach: ConnectionReach = kept["connection_reach"]
+    return reach
+
+
 def message_for(request: Request, number: int) -> InboxMessage:
     """The message, when the account cares for its connection; otherwise the same answer as for none."""
-    message = (
-        InboxMessage.objects.select_related("connection")
-        .filter(pk=number, connection__in=connection_reach_of(person(request)).cared_for)
-        .first()
-    )
+    user = person(request)
+    message = messages_for(user, _reach_for(request)).select_related("connection").filter(pk=number).first()
     if message is None:
         raise Http404
     return message
 
 
 def represent(messages: Sequence[InboxMessage], request: Request) -> list[dict[str, Any]]:
-    """Messages with the references of their exceptions, in one query more."""
-    refs: dict[int, list[str]] = {message.pk: [] for message in messages}
-    pairs = Occurrence.objects.filter(inbox_message__in=refs).order_by("id").values_list("inbox_message_id", "case_id")
-    for message_id, case_id in pairs:
-        refs[message_id].append(f"{REF_PREFIX}{case_id}")
+    """Messages with the references of their exceptions."""
+    user = person(request)
+    refs = refs_of(messages, user, _reach_for(request))
     return [
         {
             "url": _url_of(message, request),

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from rest_framework import serializers
@@ -14,7 +13,7 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
 from exceptions_app.api.base import person
 from exceptions_app.api.problems import Problem, at, errors_of, pointer_to
-from integrations.inbox import HandedIn, MessageRefused, Receipt, receive
+from integrations.inbox import Arrival, HandedIn, MessageRefused, Receipt, receive_many
 from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant, InboxMessage
 
 STATUSES: Final = ("accepted", "repeat", "conflict", "refused")
@@ -98,31 +97,29 @@ def _handed_in(message: Mapping[str, Any]) -> HandedIn:
     )
 
 
-@transaction.atomic
 def _receive_all(items: Sequence[_Item], request: Request) -> dict[int, Outcome]:
-    """One commit for all. Taken in by connection and identifier, so that two requests never wait for each other."""
-    ordered = sorted(items, key=lambda item: (item.connection.pk, item.handed_in.external_id, item.place))
-    return {item.place: _receive(item, request) for item in ordered}
+    """One commit for all. In the order in which they were sent: of two with one identifier the first is kept."""
+    answers = receive_many(
+        [Arrival(item.connection, item.handed_in) for item in items],
+        via=InboxMessage.Via.API, by=person(request).get_username(), at=now(),
+        correlation_id=request.META.get("REQUEST_ID", "")[:100],
+    )  # fmt: skip
+    return {item.place: _outcome_of(item, answer) for item, answer in zip(items, answers, strict=True)}
 
 
-def _receive(item: _Item, request: Request) -> Outcome:
+def _outcome_of(item: _Item, answer: Receipt | MessageRefused) -> Outcome:
     who = item.handed_in.external_id, item.connection.slug
-    try:
-        receipt = receive(
-            item.connection, item.handed_in, via=InboxMessage.Via.API, by=person(request).get_username(), at=now(),
-            correlation_id=request.META.get("REQUEST_ID", "")[:100],
-        )  # fmt: skip
-    except MessageRefused as error:
+    if isinstance(answer, MessageRefused):
         limit = item.connection.max_bytes
         too_large = max(len(item.handed_in.payload), len(item.handed_in.refusal)) > limit
         return Outcome(*who, problem=Problem(
-            kinds.TOO_LARGE if too_large else kinds.INVALID_CONTENT, error.problem,
-            errors=[at(pointer_to(*item.pointer, error.field), error.problem, error.remedy)],
+            kinds.TOO_LARGE if too_large else kinds.INVALID_CONTENT, answer.problem,
+            errors=[at(pointer_to(*item.pointer, answer.field), answer.problem, answer.remedy)],
         ))  # fmt: skip
-    if not receipt.conflict:
-        return Outcome(*who, receipt)
+    if not answer.conflict:
+        return Outcome(*who, answer)
     detail = f"The identifier “{item.handed_in.external_id}” came before with other content. Both are kept."
-    return Outcome(*who, receipt, Problem(
+    return Outcome(*who, answer, Problem(
         kinds.IDENTIFIER_REUSED, detail,
         errors=[at(pointer_to(*item.pointer, "id"), detail, kinds.IDENTIFIER_REUSED.remedy)],
     ))  # fmt: skip

@@ -12,9 +12,20 @@ from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 _DECLARED_ENCODING = re.compile(r"""^\ufeff?<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _WHAT_TEXT_IS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+class _NoSurrogates(ProhibitSurrogateCharactersValidator):
+    """The same verdict, after the encoder: looking at each character of a document costs more than to store it."""
+
+    def __call__(self, value: Any) -> None:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            super().__call__(value)
 
 
 class Text(serializers.CharField):
@@ -25,6 +36,10 @@ class Text(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("trim_whitespace", False)
         super().__init__(**kwargs)
+        self.validators = [
+            _NoSurrogates() if isinstance(validator, ProhibitSurrogateCharactersValidator) else validator
+            for validator in self.validators
+        ]
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, bool | int | float | Decimal | list | dict):

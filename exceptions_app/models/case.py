@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
@@ -155,6 +156,11 @@ class ExceptionCase(models.Model):
                 name="case_closed_with_outcome",
             ),
             models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="case_known_priority"),
+            # PostgreSQL knows years that Python does not: such a row could be stored and never be read again.
+            models.CheckConstraint(
+                condition=Q(held_until__isnull=True) | Q(held_until__lt=datetime(3000, 1, 1, tzinfo=UTC)),
+                name="case_held_until_readable",
+            ),
             models.CheckConstraint(condition=Q(amount__isnull=True) | ~Q(currency=""), name="case_amount_has_currency"),
             models.UniqueConstraint(
                 fields=["connection", "object_type", "business_key"],
@@ -168,6 +174,7 @@ class ExceptionCase(models.Model):
             models.Index(fields=["state", "changed_at"], name="case_by_state"),
             models.Index(fields=["document_number"], name="case_document_number"),
             models.Index(fields=["cause", "state"], name="case_by_cause"),
+            models.Index(fields=["amount"], name="case_by_amount"),
             models.Index(fields=["opened_at", "id"], name="case_by_opening"),
             # The orders of the work lists, as `queries.queue_page` asks for them.
             models.Index(F("priority"), DUE_OR_NEVER, F("id"), condition=_IS_OPEN, name="case_open_by_urgency"),
@@ -212,7 +219,9 @@ class Identifier(models.Model):
             models.UniqueConstraint(fields=["case", "label", "folded"], name="identifier_once_per_case")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["folded"], name="identifier_folded", opclasses=["varchar_pattern_ops"])
+            models.Index(fields=["folded"], name="identifier_folded", opclasses=["varchar_pattern_ops"]),
+            # Parts of a number or a name; the other index knows only beginnings.
+            GinIndex(fields=["folded"], name="identifier_parts", opclasses=["gin_trgm_ops"]),
         ]
 
     def __str__(self) -> str:

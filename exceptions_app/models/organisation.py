@@ -1,7 +1,11 @@
 """Queues and legal entities: what roles are granted on, and where an arriving transaction goes."""
 
 from typing import ClassVar
+from zoneinfo import available_timezones
 
+from babel import Locale
+from babel.numbers import list_currencies
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
@@ -20,6 +24,25 @@ VERB_PERMISSIONS = (
     ("approve", "Approve or reject proposals of others"),
     ("export", "Read and export the audit trail"),
 )
+
+
+# What the Unicode list of territories has beside countries.
+_GROUPINGS = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
+
+
+def known_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError("There is no such time zone. Write one such as Europe/Amsterdam.")
+
+
+def known_country(code: str) -> None:
+    if len(code) != 2 or code in _GROUPINGS or code not in Locale("en").territories:
+        raise ValidationError("This is no country code of ISO 3166-1. Write two capital letters, such as NL.")
+
+
+def known_currency(code: str) -> None:
+    if code not in list_currencies():
+        raise ValidationError("This is no currency code of ISO 4217. Write three capital letters, such as EUR.")
 
 
 class Queue(models.Model):
@@ -45,9 +68,11 @@ class Queue(models.Model):
 class LegalEntity(models.Model):
     code = models.SlugField(max_length=20, unique=True)
     name = models.CharField(max_length=200)
-    country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2.")
-    currency = models.CharField(max_length=3, help_text="ISO 4217.")
-    time_zone = models.CharField(max_length=50, default="UTC")
+    country = models.CharField(max_length=2, validators=[known_country], help_text="ISO 3166-1 alpha-2.")
+    currency = models.CharField(max_length=3, validators=[known_currency], help_text="ISO 4217.")
+    time_zone = models.CharField(
+        max_length=50, default="UTC", validators=[known_time_zone], help_text="IANA name, such as Europe/Amsterdam."
+    )
     history = HistoricalRecords()
 
     class Meta:

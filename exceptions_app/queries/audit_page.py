@@ -9,8 +9,10 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 
 from audit import queries as log
 from audit.models import AuditCheckpoint, AuditSeal
-from exceptions_app.models import LegalEntity, Queue, Route, granted_objects
+from exceptions_app.facts import fold
+from exceptions_app.models import ExceptionCase, Identifier, LegalEntity, Queue, Route, granted_objects
 from exceptions_app.queries.case_page import full_names
+from exceptions_app.queries.search import NAMES
 from exceptions_app.states import Verb
 from integrations.models import Connection
 
@@ -19,6 +21,7 @@ LOG_SCOPE = "audit"
 CONFIGURATION_SCOPE = "configuration"
 PAGE_SIZE = 50
 MOST_COUNTED = 10_000
+MOST_SUBJECTS = 50
 
 
 def readable_scopes(user: AbstractUser) -> frozenset[str]:
@@ -38,6 +41,16 @@ def readable_scopes(user: AbstractUser) -> frozenset[str]:
     )
     within_reach = Connection.objects.filter(Exists(leading_there)).values_list("slug", flat=True)
     return frozenset(of_cases | {f"connection/{slug}" for slug in within_reach} | {CONFIGURATION_SCOPE, LOG_SCOPE})
+
+
+def subjects_with_number(user: AbstractUser, text: str) -> list[str]:
+    """The exceptions that the number names, in any spelling, where the person may read the log. One query.
+
+    At most MOST_SUBJECTS + 1 of them, newest first. Names are left out: they are shared by too many documents.
+    """
+    named = Identifier.objects.filter(folded=fold(text)).exclude(label__in=NAMES)
+    cases = ExceptionCase.objects.granting(user, Verb.EXPORT).filter(pk__in=named.values("case"))
+    return [case.subject for case in cases.only("pk").order_by("-pk")[: MOST_SUBJECTS + 1]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from exceptions_app.models import (
     Decision,
     Draft,
     ExceptionCase,
+    LegalEntity,
     LegalEntityGroupGrant,
     LegalEntityUserGrant,
     Occurrence,
@@ -24,11 +25,15 @@ from exceptions_app.models import (
     Proposal,
     QueueGroupGrant,
     QueueUserGrant,
+    Route,
 )
 from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, Verb
+from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery
+from integrations.refusals import Category
 
 MOST_READS = 3
+MOST_CHECKED_IN_PASSING = 200_000  # bytes: some ten milliseconds for a usual invoice, half a second for this
 MOST_EVENTS = 20  # that are told to a person whose page was out of date
 _RELATED_TO_ONE = ("queue", "entity", "connection", "assignee", "cause", "follows")
 # The order of the buttons: what decides and what comes next first.
@@ -208,19 +213,57 @@ def possible_actions(page: CasePage) -> list[policies.Possibility]:
     asked = [Action.APPROVE_CLOSURE if closes and action is Action.APPROVE else action for action in offered]
     found = policies.possibilities(page.case, page.standing, asked)
     return [
-        replace(_unless_the_check_failed(possible, page), action=action)
+        replace(_unless_the_check_fails(possible, page), action=action)
         for action, possible in zip(offered, found, strict=True)
     ]
 
 
-def _unless_the_check_failed(possible: policies.Possibility, page: CasePage) -> policies.Possibility:
+def _unless_the_check_fails(possible: policies.Possibility, page: CasePage) -> policies.Possibility:
     sends = possible.action in (Action.PROPOSE, Action.RELEASE)
-    if not (sends and possible.allowed and page.latest.check_passed is False):
+    count = _problems_left(page) if sends and possible.allowed else None
+    if count is None:
         return possible
-    count = len(page.latest.check_errors)
     problems = "1 problem" if count == 1 else f"{count} problems"
-    reason = f"Version {page.latest.number} does not pass the check yet: {problems} left."
+    reason = (
+        f"Version 1, as received, does not pass the check: {problems}. Correct it first."
+        if page.latest.number == 1
+        else f"Version {page.latest.number} does not pass the check yet: {problems} left."
+    )
     return replace(possible, allowed=False, reason=reason)
+
+
+def _problems_left(page: CasePage) -> int | None:
+    """How many problems keep the latest version from being proposed; None when none does, or none is known.
+
+    A correction carries the report of its check. What was received is checked now, as it will be when it is proposed;
+    a document too long for that in passing is only checked then.
+    """
+    if page.latest.check_passed is not None:
+        return None if page.latest.check_passed else len(page.latest.check_errors)
+    if len(page.latest_content) > MOST_CHECKED_IN_PASSING:
+        return None
+    try:
+        report = get_connector(page.case.connection.connector).check(page.latest_content)
+    except UnknownConnector:
+        return None
+    return None if report.passed else len(report.errors)
+
+
+def was_refused_as_it_is(page: CasePage) -> bool:
+    """Whether the very bytes of the latest version were definitely refused for what they say, by source or target."""
+    judge, errors = present_errors(page)
+    if not any(error.get("severity", "error") == "error" for error in errors) or page.case.kind == Kind.HELD:
+        return False
+    if judge is Judge.TARGET:
+        return True
+    arrival = page.newest_arrival
+    is_content = page.case.category != Category.TRANSPORT and arrival is not None and arrival.definitive
+    return judge is Judge.SOURCE and is_content
+
+
+def identifiers_of(entity: LegalEntity) -> set[str]:
+    """The tax and other identifiers by which documents are routed to a legal entity."""
+    return set(Route.objects.filter(entity=entity).exclude(party_id="").values_list("party_id", flat=True))
 
 
 def full_names(usernames: Iterable[str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import BinaryField, QuerySet
+from django.db.models import BinaryField, Q, QuerySet
 from django.db.models.functions import Length, Substr
 
 from exceptions_app.models import ExceptionCase, Occurrence
 from exceptions_app.queries.counters import Count, count_each
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort, page
+from exceptions_app.queries.messages import WAS_A_FAILURE
 from integrations.models import Connection, FolderProblem, InboxContent, InboxMessage
 
 NEWEST_FIRST = Sort("newest", (Key("received_at", "time", descending=True), Key("id", "integer", descending=True)))
@@ -18,6 +19,8 @@ PAGE_SIZE = 50
 MOST_FILES = 20
 SHOWN_BYTES = 200_000
 TO_DO, SET_ASIDE = InboxMessage.Status.FAILED, InboxMessage.Status.SET_ASIDE
+# Nobody knows yet whose document it is, so it is shown to those who have to find out.
+UNREAD = (TO_DO, SET_ASIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,8 @@ def connections_by_name(keys: Collection[int]) -> list[Connection]:
 
 def find_failure(number: int, connections: Collection[int]) -> InboxMessage | None:
     """A message that is or was a failure, or None when it is not among these connections."""
-    found = InboxMessage.objects.select_related("connection").filter(pk=number, connection__in=connections)
+    was_one = WAS_A_FAILURE | Q(status=InboxMessage.Status.PROCESSED)  # then it leads to its exceptions
+    found = InboxMessage.objects.select_related("connection").filter(was_one, pk=number, connection__in=connections)
     return found.first()
 
 

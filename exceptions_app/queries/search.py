@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.contrib.auth.models import AbstractUser
-
 from exceptions_app.amounts import TypedAmount, read_amount
 from exceptions_app.facts import fold
 from exceptions_app.models import ExceptionCase, Identifier
 from exceptions_app.models.case import REF_PREFIX, ExceptionCaseQuerySet
+from exceptions_app.queries.reach import Reach, cases_within
+from exceptions_app.states import Verb
 
 MOST_MATCHES = 50
 SHORTEST_PART = 3  # characters, without separators, before anything but whole numbers is looked for
 # Names are shared by many documents; whoever types one wants the list.
-_NAMES = frozenset({"Buyer", "Seller"})
+NAMES = frozenset({"Buyer", "Seller"})
 _REFERENCE = "Exception"
 _AMOUNT = "Amount"
 
@@ -38,26 +38,29 @@ class Found:
     is_too_short: bool = False
 
 
-def search(user: AbstractUser, text: str) -> Found:
-    """What the person may see of what the text names: whole numbers first, then amounts, beginnings and parts."""
+def search(reach: Reach, text: str) -> Found:
+    """What the person may see of what the text names: whole numbers first, then amounts, beginnings and parts.
+
+    The whole number of one exception ends it there, after two queries at most; nothing takes more than five.
+    """
     text = text.strip()
     folded = fold(text)
-    amount = read_amount(text)
     if not folded:
         return Found(is_too_short=bool(text))
-    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(user)
-    exact = _distinct([*_by_reference(cases, text), *_by_identifier(cases, folded, "exact")])
-    numbers = [match for match in exact if match.label not in _NAMES]
-    matches = list(exact)
+    cases = cases_within(reach)
+    matches = _distinct([*_by_reference(cases, text), *_by_identifier(reach, folded, "exact")])
+    numbers = [match for match in matches if match.label not in NAMES]
+    if len(numbers) == 1:
+        return Found(matches=tuple(matches), only=numbers[0].case)
+    amount = read_amount(text)
     if amount is not None:
         matches = _distinct(matches + list(_by_amount(cases, amount)))
     long_enough = len(folded) >= SHORTEST_PART
     for kind in ("startswith", "contains") if long_enough else ():
         if len(matches) <= MOST_MATCHES:
-            matches = _distinct(matches + list(_by_identifier(cases, folded, kind)))
+            matches = _distinct(matches + list(_by_identifier(reach, folded, kind)))
     return Found(
         matches=tuple(matches[:MOST_MATCHES]),
-        only=numbers[0].case if len(numbers) == 1 else None,
         is_capped=len(matches) > MOST_MATCHES,
         is_too_short=not matches and not long_enough and amount is None,
     )
@@ -71,11 +74,14 @@ def _by_reference(cases: ExceptionCaseQuerySet, text: str) -> Iterator[Match]:
         yield Match(case, _REFERENCE, case.ref)
 
 
-def _by_identifier(cases: ExceptionCaseQuerySet, folded: str, kind: str) -> list[Match]:
+def _by_identifier(reach: Reach, folded: str, kind: str) -> list[Match]:
     """One match per identifier; `_distinct` keeps the first of each exception."""
-    found = Identifier.objects.filter(**{f"folded__{kind}": folded}, case__in=cases).select_related(
-        "case", "case__queue", "case__entity", "case__cause", "case__assignee"
-    )
+    found = Identifier.objects.filter(
+        # As `cases_within`. Written out, because a subquery costs more to plan than such a search to run.
+        case__queue__in=reach.queues(Verb.SEE),
+        case__entity__in=reach.entities(Verb.SEE),
+        **{f"folded__{kind}": folded},
+    ).select_related("case", "case__entity", "case__cause")
     # An exception has several identifiers, so some rows more than matches are read.
     ordered = found.order_by("-case__opened_at", "-case_id", "id")[: (MOST_MATCHES + 1) * 4]
     return [Match(identifier.case, identifier.label, identifier.value) for identifier in ordered]
@@ -95,7 +101,7 @@ def _plain(amount: Decimal | None) -> str:
 
 
 def _shown(cases: ExceptionCaseQuerySet) -> ExceptionCaseQuerySet:
-    return cases.select_related("queue", "entity", "cause", "assignee")
+    return cases.select_related("entity", "cause")
 
 
 def _distinct(matches: list[Match]) -> list[Match]:

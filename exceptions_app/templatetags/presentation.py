@@ -3,6 +3,7 @@
 Nothing here decides anything: the functions turn values into words and markup in the reader's language and time zone.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ from types import MappingProxyType
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, list_currencies
 from babel.units import format_unit
 from django import template
 from django.template.context import Context
@@ -36,6 +37,11 @@ MINOR_UNITS: Mapping[str, int] = MappingProxyType(
 )
 USUAL_MINOR_UNITS = 2
 DUE_SOON = timedelta(hours=24)
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?")
+# An amount in a sentence: two decimals, or a number before a currency; no part of a version, date, path or rate.
+_AMOUNT = rf"-?[0-9]{{1,15}}(?:\.[0-9]{{2}}|(?= (?:{'|'.join(sorted(list_currencies()))})\b))"
+_CURRENCY = rf"(?P<code> (?:{'|'.join(sorted(list_currencies()))})\b)?"
+_IN_A_SENTENCE = re.compile(rf"(?<![\w.,:/-])(?P<number>{_AMOUNT}){_CURRENCY}(?![\w/]|[.,:][0-9]| ?%)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,32 @@ def money_text(amount: Decimal | int | str | None, currency: str | None) -> str:
         return f"{format_amount(amount, currency=currency or '')} {currency or _('no currency')}"
     except InvalidOperation:
         return f"{amount} {currency or _('no currency')}"
+
+
+@register.simple_tag
+def field_text(value: str | None, currency: str | None) -> str:
+    """The value of a field for reading: an amount as `1,234.50 EUR`; what is no well-formed amount as it stands."""
+    if value is None or not currency or not _PLAIN_NUMBER.fullmatch(value):
+        return value or ""
+    return f"{format_amount(value, currency=currency)} {currency}"
+
+
+@register.filter
+def with_amounts(text: object, currency: str = "") -> str:
+    """A sentence with its amounts in the reader's notation; `currency` is that of amounts which name none."""
+
+    def shown(found: re.Match[str]) -> str:
+        code = (found["code"] or currency).strip()
+        return f"{format_amount(found['number'], currency=code)} {code}".rstrip()
+
+    return _IN_A_SENTENCE.sub(shown, str(text))
+
+
+@register.simple_tag
+def time_zone_note() -> str:
+    """In which zone the times of a page are, once for all of them: `Europe/Amsterdam (CET)`, or `UTC`."""
+    zone, short = timezone.get_current_timezone_name(), timezone.localtime().strftime("%Z")
+    return zone if short == zone else f"{zone} ({short})"
 
 
 def _exact(moment: datetime) -> str:

@@ -40,7 +40,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     scopes = readable_scopes(person(request))
     if not scopes:
         return not_permitted(request, MISSING_EXPORT, permission=_PERMISSION)
-    return _timeline(request, AuditFilterForm(request.GET, today=localdate()), scopes)
+    return _timeline(request, AuditFilterForm(request.GET, today=localdate(), reader=person(request)), scopes)
 
 
 @require_GET
@@ -51,7 +51,7 @@ def audit_export(request: HttpRequest) -> HttpResponseBase:
     scopes = readable_scopes(person(request))
     if not scopes:
         return not_permitted(request, MISSING_EXPORT, permission=_PERMISSION)
-    form = AuditExportForm(request.GET, today=localdate())
+    form = AuditExportForm(request.GET, today=localdate(), reader=person(request))
     if not form.is_valid():
         return _timeline(request, form, scopes)
     at, wanted, kind = now(), form.events(scopes), form.cleaned_data["format"]

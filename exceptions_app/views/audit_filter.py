@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils import timezone
 from audit.queries import Cursor, EventFilter
 from exceptions_app.actions.audit_export import CSV, JSON_LINES
 from exceptions_app.models.case import REF_PREFIX
+from exceptions_app.queries.audit_page import MOST_SUBJECTS, subjects_with_number
 from exceptions_app.views.audit_words import ACTIONS
 
 USUAL_DAYS = 30
@@ -30,7 +32,10 @@ def _day(label: str) -> forms.DateField:
 
 
 class AuditFilterForm(forms.Form):
-    """Without a period in the address it is the last 30 days; an empty one is all time."""
+    """Without a period in the address it is the last 30 days; an empty one is all time.
+
+    `reader` decides which exceptions the number of a document may name.
+    """
 
     use_required_attribute = False
     since = _day("From")
@@ -51,11 +56,12 @@ class AuditFilterForm(forms.Form):
         label="About",
         required=False,
         max_length=200,
-        widget=forms.TextInput(attrs={"placeholder": "EX-1001 or queue:e-invoicing", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"placeholder": "EX-1001 or a document number", "autocomplete": "off"}),
     )
     after = forms.CharField(label="Place in the log", required=False, max_length=100, widget=forms.HiddenInput)
 
-    def __init__(self, asked: Mapping[str, str], *, today: date) -> None:
+    def __init__(self, asked: Mapping[str, str], *, today: date, reader: AbstractUser) -> None:
+        self.reader = reader
         asked = {name: asked[name] for name in asked}
         asked.setdefault("since", (today - timedelta(days=USUAL_DAYS)).isoformat())
         super().__init__(asked)
@@ -84,17 +90,24 @@ class AuditFilterForm(forms.Form):
             raise forms.ValidationError(f"More than one person is called {typed}. Write the user name.")
         return typed if typed in names or not names else names[0]
 
-    def clean_about(self) -> str:
+    def clean_about(self) -> tuple[str, ...]:
+        """The subjects that are meant: one, or each exception that has the number of a document."""
         typed = str(self.cleaned_data["about"]).strip()
-        subject = _SUBJECT.fullmatch(typed)
         reference = _REFERENCE.fullmatch(typed.lower().removeprefix("case:"))
-        if reference:
-            return f"case:{REF_PREFIX}{reference[1]}"
-        if typed and not subject:
+        referred = [f"case:{REF_PREFIX}{reference[1]}"] if reference else []
+        if not typed or (reference and not typed[0].isdigit()):
+            return tuple(referred)
+        if _SUBJECT.fullmatch(typed):
+            return (typed,)
+        numbered = subjects_with_number(self.reader, typed)
+        if len(numbered) > MOST_SUBJECTS:
+            raise forms.ValidationError(f"More than {MOST_SUBJECTS} exceptions have it. Write one of them, as EX-1001.")
+        if not (referred or numbered):
             raise forms.ValidationError(
-                "Write the reference of an exception, such as EX-1001, or a kind and a name, such as queue:e-invoicing."
+                f"Nothing within your scopes is called “{typed}”. Write the reference of an exception, "
+                "such as EX-1001, the whole number of a document, or a kind and a name, such as queue:e-invoicing."
             )
-        return typed
+        return tuple(dict.fromkeys(referred + numbered))
 
     def clean_after(self) -> Cursor | None:
         place = str(self.cleaned_data["after"])
@@ -119,7 +132,7 @@ class AuditFilterForm(forms.Form):
             until=_midnight(asked["until"] + timedelta(days=1)) if asked["until"] else None,
             actor=asked["actor"],
             action=asked["action"],
-            subject=asked["about"],
+            subjects=asked["about"],
         )
 
     def address(self, **more: str) -> str:

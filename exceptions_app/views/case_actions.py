@@ -8,7 +8,7 @@ from django.forms import Field, Form, Textarea, TextInput
 from django.urls import reverse
 
 from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm
-from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions
+from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions, was_refused_as_it_is
 from exceptions_app.states import CLOSING_KINDS, Action, ProposalKind, Verb
 from integrations.records.record import Record
 
@@ -89,6 +89,10 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
     form = form_class(initial=initial, auto_id=_auto_id(action, page), **more)
     if action is Action.APPROVE and not _changes_something(page):
         form.fields["agreed"].label = "I have checked what is proposed, and it is right."
+    if action is Action.PROPOSE and was_refused_as_it_is(page):
+        form.fields[
+            "because"
+        ].help_text = "This version was refused as it is. Say what has changed since, or correct it first."
     return form
 
 

@@ -9,7 +9,6 @@ from django.forms import Form
 from django.urls import reverse
 from django.utils.timezone import now
 
-from exceptions_app.actions.correct import business_changes
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
@@ -17,7 +16,9 @@ from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, Proposal
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
 from exceptions_app.views.case_history import history_context
+from exceptions_app.views.changes import for_the_table, shown_changes
 from exceptions_app.views.correction_fields import lay_out
+from exceptions_app.views.parties import stranger_in
 from exceptions_app.views.problems import Problem, named_paths, problems_of
 from exceptions_app.views.raw_text import NotText, as_text
 from integrations.connectors.registry import get_connector
@@ -85,6 +86,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "now": now(),
         "notice": asked.notice,
         "failed_form": _failed_form(asked),
+        "stranger": stranger_in(page, record),
         "problems": problems,
         "standing_count": sum(not problem.solved for problem in problems),
         "refused_again": present_errors(page)[0] is Judge.TARGET,
@@ -142,16 +144,9 @@ def _changes(page: CasePage, record: Record | None) -> list[dict[str, str]]:
     if page.latest.number == 1:
         return []
     first = record_of(page, page.first_content)
-    found = business_changes(first, record) if first is not None and record is not None else page.latest.changes
-    return [
-        {
-            "label": f"{change['label']} ({change['term']})" if change["term"] else change["label"],
-            "was": change["was"],
-            "will": change["will_be"],
-            "note": change["group"],
-        }
-        for change in found
-    ]
+    if first is None or record is None:
+        return for_the_table(page.latest.changes, None, record)
+    return shown_changes(first, record)
 
 
 def _correction(

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from audit.queries import LogEntry
-from exceptions_app.models import ExceptionCase, Occurrence
+from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
 from exceptions_app.queries.case_history import (
     NumberedAttempt,
     Part,
@@ -22,7 +22,13 @@ from exceptions_app.queries.case_history import (
 )
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.states import Verb
-from integrations.models import DeliveryAnswer, DeliveryAttempt
+from exceptions_app.targets import without_secrets
+from exceptions_app.templatetags.presentation import with_amounts
+from exceptions_app.views.changes import for_the_table
+from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt
+from integrations.records.record import Record
+from integrations.refusals import MessageNotUnderstood
 
 MOST_BODY_CHARACTERS = 20_000
 # Tone and icon of an event, by the audit's name for it.
@@ -70,17 +76,24 @@ class EventRow:
     reference: str
 
 
-def event_rows(events: Iterable[LogEntry], names: Mapping[str, str], *, with_numbers: bool = False) -> list[EventRow]:
-    """The timeline, newest first, with people by their names; for an auditor with the sealed numbers."""
+def event_rows(
+    events: Iterable[LogEntry], names: Mapping[str, str], *, with_numbers: bool = False, currency: str = ""
+) -> list[EventRow]:
+    """The timeline, newest first, with people by their names; for an auditor with the sealed numbers.
+
+    `currency` is that of the amounts in sentences that no person wrote.
+    """
     return [
-        _event_row(event, names, with_number=with_numbers)
+        _event_row(event, names, with_number=with_numbers, currency=currency)
         for event in sorted(events, key=lambda event: (event.at, event.id), reverse=True)
     ]
 
 
-def _event_row(event: LogEntry, names: Mapping[str, str], *, with_number: bool) -> EventRow:
+def _event_row(event: LogEntry, names: Mapping[str, str], *, with_number: bool, currency: str) -> EventRow:
     tone, icon = _LOOKS.get(event.action, ("", "history"))
     sentence, actor = event.summary, ""
+    if event.actor_kind != "person":
+        sentence = with_amounts(sentence, currency)
     name = names.get(event.actor) or event.actor
     if event.actor_kind == "person" and sentence.startswith(f"{name} "):
         sentence, actor = sentence.removeprefix(f"{name} "), name
@@ -202,18 +215,38 @@ _LABELS: Mapping[Part, str] = {
 def _timeline(case: ExceptionCase, after: str, verbs: frozenset[Verb]) -> tuple[Sequence[Any], str]:
     listed = timeline_of(case, after=after)
     names = full_names({event.actor for event in listed.items})
-    return event_rows(listed.items, names, with_numbers=Verb.EXPORT in verbs), listed.older
+    with_numbers = Verb.EXPORT in verbs
+    return event_rows(listed.items, names, with_numbers=with_numbers, currency=case.currency), listed.older
 
 
 def _versions(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+    """Each with its changes as they are read; what is an amount, the latest document says."""
     listed = versions_of(case, after=after)
-    return listed.items, listed.older
+    record = _latest_record(case)
+    return [(version, for_the_table(version.changes, record, record)) for version in listed.items], listed.older
+
+
+def _latest_record(case: ExceptionCase) -> Record | None:
+    latest = PayloadVersion.objects.filter(case=case).order_by("-number").only("content").first()
+    try:
+        return get_connector(case.connection.connector).read(bytes(latest.content)) if latest is not None else None
+    except (MessageNotUnderstood, UnknownConnector):
+        return None
 
 
 def _attempts(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
     listed = deliveries_of(case, after=after)
     found = attempts_of(listed.items, with_bodies=True)
-    return [(delivery, attempt_rows(found[delivery.pk])) for delivery in listed.items], listed.older
+    rows = [(delivery, attempt_rows(found[delivery.pk]), _address_of(delivery)) for delivery in listed.items]
+    return rows, listed.older
+
+
+def _address_of(delivery: Delivery) -> str:
+    """Where it goes, while it is on its way: what was sent before may have gone to another address."""
+    if not delivery.is_live:
+        return ""
+    is_submission = delivery.operation == Delivery.Operation.SUBMIT
+    return without_secrets(delivery.connection.target_url if is_submission else delivery.connection.write_back_url)
 
 
 def _arrivals(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:

@@ -12,6 +12,7 @@ from exceptions_app.forms import CorrectionForm, RawForm, choice_name, field_nam
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
 from exceptions_app.views.case_context import record_of
+from exceptions_app.views.changes import for_the_table
 from exceptions_app.views.replies import fragment_or_page
 from exceptions_app.views.scope import person, visible_case
 from integrations.records.record import Record, RecordField
@@ -117,8 +118,5 @@ def _theirs(base: Record | None, latest: Record | None, chosen: set[str]) -> lis
     if base is None or latest is None:
         return []
     form = CorrectionForm(record=latest)
-    return [
-        {"label": f"{change['label']} ({change['term']})", "was": change["was"], "will": change["will_be"]}
-        for change in business_changes(base, latest)
-        if form.name_at(change["path"]) not in chosen
-    ]
+    other = [found for found in business_changes(base, latest) if form.name_at(found["path"]) not in chosen]
+    return for_the_table(other, base, latest)

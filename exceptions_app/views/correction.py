@@ -23,6 +23,7 @@ from exceptions_app.views.replies import done, refusal_notice, show
 from exceptions_app.views.scope import person, visible_case
 from integrations.connectors.base import CorrectionError
 from integrations.connectors.registry import get_connector
+from integrations.refusals import MessageNotUnderstood
 
 _Form = CorrectionForm | RawForm
 
@@ -38,17 +39,15 @@ def correct(request: HttpRequest, ref: str) -> HttpResponse:
     base = content_of(case, _base_number(request))
     if base is not None and base.number != page.latest.number and _may_correct(page):
         return show_conflict(request, case, request.POST.dict(), base_version=base.number)
-    if form is None or not form.is_valid():
-        return _again(request, case, form, status=422)
-    if base is None:
-        form.add_error(None, "The version that you started from is not known. Reload the page, then enter it again.")
+    what = _judged(form, case, base)
+    if form is None or base is None or what is None:
         return _again(request, case, form, status=422)
     try:
         version = save_version(
             case.pk, by=person(request), at=now(), because=form.cleaned_data["because"], base_version=base.number,
-            **_what_to_save(form, case, base),
+            **what,
         )  # fmt: skip
-    except (Invalid, CorrectionError, NotText) as error:
+    except (Invalid, CorrectionError) as error:
         _name(error, form)
         return _again(request, case, form, status=422)
     except ChangedMeanwhile as error:
@@ -77,6 +76,26 @@ def _form(request: HttpRequest, page: CasePage) -> _Form | None:
     if record is None:
         return None
     return CorrectionForm(request.POST.dict(), record=record, auto_id="correct-%s")
+
+
+def _judged(form: _Form | None, case: ExceptionCase, base: PayloadVersion | None) -> Mapping[str, Any] | None:
+    """What to save; None when something is wrong with it, and then everything that is wrong stands at its field."""
+    if form is None:
+        return None
+    form.is_valid()
+    if base is None:
+        form.add_error(None, "The version that you started from is not known. Reload the page, then enter it again.")
+        return None
+    what: Mapping[str, Any] = {}
+    try:
+        what = _what_to_save(form, case, base)
+        if form.errors and "payload" in what:
+            get_connector(case.connection.connector).read(what["payload"])
+    except MessageNotUnderstood as error:
+        _name(CorrectionError(error.problem, remedy=error.remedy), form)
+    except (CorrectionError, NotText) as error:
+        _name(error, form)
+    return None if form.errors else what
 
 
 def _what_to_save(form: _Form, case: ExceptionCase, base: PayloadVersion) -> Mapping[str, Any]:

@@ -84,12 +84,12 @@ def lay_out(
     """Arrange the fields of a form; `asked_for` are titles of groups to show in any case."""
     problems = list(problems)
     named = named_paths(problems)
-    near = {found.path for found in neighbours(problems, record)}
+    near = [found.path for found in neighbours(problems, record)]
     rows = {item.path: _row(form, item, named.get(item.path)) for item in record.fields}
     groups, left_out = _grouped(form, record, rows, taken={*named, *near}, asked_for=asked_for)
     return Layout(
         named=[rows[path] for path in named if path in rows],
-        near=[rows[item.path] for item in record.fields if item.path in near],
+        near=[rows[path] for path in near],
         groups=groups,
         left_out=left_out,
         changed=sum(row.changed for row in rows.values()),

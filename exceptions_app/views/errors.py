@@ -2,14 +2,20 @@
 
 from http import HTTPStatus
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
 ADMINISTRATOR = "an administrator of the workbench"
 
 
-def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django names it
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        most = filesizeformat(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        return _alone(request, "errors/413.html", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most=most)
     return _alone(request, "400.html", HTTPStatus.BAD_REQUEST)
 
 
@@ -48,9 +54,9 @@ def changed_meanwhile(request: HttpRequest, reason: str, *, back_url: str) -> Ht
     return render(request, "errors/409.html", context, status=HTTPStatus.CONFLICT)
 
 
-def _alone(request: HttpRequest, template: str, status: HTTPStatus) -> HttpResponse:
+def _alone(request: HttpRequest, template: str, status: HTTPStatus, **more: str) -> HttpResponse:
     """A page without context processors: what failed may be what they need."""
-    return HttpResponse(render_to_string(template, {"request_id": _request_id(request)}), status=status)
+    return HttpResponse(render_to_string(template, {"request_id": _request_id(request), **more}), status=status)
 
 
 def _request_id(request: HttpRequest) -> str:

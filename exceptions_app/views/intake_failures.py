@@ -140,7 +140,7 @@ def _detail(
     cases = reads.cases_of(message, person(request)) if message.status == InboxMessage.Status.PROCESSED else []
     if message.status == InboxMessage.Status.PROCESSED and not cases:
         raise Http404  # it belongs to exceptions now, and to those who may see them
-    readable = message.connection_id in reach.worked and message.status != InboxMessage.Status.PROCESSED
+    readable = message.connection_id in reach.worked and message.status in reads.UNREAD
     may_act = message.connection_id in reach.tended
     context = {
         "message": message,
@@ -170,7 +170,9 @@ def _shown(message: InboxMessage) -> dict[str, object]:
             for part in parts
         ],
         "refusal_status": original.refusal_status,
-        "context": [(str(name), str(value)) for name, value in sorted(original.context.items())],
+        "context": [
+            (str(name).replace("_", " ").capitalize(), str(value)) for name, value in sorted(original.context.items())
+        ],
     }
 
 
@@ -180,7 +182,7 @@ def _shown(message: InboxMessage) -> dict[str, object]:
 def intake_original(request: HttpRequest, ref: int, part: str) -> HttpResponse:
     """The bytes as they came in, to be saved and never to be opened in the browser."""
     message, reach = _message(request, ref)
-    if message.status == InboxMessage.Status.PROCESSED or message.connection_id not in reach.worked:
+    if message.status not in reads.UNREAD or message.connection_id not in reach.worked:
         raise Http404
     content, media_type = reads.bytes_of(message, part)
     if not content:

@@ -7,9 +7,11 @@ from typing import Any
 
 from exceptions_app.forms import field_name
 from exceptions_app.queries.case_page import CasePage, present_errors
+from exceptions_app.templatetags.presentation import with_amounts
 from integrations.records.record import Record, RecordField
 
 _TERM = re.compile(r"\bBT-\d{1,3}(?:-\d)?\b")
+_CAUSE = re.compile(r"\bof line (\d{1,6}) \((BT-\d{1,3})\)")
 _MOST_NEIGHBOURS = 6
 
 
@@ -64,7 +66,7 @@ def _problem(error: Mapping[str, Any], record: Record | None, *, solved: bool = 
     return Problem(
         code=str(error.get("code", "")),
         severity=str(error.get("severity", "error")),
-        plain=str(error.get("plain") or error.get("text") or ""),
+        plain=with_amounts(error.get("plain") or error.get("text") or "", record.headline.currency if record else ""),
         original=str(error.get("text") or ""),
         location=str(error.get("path") or ""),
         path=field.path if field is not None else path,
@@ -102,18 +104,33 @@ def named_paths(problems: Iterable[Problem]) -> dict[str, Problem]:
 
 
 def neighbours(problems: Iterable[Problem], record: Record) -> list[RecordField]:
-    """Fields that a standing rule speaks of beside the one it points to: the other side of a sum, for instance."""
+    """Fields that a standing rule speaks of beside the one it points to: the likely cause first, then other terms."""
     found: dict[str, RecordField] = {}
     standing = [problem for problem in problems if problem.name and not problem.solved]
     taken = {problem.path for problem in standing}
     for problem in standing:
-        pointed = record.field_at(problem.path)
-        terms = set(_TERM.findall(problem.original))
-        for field in record.fields:
-            near = pointed is None or field.group == pointed.group or not _is_row(field.group)
-            if field.term in terms and near and field.value is not None and field.path not in taken:
+        for field in [*_causes(problem, record), *_of_its_terms(problem, record)]:
+            if field.path not in taken:
                 found.setdefault(field.path, field)
     return list(found.values())[:_MOST_NEIGHBOURS]
+
+
+def _causes(problem: Problem, record: Record) -> list[RecordField]:
+    """The field of one line that the words name as the cause: the net amount of line 1 (BT-131)."""
+    causes = {(f"Line {line}", term) for line, term in _CAUSE.findall(problem.plain)}
+    return [field for field in record.fields if (field.group, field.term) in causes]
+
+
+def _of_its_terms(problem: Problem, record: Record) -> list[RecordField]:
+    pointed = record.field_at(problem.path)
+    terms = set(_TERM.findall(problem.original))
+    return [
+        field
+        for field in record.fields
+        if field.term in terms
+        and field.value is not None
+        and (pointed is None or field.group == pointed.group or not _is_row(field.group))
+    ]
 
 
 def _is_row(group: str) -> bool:

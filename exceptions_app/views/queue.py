@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 
 from exceptions_app.filters import ME, OPEN
+from exceptions_app.navigation import first_page
 from exceptions_app.queries.approvals import to_decide, waiting_of
 from exceptions_app.queries.counters import Count, StateCounts, open_by_queue, open_by_state, totals_of
 from exceptions_app.queries.queue_page import SORTS, next_to_claim, rows_of
@@ -33,9 +34,15 @@ MORE_FILTERS = (
 @vary_on_headers("HX-Request")
 @signed_in
 def my_queue(request: HttpRequest) -> HttpResponse:
-    """What I have, what I could take next and, for controllers, what waits for their decision."""
-    user, listing = person(request), listing_of(request, assignee=ME)
-    reach = reach_for(request)
+    """What I have, what I could take next and, for those who also decide, what waits for their decision.
+
+    It is the first page of the site as well, so whoever has no queue of their own is led to where their work is.
+    """
+    user, reach = person(request), reach_for(request)
+    first = first_page(user, reach)
+    if first != "exceptions:my_queue":
+        return redirect(first)
+    listing = listing_of(request, assignee=ME)
     decisions = to_decide(user).rows[:FIRST_DECISIONS]
     context = _list_context(request, listing) | {
         "next_rows": rows_of(next_to_claim(reach), user, reach),

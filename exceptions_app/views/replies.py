@@ -14,6 +14,7 @@ from exceptions_app.actions.decide import ApprovalNoLongerHolds
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
 from exceptions_app.models import ExceptionCase
+from exceptions_app.navigation import add_fresh_counts
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import CasePage, events_since, full_names, read_case_page
 from exceptions_app.states import Action, TransitionNotAllowed
@@ -43,6 +44,8 @@ def fragment_or_page(
     template = f"exceptions/{fragment or f'_{name}'}.html" if is_htmx(request) else f"exceptions/{name}.html"
     response = render(request, template, dict(context), status=status)
     patch_vary_headers(response, ["HX-Request"])
+    if is_htmx(request) and not fragment:
+        add_fresh_counts(request, response)
     response["X-Fragment"] = "case"  # lets the page show an answer of 403, which htmx would leave out
     return response
 

@@ -7,7 +7,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from exceptions_app.queries import search as queries
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.scope import person
+from exceptions_app.views.reach import reach_for
 
 MOST_CHARACTERS = 200
 
@@ -18,7 +18,7 @@ MOST_CHARACTERS = 200
 def search(request: HttpRequest) -> HttpResponse:
     """The whole number of one exception leads straight to it; anything else to a list."""
     text = request.GET.get("q", "").strip()[:MOST_CHARACTERS]
-    found = queries.search(person(request), text)
+    found = queries.search(reach_for(request), text)
     if found.only is not None:
         return redirect("exceptions:case", ref=found.only.ref)
     return render(request, "exceptions/search.html", {"search_query": text, "found": found})

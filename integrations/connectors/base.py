@@ -41,12 +41,16 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the target promises, declared and not guessed; shown on the connection's page."""
+    """What the target promises, declared and not guessed; shown on the connection's page.
+
+    `key_life` is for people alone. Nothing is sent a second time on the strength of a key: a document is looked up
+    first, however old its key, and sent again only when it is not there.
+    """
 
     target_kind: TargetKind
     looked_up_by: str  # in words: "invoice number and seller"
     settle_time: timedelta  # how long a late effect may take to become visible
-    key_life: timedelta | None
+    key_life: timedelta | None  # how long the target recognises a repeat by its key; None: no end declared
     checks_natively: bool
     check_name: str  # in words: which check a correction passes before it may be proposed
     already_exists_looks_like: str
@@ -87,11 +91,15 @@ class Presence(StrEnum):
     SAME = "same"  # there, with the same content
     DIFFERENT = "different"  # there, with other content: a conflict for a person
     UNANSWERED = "unanswered"
+    MISCONFIGURED = "misconfigured"  # the address or the sign-in is wrong: pause the connection
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the target said when asked for a document. `reference` is the target's own document reference."""
+    """What the target said when asked for a document. `reference` is the target's own document reference.
+
+    `detail` says in words why nothing was learned; it is never empty then.
+    """
 
     presence: Presence
     reference: str = ""
@@ -115,7 +123,11 @@ class AnswerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the target answered to a submission, with the evidence."""
+    """What the target answered to a submission, with the evidence.
+
+    `turned_away` is for a misconfigured connection: provably, nobody there looked at the document. A mere 404 proves
+    nothing, since it may come from anything between us and the target.
+    """
 
     kind: AnswerKind
     reference: str = ""
@@ -125,6 +137,12 @@ class Answer:
     body: bytes = b""
     detail: str = ""
     retry_after: float | None = None  # seconds
+    turned_away: bool = False
+
+    @property
+    def not_sent(self) -> bool:
+        """Whether it provably came to nothing, so that it does not count as a send."""
+        return self.turned_away or self.kind is AnswerKind.NOT_SENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@
     const suffix = reference ? ` Reference ${reference}.` : "";
     if (answer.status === 403) toast(`You may not do this, or you were signed out.${suffix}`, "warning");
     else if (answer.status === 404) toast(`This no longer exists, or you may not see it.${suffix}`, "warning");
+    else if (answer.status === 413) toast(`What you sent is too large, and nothing was changed. It is still here; shorten it.${suffix}`, "warning");
     else toast(`The server answered with an error (${answer.status}). Nothing was changed by this page.${suffix}`, "danger");
   });
 
@@ -133,6 +134,17 @@
     search.focus();
     search.select();
   });
+
+  /* tabs that need more than the window's width: the current one comes into sight */
+  const showCurrentTabs = () => {
+    for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+      const row = tab.closest(".tabs");
+      row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+    }
+  };
+
+  showCurrentTabs();
+  document.addEventListener("htmx:afterSettle", showCurrentTabs);
 
   /* focus: the error summary, or whatever a new fragment names */
   const settleFocus = (part) => {

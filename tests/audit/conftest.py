@@ -1,6 +1,5 @@
 import base64
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,9 +11,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 
-from audit import seal as sealer
 from audit.log import record
 from audit.models import AuditEvent
+from tests import sealing
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SEED = base64.b64encode(bytes(range(32))).decode()
@@ -49,34 +48,9 @@ def write() -> Callable[..., AuditEvent]:
 
 
 @pytest.fixture
-def until_sealable(transactional_db) -> Callable[[], None]:
-    """Waits until nothing older runs: transactions of the whole cluster count, those of parallel tests too."""
-
-    def until_sealable() -> None:
-        deadline = time.monotonic() + 120
-        with connection.cursor() as cursor:
-            while time.monotonic() < deadline:
-                cursor.execute(
-                    "SELECT coalesce(max(transaction_id) < pg_snapshot_xmin(pg_current_snapshot()), true)"
-                    " FROM audit_backlog WHERE transaction_id < pg_snapshot_xmax(pg_current_snapshot())"
-                )
-                if cursor.fetchone()[0]:
-                    return
-                time.sleep(0.01)
-        pytest.fail("a transaction elsewhere stays open")
-
-    return until_sealable
-
-
-@pytest.fixture
-def seal(until_sealable) -> Callable[..., int]:
+def seal(transactional_db) -> Callable[..., int]:
     """Seals once nothing older runs."""
-
-    def seal(*, limit: int, at: datetime) -> int:
-        until_sealable()
-        return sealer.seal(limit=limit, at=at)
-
-    return seal
+    return sealing.seal
 
 
 @pytest.fixture

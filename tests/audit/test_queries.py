@@ -63,6 +63,8 @@ def test_entry_holds_what_was_recorded_and_its_sealed_number(write, seal):
         ({"action": "delivery."}, [2]),
         ({"action": "case"}, []),
         ({"subject": "case:EX-000001"}, [1]),
+        ({"subjects": ["case:EX-000003", "case:EX-000001", "case:EX-9"]}, [3, 1]),
+        ({"subjects": ["case:EX-9"]}, []),
         ({"scopes": ["NL01/tax-compliance"]}, [4, 3, 2]),
         ({"scopes": ["NL01/tax-compliance", "DE01/treasury"]}, [4, 3, 2, 1]),
         ({"scopes": ["NL01"]}, []),

@@ -17,6 +17,7 @@ from audit.notes import parse_notes
 from audit.queries import backlog
 from audit.seal import ADVISORY_LOCK, CHAIN_START, chain_hash
 from audit.verify import verify
+from tests.sealing import until_sealable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -66,19 +67,19 @@ def test_seal_carries_on_from_last_checkpoint_in_constant_queries(write, django_
     assert verify().fault is None
 
 
-def test_seal_inside_a_transaction_is_refused(write, seal):
+def test_seal_inside_a_transaction_is_refused(write):
     write()
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
-        seal(limit=1, at=NOON)
+        sealer.seal(limit=1, at=NOON)
     assert AuditSeal.objects.count() == 0
 
 
-def test_seal_of_less_than_one_event_is_refused(seal):
+def test_seal_of_less_than_one_event_is_refused():
     with pytest.raises(ValueError, match="at least one"):
-        seal(limit=0, at=NOON)
+        sealer.seal(limit=0, at=NOON)
 
 
-def test_task_seals_everything(write, monkeypatch, until_sealable):
+def test_task_seals_everything(write, monkeypatch):
     monkeypatch.setattr(tasks, "BATCH", 2)
     for number in range(5):
         write(number)

@@ -1,8 +1,18 @@
 """Forms of the administration: what is refused stands at its field."""
 
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from audit.models import AuditEvent
+from audit.queries import timeline
 from exceptions_app.admin import ConnectionForm
+from exceptions_app.models import LegalEntity
 from tests.arrivals import configure
 from tests.cast import Cast
+from workbench.models import User
 
 
 def filled(**more: str) -> ConnectionForm:
@@ -29,3 +39,52 @@ def test_own_folder_may_stay(cast: Cast):
     connection = configure(cast.connection, watched_folder="nl/einvoices")
     connection.full_clean()
     assert connection.watched_folder == "nl/einvoices"
+
+
+def test_address_with_a_password_is_refused_at_its_field(cast: Cast):
+    form = filled(target_url="https://user:pw@bank.example/in", write_back_url="https://u@bank.example/")
+    problem = ["Write the address without user and password; a token has a field of its own."]
+    assert form.errors == {"target_url": problem, "write_back_url": problem}
+
+
+def test_log_says_that_an_address_changed_without_its_secrets(cast: Cast):
+    configure(cast.connection, target_url="https://bank.example/in?token=S3CRET-one")
+    configure(cast.connection, target_url="https://bank.example/in?token=S3CRET-two")
+    told = b"".join(bytes(event.body) for event in AuditEvent.objects.filter(subject="connection:tax-authority"))
+    assert (b"bank.example" in told, b"S3CRET" in told) == (True, False)
+    assert timeline("connection:tax-authority")[-1].data["changes"]["target_url"] == {
+        "was": "https://bank.example/in", "will_be": "https://bank.example/in", "query": "changed",
+    }  # fmt: skip
+
+
+def test_configuration_saved_as_it_was_leaves_no_event(cast: Cast):
+    before = len(timeline("connection:tax-authority"))
+    configure(cast.connection, owner=cast.connection.owner)
+    assert len(timeline("connection:tax-authority")) == before
+
+
+def test_history_offers_no_revert_that_would_pass_by_the_action(cast: Cast, signed_in: Callable[[User], Client]):
+    configure(cast.connection, owner="Somebody else")
+    record = cast.connection.history.earliest("history_id")
+    address = f"/admin/integrations/connection/{cast.connection.pk}/history/{record.pk}/"
+    before = len(timeline("connection:tax-authority"))
+    signed_in(cast.administrator).post(address, {"owner": "Tax team", "because": "Back."})
+    cast.connection.refresh_from_db()
+    assert (cast.connection.owner, len(timeline("connection:tax-authority"))) == ("Somebody else", before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"time_zone": "Europe/Amsterdm"}, "time_zone"),
+        ({"country": "zz"}, "country"),
+        ({"country": "EU"}, "country"),
+        ({"currency": "EURO"}, "currency"),
+        ({"currency": "ZZZ"}, "currency"),
+    ],
+)
+def test_legal_entity_at_no_known_place_is_refused_at_its_field(changes: dict[str, str], field: str):
+    given = {"code": "XX01", "name": "Entity", "country": "NL", "currency": "EUR", "time_zone": "UTC"} | changes
+    with pytest.raises(ValidationError) as refused:
+        LegalEntity(**given).clean_fields()
+    assert list(refused.value.message_dict) == [field]

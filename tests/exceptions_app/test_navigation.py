@@ -1,30 +1,42 @@
 """What surrounds every page: the places one may go, with what waits there."""
 
+import re
+
 import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
 from django.urls import reverse
 
 from exceptions_app.actions.grants import grant_connection
 from exceptions_app.machines import SETUP, machine
+from exceptions_app.navigation import add_fresh_counts, first_page
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import files_in_quarantine_for, intake_failures_for
 from exceptions_app.queries.intake_failures import TO_DO, failures, files_in_quarantine
+from exceptions_app.queries.reach import reach_of
+from exceptions_app.states import Verb
 from integrations.models import FolderProblem, InboxMessage
 from tests import factories
-from tests.cast import MORNING, SET_UP_AT
+from tests.cast import MORNING, PASSWORD, SET_UP_AT, grant
 
 
-def entries(browser, address="/"):
+def entries(browser, address="/search/"):
     items = browser.get(address).context["navigation"]
     return {item.label: (item.current, str(item.count) if item.count is not None else "") for item in items}
 
 
-EVERYBODY = ["My queue", "All queues", "Search", "API"]
+def fresh_numbers(fragment):
+    """What a fragment puts beside the entries, by name; each stands outside of what is swapped."""
+    return dict(re.findall(r"""<span hx-swap-oob="innerHTML:\[data-count='(\w+)'\]">([^<]*)</span>""", fragment))
+
+
+EVERYBODY = ["All queues", "Search", "API"]
 
 
 @pytest.mark.parametrize(
     ("who", "more"),
     [
-        ("clerk", ["Approvals", "Intake failures", "Connections"]),
+        ("clerk", ["My queue", "Approvals", "Intake failures", "Connections"]),
         ("controller", ["Approvals", "Connections"]),
         ("support", ["Connections"]),
         ("auditor", ["Connections", "Audit"]),
@@ -56,9 +68,92 @@ def test_outsider_sees_no_number(cast, signed_in):
 def test_page_of_an_exception_is_a_part_of_all_queues(cast, signed_in):
     case = factories.make_case(cast)
     browser = signed_in(cast.clerk)
-    assert [label for label, (current, _) in entries(browser).items() if current] == ["My queue"]
+    assert [label for label, (current, _) in entries(browser, "/").items() if current] == ["My queue"]
     address = reverse("exceptions:case", kwargs={"ref": case.ref})
     assert [label for label, (current, _) in entries(browser, address).items() if current] == ["All queues"]
+
+
+def test_move_by_htmx_brings_fresh_numbers(cast, signed_in):
+    case = factories.make_case(cast)
+    factories.make_message(cast, status=InboxMessage.Status.FAILED)
+    browser = signed_in(cast.clerk)
+    move = reverse("exceptions:claim", kwargs={"ref": case.ref})
+    fragment = browser.post(move, headers={"HX-Request": "true"}).content.decode()
+    assert fresh_numbers(fragment) == {"mine": "1", "open": "1", "to_decide": "", "intake_failures": "1"}
+    # A second one is refused, and its answer still says what waits now.
+    factories.make_case(cast)
+    refused = browser.post(move, headers={"HX-Request": "true"})
+    assert (refused.status_code, fresh_numbers(refused.content.decode())["open"]) == (403, "2")
+
+
+def test_fresh_numbers_take_three_queries(cast, django_assert_num_queries):
+    factories.make_case(cast)
+    request = RequestFactory().get("/")
+    request.user = cast.clerk
+    response = HttpResponse()
+    with django_assert_num_queries(3):
+        add_fresh_counts(request, response)
+    assert fresh_numbers(response.content.decode())["open"] == "1"
+
+
+def test_status_that_has_not_changed_and_a_tab_bring_no_numbers(cast, signed_in):
+    case = factories.make_case(cast)
+    browser = signed_in(cast.clerk)
+    status = reverse("exceptions:status", kwargs={"ref": case.ref})
+    assert browser.get(status, {"revision": case.revision}, headers={"HX-Request": "true"}).status_code == 204
+    page = reverse("exceptions:case", kwargs={"ref": case.ref})
+    tab = browser.get(page, {"tab": "versions"}, headers={"HX-Request": "true", "HX-Target": "case-history"})
+    assert fresh_numbers(tab.content.decode()) == {}
+    changed = browser.get(status, {"revision": case.revision + 1}, headers={"HX-Request": "true"})
+    assert fresh_numbers(changed.content.decode())["open"] == "1"
+
+
+def test_every_number_has_its_place_before_there_is_one(cast, signed_in):
+    """Both navigations, the wide and the narrow one, or a fragment could not fill them."""
+    page = signed_in(cast.clerk).get("/search/").content.decode()
+    assert {name: page.count(f'data-count="{name}"></span>') for name in ("mine", "open", "to_decide")} == {
+        "mine": 2, "open": 2, "to_decide": 2
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("who", "page"),
+    [
+        ("clerk", "exceptions:my_queue"),
+        ("controller", "exceptions:queue"),
+        ("support", "exceptions:queue"),
+        ("auditor", "exceptions:audit"),
+        ("outsider", "exceptions:my_queue"),
+        ("administrator", "exceptions:my_queue"),
+    ],
+)
+def test_first_page_is_of_use_to_the_person(cast, who, page):
+    user = getattr(cast, who)
+    assert first_page(user, reach_of(user)) == page
+
+
+def test_first_page_of_who_decides_is_what_waits_for_them(cast):
+    factories.make_proposal(factories.make_case(cast), cast.clerk)
+    assert first_page(cast.controller, reach_of(cast.controller)) == "exceptions:approvals"
+    grant(cast.controller, [Verb.EXPORT], cast.einvoicing, cast.netherlands)
+    assert first_page(cast.controller, reach_of(cast.controller)) == "exceptions:approvals"
+
+
+def test_first_page_of_who_was_granted_a_connection_alone(cast):
+    grant_connection("configure_connection", cast.administrator, cast.connection, by=machine(SETUP), at=SET_UP_AT)
+    assert first_page(cast.administrator, reach_of(cast.administrator)) == "exceptions:connections"
+
+
+@pytest.mark.parametrize(
+    ("who", "next_page", "led_to"),
+    [("anna", "", "/audit/"), ("anna", "/", "/audit/"), ("anna", "/queue/?state=any", "/queue/?state=any"),
+     ("clara", "", "/")],
+)  # fmt: skip
+def test_signing_in_ends_on_the_first_page_unless_another_was_asked_for(cast, client, who, next_page, led_to):
+    sign_in = {"username": who, "password": PASSWORD, "next": next_page}
+    response = client.post(reverse("login"), sign_in, follow=True)
+    assert (response.status_code, response.request["PATH_INFO"]) == (200, led_to.partition("?")[0])
+    assert response.request["QUERY_STRING"] == led_to.partition("?")[2]
 
 
 def test_sign_in_page_has_no_navigation(client, db):

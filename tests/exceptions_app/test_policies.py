@@ -8,9 +8,10 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm, remove_perm
 
+from exceptions_app.actions.grants import remove_from_role
 from exceptions_app.actions.mover import lock
 from exceptions_app.actions.work import assign, claim
-from exceptions_app.machines import WORKER, machine
+from exceptions_app.machines import SETUP, WORKER, machine
 from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.policies import (
     NotPermitted,
@@ -23,7 +24,7 @@ from exceptions_app.policies import (
     verbs_of,
 )
 from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind, State, TransitionNotAllowed, Verb, target_of
-from tests.cast import MORNING, Cast, grant, person
+from tests.cast import MORNING, Cast, give_role, grant, person
 from tests.factories import make_case, make_proposal, make_version
 from workbench.models import User
 
@@ -86,7 +87,7 @@ def test_superuser_and_someone_who_left_hold_no_verb(cast: Cast):
 def test_a_lost_grant_counts_at_once(cast: Cast):
     case = make_case(cast)
     require(Action.CLAIM, case, cast.clerk)
-    cast.clerk.groups.clear()
+    remove_from_role("clerk", cast.clerk, by=machine(SETUP), at=MORNING)
     with pytest.raises(NotPermitted):
         require(Action.CLAIM, case, cast.clerk)
 
@@ -156,7 +157,7 @@ def test_kind_of_approval_follows_the_proposal(cast: Cast):
 
 def both_roles(cast: Cast) -> User:
     """Someone with the roles of clerk and controller: nobody is kept from that, so their hands are looked at."""
-    cast.second_clerk.groups.add(*cast.controller.groups.all())
+    give_role(cast.second_clerk, "controller")
     return cast.second_clerk
 
 

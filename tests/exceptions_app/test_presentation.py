@@ -58,6 +58,45 @@ def test_money_text_has_no_markup() -> None:
     assert render("{% money_text 1428 'EUR' %}") == "1,428.00 EUR"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("is 7430.00, but it comes to 4730.00.", "is 7,430.00 EUR, but it comes to 4,730.00 EUR."),
+        ("above the limit of 100000 EUR.", "above the limit of 100,000.00 EUR."),
+        ("costs 1234.50 PLN or -0.10", "costs 1,234.50 PLN or -0.10 EUR"),
+        ("CEN schematron 1.3.16, 19.00 % or 19.00%", "CEN schematron 1.3.16, 19.00 % or 19.00%"),
+        ("31.12.2026x, 12.30.2026, v1.00, /in/1234.00", "31.12.2026x, 12.30.2026, v1.00, /in/1234.00"),
+        ("RE-2026-1190 has 2026 VAT lines", "RE-2026-1190 has 2026 VAT lines"),
+    ],
+)
+def test_amounts_in_a_sentence_are_grouped_and_nothing_else_is(text: str, shown: str) -> None:
+    assert render("{{ text|with_amounts:'EUR' }}", text=text) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "shown"),
+    [
+        ("14127.96", "EUR", "14,127.96 EUR"),
+        ("10.005", "EUR", "10.005 EUR"),
+        ("1,428.00", "EUR", "1,428.00"),
+        ("1_428", "EUR", "1_428"),
+        ("14127.96", "", "14127.96"),
+        (None, "EUR", ""),
+    ],
+)
+def test_value_of_a_field_is_grouped_only_when_it_is_a_well_formed_amount(
+    value: str | None, currency: str, shown: str
+) -> None:
+    assert render("{% field_text value currency %}", value=value, currency=currency) == shown
+
+
+def test_zone_of_the_times_is_named_with_its_short_name() -> None:
+    with timezone.override("UTC"):
+        assert render("{% time_zone_note %}") == "UTC"
+    with timezone.override("Asia/Tokyo"):
+        assert render("{% time_zone_note %}") == "Asia/Tokyo (JST)"
+
+
 def test_totals_are_never_added_across_currencies() -> None:
     shown = render("{% totals sums %}", sums={"PLN": Decimal(2), "EUR": Decimal(1)})
     assert shown.index("1.00") < shown.index("EUR") < shown.index("2.00") < shown.index("PLN")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from audit.queries import timeline
 from exceptions_app import replays
 from exceptions_app.actions.settle import settle
 from exceptions_app.states import State
@@ -101,8 +102,11 @@ def test_delivery_that_breaks_off_its_workers_is_shown_and_others_go_on(
     assert replays.carry_out_due() == 1
 
     case.refresh_from_db()
-    assert (case.state, submission(case).state) == (State.OUTCOME_UNKNOWN, "unknown")
+    assert (case.state, submission(case).state) == (State.REPLAYING, "queued")  # nothing was sent
     assert "broke off on this 3 times" in submission(case).detail
+    told = list(timeline(case.subject))[-1]
+    assert (told.action, told.actor) == ("case.sending_stopped", "machine:worker")
+    assert told.summary == f"Sending of {case.ref} broke off: {submission(case).detail}"
     assert replays.carry_out_due() == 0  # it is left alone for a while
     assert_resolved_once(good, simulator)
 

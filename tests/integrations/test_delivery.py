@@ -18,6 +18,7 @@ from integrations.refusals import Category, Refusal
 from tests.arrivals import configure
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
+from tests.integrations.enqueued import enqueue, let_leases_end
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +62,8 @@ JUST_NOW = timedelta(seconds=2)
         (Presence.DIFFERENT, 2, "conflict"),
         (Presence.UNANSWERED, 0, "queued"),
         (Presence.UNANSWERED, 1, "unknown"),
+        (Presence.MISCONFIGURED, 0, "queued"),
+        (Presence.MISCONFIGURED, 1, "unknown"),
         (Presence.ABSENT, 0, None),
         (Presence.ABSENT, 1, None),
     ],
@@ -71,7 +74,10 @@ def test_after_asking(presence: Presence, sends: int, state: str | None):
     assert (settlement.state if settlement else None) == state
     if settlement is not None:
         assert settlement.epoch == 3
-        assert settlement.reference == ("" if presence is Presence.UNANSWERED else "CLR-1")
+        learned = presence in (Presence.SAME, Presence.DIFFERENT)
+        assert settlement.reference == ("CLR-1" if learned else "")
+        pause = "As said. Mend the connection, then resume it." if presence is Presence.MISCONFIGURED else ""
+        assert settlement.pause_connection == pause
 
 
 @pytest.mark.parametrize(
@@ -94,10 +100,11 @@ def test_absent_after_a_send_is_sent_again_only_where_it_is_safe(
     claim = claim_of(sends=1, sent=sent, resend_when_absent=opted_in)
     settlement = engine.after_asking(claim, Observation(Presence.ABSENT), capabilities(kind), now=NOW)
     assert (settlement is None) is may_send
-    if settlement is not None:
-        assert settlement.state == "unknown"
-        assert settlement.wait == (SETTLE - sent if sent == JUST_NOW else engine.BACKOFF_MOST)
-        assert settlement.detail != ""
+    if settlement is not None and sent == JUST_NOW:
+        assert (settlement.state, settlement.wait) == ("unknown", SETTLE - sent)
+    elif settlement is not None:
+        assert settlement.state == "cancelled"  # for two people to propose anew
+        assert "does not recognise a repeat" in settlement.detail
 
 
 @pytest.mark.parametrize("kind", TargetKind)
@@ -127,6 +134,13 @@ def test_after_sending(kind: AnswerKind, sends: int, state: str, not_sent: bool,
     assert (settlement.wait is None) is (kind in (AnswerKind.CONFIRMED, AnswerKind.REFUSED))
 
 
+@pytest.mark.parametrize(("sends", "state"), [(1, "queued"), (2, "unknown")])
+def test_connection_that_provably_let_nothing_through_counts_no_send(sends: int, state: str):
+    answer = Answer(AnswerKind.MISCONFIGURED, detail="The token is wrong.", turned_away=True)
+    settlement = engine.after_sending(claim_of(sends=sends), answer)
+    assert (settlement.state, settlement.not_sent, bool(settlement.pause_connection)) == (state, True, True)
+
+
 def test_source_that_cannot_be_told_does_not_keep_documents_from_the_target():
     answer = Answer(AnswerKind.MISCONFIGURED, detail="HTTP 404.")
     settlement = engine.after_sending(claim_of(sends=1, operation="write_back"), answer)
@@ -145,7 +159,8 @@ def test_source_that_cannot_be_told_does_not_keep_documents_from_the_target():
         (0, 7.5, 7.5),
         (9, 30.0, 30),
         (0, 0.0, 1),
-        (0, 86400.0, 900),
+        (0, 7200.0, 7200),
+        (0, 400_000.0, 86400),
     ],
 )
 def test_wait_doubles_is_bounded_and_honours_the_target(failures: int, retry_after: float | None, seconds: float):
@@ -157,25 +172,6 @@ def test_wait_doubles_is_bounded_and_honours_the_target(failures: int, retry_aft
 def test_lease_outlasts_an_exchange_by_far(timeout: int):
     delivery = Delivery(connection=Connection(timeout_seconds=timeout))
     assert engine._lease(delivery) >= 2 * timedelta(seconds=2 * timeout)
-
-
-def enqueue(connection: Connection, number: int = 1, **changes: Any) -> Delivery:
-    given: dict[str, Any] = {"operation": Delivery.Operation.SUBMIT, "probe_first": False, **changes}
-    with transaction.atomic():
-        return outbox.enqueue(
-            connection=connection,
-            object_type="invoice",
-            business_key=f"NL1|INV-{number}",
-            content=f"<Invoice>{number}</Invoice>".encode(),
-            media_type="application/xml",
-            subject=f"case:EX-{number}",
-            at=MORNING,
-            **given,
-        )
-
-
-def let_leases_end() -> None:
-    Delivery.objects.filter(state__in=Delivery.LIVE).update(due_at=Now() - timedelta(seconds=1))
 
 
 def settle(claim: engine.Claim, state: str, **more: Any) -> Delivery | None:
@@ -202,19 +198,6 @@ def test_claim_takes_what_is_due_oldest_first_and_no_more_than_asked(cast: Cast)
     Delivery.objects.filter(pk=numbers[0]).update(due_at=Now() + timedelta(hours=1))
     claimed = [claim.delivery.pk for claim in engine.claim(limit=2)]
     assert claimed == [numbers[3], numbers[1]]
-
-
-def test_slow_target_keeps_one_worker_waiting_and_not_all(cast: Cast):
-    other = Connection(slug="other", name="Other", connector="en16931")
-    connections.save_configuration(other, by=machine(SETUP), at=MORNING)
-    for number in range(6):
-        enqueue(cast.connection, number)
-    assert len(engine.claim(limit=4)) == 4
-    assert engine.claim(limit=4) == []
-    elsewhere = enqueue(other, 99)
-    assert [claim.delivery for claim in engine.claim(limit=4)] == [elsewhere]
-    let_leases_end()
-    assert len(engine.claim(limit=4)) == 4
 
 
 @pytest.mark.parametrize("state", ["confirmed", "already_there", "refused", "conflict", "cancelled"])
@@ -338,13 +321,14 @@ def test_delivery_that_three_workers_did_not_survive_is_set_before_a_person(cast
 
     engine.settle(engine.park(fourth))
     delivery.refresh_from_db()
-    assert (delivery.state, delivery.claims) == ("unknown", 0)
+    assert (delivery.state, delivery.claims) == ("queued", 0)
     assert "broke off on this 3 times. Nothing was sent." in delivery.detail
     assert Delivery.objects.filter(due_at__gt=Now() + timedelta(minutes=59)).exists()
 
 
 def test_parked_delivery_says_when_it_may_have_been_sent(cast: Cast):
     settlement = engine.park(claim_of(sends=1))
+    assert settlement.state == "unknown"
     assert "It may have been sent." in settlement.detail
 
 

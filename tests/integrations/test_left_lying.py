@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -64,8 +64,11 @@ def test_each_file_is_named_with_what_it_waits_for(watched: Connection, place: P
 
 
 def test_what_just_came_is_given_its_time(watched: Connection, place: Path):
-    (place / "alone.xml").write_bytes(b"<a/>")
-    assert waiting(watched, at=now() + OVERDUE - timedelta(seconds=30)) == {}
+    alone = place / "alone.xml"
+    alone.write_bytes(b"<a/>")
+    came_at = datetime.fromtimestamp(alone.stat().st_ctime, UTC)
+    assert waiting(watched, at=came_at + OVERDUE) == {}
+    assert waiting(watched, at=came_at + OVERDUE + timedelta(seconds=1)) == {"alone.xml": WaitsFor.REFUSAL}
 
 
 def test_document_that_needs_no_refusal_waits_for_a_worker(watched: Connection, place: Path):

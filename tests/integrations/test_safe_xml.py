@@ -65,6 +65,23 @@ def test_parse_of_malformed_xml_is_refused(data: bytes) -> None:
         parse(data)
 
 
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"<a>\n<b>\n</c></a>", "“b”, opened in line 2, is closed as “c” (line 3, column 5)."),
+        (b"<a><b></a>", "“b” is closed as “a” (line 1, column 11)."),
+        (b"<a>\n\n<b/>", "“a”, opened in line 1, is not closed (line 3, column 5)."),
+        (b"<a b=1/>", "AttValue: \" or ' expected (line 1, column 6)."),
+        (b"<a>\n&x;</a>", "Entity 'x' not defined (line 2, column 4)."),
+    ],
+)
+def test_parse_of_malformed_xml_names_each_place_once(data: bytes, problem: str) -> None:
+    with pytest.raises(UnsafeXml) as caught:
+        parse(data)
+
+    assert caught.value.problem == f"The document is not well-formed XML: {problem}"
+
+
 def test_parse_above_the_limit_is_refused() -> None:
     with pytest.raises(UnsafeXml, match="more than the 10 that are accepted"):
         parse(b"<abcdefgh/>", max_bytes=10)

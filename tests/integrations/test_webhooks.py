@@ -1,24 +1,23 @@
-import base64
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from pytest_django.fixtures import Settings
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from integrations.connectors.base import Answer, AnswerKind, Endpoint, Presence
-from integrations.webhooks import WebhookClient, WebhookRefused, WebhookSecretInvalid, sign, verify
+from integrations.webhooks import WebhookClient, WebhookSecretInvalid, sign
 from tests.scripted_server import answering, scripted
 from tests.simulator_process import RunningSimulator, simulator, simulator_process
 
 __all__ = ["simulator", "simulator_process"]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-OTHER_SECRET = "whsec_" + base64.b64encode(b"another secret of 32 characters.").decode()
 BODY = '{"event": "resolved", "buyer": "Kowalczyk, Poznań"}'.encode()
 
 
-def signed(*, age: timedelta = timedelta(0), secret: str = SECRET) -> dict[str, str]:
-    return sign(secret, message_id="msg-1", timestamp=datetime.now(UTC) - age, body=BODY)
+def signed(*, secret: str = SECRET) -> dict[str, str]:
+    return sign(secret, message_id="msg-1", timestamp=datetime.now(UTC), body=BODY)
 
 
 def test_signature_is_the_one_of_the_specification() -> None:
@@ -46,81 +45,20 @@ def test_time_zone_of_the_sender_does_not_matter() -> None:
     )
 
 
-def test_signed_body_verifies() -> None:
-    assert verify([SECRET], headers=signed(), body=BODY) == "msg-1"
+def test_receiver_with_the_secret_can_verify_what_is_signed() -> None:
+    assert Webhook(SECRET).verify(BODY, signed()) == json.loads(BODY)
 
 
-def test_either_secret_verifies_during_a_rotation() -> None:
-    secrets = [OTHER_SECRET, SECRET]
-
-    assert verify(secrets, headers=signed(), body=BODY) == "msg-1"
-    assert verify(secrets, headers=signed(secret=OTHER_SECRET), body=BODY) == "msg-1"
-
-
-def test_header_names_verify_in_any_case() -> None:
-    headers = {name.title(): text for name, text in signed().items()}
-
-    assert verify([SECRET], headers=headers, body=BODY) == "msg-1"
-
-
-@pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_missing_header_is_refused(missing: str) -> None:
-    headers = signed()
-    del headers[missing]
-
-    with pytest.raises(WebhookRefused):
-        verify([SECRET], headers=headers, body=BODY)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"webhook-id": "msg-2"},
-        {"webhook-timestamp": "1"},
-        {"webhook-timestamp": "nan"},
-        {"webhook-timestamp": "1e400"},
-        {"webhook-timestamp": "yesterday"},
-        {"webhook-signature": ""},
-        {"webhook-signature": "v1"},
-        {"webhook-signature": "v1,%%%"},
-        {"webhook-signature": "v1,a,b"},
-        {"webhook-signature": "v1a,AAAA"},
-        {"webhook-signature": "v1,\u00fc"},
-    ],
-)
-def test_changed_header_is_refused(changes: dict[str, str]) -> None:
-    with pytest.raises(WebhookRefused):
-        verify([SECRET], headers=signed() | changes, body=BODY)
-
-
-@pytest.mark.parametrize("body", [BODY + b" ", b"", b"\xff\xfe"])
-def test_changed_body_is_refused(body: bytes) -> None:
-    with pytest.raises(WebhookRefused):
-        verify([SECRET], headers=signed(), body=body)
-
-
-@pytest.mark.parametrize("age", [timedelta(minutes=6), timedelta(minutes=-6)])
-def test_old_or_future_webhook_is_refused(age: timedelta) -> None:
-    with pytest.raises(WebhookRefused):
-        verify([SECRET], headers=signed(age=age), body=BODY)
-
-
-def test_secret_of_another_is_refused() -> None:
-    with pytest.raises(WebhookRefused):
-        verify([OTHER_SECRET], headers=signed(), body=BODY)
-
-
-def test_no_secret_verifies_nothing() -> None:
-    with pytest.raises(WebhookRefused):
-        verify([], headers=signed(), body=BODY)
+@pytest.mark.parametrize("changes", [{"webhook-id": "msg-2"}, {"webhook-timestamp": "1"}])
+def test_receiver_notices_a_changed_header(changes: dict[str, str]) -> None:
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(BODY, signed() | changes)
 
 
 @pytest.mark.parametrize("secret", ["", "secret", "whsec_", "whsec_c2hvcnQ=", SECRET.removeprefix("whsec_")])
 def test_unusable_secret_is_an_error_of_ours(secret: str) -> None:
     with pytest.raises(WebhookSecretInvalid):
         signed(secret=secret)
-    with pytest.raises(WebhookSecretInvalid):
-        verify([secret], headers=signed(), body=BODY)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_walk_of_the_readme(stack: RunningStack, open_browser: OpenBrowser):
     sign_in(page, "controller")
     follow(page, "Approvals")
     page.get_by_role("link", name=f"Replay {HERO_NUMBER}").click()
-    expect(page.locator("#case-diff")).to_contain_text(str(HERO_TOTAL))
+    expect(page.locator("#case-diff")).to_contain_text(f"{HERO_TOTAL:,} EUR")
     page.get_by_label("I have compared what changes, and it is right.").check()
     page.get_by_role("button", name="Approve and send 14,127.96 EUR", exact=True).click()
     expect(page.locator("#case-header").get_by_text("Resolved", exact=True)).to_be_visible()
@@ -78,11 +78,11 @@ def correct_and_propose(page: Page, ref: str) -> None:
     expect(page.locator("#case-correction .field--error input").first).to_have_value("14127.96")
     page.get_by_label("Why this correction is right").fill(REASON)
     page.get_by_role("button", name="Check and save as version 2").click()
-    expect(page.get_by_text("Nothing stands against this version any more.")).to_be_visible()
+    expect(page.get_by_text("Nothing stands against version 2 any more.")).to_be_visible()
     page.get_by_role("button", name="Propose replay of version 2").click()
     expect(page.locator("#case-header").get_by_text("Awaiting approval")).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
-    page.locator("#case-actions summary", has_text="Why not").click()
+    page.locator("#case-actions summary", has_text="not possible now").click()
     expect(page.locator("#case-actions")).to_contain_text("You proposed this; someone else must decide.")
 
 
@@ -125,7 +125,7 @@ def test_main_job_without_a_script(open_browser: OpenBrowser):
     page.get_by_role("link", name=re.compile("^Use this")).first.click()
     page.get_by_label("Why this correction is right").fill(REASON)
     page.get_by_role("button", name="Check and save as version 2").click()
-    expect(page.get_by_text("Nothing stands against this version any more.")).to_be_visible()
+    expect(page.get_by_text("Nothing stands against version 2 any more.")).to_be_visible()
     page.get_by_role("button", name="Propose replay of version 2").click()
     expect(page.locator("#case-header").get_by_text("Awaiting approval")).to_be_visible()
 

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
-from exceptions_app.actions.grants import ROLES, grant_connection, grant_role
+from exceptions_app.actions.grants import ROLES, add_to_role, grant_connection, grant_role
 from exceptions_app.demo_people import PEOPLE
 from exceptions_app.demo_story import tell
 from exceptions_app.machines import SETUP, machine
@@ -72,7 +72,8 @@ def _set_up(*, at: datetime) -> None:
             email=f"{who.username}@meridian.example",
         )
         if not administrator:
-            person.groups.add(grant_role(who.username, (), by=setup, at=at))
+            grant_role(who.username, (), by=setup, at=at)
+            add_to_role(who.username, person, by=setup, at=at)
     get_user_model().objects.create_user(SOURCE, first_name="Billing platform")
     places = _organisation(setup, at=at)
     for role in ROLES:

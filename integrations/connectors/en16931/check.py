@@ -17,7 +17,8 @@ from saxonche import PySaxonApiError, PySaxonProcessor
 from integrations.connectors.base import CheckReport
 from integrations.connectors.en16931 import schema
 from integrations.connectors.en16931.document import UblDocument, read_document
-from integrations.connectors.en16931.report import errors_of, explain, in_words
+from integrations.connectors.en16931.report import errors_of, explain
+from integrations.connectors.en16931.targets import in_words
 from integrations.records.record import ValueKind
 from integrations.refusals import MessageNotUnderstood, RefusalError, Severity
 from integrations.safe_xml import parse

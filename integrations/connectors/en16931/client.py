@@ -16,8 +16,8 @@ from integrations.answers import (
     answer,
     json_object,
     not_answered,
+    observation,
     reference_of,
-    retry_after,
     text_of,
 )
 from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence
@@ -30,7 +30,7 @@ DocumentKey = Callable[[bytes], str]  # content → "<seller>|<invoice number>",
 # Refusals of a body that is no document: the authority looked at nothing else.
 _SCHEMA_CODES = frozenset({"NOT_XML", "DOCTYPE_FORBIDDEN", "NOT_AN_INVOICE", "NOT_CHECKABLE", "TOO_LARGE"})
 # The authority documents that it answers these before it looks at the document.
-_BEFORE_PROCESSING = {429: "TOO_MANY_REQUESTS", 503: "DOWN"}
+_BEFORE_PROCESSING = {401: "TOKEN_REFUSED", 429: "TOO_MANY_REQUESTS", 503: "DOWN"}
 
 
 class TaxAuthorityClient:
@@ -50,15 +50,7 @@ class TaxAuthorityClient:
         url = f"{self._documents}?{urlencode({'business_key': key})}"
         asked = exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
         presence, reference = _presence(asked, hashlib.sha256(content).hexdigest())
-        return Observation(
-            presence=presence,
-            reference=reference,
-            http_status=asked.status,
-            headers=asked.evidence,
-            body=asked.body,
-            detail=asked.detail,
-            retry_after=retry_after(asked.headers),
-        )
+        return observation(presence, asked, reference=reference)
 
     def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
         headers = {**self._headers(), "Content-Type": media_type, "Idempotency-Key": key}
@@ -88,7 +80,9 @@ class TaxAuthorityClient:
             case 429 | 503 if code == _BEFORE_PROCESSING[sent.status]:
                 return answer(AnswerKind.NOT_SENT, sent, detail=text_of(told, "detail"))
             case status if status in MISCONFIGURED_STATUSES:
-                return answer(AnswerKind.MISCONFIGURED, sent, detail=text_of(told, "detail") or f"HTTP {status}.")
+                detail = text_of(told, "detail") or f"HTTP {status}."
+                turned_away = code == _BEFORE_PROCESSING.get(status, "")
+                return answer(AnswerKind.MISCONFIGURED, sent, detail=detail, turned_away=turned_away)
             case status:
                 return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
 

@@ -87,14 +87,36 @@ class UblDocument:
         """Where the term stands or would stand, as seen from `context` (a line, a breakdown row, …)."""
         term = self.terms[number]
         anchor = self.anchor_of(term, context)
+        return self._place_without_anchor(term) if anchor is None else _first_filled(self.places(term, anchor))
+
+    def _place_without_anchor(self, term: Term) -> Place:
+        """Where a term would stand in a repeated part that the document lacks altogether."""
+        total = self.tax_total() if term.anchor is Anchor.BREAKDOWN else None
+        if total is not None:
+            return self._absent(total, steps_of(f"cac:TaxSubtotal/{term.path}"), attribute_of(term.path))
+        prefix = "cac:CreditNoteLine" if term.anchor is Anchor.LINE and self.is_credit_note else term.anchor.value
+        return self._absent(self.root, steps_of(f"{prefix}/{term.path}"), attribute_of(term.path))
+
+    def places_near(self, number: str, context: etree._Element | None) -> list[Place]:
+        """Every place of the term in the repeated part around `context`, and where it leads through it, only those."""
+        term = self.terms[number]
+        anchor = self.anchor_of(term, context)
         if anchor is None:
-            prefix = "cac:CreditNoteLine" if term.anchor is Anchor.LINE and self.is_credit_note else term.anchor.value
-            return Place(f"{self.path_of(self.root)}/{prefix}/{term.path}", None, self.root, None)
-        return next(self.places(term, anchor))
+            return [self._place_without_anchor(term)]
+        for start, path in self._starts(term, anchor) if context is not None else ():
+            steps, attribute = steps_of(path), attribute_of(path)
+            for count in range(len(steps), 0, -1):
+                if context in paths.elements_at(steps[:count], start):
+                    return list(self._places_below(context, steps[count:], attribute))
+        return list(self.places(term, anchor))
 
     def place_in(self, number: str, row: etree._Element) -> Place:
         """Where the term stands or would stand in one repeated part that is at hand."""
-        return next(self.places(self.terms[number], row))
+        return _first_filled(self.places(self.terms[number], row))
+
+    def place_below(self, element: etree._Element, path: str) -> Place:
+        """Where one of our own paths leads from an element that is at hand."""
+        return next(self._places_below(element, steps_of(path), attribute_of(path)))
 
     def value_in(self, number: str, row: etree._Element) -> str:
         """The trimmed text of a term in one repeated part, empty when it is absent."""
@@ -102,8 +124,10 @@ class UblDocument:
 
     def places(self, term: Term, anchor: etree._Element) -> Iterator[Place]:
         """Every place of the term below one anchor, or the one at which it would stand."""
-        start, path = self._special(term, anchor)
-        steps, attribute = steps_of(path), attribute_of(path)
+        for start, path in self._starts(term, anchor):
+            yield from self._places_below(start, steps_of(path), attribute_of(path))
+
+    def _places_below(self, start: etree._Element, steps: tuple[paths.Step, ...], attribute: str) -> Iterator[Place]:
         holders = paths.elements_at(steps[:-1], start)
         if not holders:
             yield self._absent(start, steps, attribute)
@@ -115,27 +139,56 @@ class UblDocument:
                 value = element.get(attribute) if attribute else paths.text_of(element)
                 yield Place(self.path_of(element, attribute), element, holder, value)
 
-    def _special(self, term: Term, anchor: etree._Element) -> tuple[etree._Element, str]:
-        """Terms whose place depends on the content: VAT totals by currency, the registration that is not for VAT."""
+    def _starts(self, term: Term, anchor: etree._Element) -> list[tuple[etree._Element, str]]:
+        """Where to look for a term, and by which path; for some the place depends on the content."""
         if term.number == "BT-110":
             total = self.tax_total()
-            return (anchor, term.path) if total is None else (total, "cbc:TaxAmount")
+            return [(anchor, term.path) if total is None else (total, "cbc:TaxAmount")]
         if term.number == "BT-111":
-            currency = (self.root.findtext(f"{_CBC}TaxCurrencyCode") or "").strip()
-            return anchor, f"cac:TaxTotal[cbc:TaxAmount/@currencyID='{_literal(currency)}']/cbc:TaxAmount"
+            total, currency = self._accounting_total(), self._text("TaxCurrencyCode")
+            path = f"cac:TaxTotal[cbc:TaxAmount/@currencyID='{_literal(currency)}']/cbc:TaxAmount"
+            return [(anchor, path) if total is None else (total, "cbc:TaxAmount")]
         if term.number == "BT-32":
-            schemes = paths.elements_at(
-                steps_of(term.path.removesuffix("/cbc:CompanyID") + "/cac:TaxScheme/cbc:ID"), anchor
-            )
-            other = next((node for node in schemes if paths.text_of(node).strip().upper() != "VAT"), None)
-            literal = _literal(paths.text_of(other).strip()) if other is not None else "TAX"
-            return anchor, term.path.replace("PartyTaxScheme", f"PartyTaxScheme[cac:TaxScheme/cbc:ID='{literal}']")
-        return anchor, term.path
+            return self._other_registrations(term, anchor)
+        if term.number == "BT-90" or "cac:PartyIdentification/" in term.path:
+            return self._identifications(term, anchor)
+        return [(anchor, term.path)]
+
+    def _other_registrations(self, term: Term, anchor: etree._Element) -> list[tuple[etree._Element, str]]:
+        """The seller's tax registrations that are not for VAT."""
+        schemes = paths.elements_at(steps_of(term.path)[:-1], anchor)
+        scheme_id = f"{_CAC}TaxScheme/{_CBC}ID"
+        others = [node for node in schemes if (node.findtext(scheme_id) or "").strip().upper() != "VAT"]
+        path = term.path.replace("PartyTaxScheme", "PartyTaxScheme[cac:TaxScheme/cbc:ID='TAX']")
+        return [(node, "cbc:CompanyID") for node in others] or [(anchor, path)]
+
+    def _identifications(self, term: Term, anchor: etree._Element) -> list[tuple[etree._Element, str]]:
+        """A creditor identifier (scheme SEPA) stands among the identifiers of seller or payee and is none of them."""
+        parties, step, rest = term.path.partition("cac:PartyIdentification")
+        rest = rest.rpartition("]")[2].removeprefix("/")
+        is_creditor = term.number == "BT-90"
+        where = (parties, "cac:PayeeParty/") if is_creditor else (parties,)
+        found = [node for path in where for node in paths.elements_at(steps_of(path + step), anchor)]
+        fitting = [node for node in found if _is_creditor(node) is is_creditor]
+        if fitting or not found or is_creditor:
+            return [(node, rest) for node in fitting] or [(anchor, term.path)]
+        return [(anchor, f"{parties}{step}[{len(found) + 1}]/{rest}")]
+
+    def _text(self, name: str) -> str:
+        return (self.root.findtext(f"{_CBC}{name}") or "").strip()
+
+    def _accounting_total(self) -> etree._Element | None:
+        """The VAT total in the accounting currency, or the one left over when its currency is wrong."""
+        if not self._text("TaxCurrencyCode"):
+            return None
+        own = self.tax_total()
+        others = [total for total in self.root.iterchildren(f"{_CAC}TaxTotal") if total is not own]
+        return next((total for total in others if total.find(f"{_CAC}TaxSubtotal") is None), None)
 
     def tax_total(self) -> etree._Element | None:
         """The VAT total in the invoice's currency, or the one with the breakdown when the currency code is wrong."""
         totals = list(self.root.iterchildren(f"{_CAC}TaxTotal"))
-        currency = (self.root.findtext(f"{_CBC}DocumentCurrencyCode") or "").strip()
+        currency = self._text("DocumentCurrencyCode")
         for total in totals:
             amount = total.find(f"{_CBC}TaxAmount")
             if amount is not None and amount.get("currencyID") == currency:
@@ -169,13 +222,24 @@ class UblDocument:
         return self._terms_by_path.get(path)
 
 
+def _first_filled(places: Iterator[Place]) -> Place:
+    """The first place that holds something, else the first."""
+    found = list(places)
+    return next((place for place in found if (place.value or "").strip()), found[0])
+
+
+def _is_creditor(identification: etree._Element) -> bool:
+    identifier = identification.find(f"{_CBC}ID")
+    return identifier is not None and identifier.get("schemeID", "").strip().upper() == "SEPA"
+
+
 @lru_cache(maxsize=1024)
 def _parsed(path: str) -> paths.Path:
     return paths.parse_path(path)
 
 
 def steps_of(path: str) -> tuple[paths.Step, ...]:
-    return _parsed(path).steps
+    return _parsed(path).steps if path else ()
 
 
 def attribute_of(path: str) -> str:

@@ -34,6 +34,9 @@ _HOLD_SUBS: Final = {"AMOUNT_LIMIT": "amount_limit", "SANCTIONS_HIT": "sanctions
 _SEND_REPORT: Final = (
     "Send the SVRL report with its failed assertions, the hold notice, or the HTTP status of the answer."
 )
+_NOT_CHECKABLE: Final = (
+    "The tax authority could not apply its rules: an amount, a rate or a date is not written as one."
+)
 _MAX_TEXT: Final = 2000
 
 
@@ -191,6 +194,7 @@ def _problem_refusal(data: Mapping[str, object], status: int | None, shared: Map
     category, sub, plain = {
         "DUPLICATE_DOCUMENT": (Category.DUPLICATE, "already_processed", "The tax authority already has this document."),
         "NOT_XML": (Category.SCHEMA, "malformed", "The tax authority could not read the document as XML."),
+        "NOT_CHECKABLE": (Category.SCHEMA, "malformed", _NOT_CHECKABLE),
     }.get(code, (Category.UNCLASSIFIED, "", text))
     if category is Category.UNCLASSIFIED and _is_transport(status):
         return _transport_refusal(status or 0, shared)

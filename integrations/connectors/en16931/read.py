@@ -18,11 +18,18 @@ _OPTIONAL_GROUPS: Final = frozenset(
     {
         "PayeeParty",
         "TaxRepresentativeParty",
+        "PartyTaxScheme",
+        "AllowanceCharge",
         "AdditionalItemProperty",
+        "StandardItemIdentification",
+        "CommodityClassification",
         "AdditionalDocumentReference",
         "BillingReference",
     }
 )
+_CATEGORY_CODES: Final = ("BT-95", "BT-102", "BT-118", "BT-151")
+_NEVER_OFFERED: Final = ("BT-18", "BT-18-1")  # they say what a reference is, so none is missing from another
+_EXPECTED: Final = (Anchor.PAYMENT, Anchor.BREAKDOWN, Anchor.LINE)  # offered when the document lacks them
 # UNTDID 1001, the codes that EN 16931 reads as credit notes, whatever the root element is called.
 _CREDIT_NOTE_CODES: Final = frozenset(
     {"81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"}
@@ -76,7 +83,7 @@ def _fields(document: UblDocument) -> Iterator[RecordField]:
     shown: set[str] = set()
     for (group, anchor), terms in sections.items():
         rows = document.anchors(anchor)
-        if anchor is Anchor.PAYMENT and not rows:
+        if anchor in _EXPECTED and not rows:
             yield from _offered(document, terms)
         numbered = anchor is Anchor.LINE or (anchor is not Anchor.DOCUMENT and len(rows) > 1)
         for index, row in enumerate(rows, start=1):
@@ -93,7 +100,11 @@ def _fields_of(
 ) -> Iterator[RecordField]:
     if term.number == "BT-111" and not document.value("BT-6"):
         return
-    places = [place for place in document.places(term, row) if place.value is not None or _is_offered(term, place)]
+    places = list(document.places(term, row))
+    if any(place.value is not None for place in places):
+        places = [place for place in places if place.value is not None or _is_optional(term, place)]
+    else:
+        places = [place for place in places if _is_optional(term, place)] or places[: 1 if term.always else 0]
     for index, place in enumerate(places, start=1):
         field = RecordField(
             term=term.number,
@@ -106,8 +117,8 @@ def _fields_of(
             currency=_currency(document, term, place.element),
         )
         yield field
-        if place.element is not None and field.currency not in (usual, "") and term.number != "BT-111":
-            yield _currency_field(document, field, place.element)
+        if place.element is not None and "@" not in term.path:
+            yield from _qualifiers(document, field, place.element, usual)
 
 
 def _offered(document: UblDocument, terms: list[Term]) -> Iterator[RecordField]:
@@ -117,10 +128,12 @@ def _offered(document: UblDocument, terms: list[Term]) -> Iterator[RecordField]:
             yield RecordField(term.number, term.label, term.group, term.kind, document.place(term.number).path, None)
 
 
-def _is_offered(term: Term, place: Place) -> bool:
-    """Whether an absent term is offered for entry: always, or because the group that it belongs to is there."""
+def _is_optional(term: Term, place: Place) -> bool:
+    """Whether an absent term is offered for entry because the group that it belongs to is there."""
+    if term.number in _NEVER_OFFERED or ("@" in term.path and place.element is None):
+        return False
     holders = (place.holder, *place.holder.iterancestors())
-    return term.always or any(etree.QName(holder).localname in _OPTIONAL_GROUPS for holder in holders)
+    return any(etree.QName(holder).localname in _OPTIONAL_GROUPS for holder in holders)
 
 
 def _usual_currency(document: UblDocument) -> str:
@@ -128,11 +141,32 @@ def _usual_currency(document: UblDocument) -> str:
     return used.most_common(1)[0][0] if used else ""
 
 
-def _currency_field(document: UblDocument, amount: RecordField, element: etree._Element) -> RecordField:
-    """An amount in a currency of its own: then the currency can be corrected too."""
-    path = document.path_of(element, "currencyID")
-    label = f"Currency of {amount.label[:1].lower()}{amount.label[1:]}"
-    return RecordField(amount.term, label, amount.group, ValueKind.CODE, path, element.get("currencyID"))
+def _qualifiers(
+    document: UblDocument, field: RecordField, element: etree._Element, usual: str
+) -> Iterator[RecordField]:
+    """What says how a value is meant, when it is not as usual: then it can be corrected too."""
+    of_field = f"of {field.label[:1].lower()}{field.label[1:]}"
+    if field.kind is ValueKind.AMOUNT:
+        stands = element.get("currencyID")
+        if stands != ((field.term == "BT-111" and document.value("BT-6")) or usual):
+            path = document.path_of(element, "currencyID")
+            yield RecordField(field.term, f"Currency {of_field}", field.group, ValueKind.CODE, path, stands)
+    holder = element.getparent()
+    if holder is not None and field.term in _CATEGORY_CODES:
+        scheme = document.place_below(holder, "cac:TaxScheme/cbc:ID")
+        if (scheme.value or "").strip().upper() != "VAT":
+            yield _qualifier(field, f"Tax scheme {of_field}", scheme, "VAT")
+    if holder is not None and field.term == "BT-32":
+        scheme = document.place_below(holder, "cac:TaxScheme/cbc:ID")
+        if not (scheme.value or "").strip():
+            yield _qualifier(field, f"Tax scheme {of_field}", scheme, "VAT, or another such as TAX")
+    if holder is not None and field.term == "BT-122" and element.get("schemeID"):
+        kind = document.place_below(holder, "cbc:DocumentTypeCode")
+        yield _qualifier(field, f"Type code {of_field}", kind, "130 for the invoiced object")
+
+
+def _qualifier(field: RecordField, label: str, place: Place, hint: str) -> RecordField:
+    return RecordField(field.term, label, field.group, ValueKind.CODE, place.path, place.value, hint=hint)
 
 
 def _hint(document: UblDocument, term: Term, row: etree._Element) -> str:

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from lxml import etree
 
 from integrations.connectors.en16931 import names
 from integrations.connectors.en16931.document import UblDocument
-from integrations.connectors.en16931.rules import Rule, rule_of
+from integrations.connectors.en16931.rules import rule_of
 from integrations.connectors.en16931.sums import RootCause, find_root_cause
-from integrations.connectors.en16931.terms import Term
+from integrations.connectors.en16931.targets import Finding, target_of
 from integrations.connectors.en16931.values import currency_of
 from integrations.connectors.xml_document import paths
 from integrations.refusals import RefusalError, Severity
@@ -27,21 +27,8 @@ _SEVERITIES: Final = {
     "information": Severity.INFO,
     "info": Severity.INFO,
 }
-_TERM_MENTION: Final = re.compile(r"\(?\b(BT-\d{1,3}(?:-\d)?)\b")
 _CODE_IN_TEXT: Final = re.compile(r"^\s*\[?([A-Z][A-Z0-9]*(?:-[A-Z0-9]+)+)\]?\s*[-:\u2013]?\s*")
-_SIMPLE_TEST: Final = re.compile(
-    r"(?:not|exists|normalize-space|boolean)?\s*\(?\s*((?:(?:\w+|\*):)?\w+(?:/(?:(?:\w+|\*):)?\w+)*(?:/@\w+)?|@\w+)\s*\)?\s*(?:!=\s*(?:''|\"\"))?"
-)
 _XML_LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The business field that an error is about."""
-
-    path: str = ""
-    term: str = ""
-    label: str = ""
 
 
 def findings(report: etree._Element) -> list[etree._Element]:
@@ -82,19 +69,26 @@ def _error(finding: etree._Element, document: UblDocument) -> RefusalError:
     text = " ".join((paths.text_of(text_node) if text_node is not None else "").split())
     code = _code(finding, text)
     location = (finding.get("location") or "").strip()
-    context = _element_at(location, document)
+    context, attribute = _place_reported(location, document)
     rule = rule_of(code)
-    target = _target(rule, text, finding.get("test") or "", context, document)
+    target = target_of(Finding(rule, text, finding.get("test") or "", attribute or rule.attribute, context), document)
     return RefusalError(
         code=code,
         severity=_severity(finding),
         text=text or f"The rule {code} is not kept.",
-        plain=rule.plain or _clean(text, code),
+        plain=rule.plain or (_outside_words(target.name) if rule.outside and target.name else _clean(text, code)),
         path=location,
         field_path=target.path,
         term=target.term,
         field=target.label,
         language=_language(text_node),
+    )
+
+
+def _outside_words(name: str) -> str:
+    return (
+        f"{name} has no place in the European standard, so the receiver may not read it. "
+        "Take it out, unless you have agreed on it."
     )
 
 
@@ -119,79 +113,14 @@ def _clean(text: str, code: str) -> str:
     return text[found.end() :] if found and found[1] == code else text
 
 
-def _element_at(location: str, document: UblDocument) -> etree._Element | None:
-    """The element that a validator's location names, if it names exactly one."""
+def _place_reported(location: str, document: UblDocument) -> tuple[etree._Element | None, str]:
+    """The element that a validator's location names, if it names exactly one, and the attribute if it names one."""
     try:
-        found = paths.find_elements(paths.parse_path(location, document.root), document.root)
+        path = paths.parse_path(location, document.root)
     except paths.PathError:
-        return None
-    return found[0] if len(found) == 1 else None
-
-
-def _target(rule: Rule, text: str, test: str, context: etree._Element | None, document: UblDocument) -> _Target:
-    known = [document.terms[number] for number in rule.terms if number in document.terms]
-    if known:
-        return _choose(known, rule, context, document)
-    if context is not None and len(context) == 0 and (term := document.term_at(document.path_of(context))):
-        return _Target(document.path_of(context, rule.attribute), term.number, term.label)
-    mentioned = list(
-        dict.fromkeys(_TERM_MENTION.findall(text.partition("shall")[2] or text) or _TERM_MENTION.findall(text))
-    )
-    known = [document.terms[number] for number in mentioned if number in document.terms]
-    if known:
-        return _choose(known, rule, context, document)
-    return _target_of_test(test, context, document)
-
-
-def _choose(terms: list[Term], rule: Rule, context: etree._Element | None, document: UblDocument) -> _Target:
-    """Of several terms the one inside the place reported, and there the missing one, or the one that should not be."""
-    places = [(term, document.place(term.number, context)) for term in terms]
-    if context is not None:
-        inside = [(term, place) for term, place in places if _is_inside(place.path, context, document)]
-        places = inside or places
-    wanted = [(term, place) for term, place in places if bool(place.value) is rule.unwanted]
-    term, place = (wanted or places)[0]
-    return _Target(place.path, term.number, term.label)
-
-
-def _is_inside(path: str, context: etree._Element, document: UblDocument) -> bool:
-    around = document.path_of(context)
-    return path == around or path.startswith((f"{around}/", f"{around}["))
-
-
-def _target_of_test(test: str, context: etree._Element | None, document: UblDocument) -> _Target:
-    """For rules that we do not know: the place which the rule's own test looks at, or the place reported."""
-    if context is None:
-        return _Target()
-    found = _SIMPLE_TEST.fullmatch(test.strip())
-    if found is None or found[1] in ("true", "false"):
-        return _at_element(context, "", document)
-    try:
-        path = paths.parse_path(found[1], document.root)
-    except paths.PathError:
-        return _at_element(context, "", document)
-    below = paths.elements_at(path.steps, context)
-    if len(below) == 1:
-        return _at_element(below[0], path.attribute, document)
-    where = f"{document.path_of(context)}/{found[1]}"
-    return _named(where, found[1].rpartition("/")[2], document) if not below else _at_element(context, "", document)
-
-
-def _at_element(element: etree._Element, attribute: str, document: UblDocument) -> _Target:
-    return _named(document.path_of(element, attribute), attribute or etree.QName(element).localname, document)
-
-
-def _named(path: str, name: str, document: UblDocument) -> _Target:
-    term = document.term_at(path)
-    if term is not None:
-        return _Target(path, term.number, term.label)
-    return _Target(path, "", in_words(name))
-
-
-def in_words(name: str) -> str:
-    """The name of an element as words: Contract document reference."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(":")[2].removeprefix("@"))
-    return words if words.isupper() else words[:1].upper() + words[1:].lower()
+        return None, ""
+    found = paths.find_elements(path, document.root)
+    return (found[0], path.attribute) if len(found) == 1 else (None, "")
 
 
 def _explain_sums(errors: Sequence[RefusalError], cause: RootCause | None) -> list[RefusalError]:

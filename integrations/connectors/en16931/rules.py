@@ -7,11 +7,17 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from integrations.connectors.en16931.core_rules import CORE_RULES, DECIMAL_RULES
+from integrations.connectors.en16931.profile_rules import MORE_THAN_ONCE, PROFILE_RULES
+from integrations.connectors.en16931.syntax_rules import ONLY_ONCE, SYNTAX_RULES, UNWANTED, is_outside_the_standard
+from integrations.connectors.en16931.terms import INVOICE_TERMS
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`terms` in order of preference; `unwanted` when the rule objects to a term that is there.
 
+    `repeated` when it objects to a second one, `outside` when to something that the standard does not have at all.
     `attribute` when the rule is not about the text of the field but about what qualifies it.
     """
 
@@ -19,143 +25,12 @@ class Rule:
     plain: str = ""
     unwanted: bool = False
     attribute: str = ""
+    repeated: bool = False
+    outside: bool = False
 
 
-_RULES: Final[dict[str, tuple[str, str]]] = {
-    "BR-01": ("BT-24", "The specification identifier is missing."),
-    "BR-02": ("BT-1", "The invoice number is missing."),
-    "BR-03": ("BT-2", "The issue date is missing."),
-    "BR-04": ("BT-3", "The invoice type code is missing."),
-    "BR-05": ("BT-5", "The invoice currency code is missing."),
-    "BR-06": ("BT-27", "The seller's name is missing."),
-    "BR-07": ("BT-44", "The buyer's name is missing."),
-    "BR-08": ("BT-40", "The seller's postal address is missing; at least the country is needed."),
-    "BR-09": ("BT-40", "The country code in the seller's address is missing."),
-    "BR-10": ("BT-55", "The buyer's postal address is missing; at least the country is needed."),
-    "BR-11": ("BT-55", "The country code in the buyer's address is missing."),
-    "BR-12": ("BT-106", "The sum of the line net amounts is missing."),
-    "BR-13": ("BT-109", "The total without VAT is missing."),
-    "BR-14": ("BT-112", "The total with VAT is missing."),
-    "BR-15": ("BT-115", "The amount due for payment is missing."),
-    "BR-16": ("BT-126", "The invoice has no line."),
-    "BR-17": ("BT-59", "A payee other than the seller is given, but not by name."),
-    "BR-18": ("BT-62", "The name of the seller's tax representative is missing."),
-    "BR-19": ("BT-69", "The postal address of the seller's tax representative is missing."),
-    "BR-20": ("BT-69", "The country code in the tax representative's address is missing."),
-    "BR-21": ("BT-126", "The line has no identifier."),
-    "BR-22": ("BT-129", "The quantity on the line is missing."),
-    "BR-23": ("BT-130", "The unit of measure of the quantity on the line is missing."),
-    "BR-24": ("BT-131", "The net amount of the line is missing."),
-    "BR-25": ("BT-153", "The name of the item on the line is missing."),
-    "BR-26": ("BT-146", "The net price of the item on the line is missing."),
-    "BR-27": ("BT-146", "The net price of the item is negative. Put the minus sign on the quantity instead."),
-    "BR-28": ("BT-148", "The gross price of the item is negative."),
-    "BR-29": ("BT-74", "The invoicing period ends before it starts."),
-    "BR-30": ("BT-135", "The period of the line ends before it starts."),
-    "BR-31": ("BT-92", "The amount of the allowance is missing."),
-    "BR-32": ("BT-95", "The VAT category code of the allowance is missing."),
-    "BR-33": ("BT-97 BT-98", "The allowance has neither a reason nor a reason code."),
-    "BR-36": ("BT-99", "The amount of the charge is missing."),
-    "BR-37": ("BT-102", "The VAT category code of the charge is missing."),
-    "BR-38": ("BT-104 BT-105", "The charge has neither a reason nor a reason code."),
-    "BR-41": ("BT-136", "The amount of the allowance on the line is missing."),
-    "BR-42": ("BT-139", "The allowance on the line has neither a reason nor a reason code."),
-    "BR-43": ("BT-141", "The amount of the charge on the line is missing."),
-    "BR-44": ("BT-144", "The charge on the line has neither a reason nor a reason code."),
-    "BR-45": ("BT-116", "The taxable amount in the VAT breakdown is missing."),
-    "BR-46": ("BT-117", "The tax amount in the VAT breakdown is missing."),
-    "BR-47": ("BT-118", "The VAT category code in the VAT breakdown is missing."),
-    "BR-48": ("BT-119", "The VAT rate in the VAT breakdown is missing."),
-    "BR-49": ("BT-81", "The payment means type code is missing."),
-    "BR-50": ("BT-84", "The account to be paid (IBAN or other account number) is missing."),
-    "BR-51": ("BT-87", "The full payment card number is shown. Give at most the first 6 and last 4 digits."),
-    "BR-53": ("BT-111", "A VAT accounting currency is given, but not the VAT total in that currency."),
-    "BR-54": ("BT-160 BT-161", "An item attribute lacks its name or its value."),
-    "BR-55": ("BT-25", "The reference to the preceding invoice has no invoice number."),
-    "BR-56": ("BT-63", "The VAT identifier of the seller's tax representative is missing."),
-    "BR-57": ("BT-80", "The country code in the delivery address is missing."),
-    "BR-61": ("BT-84", "Payment is by credit transfer, but the account to be paid (IBAN or other number) is missing."),
-    "BR-62": ("BT-34-1", "The scheme of the seller's electronic address is missing."),
-    "BR-63": ("BT-49-1", "The scheme of the buyer's electronic address is missing."),
-    "BR-64": ("BT-157-1", "The scheme of the item's standard identifier is missing."),
-    "BR-65": ("BT-158-1", "The scheme of the item's classification is missing."),
-    "BR-CO-03": ("BT-7", "Both a tax point date and a tax point date code are given. Only one of them may be."),
-    "BR-CO-04": ("BT-151", "The VAT category code of the item on the line is missing."),
-    "BR-CO-05": ("BT-98", "The reason and the reason code of the allowance contradict each other."),
-    "BR-CO-06": ("BT-105", "The reason and the reason code of the charge contradict each other."),
-    "BR-CO-09": ("BT-31 BT-48 BT-63", "The VAT identifier does not begin with a country code, such as DE or EL."),
-    "BR-CO-10": ("BT-106", "The sum of the line net amounts does not equal the net amounts of the lines added up."),
-    "BR-CO-11": ("BT-107", "The sum of allowances does not equal the allowances of the document added up."),
-    "BR-CO-12": ("BT-108", "The sum of charges does not equal the charges of the document added up."),
-    "BR-CO-13": ("BT-109", "The total without VAT does not equal the sum of the lines less allowances plus charges."),
-    "BR-CO-14": ("BT-110", "The total VAT does not equal the tax amounts of the VAT breakdown added up."),
-    "BR-CO-15": ("BT-112", "The total with VAT does not equal the total without VAT plus the VAT."),
-    "BR-CO-16": ("BT-115", "The amount due does not equal the total with VAT less what is paid, plus rounding."),
-    "BR-CO-17": ("BT-117", "The tax amount in the VAT breakdown does not equal the taxable amount times the rate."),
-    "BR-CO-18": ("BT-118", "The VAT breakdown is missing."),
-    "BR-CO-19": ("BT-73 BT-74", "An invoicing period is given without a start or end date."),
-    "BR-CO-20": ("BT-134 BT-135", "A period is given on the line without a start or end date."),
-    "BR-CO-21": ("BT-97 BT-98", "The allowance has neither a reason nor a reason code."),
-    "BR-CO-22": ("BT-104 BT-105", "The charge has neither a reason nor a reason code."),
-    "BR-CO-23": ("BT-139", "The allowance on the line has neither a reason nor a reason code."),
-    "BR-CO-24": ("BT-144", "The charge on the line has neither a reason nor a reason code."),
-    "BR-CO-25": ("BT-9 BT-20", "An amount is due, but neither a due date nor payment terms are given."),
-    "BR-CO-26": ("BT-31 BT-30 BT-29", "The seller has no VAT, registration or other identifier to be known by."),
-    "BR-IC-11": ("BT-72 BT-73", "An intra-community supply needs the delivery date or the invoicing period."),
-    "BR-IC-12": ("BT-80", "An intra-community supply needs the country that the goods were delivered to."),
-    "BR-O-11": ("BT-118", "“Not subject to VAT” cannot be combined with other VAT categories in the breakdown."),
-    "BR-O-12": ("BT-151", "The invoice is not subject to VAT, but a line has another VAT category."),
-    "BR-O-13": ("BT-95", "The invoice is not subject to VAT, but an allowance has another VAT category."),
-    "BR-O-14": ("BT-102", "The invoice is not subject to VAT, but a charge has another VAT category."),
-    "BR-CL-01": ("BT-3", "The document type code is not in the code list (UNTDID 1001), such as 380 or 381."),
-    "BR-CL-03": ("", "The currency of an amount is not an ISO 4217 code."),
-    "BR-CL-04": ("BT-5", "The invoice currency code is not an ISO 4217 code, such as EUR."),
-    "BR-CL-05": ("BT-6", "The VAT accounting currency code is not an ISO 4217 code, such as EUR."),
-    "BR-CL-06": ("BT-8", "The tax point date code is not in the code list (UNTDID 2005)."),
-    "BR-CL-10": ("", "The scheme of the identifier is not in the code list (ISO 6523)."),
-    "BR-CL-11": ("", "The scheme of the registration identifier is not in the code list (ISO 6523)."),
-    "BR-CL-13": ("BT-158-1", "The scheme of the item classification is not in the code list (UNTDID 7143)."),
-    "BR-CL-14": ("", "The country code is not an ISO 3166-1 code, such as DE."),
-    "BR-CL-15": ("BT-159", "The item's country of origin is not an ISO 3166-1 code, such as DE."),
-    "BR-CL-16": ("BT-81", "The payment means type code is not in the code list (UNCL 4461), such as 30 or 58."),
-    "BR-CL-17": ("BT-118 BT-95 BT-102", "The VAT category code is not in the code list (UNCL 5305), such as S or E."),
-    "BR-CL-18": ("BT-151", "The VAT category code of the item is not in the code list (UNCL 5305), such as S or E."),
-    "BR-CL-19": ("BT-98", "The reason code of the allowance is not in the code list (UNCL 5189)."),
-    "BR-CL-20": ("BT-105", "The reason code of the charge is not in the code list (UNCL 7161)."),
-    "BR-CL-21": ("BT-157-1", "The scheme of the item's standard identifier is not in the code list (ISO 6523)."),
-    "BR-CL-22": ("BT-121", "The VAT exemption reason code is not in the code list (VATEX)."),
-    "BR-CL-23": ("BT-130", "The unit of measure code is not in the code list (UN/ECE Rec. 20), such as C62 or HUR."),
-    "BR-CL-25": ("BT-34-1 BT-49-1", "The scheme of the electronic address is not in the code list (EAS)."),
-    "BR-CL-26": ("BT-71", "The scheme of the delivery location is not in the code list (ISO 6523)."),
-    "UBL-DT-01": ("", "The amount has more than two decimals."),
-    "UBL-SR-44": ("BT-83", "The payment means carry different remittance information. It must be the same in all."),
-    "UBL-SR-47": ("BT-81", "The payment means have different type codes. They must be the same."),
-    "UBL-SR-48": ("BT-151", "The line must have exactly one VAT category."),
-    "UBL-SR-53": ("BT-31 BT-48", "A tax scheme is named without the VAT identifier that belongs to it."),
-    "PEPPOL-EN16931-R001": ("BT-23", "The business process type is missing."),
-    "PEPPOL-EN16931-R003": ("BT-10 BT-13", "Neither a buyer reference nor a purchase order reference is given."),
-    "PEPPOL-EN16931-R004": ("BT-24", "The specification identifier is not the one that Peppol expects."),
-    "PEPPOL-EN16931-R007": ("BT-23", "The business process type is not in the form that Peppol expects."),
-    "PEPPOL-EN16931-R010": ("BT-49", "The buyer's electronic address is missing."),
-    "PEPPOL-EN16931-R020": ("BT-34", "The seller's electronic address is missing."),
-    "PEPPOL-EN16931-R051": ("", "The currency of an amount is not the invoice currency."),
-    "PEPPOL-EN16931-R061": ("BT-89", "The mandate reference for the direct debit is missing."),
-    "PEPPOL-EN16931-R120": ("BT-131", "The net amount of the line does not equal quantity times price."),
-    "PEPPOL-EN16931-R121": ("BT-149", "The base quantity of the price is not greater than zero."),
-    "BR-DE-1": ("BT-81", "The payment instructions are missing."),
-    "BR-DE-2": ("BT-41", "The seller's contact is missing."),
-    "BR-DE-3": ("BT-37", "The seller's city is missing."),
-    "BR-DE-4": ("BT-38", "The seller's post code is missing."),
-    "BR-DE-5": ("BT-41", "The name of the seller's contact is missing."),
-    "BR-DE-6": ("BT-42", "The telephone number of the seller's contact is missing."),
-    "BR-DE-7": ("BT-43", "The e-mail address of the seller's contact is missing."),
-    "BR-DE-8": ("BT-52", "The buyer's city is missing."),
-    "BR-DE-9": ("BT-53", "The buyer's post code is missing."),
-    "BR-DE-14": ("BT-119", "The VAT rate in the VAT breakdown is missing."),
-    "BR-DE-15": ("BT-10", "The buyer reference (Leitweg-ID) is missing."),
-    "BR-DE-16": ("BT-31 BT-32 BT-63", "The seller has neither a VAT identifier nor a tax number."),
-}
-
+_RULES: Final = {**CORE_RULES, **SYNTAX_RULES, **PROFILE_RULES}
+_UNWANTED: Final = UNWANTED | {"BR-B-01", "BR-B-02"}
 _ATTRIBUTES: Final = {"BR-CL-03": "currencyID", "PEPPOL-EN16931-R051": "currencyID"}
 _CATEGORIES: Final = {
     "S": "standard rate",
@@ -170,16 +45,26 @@ _CATEGORIES: Final = {
 }
 _RATED: Final = ("S", "AF", "AG")
 _CATEGORY_RULE: Final = re.compile(r"BR-(S|Z|E|AE|IC|G|O|AF|AG)-(0[1-9]|10)")
-_DECIMALS_RULE: Final = re.compile(r"BR-DEC-\d+")
+_DECIMALS_RULE: Final = re.compile(r"BR-DEC-(\d+)")
 _NATIONAL_GERMAN: Final = re.compile(r"DE-R-0*(\d+)")
 _SUBS: Final = (
-    (re.compile(r"BR-CO-1[0-7]|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-0[89]|PEPPOL-EN16931-R(?:040|120)"), "arithmetic"),
-    (re.compile(r"BR-CL-.*|BR-CO-0[5-8]"), "code_list"),
-    (re.compile(r"BR-CO-(?:09|26)|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-0[234]|BR-6[2-5]"), "identifier"),
-    (re.compile(r"BR-DEC-.*|UBL-(?:DT|SR|CR)-.*|BR-2[789]|BR-30|XSD"), "format"),
+    (re.compile(r"BR-CO-1[0-7]|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-0[89]|PEPPOL-EN16931-R(?:040|046|055|120)"), "arithmetic"),
+    (re.compile(r"BR-CL-.*|BR-CO-0[5-8]|BR-B-\d+|PEPPOL-EN16931-(?:CL|P)\d+|BR-DE-17"), "code_list"),
     (
         re.compile(
-            r"BR-\d+|BR-CO-(?:04|18|19|2\d)|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-01|BR-DE-\d+|DE-R-\d+|.*-R(?:001|003|010|020|061)"
+            r"BR-CO-(?:09|26)|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-0[234]|BR-6[2-5]|PEPPOL-COMMON-R\d+|BR-DE-(?:16|19|20)"
+        ),
+        "identifier",
+    ),
+    (
+        re.compile(
+            r"BR-DEC-.*|UBL-(?:DT|SR|CR)-.*|BR-2[789]|BR-30|BR-DE-(?:18|2[1278])|PEPPOL-EN16931-(?:F001|R00[78])|XSD"
+        ),
+        "format",
+    ),
+    (
+        re.compile(
+            r"BR-\d+|BR-CO-(?:04|18|19|2\d)|BR-(?:S|Z|E|AE|IC|G|O|AF|AG)-01|BR-(?:E|AE|IC|G|O)-10|BR-IC-1[12]|BR-DE-.+|DE-R-\d+|.*-R(?:001|003|010|020|041|042|061)"
         ),
         "required_field",
     ),
@@ -191,11 +76,29 @@ def rule_of(code: str) -> Rule:
     if german := _NATIONAL_GERMAN.fullmatch(code):
         code = f"BR-DE-{german[1]}"
     if code in _RULES:
-        terms, plain = _RULES[code]
-        return Rule(tuple(terms.split()), plain, attribute=_ATTRIBUTES.get(code, ""))
+        listed, plain = _RULES[code]
+        return Rule(
+            tuple(listed.split()),
+            plain,
+            unwanted=code in _UNWANTED,
+            attribute=_ATTRIBUTES.get(code, ""),
+            repeated=code in MORE_THAN_ONCE,
+        )
+    if code in ONLY_ONCE:
+        terms = tuple(ONLY_ONCE[code].split())
+        return Rule(terms, f"{INVOICE_TERMS[terms[0]].label} is given more than once.", repeated=True)
     if found := _CATEGORY_RULE.fullmatch(code):
         return _category_rule(found[1], found[2])
-    return Rule(plain="The amount has more than two decimals.") if _DECIMALS_RULE.fullmatch(code) else Rule()
+    if found := _DECIMALS_RULE.fullmatch(code):
+        return _decimals_rule(found[1])
+    return Rule(outside=is_outside_the_standard(code))
+
+
+def _decimals_rule(number: str) -> Rule:
+    term = DECIMAL_RULES.get(number)
+    if term is None:
+        return Rule(plain="The amount has more than two decimals.")
+    return Rule((term,), f"{INVOICE_TERMS[term].label} has more than two decimals.")
 
 
 def sub_of(code: str) -> str:

@@ -109,6 +109,9 @@ class PaymentGrammar:
     def complete(self, element: etree._Element) -> None:
         """An amount has no default currency: the schema's check asks for it."""
 
+    def finish(self, element: etree._Element) -> None:
+        """Nothing goes without saying."""
+
 
 PAIN: Final = PaymentGrammar()
 

@@ -57,6 +57,7 @@ def operations_for(grammar: Grammar, payload: bytes, changes: Mapping[str, str])
     recorder = _Recorder(grammar, parse_payload(payload).getroot())
     additions: list[tuple[paths.Path, str]] = []
     removals: list[tuple[etree._Element, paths.Path]] = []
+    qualified: set[etree._Element] = set()  # given an attribute, so emptied but not removed
     for text, typed in changes.items():
         path, value = read_path(grammar, text, recorder.root), typed.replace("\r\n", "\n")
         if not paths.find_elements(path, recorder.root):
@@ -67,6 +68,8 @@ def operations_for(grammar: Grammar, payload: bytes, changes: Mapping[str, str])
         stands = value_at(element, path.attribute)
         if (stands or "").strip() == value.strip():
             continue
+        if path.attribute and value.strip():
+            qualified.add(element)
         if not value.strip():
             removals.append((element, path))
         elif stands is None:
@@ -76,7 +79,11 @@ def operations_for(grammar: Grammar, payload: bytes, changes: Mapping[str, str])
             recorder.run(_step("test", where, stands), _step("replace", where, value))
     for path, value in sorted(additions, key=lambda addition: addition[0].attribute != ""):
         recorder.run(_step("test", path.text, ""), _step("add", path.text, value))
-    _run_removals(recorder, removals)
+    emptied = [(element, path) for element, path in removals if element in qualified and not path.attribute]
+    for element, _ in emptied:
+        where = paths.canonical(element)
+        recorder.run(_step("test", where, value_at(element, "") or ""), _step("replace", where, ""))
+    _run_removals(recorder, [removal for removal in removals if removal not in emptied])
     return recorder.operations
 
 

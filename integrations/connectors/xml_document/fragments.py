@@ -44,6 +44,7 @@ def _create_child(grammar: Grammar, parent: etree._Element, step: Step, *, path:
             target.set(equality.attribute, equality.literal)
         else:
             target.text = equality.literal
+    grammar.finish(child)
     return child
 
 

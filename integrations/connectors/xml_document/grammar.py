@@ -28,3 +28,6 @@ class Grammar(Protocol):
 
     def complete(self, element: etree._Element) -> None:
         """Give a new, empty element the attributes that the schema demands and the document knows."""
+
+    def finish(self, element: etree._Element) -> None:
+        """Give an element made for a path the children that it cannot be without and whose content is clear."""

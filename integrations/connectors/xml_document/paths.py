@@ -20,7 +20,9 @@ _NAME: Final = r"[A-Za-z_][\w.\-]*"
 _NAME_TEST: Final = re.compile(
     rf"(?:(?P<any>\*):|(?P<prefix>{_NAME}):|Q?\{{(?P<uri>[^{{}}]*)\}})?(?P<local>{_NAME}|\*)(?![\w(])"
 )
-_ATTRIBUTE: Final = re.compile(rf"@(?:{_NAME}:)?(?P<name>{_NAME})$")
+_ATTRIBUTE: Final = re.compile(
+    rf"@(?:(?:{_NAME}:|Q\{{[^{{}}]*\}})?(?P<name>{_NAME})|\*\[local-name\(\)\s*=\s*['\"](?P<local>{_NAME})['\"][^\[\]]*\])$"
+)
 _LITERAL: Final = r"(?:'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<number>-?\d+(?:\.\d+)?))"
 _NAME_CONDITION: Final = re.compile(rf"(?P<function>local-name|namespace-uri|name)\(\s*\.?\s*\)\s*=\s*{_LITERAL}")
 _POSITION: Final = re.compile(r"(?:position\(\)\s*=\s*)?(?P<number>[1-9]\d{0,6})$")
@@ -77,7 +79,7 @@ def parse_path(text: str, root: etree._Element | None = None) -> Path:
         parts = parts[1:]
     attribute = ""
     if parts and (found := _ATTRIBUTE.match(parts[-1].strip())):
-        attribute, parts = found["name"], parts[:-1]
+        attribute, parts = found["name"] or found["local"], parts[:-1]
     elif parts and parts[-1].strip() == "text()":
         parts = parts[:-1]
     nsmap = _prefixes(root)
@@ -123,6 +125,7 @@ def _split(text: str, mark: str) -> Iterator[str]:
 
 
 def _parse_step(text: str, *, descendant: bool, nsmap: dict[str, frozenset[str]]) -> Step:
+    text = text.removeprefix("child::")
     found = _NAME_TEST.match(text)
     if found is None:
         raise PathError(f"{text!r} is not a step that is understood here.")
@@ -179,7 +182,7 @@ def _parse_equality(condition: str, nsmap: dict[str, frozenset[str]]) -> Equalit
     parts = where.removesuffix("/text()").split("/")
     attribute = ""
     if at := _ATTRIBUTE.match(parts[-1]):
-        attribute, parts = at["name"], parts[:-1]
+        attribute, parts = at["name"] or at["local"], parts[:-1]
     steps = tuple(_parse_step(part, descendant=False, nsmap=nsmap) for part in parts if part not in (".", ""))
     return Equality(steps, attribute, _literal(found))
 
@@ -256,7 +259,12 @@ def canonical(element: etree._Element, attribute: str = "") -> str:
 
 def short_name(element: etree._Element) -> str:
     """The name of an element with our own prefix for its namespace."""
-    tag = etree.QName(element)
+    return short_name_of(element.tag)
+
+
+def short_name_of(name: str) -> str:
+    """The same for a full name, {uri}local."""
+    tag = etree.QName(name)
     namespace = tag.namespace or ""
     if namespace.startswith(UNPREFIXED):
         return tag.localname

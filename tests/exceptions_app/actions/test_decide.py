@@ -1,10 +1,12 @@
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection as database
 
 from audit.queries import timeline
+from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, approve, reject
 from exceptions_app.actions.mover import Invalid
@@ -15,7 +17,8 @@ from exceptions_app.models import Decision, ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Outcome, State, TransitionNotAllowed
 from integrations.models import Delivery
-from tests.cast import MORNING, Cast, make_cast
+from tests import arrivals
+from tests.cast import MORNING, Cast, give_role, make_cast
 from tests.exceptions_app.actions.mending import mend, mend_and_propose, take_in
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +44,7 @@ def test_approve_queues_one_delivery_of_exactly_what_was_proposed(cast: Cast, re
 
 
 def test_approve_refuses_the_proposer(cast: Cast, refused_invoice: ExceptionCase):
-    cast.clerk.groups.add(*cast.controller.groups.all())
+    give_role(cast.clerk, "controller")
     proposal = mend_and_propose(refused_invoice, by=cast.clerk)
     with pytest.raises(NotPermitted) as refused:
         approve(refused_invoice.pk, by=cast.clerk, at=MORNING, frozen_sha256=proposal.frozen_sha256)
@@ -50,7 +53,7 @@ def test_approve_refuses_the_proposer(cast: Cast, refused_invoice: ExceptionCase
 
 
 def test_approve_refuses_whoever_wrote_a_version_of_it(cast: Cast, refused_invoice: ExceptionCase):
-    cast.second_clerk.groups.add(*cast.controller.groups.all())
+    give_role(cast.second_clerk, "controller")
     mend(refused_invoice, by=cast.second_clerk)
     assign(refused_invoice.pk, to=cast.clerk, by=cast.clerk, at=MORNING)
     proposal = propose_replay(refused_invoice.pk, by=cast.clerk, at=MORNING, because="Mended by Cem.")
@@ -117,6 +120,32 @@ def test_approve_refuses_a_withdrawn_proposal(cast: Cast, refused_invoice: Excep
     with pytest.raises(ApprovalNoLongerHolds) as refused:
         approve(refused_invoice.pk, by=cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)
     assert "withdrawn" in str(refused.value)
+
+
+def test_approval_does_not_hold_for_a_document_that_came_in_again_with_other_content(cast: Cast):
+    case = arrivals.take_in(cast)
+    mend(case, by=cast.clerk)
+    before = propose_replay(case.pk, by=cast.clerk, at=MORNING, because="Mended.")
+    at = MORNING + timedelta(hours=1)
+    arrivals.receive(cast.connection, arrivals.handed_in("again", payload=arrivals.refused_invoice(seed=2)), at=at)
+    intake.read_messages(limit=1, at=at)
+    with pytest.raises(ApprovalNoLongerHolds, match="came in again with other content"):
+        approve(case.pk, by=cast.controller, at=at, frozen_sha256=before.frozen_sha256)
+    reject(case.pk, by=cast.controller, at=at, frozen_sha256=before.frozen_sha256, because="Look at both.")
+    after = propose_replay(case.pk, by=cast.clerk, at=at + timedelta(minutes=1), because="Still right.")
+    approve(case.pk, by=cast.controller, at=at + timedelta(minutes=2), frozen_sha256=after.frozen_sha256)
+    case.refresh_from_db()
+    assert case.state == State.REPLAYING
+
+
+def test_approval_holds_for_a_document_that_came_in_again_as_it_was(cast: Cast):
+    case = arrivals.take_in(cast)
+    mend(case, by=cast.clerk)
+    proposal = propose_replay(case.pk, by=cast.clerk, at=MORNING, because="Mended.")
+    at = MORNING + timedelta(hours=1)
+    arrivals.receive(cast.connection, arrivals.handed_in("again"), at=at)
+    intake.read_messages(limit=1, at=at)
+    assert approve(case.pk, by=cast.controller, at=at, frozen_sha256=proposal.frozen_sha256).verdict == "approved"
 
 
 def test_reject_takes_a_reason_and_gives_the_work_back(cast: Cast, refused_invoice: ExceptionCase):

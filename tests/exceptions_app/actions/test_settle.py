@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -223,20 +224,32 @@ def test_target_that_moved_after_the_approval_gets_nothing_until_it_is_decided_a
     assert_resolved_once(case, simulator)
 
 
-def test_what_was_sent_before_its_target_moved_is_asked_about_and_not_sent_again(
+def test_what_was_sent_before_its_target_moved_is_asked_about_and_then_decided_by_two_people(
     cast: Cast, simulator: RunningSimulator
 ):
     case = replay(cast)
     simulator.fault("timeout_before", times=1, seconds=0)
     replays.carry_out_due()
     configure(cast.connection, target_url=f"{simulator.authority_url}/")
-    for _ in range(3):
-        time_passes()
-        replays.carry_out_due()
+    Delivery.objects.update(due_at=Now(), last_sent_at=Now() + timedelta(hours=1))
+    replays.carry_out_due()
+    assert submission(case).state == "unknown"  # its settle time has not passed
 
+    time_passes()
+    replays.carry_out_due()
     case.refresh_from_db()
-    assert (case.state, submission(case).state) == (State.OUTCOME_UNKNOWN, "unknown")
+    assert (case.state, submission(case).state) == (State.IN_PROGRESS, "cancelled")
+    assert Proposal.objects.get(case=case).state == Proposal.State.SPENT
+    stopped = list(timeline(case.subject))[-1]
+    assert stopped.action == "case.sending_stopped"
+    assert stopped.summary.startswith(f"Sending of {case.ref} was stopped: ")
     assert (len(sent(simulator)), simulator.effects) == (1, [])
+
+    propose(case, by=cast.clerk)
+    approve_open(case, by=cast.controller)
+    assert submission(case).probe_first is True
+    work_until_done()
+    assert_resolved_once(case, simulator)
 
 
 def test_what_was_booked_before_its_target_moved_is_found(cast: Cast, simulator: RunningSimulator):

@@ -1,17 +1,18 @@
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from audit.queries import timeline
+from exceptions_app import intake
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.work import assign, claim, comment, hold, reopen, resume, wake
 from exceptions_app.models import Comment, ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import State, TransitionNotAllowed
 from integrations.models import Delivery
-from tests.arrivals import configure
+from tests.arrivals import configure, handed_in, receive, take_in
 from tests.cast import MORNING, Cast, make_cast
 from tests.concurrency import at_the_same_time
 from tests.factories import dismiss, make_case, make_proposal
@@ -109,6 +110,9 @@ def test_hold_says_what_it_waits_for_and_resume_ends_it(cast: Cast):
         ({"waiting_for": " "}, "waiting_for"),
         ({"until": MORNING}, "until"),
         ({"until": MORNING - timedelta(1)}, "until"),
+        ({"until": MORNING + timedelta(732)}, "until"),
+        # Beyond the last year that Python knows, seen from Greenwich.
+        ({"until": datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-12)))}, "until"),
     ],
 )
 def test_hold_that_makes_no_sense_is_refused(cast: Cast, changes: dict[str, Any], field: str):
@@ -188,3 +192,36 @@ def test_what_waits_for_approval_is_left_alone(cast: Cast, act: Callable[..., Ex
     make_proposal(case, cast.clerk)
     with pytest.raises(TransitionNotAllowed):
         act(case.pk, by=cast.clerk, at=MORNING)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reopening_while_the_same_document_arrives_leaves_one_open_exception(transactional_db: None):
+    cast = make_cast()
+    case = dismiss(take_in(cast), cast.clerk, approver=cast.controller)
+    receive(cast.connection, handed_in("message-2"))
+    arrives, reopens = at_the_same_time(
+        [
+            lambda: intake.read_messages(limit=1, at=LATER),
+            lambda: reopen(case.pk, by=cast.clerk, at=LATER, because="Needed after all."),
+        ]
+    )
+    assert ExceptionCase.objects.open().count() == 1
+    assert arrives == 1
+    assert isinstance(reopens, ExceptionCase) or (isinstance(reopens, Invalid) and reopens.field == "because")
+
+
+def test_reopening_beside_an_open_exception_of_the_document_is_refused(cast: Cast):
+    case = dismiss(take_in(cast), cast.clerk, approver=cast.controller)
+    receive(cast.connection, handed_in("message-2"))
+    intake.read_messages(limit=1, at=LATER)
+    with pytest.raises(Invalid, match="work on that one"):
+        reopen(case.pk, by=cast.clerk, at=LATER, because="Needed after all.")
+    case.refresh_from_db()
+    assert case.state == State.DISMISSED
+
+
+def test_who_may_not_assign_does_not_learn_what_a_colleague_may_do(cast: Cast):
+    case = make_case(cast)
+    for colleague in (cast.clerk, cast.outsider):
+        with pytest.raises(NotPermitted):
+            assign(case.pk, to=colleague, by=cast.support, at=MORNING)

@@ -9,7 +9,7 @@ from exceptions_app.models import Decision, ExceptionCase, PayloadVersion, Propo
 from exceptions_app.states import Kind, ProposalKind
 from integrations.models import Delivery
 from tests import factories
-from tests.cast import Cast
+from tests.cast import Cast, give_role
 from tests.exceptions_app.actions.mending import mend_and_propose
 from tests.exceptions_app.api.conftest import Api
 from tests.exceptions_app.api.test_problems import kind_of
@@ -180,7 +180,7 @@ def test_clerk_cannot_approve_their_own_work(api: As, cast: Cast, refused_invoic
 
 def test_contributor_with_the_verb_cannot_decide(api: As, cast: Cast) -> None:
     case = factories.make_case(cast)
-    cast.clerk.groups.add(*cast.controller.groups.all())
+    give_role(cast.clerk, "controller")
     proposal = factories.make_proposal(case, cast.clerk, kind=ProposalKind.DISMISS)
     account = api(cast.clerk)
     for action in ("approve", "reject"):

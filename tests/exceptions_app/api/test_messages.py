@@ -9,10 +9,11 @@ import pytest
 from guardian.shortcuts import assign_perm
 
 from exceptions_app import intake
-from exceptions_app.models import ExceptionCase
+from exceptions_app.models import ExceptionCase, Route
 from integrations.demo.report import official_report
 from integrations.models import Connection, InboxContent, InboxMessage
 from tests import factories
+from tests.arrivals import configure
 from tests.cast import MORNING, Cast, person
 from tests.exceptions_app.api.conftest import Api
 from tests.exceptions_app.api.test_problems import kind_of
@@ -246,6 +247,22 @@ def test_message_of_another_connection_is_the_same_as_none(source: Api, api: As,
     assert outsider.get("messages/999999").status_code == 404
     assert outsider.get("messages/99999999999999999999").status_code == 404
     assert outsider.get("messages").json()["results"] == []
+
+
+def test_clerk_sees_of_messages_what_became_visible_or_could_not_be_read(source: Api, api: As, cast: Cast) -> None:
+    """Which legal entity a message is for is known when it was read; before that it is nobody's."""
+    refusal = {"media_type": "application/xml", "text": official_report(PAYLOAD).decode()}
+    receipt = source.post("messages", message(refusal=refusal)).json()
+    clerks = [api(cast.clerk), api(cast.local_clerk)]
+    assert [clerk.get(receipt["message"]).status_code for clerk in clerks] == [404, 404]
+    configure(cast.route, entity=cast.germany)
+    configure(Route(position=2, connection=cast.connection, queue=cast.einvoicing, entity=cast.netherlands))
+    intake.read_messages(limit=1, at=MORNING)
+    case = ExceptionCase.objects.get()
+    assert [clerk.get(receipt["message"]).status_code for clerk in clerks] == [200, 404]
+    assert clerks[0].get(receipt["message"]).json()["exceptions"] == [case.ref]
+    assert [len(clerk.get("messages").json()["results"]) for clerk in clerks] == [1, 0]
+    assert source.get(receipt["message"]).json()["exceptions"] == [case.ref]
 
 
 @pytest.mark.parametrize(("parameters", "named"), [({"status": "lost"}, "status"), ({"state": "failed"}, "state")])

@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from exceptions_app.api import urls
 from exceptions_app.api.problem_kinds import KINDS
+from exceptions_app.api.schema import Schema
 from exceptions_app.states import TRANSITIONS, Action
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -109,8 +110,19 @@ def test_schema_is_served(client: Client) -> None:
     assert (response.status_code, response.json()["info"]["title"]) == (200, "Exception Workbench")
 
 
+def test_schema_is_made_once_for_each_format(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def served(accept: str, query: str = "") -> bytes:
+        return client.get(f"/api/schema/{query}", headers={"Accept": accept}).content
+
+    formats = ("application/json", "application/vnd.oai.openapi")
+    made = [served(accept) for accept in formats]
+    monkeypatch.setattr(Schema, "generator_class", None)  # whoever would make it again fails
+    assert [served(accept, "?version=9") for accept in formats] == made
+    assert made[0] != made[1]
+
+
 def test_documentation_page_has_nothing_inline(client: Client) -> None:
-    response = client.get("/api/docs/")
+    response = client.get("/api/docs/try/")
     page = response.content.decode()
     assert response.status_code == 200
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=", page) == []
@@ -119,11 +131,11 @@ def test_documentation_page_has_nothing_inline(client: Client) -> None:
 
 
 def test_documentation_page_has_its_files(client: Client) -> None:
-    page = client.get("/api/docs/").content.decode()
+    page = client.get("/api/docs/try/").content.decode()
     files = re.findall(r'(?:src|href)="/static/([^"]+)"', page)
     assert len(files) == 5
     assert [name for name in files if finders.find(name) is None] == []
-    script = client.get("/api/docs/?script=")
+    script = client.get("/api/docs/try/?script=")
     assert script["Content-Type"].startswith("application/javascript")
     assert b"/api/schema/" in script.content
 

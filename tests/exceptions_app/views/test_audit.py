@@ -4,7 +4,6 @@ import ast
 import csv
 import io
 import json
-import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from audit import log
 from audit.models import AuditCheckpoint, AuditEvent
 from audit.notes import parse_notes
 from audit.queries import Cursor
-from audit.seal import _seal_batch
 from exceptions_app.actions.audit_export import export_events
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.machines import SETUP, machine
@@ -30,6 +28,7 @@ from exceptions_app.views.audit_words import ACTIONS, in_words
 from integrations.models import Connection
 from tests import factories
 from tests.cast import MORNING, SET_UP_AT, grant
+from tests.sealing import seal
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 21)
@@ -57,15 +56,6 @@ def exported(client: Client, kind: str, **asked: str) -> tuple[bytes, dict[str, 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-
-
-def seal(*, limit: int) -> None:
-    """Seal as soon as nothing older runs: transactions of the whole cluster count, those of parallel tests too."""
-    for _ in range(200):
-        with transaction.atomic():
-            if _seal_batch(limit=limit, at=MORNING):
-                return
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("who", ["clerk", "controller", "support", "outsider", "administrator"])
@@ -168,11 +158,11 @@ def test_audit_period_includes_both_days(cast, signed_in):
     assert summaries(client, since="2026-11-02", until="2026-11-03", action="case.") == ["Day 3.", "Day 2."]
 
 
-def test_audit_filter_begins_thirty_days_ago(db):
-    form = AuditFilterForm({}, today=TODAY)
+def test_audit_filter_begins_thirty_days_ago(cast):
+    form = AuditFilterForm({}, today=TODAY, reader=cast.auditor)
     assert form.is_valid()
     assert form.cleaned_data["since"] == TODAY - timedelta(days=30)
-    unbounded = AuditFilterForm({"since": ""}, today=TODAY)
+    unbounded = AuditFilterForm({"since": ""}, today=TODAY, reader=cast.auditor)
     assert unbounded.is_valid()
     assert unbounded.events({"x"}).since is None
 
@@ -221,9 +211,10 @@ def test_audit_pages_by_key_without_loss(cast, signed_in):
     assert response.context["newest_url"] == "?since=&action=case.commented"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_audit_event_shows_words_reason_data_and_seal(cast, signed_in):
     case = factories.make_case(cast)
-    seal(limit=1000)
+    seal(limit=1000, at=MORNING)
     write(
         "Clara put it on hold.", action="case.put_on_hold", subject=case.subject, at=MORNING + timedelta(hours=1),
         because="Waits for <the> supplier.", data={"was": "new", "note": "<b>bold</b>"},
@@ -242,11 +233,12 @@ def test_audit_event_shows_words_reason_data_and_seal(cast, signed_in):
     assert "not yet" in page
 
 
+@pytest.mark.django_db(transaction=True)
 def test_chain_state_names_checkpoint_and_backlog(cast):
     before = chain_state()
     assert (before.sealed, before.checkpoint, before.root) == (0, None, "")
     assert before.waiting == AuditEvent.objects.count()
-    seal(limit=3)
+    seal(limit=3, at=MORNING)
     after = chain_state()
     assert (after.sealed, after.waiting) == (3, before.waiting - 3)
     assert after.root == bytes(AuditCheckpoint.objects.get().root).hex()
@@ -266,12 +258,13 @@ def test_audit_without_events_says_so(cast, signed_in):
     assert "No events match" in page.content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("events", [1, 3])
 def test_audit_page_costs_the_same_for_any_number_of_events(cast, django_assert_num_queries, events):
     for number in range(events):
         write(f"Number {number}.", actor=("clara", "cem", "anna")[number % 3], action="case.reopened")
-    seal(limit=1000)
-    form = AuditFilterForm(ALL_TIME | {"action": "case.reopened"}, today=TODAY)
+    seal(limit=1000, at=MORNING)
+    form = AuditFilterForm(ALL_TIME | {"action": "case.reopened"}, today=TODAY, reader=cast.auditor)
     assert form.is_valid()
     with django_assert_num_queries(3):
         scopes = readable_scopes(cast.auditor)
@@ -310,13 +303,14 @@ def test_export_holds_exactly_the_filter(cast, signed_in):
     assert "X-Audit-Checkpoint" not in headers
 
 
+@pytest.mark.django_db(transaction=True)
 def test_export_carries_latest_checkpoint(cast, signed_in):
-    seal(limit=1000)
+    seal(limit=1000, at=MORNING)
     note = AuditCheckpoint.objects.get().signed_note
     content, headers = exported(signed_in(cast.auditor), "jsonl", about="queue:e-invoicing")
     lines = [json.loads(line) for line in content.splitlines()]
     assert headers["X-Audit-Checkpoint"] == note.header
-    assert lines[0]["filters"]["subject"] == "queue:e-invoicing"
+    assert lines[0]["filters"]["subjects"] == ["queue:e-invoicing"]
     assert lines[-1]["events"] == len(lines) - 2 == int(headers["X-Audit-Events"]) > 0
     assert [str(found) for found in parse_notes(lines[-1]["note"])] == [str(note)]
 
@@ -356,7 +350,7 @@ def test_export_refuses_unknown_format_and_bad_filter(cast, signed_in):
 
 def test_export_action_holds_even_when_a_caller_asks_for_all_scopes(cast):
     write("Of another queue.", scope="FR01/elsewhere")
-    form = AuditFilterForm(ALL_TIME, today=TODAY)
+    form = AuditFilterForm(ALL_TIME, today=TODAY, reader=cast.auditor)
     assert form.is_valid()
     everything = form.events(None)  # type: ignore[arg-type]
     with pytest.raises(NotPermitted):
@@ -371,7 +365,7 @@ def test_cursor_of_next_page_is_readable(cast):
     with transaction.atomic():
         for number in range(3):
             write(f"Number {number}.", action="case.reopened")
-    form = AuditFilterForm(ALL_TIME | {"action": "case.reopened"}, today=TODAY)
+    form = AuditFilterForm(ALL_TIME | {"action": "case.reopened"}, today=TODAY, reader=cast.auditor)
     assert form.is_valid()
     page = read_audit_page(form.events(readable_scopes(cast.auditor)), size=2)
     assert Cursor.parse(str(page.next)) == page.next

@@ -110,6 +110,53 @@ def test_correction_names_the_field_that_cannot_be_used(cast, signed_in, term, t
     assert versions(case) == 1
 
 
+def test_missing_reason_and_ill_formed_values_are_reported_together(cast, signed_in):
+    case = take_in(cast)
+    date, total = input_of(case, "BT-2"), input_of(case, "BT-112")
+    data = {**correction(case, because="", BT_10="PO-77"), date: "31.12.2026x", total: "1.428,0O"}
+    answer = signed_in(cast.clerk).post(address(case, "correct"), data)
+    html, form = answer.content.decode(), answer.context["correction"]
+    assert answer.status_code == 422
+    assert form.errors == {
+        "because": ["Say why you change this; the approver and the auditor will read it."],
+        date: ["“31.12.2026x” is not a date. Write year-month-day, such as 2026-03-31."],
+        total: ["“1.428,0O” is not a number. Write digits with a point and no separators, such as 1428.00."],
+    }
+    for name in form.errors:
+        assert f'<a href="#correct-{name}">' in html
+        assert f'id="correct-{name}_error"' in html
+    assert html.index(f'<a href="#correct-{total}">') < html.index('<a href="#correct-because">')
+    assert [typed_in(html, input_of(case, term)) for term in ("BT-2", "BT-112", "BT-10")] == [
+        "31.12.2026x",
+        "1.428,0O",
+        "PO-77",
+    ]
+    assert versions(case) == 1
+
+
+def test_missing_reason_for_no_change_says_both(cast, signed_in):
+    case = take_in(cast)
+    answer = signed_in(cast.clerk).post(address(case, "correct"), correction(case, because=" "))
+    assert answer.status_code == 422
+    assert answer.context["correction"].errors == {
+        "because": ["Say why you change this; the approver and the auditor will read it."],
+        "__all__": ["Nothing was changed. Change a field, or go back without saving."],
+    }
+
+
+def test_missing_reason_and_unreadable_document_are_reported_together(cast, signed_in):
+    case = take_in(cast)
+    data = {"base_version": "1", "because": "", "payload": "<Invoice>\n<ID></Invoice>"}
+    form = signed_in(cast.clerk).post(address(case, "correct"), data).context["correction"]
+    assert {name: errors[0] for name, errors in form.errors.items()} == {
+        "because": "Say why you change this; the approver and the auditor will read it.",
+        "payload": "The document is not well-formed XML: “ID” is closed as “Invoice” (line 2, column 15). "
+        "Correct the markup at that place and send it again.",
+    }
+    assert form["payload"].value() == data["payload"]
+    assert versions(case) == 1
+
+
 def test_correction_without_a_change_is_refused(cast, signed_in):
     case = take_in(cast)
     answer = signed_in(cast.clerk).post(address(case, "correct"), correction(case))
@@ -188,7 +235,7 @@ def test_two_corrections_at_once_are_compared_field_by_field(cast, signed_in):
     assert "Cem Clerk saved version 2 after you began." in words
     assert "Issue date (BT-2) You both changed this. missing Take theirs: 2026-10-15 Keep mine: 2026-11-01" in words
     assert "Buyer reference (BT-10)" in words
-    assert "Invoice number (BT-1) INV-1001 INV-1001-A" in words
+    assert "Invoice number (BT-1) Document INV-1001 INV-1001-A" in words
     assert 'name="base_version" value="2"' in html
     assert "By the order.</textarea>" in html
     assert versions(case) == 2
@@ -218,7 +265,7 @@ def test_two_whole_documents_at_once_keep_both(cast, signed_in):
     words = text_of(answer.content.decode())
     assert answer.status_code == 409
     assert "<Invoice>mine</Invoice>" in words
-    assert "Issue date (BT-2) missing 2026-10-15" in words
+    assert "Issue date (BT-2) Document missing 2026-10-15" in words
     assert versions(case) == 2
 
 

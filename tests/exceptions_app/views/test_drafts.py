@@ -97,3 +97,15 @@ def test_draft_with_a_stranger_among_its_names_keeps_the_fields_only(cast, signe
     data = {"base_version": "1", name: TYPED, "because": "y", "csrfmiddlewaretoken": "secret", "agreed": "on"}
     signed_in(cast.clerk).post(address(case, "draft"), data)
     assert Draft.objects.get().typed == {name: TYPED, "because": "y"}
+
+
+def test_draft_that_no_page_sends_is_refused_or_kept_clean(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    sent = correction(case, BT_2="2026\x00") | {"f_x": "not one of its fields", "other": "x"}
+    assert client.post(address(case, "draft"), sent).status_code == 204
+    typed = Draft.objects.get().typed
+    assert typed[field_name(field(case, "BT-2").path)] == "2026\ufffd"
+    assert not {"f_x", "other"} & typed.keys()
+    for version in ("0", "99999999999", "x", ""):
+        assert client.post(address(case, "draft"), sent | {"base_version": version}).status_code == 422

@@ -53,3 +53,13 @@ def test_form_without_token_is_refused_with_a_page(cast):
     assert response.status_code == 403
     assert "This form can no longer be sent" in response.content.decode()
     assert response.headers["X-Request-ID"] in response.content.decode()
+
+
+def test_form_that_is_too_large_is_refused_with_how_much_it_may_hold(cast, signed_in, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2048  # bytes
+    address = reverse("exceptions:connection_pause", args=["tax-authority"])
+    response = signed_in(cast.clerk).post(address, {"because": "x" * 3000})
+    page = response.content.decode()
+    assert response.status_code == 413
+    for words in ("What you sent is too large", "2.0\xa0KB", response.headers["X-Request-ID"]):
+        assert words in page

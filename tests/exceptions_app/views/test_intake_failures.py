@@ -16,8 +16,10 @@ from exceptions_app.queries.counters import intake_failures_for
 from exceptions_app.queries.intake_failures import FailureFilter, read_failure_page, read_original
 from exceptions_app.states import Verb
 from exceptions_app.views.excerpts import excerpt
+from integrations import inbox
 from integrations.models import Connection, FolderProblem, InboxContent, InboxMessage
 from tests import factories
+from tests.arrivals import receive
 from tests.cast import MORNING, SET_UP_AT, Cast, grant
 
 FAILED = InboxMessage.Status.FAILED
@@ -178,6 +180,19 @@ def test_refusal_beside_it_is_shown(cast, signed_in):
     assert refusal.headers["Content-Disposition"] == 'attachment; filename="pair-refusal.json"'
 
 
+def test_message_that_nobody_has_read_yet_is_not_shown(cast, signed_in):
+    """Before it is read nobody knows for which legal entity it is, so nobody sees its document."""
+    receive(cast.connection)
+    message = InboxMessage.objects.get()
+    client = signed_in(cast.clerk)
+    addresses = [page(message), page(message, "intake_original", "payload")]
+    assert [client.get(address).status_code for address in addresses] == [404, 404]
+    inbox.fail(message, at=MORNING, problem="Line 1: not well-formed.", field="payload", remedy="Send it whole.")
+    assert [client.get(address).status_code for address in addresses] == [200, 200]
+    client.post(page(message, "intake_read_again"))
+    assert [client.get(address).status_code for address in addresses] == [200, 404]
+
+
 def test_read_again_gives_it_back_to_the_reader(cast, signed_in):
     message = fail(cast)
     response = signed_in(cast.clerk).post(page(message, "intake_read_again"), follow=True)
@@ -324,3 +339,21 @@ def test_list_costs_the_same_for_any_number(cast, django_assert_num_queries, ite
 def test_excerpt_hides_nothing(head, size, text, undecodable):
     shown = excerpt(head, size=size)
     assert (shown.text, shown.undecodable, shown.cut) == (text, undecodable, size > len(head))
+
+
+def test_page_says_what_came_from_where_when_why_and_what_to_do(cast, signed_in):
+    message = InboxMessage.objects.create(
+        connection=cast.connection, external_id="4711", via=InboxMessage.Via.FOLDER, status=FAILED,
+        received_at=MORNING, received_by="folder:tax-authority", content_sha256="0" * 64,
+        problem="Line 1: not well-formed.", problem_field="refusal", remedy="Send it whole.",
+    )  # fmt: skip
+    InboxContent.objects.create(message=message, payload=b"<Invoice>", context={"file_name": "march.xml"})
+    response = signed_in(cast.clerk).get(page(message))
+    shown = " ".join(response.content.decode().split())
+    for words in (
+        "<h1>Message from Tax authority</h1>", "Could not be read", "2 Nov 2026", "Why it could not be read",
+        "Line 1: not well-formed.", "in the refusal beside it", "Send it whole.", "Mend it where it comes from",
+        "Read the same message again", "Leave it", "What came in, and from where", "4711",
+    ):  # fmt: skip
+        assert words in shown
+    assert response.context["original"]["context"] == [("File name", "march.xml")]

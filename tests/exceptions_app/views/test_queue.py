@@ -8,10 +8,10 @@ from django.urls import reverse
 
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries import queue_page
-from exceptions_app.states import Kind, State
+from exceptions_app.states import Kind, State, Verb
 from integrations.refusals import Category
 from tests import factories
-from tests.cast import MORNING
+from tests.cast import MORNING, grant
 
 QUEUE = reverse("exceptions:queue")
 MY_QUEUE = reverse("exceptions:my_queue")
@@ -301,13 +301,21 @@ def test_my_queue_shows_mine_and_what_is_free(cast, signed_in):
     assert "THEIRS" not in response.content.decode()
 
 
-def test_my_queue_of_a_controller_leads_with_decisions(cast, signed_in):
+def test_my_queue_of_who_also_decides_leads_with_decisions(cast, signed_in):
     case = factories.make_case(cast, number="INV-9")
     factories.make_version(case, cast.clerk)
     factories.make_proposal(case, cast.clerk)
-    response = signed_in(cast.controller).get(MY_QUEUE)
+    grant(cast.second_clerk, [Verb.APPROVE], cast.einvoicing, cast.netherlands)
+    response = signed_in(cast.second_clerk).get(MY_QUEUE)
     assert [item.case.document_number for item in response.context["decisions"]] == ["INV-9"]
     assert response.context["next_rows"] == []
+
+
+def test_who_may_hold_no_exception_has_no_queue_of_their_own(cast, signed_in):
+    """The first page of the site leads on to where their work is."""
+    led_to = {who: signed_in(getattr(cast, who)).get(MY_QUEUE + "?state=new").headers["Location"]
+              for who in ("controller", "support", "auditor")}  # fmt: skip
+    assert led_to == {"controller": QUEUE, "support": QUEUE, "auditor": reverse("exceptions:audit")}
 
 
 def test_lists_refuse_other_methods(cast, signed_in):
@@ -337,11 +345,12 @@ def test_my_queue_asks_the_database_as_often_for_one_as_for_three(
         proposed = factories.make_case(cast)
         factories.make_version(proposed, cast.clerk)
         factories.make_proposal(proposed, cast.clerk)
-    clerk, controller = signed_in(cast.clerk), signed_in(cast.controller)
+    grant(cast.second_clerk, [Verb.APPROVE], cast.einvoicing, cast.netherlands)
+    clerk, decider = signed_in(cast.clerk), signed_in(cast.second_clerk)
     clerk.get(MY_QUEUE)
     with django_assert_num_queries(11):
         response = clerk.get(MY_QUEUE)
     assert (len(numbers(response)), len(response.context["next_rows"])) == (2 * item_count, item_count)
-    with django_assert_num_queries(12):
-        assert len(controller.get(MY_QUEUE).context["decisions"]) == item_count
+    with django_assert_num_queries(13):
+        assert len(decider.get(MY_QUEUE).context["decisions"]) == item_count
     assert ExceptionCase.objects.count() == 3 * item_count

@@ -1,9 +1,12 @@
 """One box: what it finds, where it leads at once, and what it keeps to itself."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
+from exceptions_app.models import ExceptionCase, Identifier
 from exceptions_app.queries import search as queries
+from exceptions_app.queries.reach import reach_of
 from tests import factories
 
 SEARCH = reverse("exceptions:search")
@@ -147,3 +150,34 @@ def test_search_asks_the_database_as_often_for_one_as_for_three(cast, signed_in,
     look_for(browser, "roussel")
     with django_assert_num_queries(8):
         assert len(found(look_for(browser, "roussel"))) == item_count
+
+
+def test_whole_number_of_one_exception_is_found_in_one_query(cast, django_assert_num_queries):
+    case = factories.make_case(cast, number="INV-2026-0042")
+    reach = reach_of(cast.clerk)
+    with django_assert_num_queries(1):
+        assert queries.search(reach, "inv 2026 0042").only == case
+
+
+def test_text_that_may_be_anything_takes_five_queries(cast, django_assert_num_queries):
+    factories.make_case(cast, number="INV-12345")
+    reach = reach_of(cast.clerk)
+    with django_assert_num_queries(5):
+        assert [match.value for match in queries.search(reach, "2345").matches] == ["INV-12345"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        (Identifier.objects.filter(folded__contains="2345"), "identifier_parts"),
+        (Identifier.objects.filter(folded__startswith="2345"), "identifier_folded"),
+        (ExceptionCase.objects.filter(amount__in=[1250, -1250]), "case_by_amount"),
+    ],
+    ids=["part", "beginning", "amount"],
+)
+def test_search_can_use_an_index(db, rows, index):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        # Nothing else of these tables is of use to these conditions, so the planner takes what fits.
+        plan = rows.explain()
+    assert index in plan

@@ -31,7 +31,9 @@ def test_thirty_one_failed_and_four_held() -> None:
 
 
 def test_two_legal_entities_send_their_own_invoices() -> None:
-    sellers = {(message.connection_slug, parsed(message).record.seller.name) for message in messages()}
+    sellers = {
+        (message.connection_slug, parsed(message).record.headline.parties["Seller"].name) for message in messages()
+    }
 
     assert sellers == {("billing-nl", "Meridian Industries NV"), ("billing-de", "Meridian Deutschland GmbH")}
 

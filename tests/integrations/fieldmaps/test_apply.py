@@ -1,7 +1,9 @@
 """What a field map makes of a payload: values, types, lists, tables, and faults that name their rule."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ DEAL = {
 }
 
 
-def mapped(rules: list[dict], source: object = DEAL, media_type: str = "application/json") -> Mapped:
+def mapped(rules: Sequence[Any], source: object = DEAL, media_type: str = "application/json") -> Mapped:
     payload = source if isinstance(source, bytes) else json.dumps(source).encode()
     return map_payload(read_map({"rules": rules}), payload, media_type)
 

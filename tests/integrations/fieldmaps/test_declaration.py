@@ -1,10 +1,12 @@
 """Which field maps are refused, and where the fault is said to be."""
 
+from typing import Any
+
 import pytest
 
 from integrations.fieldmaps.declaration import MapNotUnderstood, read_map
 
-NUMBER = {"to": "/number", "from": "/no"}
+NUMBER: dict[str, Any] = {"to": "/number", "from": "/no"}
 
 
 def test_map_is_read_with_the_place_of_each_rule():

@@ -91,8 +91,9 @@ def test_wrong_token_stops_the_connection(simulator: RunningSimulator) -> None:
 
     answer = submit(client, valid_invoice())
 
-    assert (answer.kind, answer.http_status) == (AnswerKind.MISCONFIGURED, 401)
-    assert probe(client, valid_invoice()).presence is Presence.UNANSWERED
+    assert (answer.kind, answer.http_status, answer.not_sent) == (AnswerKind.MISCONFIGURED, 401, True)
+    observation = probe(client, valid_invoice())
+    assert (observation.presence, observation.detail) == (Presence.MISCONFIGURED, answer.detail)
 
 
 def test_wrong_address_stops_the_connection(simulator: RunningSimulator) -> None:
@@ -155,7 +156,7 @@ def test_cut_after_booking_is_unknown_and_then_found(simulator: RunningSimulator
 def test_silence_is_unknown(simulator: RunningSimulator) -> None:
     simulator.fault("timeout_before", times=1, seconds=600)
 
-    assert submit(client_of(simulator, timeout=0.3), valid_invoice()).kind is AnswerKind.UNKNOWN
+    assert submit(client_of(simulator, timeout=1), valid_invoice()).kind is AnswerKind.UNKNOWN
 
 
 def test_other_content_under_the_same_number_is_different(simulator: RunningSimulator) -> None:
@@ -233,13 +234,14 @@ def test_look_up_that_is_not_understood_is_unanswered(body: bytes) -> None:
         observation = probe(client_at(server.url), valid_invoice())
 
     assert observation.presence is Presence.UNANSWERED
+    assert observation.detail == "HTTP 200 with a body that means nothing to us."
 
 
 def test_not_found_is_not_absent() -> None:
     with scripted(answering("404 Not Found", b'{"documents": []}', JSON)) as server:
         observation = probe(client_at(server.url), valid_invoice())
 
-    assert observation.presence is Presence.UNANSWERED
+    assert (observation.presence, observation.detail) == (Presence.MISCONFIGURED, "HTTP 404.")
 
 
 def test_key_token_and_content_go_out_as_they_are() -> None:

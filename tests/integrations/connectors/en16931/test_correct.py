@@ -245,6 +245,17 @@ def test_operations_for_an_emptied_field_remove_what_only_held_it() -> None:
     assert {error.code for error in connector.check(corrected).errors} == {"BR-61", "BR-CO-26", "BR-S-02"}
 
 
+def test_operations_for_an_emptied_field_with_another_unit_keep_the_unit() -> None:
+    quantity = "/ubl:Invoice/cac:InvoiceLine[1]/cbc:InvoicedQuantity"
+
+    corrected = connector.correct(
+        ubl(), connector.operations_for(ubl(), {quantity: "", f"{quantity}/@unitCode": "HUR"})
+    )
+
+    assert (value(corrected, "//cac:InvoiceLine[1]/cbc:InvoicedQuantity") or "") == ""
+    assert value(corrected, "//cac:InvoiceLine[1]/cbc:InvoicedQuantity/@unitCode") == "HUR"
+
+
 def test_operations_for_every_field_of_a_line_emptied_remove_the_line() -> None:
     payload = ubl(lines=[("1", "1.00"), ("2", "2.00"), ("3", "3.00")])
     fields = [field for field in connector.read(payload).fields if field.group == "Line 2" and field.value is not None]

@@ -80,7 +80,7 @@ def test_difference_to_something_malformed_is_refused() -> None:
         connector.operations_between(ubl(), ubl().replace(b"</cac:TaxTotal>", b""))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(LINES, LINES, st.booleans())
 def test_differences_of_any_lines_lead_from_one_to_the_other(
     before: list[tuple[str, str]], after: list[tuple[str, str]], credit_note: bool
@@ -114,13 +114,13 @@ def edited(draw: st.DrawFn) -> bytes:
     return etree.tostring(root)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(edited(), edited())
 def test_differences_of_any_edits_lead_from_one_to_the_other(before: bytes, after: bytes) -> None:
     assert leads_to(before, after)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from([field.path for field in connector.read(ubl()).fields]), TEXTS, max_size=6))
 def test_operations_for_any_form_leave_what_was_typed(changes: dict[str, str]) -> None:
     corrected = connector.correct(ubl(), connector.operations_for(ubl(), changes))

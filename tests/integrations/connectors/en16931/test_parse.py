@@ -5,7 +5,7 @@ import pytest
 from integrations.connectors.base import IncomingMessage
 from integrations.connectors.en16931 import connector
 from integrations.refusals import Category, MessageNotUnderstood, Money, Severity, TransactionKind
-from tests.integrations.connectors.en16931.invoices import TOTALS, changed, located, message, svrl, ubl
+from tests.integrations.connectors.en16931.invoices import INVOICE, TOTALS, changed, located, message, svrl, ubl
 
 BROKEN = changed(ubl(), "//cbc:TaxInclusiveAmount", "250.00")
 BR_CO_15 = ("BR-CO-15", "fatal", located("/ubl:Invoice"), "[BR-CO-15]-Invoice total amount with VAT (BT-112) = …")
@@ -138,6 +138,8 @@ def test_parse_takes_the_field_from_the_rule_s_own_test_when_nothing_else_names_
         "/Q{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice[1]/*:InvoiceLine[2]",
         "/*[local-name()='Invoice'][1]/*[local-name()='InvoiceLine'][2]",
         "//cac:InvoiceLine[cbc:ID='2']",
+        "/child::ubl:Invoice[1]/child::cac:InvoiceLine[2]",
+        f"/*[namespace-uri()='{INVOICE}' and local-name()='Invoice']/*[local-name()='InvoiceLine'][2]",
     ],
 )
 def test_parse_finds_the_line_however_the_location_is_written(location: str) -> None:
@@ -226,6 +228,16 @@ def test_parse_of_a_duplicate_answer_is_a_duplicate() -> None:
     [refused] = connector.parse(message(ubl(), b'{"code": "DUPLICATE_DOCUMENT", "clearance": "CLR-1"}', status=409))
 
     assert (refused.refusal.category, refused.refusal.sub) == (Category.DUPLICATE, "already_processed")
+
+
+@pytest.mark.parametrize("code", ["NOT_XML", "NOT_CHECKABLE"])
+def test_parse_of_a_document_that_could_not_be_judged_is_schema(code: str) -> None:
+    answer = f'{{"code": "{code}", "detail": "char 7"}}'.encode()
+
+    [refused] = connector.parse(message(ubl(), answer, status=400))
+
+    assert (refused.refusal.category, refused.refusal.sub) == (Category.SCHEMA, "malformed")
+    assert refused.refusal.errors[0].text == "char 7"
 
 
 def test_parse_of_an_unknown_code_is_unclassified() -> None:

@@ -42,7 +42,7 @@ def test_mutation_is_found_with_its_rules_and_fields(name: str, change: str, rul
     assert {(error.code, error.term) for error in errors} == {(rule, real_inputs.TERMS[rule]) for rule in rules}
     assert {error.severity for error in errors} == {Severity.ERROR}
     assert all(refused.record.field_at(error.field_path) is not None for error in errors)
-    assert refused.record.number == connector.read(real_inputs.read(name)).number
+    assert refused.record.headline.number == connector.read(real_inputs.read(name)).number
 
 
 @pytest.mark.parametrize(("name", "change", "rules"), MUTATIONS)

@@ -1,0 +1,33 @@
+"""How much work a run does. More of it makes the medians steadier, not the figures better."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Counts per round; `open_exceptions` are the lengths of the list, ascending."""
+
+    rounds: int
+    messages: int
+    batch: int
+    read: int
+    open_exceptions: tuple[int, ...]
+    pages: int
+    deliveries: int
+    events: int
+
+
+SIZES = MappingProxyType(
+    {
+        "tiny": Size(1, messages=2, batch=3, read=2, open_exceptions=(60, 120), pages=1, deliveries=2, events=5),
+        "small": Size(
+            3, messages=20, batch=100, read=20, open_exceptions=(1_000, 10_000), pages=5, deliveries=16, events=200
+        ),
+        "full": Size(
+            5, messages=50, batch=200, read=50, open_exceptions=(1_000, 10_000, 100_000), pages=10, deliveries=48,
+            events=1_000,
+        ),
+    }
+)  # fmt: skip
+DEFAULT = "full"

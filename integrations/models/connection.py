@@ -1,0 +1,123 @@
+"""Connections to other systems, and who may hand in or configure there."""
+
+from pathlib import PurePosixPath
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import pgtrigger
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+from simple_history.models import HistoricalRecords
+
+from audit.guard import audit_required, frozen_columns, never_deleted, truncate_refused
+from integrations.secret_box import SealedTextField
+
+# A claim may ask, send and compare, each for at most twice this long, within the time limit of a worker's task.
+LONGEST_TIMEOUT = 30  # seconds
+
+
+class Connection(models.Model):
+    """One connected system: where messages come from, where corrected ones go, whom to tell.
+
+    Changes are configuration: the database asks for an audit event in the same transaction.
+    """
+
+    slug = models.SlugField(unique=True, help_text="Used in addresses and in messages, never changed.")
+    name = models.CharField(max_length=100)
+    connector = models.CharField(max_length=40, help_text="Which connector understands its messages.")
+    owner = models.CharField(max_length=100, blank=True, help_text="Who to call when it breaks.")
+    target_url = models.URLField(blank=True, help_text="Where corrected documents are sent.")
+    target_token = SealedTextField(blank=True)
+    write_back_url = models.URLField(blank=True, help_text="Where the source is told how it ended.")
+    write_back_secret = SealedTextField(blank=True)
+    watched_folder = models.CharField(max_length=200, blank=True, help_text="Folder below the intake folder.")
+    refusal_optional = models.BooleanField(default=False, help_text="A file is complete without a refusal beside it.")
+    max_bytes = models.PositiveIntegerField(default=5_000_000, help_text="Largest payload accepted, in bytes.")
+    timeout_seconds = models.PositiveSmallIntegerField(
+        default=10, validators=[MinValueValidator(1), MaxValueValidator(LONGEST_TIMEOUT)]
+    )
+    resend_when_absent = models.BooleanField(
+        default=False, help_text="Opt-in: send again by itself when a target that can only be asked has nothing."
+    )
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_because = models.CharField(max_length=300, blank=True)
+    _history_user: AbstractBaseUser  # what django-simple-history writes beside the next row of the history
+    history = HistoricalRecords(excluded_fields=["target_token", "write_back_secret"])
+
+    class Meta:
+        default_permissions = ()
+        permissions: ClassVar = [
+            ("ingest_messages", "Hand messages of this connection to the workbench"),
+            ("configure_connection", "Change, pause and resume this connection"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(timeout_seconds__range=(1, LONGEST_TIMEOUT)), name="connection_timeout_in_range"
+            ),
+            models.UniqueConstraint(
+                fields=["watched_folder"],
+                condition=~Q(watched_folder=""),
+                name="connection_folder_once",
+                violation_error_message="Another connection watches this folder.",
+            ),
+        ]
+        triggers: ClassVar = [
+            audit_required("'connection:' || NEW.slug"),
+            frozen_columns("slug"),
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """No secret in an address, and one spelling per folder, so that no two connections share one.
+
+        Raises ValidationError.
+        """
+        super().clean()
+        problem = "Write the address without user and password; a token has a field of its own."
+        secret = [name for name in ("target_url", "write_back_url") if "@" in urlsplit(getattr(self, name)).netloc]
+        if secret:
+            raise ValidationError(dict.fromkeys(secret, problem))
+        if not self.watched_folder:
+            return
+        path = PurePosixPath(self.watched_folder.strip())
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ValidationError({"watched_folder": "Name a folder below the intake folder, such as billing-nl."})
+        self.watched_folder = str(path)
+        if Connection.objects.filter(watched_folder=self.watched_folder).exclude(pk=self.pk).exists():
+            raise ValidationError({"watched_folder": "Another connection watches this folder; name one of its own."})
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+
+_OF_CONNECTION = "'connection:' || (SELECT slug FROM public.integrations_connection WHERE id = NEW.content_object_id)"
+GIVEN_OR_TAKEN = pgtrigger.Insert | pgtrigger.Delete
+
+
+class ConnectionUserGrant(UserObjectPermissionBase):
+    content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_CONNECTION, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "user"),
+        ]
+
+
+class ConnectionGroupGrant(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        triggers: ClassVar = [
+            audit_required(_OF_CONNECTION, operation=GIVEN_OR_TAKEN),
+            frozen_columns("permission", "content_object", "group"),
+        ]

@@ -1,0 +1,103 @@
+"""What came in: the message as it was handed in, and files that could not even be taken in."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from audit.guard import append_only, frozen_columns, never_deleted, truncate_refused
+from integrations.models.connection import Connection
+
+
+class InboxMessage(models.Model):
+    """A message as it came in, durable before it was answered. Narrow: the bytes are in `InboxContent`."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting to be read"
+        PROCESSED = "processed", "Became an exception"
+        FAILED = "failed", "Could not be read"
+        SET_ASIDE = "set_aside", "Set aside by a person"
+
+    class Via(models.TextChoices):
+        API = "api", "API"
+        FOLDER = "folder", "Watched folder"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="inbox_messages")
+    external_id = models.CharField(max_length=200, help_text="The sender's own identifier of the message.")
+    content_sha256 = models.CharField(max_length=64)
+    via = models.CharField(max_length=10, choices=Via)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    received_at = models.DateTimeField()
+    received_by = models.CharField(max_length=150, help_text="Account or folder that handed it in.")
+    correlation_id = models.CharField(max_length=100, blank=True)
+    repeats = models.PositiveIntegerField(default=0, help_text="How often the same message came again.")
+    claims = models.PositiveSmallIntegerField(default=0, help_text="How often a reader took it up.")
+    claimed_until = models.DateTimeField(null=True, help_text="Until then no other reader takes it up.")
+    processed_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+    problem_field = models.CharField(max_length=100, blank=True)
+    remedy = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connection", "external_id", "content_sha256"], name="inbox_same_message_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "processed", "failed", "set_aside"]), name="inbox_known_status"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(status="pending"), name="inbox_pending"),
+            models.Index(fields=["-received_at", "-id"], condition=Q(status="failed"), name="inbox_failed"),
+        ]
+        triggers: ClassVar = [
+            frozen_columns("connection_id", "external_id", "content_sha256", "received_at"),
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}:{self.external_id}"
+
+
+class InboxContent(models.Model):
+    """The bytes of an incoming message exactly as they were handed in."""
+
+    message = models.OneToOneField(InboxMessage, on_delete=models.PROTECT, primary_key=True, related_name="content")
+    payload = models.BinaryField()
+    payload_media_type = models.CharField(max_length=100)
+    refusal = models.BinaryField(default=b"")
+    refusal_media_type = models.CharField(max_length=100, blank=True)
+    refusal_status = models.PositiveSmallIntegerField(null=True)
+    refusal_headers = models.JSONField(default=dict)
+    context = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"content of message {self.message_id}"
+
+
+class FolderProblem(models.Model):
+    """A file in a watched folder that could not even be taken in; the file is in quarantine."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="folder_problems")
+    file_name = models.CharField(max_length=255)
+    quarantined_as = models.CharField(max_length=500)
+    problem = models.TextField()
+    remedy = models.TextField(blank=True)
+    found_at = models.DateTimeField()
+    set_aside_at = models.DateTimeField(null=True, help_text="When a person said that nothing is to be done about it.")
+
+    class Meta:
+        default_permissions = ()
+        indexes: ClassVar = [
+            models.Index(fields=["connection"], condition=Q(set_aside_at=None), name="folder_problem_to_do"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name

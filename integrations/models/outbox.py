@@ -1,0 +1,200 @@
+"""What goes out: each thing to be brought about at another system, its attempts and what was answered."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from audit.guard import Guard, append_only, frozen_columns, never_deleted, truncate_refused
+from integrations.models.connection import Connection
+
+# What was confirmed stays confirmed, and what was refused is never revived: a new attempt is a new row. What was sent
+# is given up only after the target was asked and did not have it.
+_FINAL_STATES_ARE_FINAL = Guard(
+    name="final",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+    IF OLD.state IN ('confirmed', 'already_there', 'refused', 'conflict', 'cancelled') AND NEW.state <> OLD.state THEN
+        RAISE EXCEPTION 'delivery % is % and stays so', OLD.id, OLD.state USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'cancelled' AND OLD.state <> 'cancelled' AND OLD.sends > 0 AND NOT EXISTS (
+        SELECT 1 FROM public.integrations_deliveryattempt t
+        JOIN public.integrations_deliveryanswer a ON a.attempt_id = t.id
+        WHERE t.delivery_id = OLD.id AND t.phase = 'probe' AND a.outcome = 'absent'
+            AND t.started_at >= OLD.last_sent_at
+    ) THEN
+        RAISE EXCEPTION 'delivery % may have been booked and cannot be cancelled', OLD.id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+
+class Delivery(models.Model):
+    """One thing to be brought about at another system exactly once; the outbox row and its whole state."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        PROBING = "probing", "Asking the target"
+        SENDING = "sending", "Sending"
+        CONFIRMED = "confirmed", "Confirmed"
+        ALREADY_THERE = "already_there", "Already there"
+        REFUSED = "refused", "Refused"
+        CONFLICT = "conflict", "Conflict"
+        UNKNOWN = "unknown", "Outcome unknown"
+        CANCELLED = "cancelled", "Cancelled"
+
+    LIVE: ClassVar = (State.QUEUED, State.PROBING, State.SENDING, State.UNKNOWN)
+    BOOKED: ClassVar = (State.CONFIRMED, State.ALREADY_THERE)
+
+    class Operation(models.TextChoices):
+        SUBMIT = "submit", "Submit the document"
+        WRITE_BACK = "write_back", "Tell the source"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="deliveries")
+    operation = models.CharField(max_length=20, choices=Operation)
+    object_type = models.CharField(max_length=40)
+    business_key = models.CharField(max_length=300)
+    key = models.CharField(max_length=64, help_text="Idempotency key, the same for every attempt of this version.")
+    content_sha256 = models.CharField(max_length=64)
+    subject = models.CharField(max_length=100, help_text="What it is for, in the audit's words: case:EX-1042.")
+    correlation_id = models.CharField(max_length=100, blank=True)
+    probe_first = models.BooleanField(default=False)
+    state = models.CharField(max_length=20, choices=State, default=State.QUEUED)
+    epoch = models.PositiveIntegerField(default=0, help_text="Fencing token: raised by every claim.")
+    lease_until = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    claims = models.PositiveSmallIntegerField(default=0, help_text="Claims since something last came of one.")
+    sends = models.PositiveSmallIntegerField(default=0, help_text="Sends that may have reached the target.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Tries in a row that came to nothing.")
+    last_sent_at = models.DateTimeField(null=True)
+    reference = models.CharField(max_length=200, blank=True, help_text="The target's own reference.")
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "queued",
+                        "probing",
+                        "sending",
+                        "confirmed",
+                        "already_there",
+                        "refused",
+                        "conflict",
+                        "unknown",
+                        "cancelled",
+                    ]
+                ),
+                name="delivery_known_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(operation__in=["submit", "write_back"]), name="delivery_known_operation"
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "operation", "object_type", "business_key"],
+                condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
+                name="delivery_one_live",
+            ),
+            models.UniqueConstraint(
+                fields=["key"],
+                condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
+                name="delivery_key_live_once",
+            ),
+            models.UniqueConstraint(fields=["key"], condition=Q(state="confirmed"), name="delivery_key_confirmed_once"),
+            models.UniqueConstraint(
+                fields=["connection", "operation", "object_type", "business_key"],
+                condition=Q(state="confirmed"),
+                name="delivery_one_confirmed",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["due_at", "id"],
+                condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
+                name="delivery_due",
+            ),
+            models.Index(fields=["subject", "-id"], name="delivery_by_subject"),
+        ]
+        triggers: ClassVar = [
+            frozen_columns(
+                "connection_id", "operation", "object_type", "business_key", "key", "content_sha256", "subject"
+            ),
+            _FINAL_STATES_ARE_FINAL,
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return f"delivery {self.pk} ({self.state})"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
+
+
+class DeliveryContent(models.Model):
+    """The bytes that are sent, rendered once."""
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.PROTECT, primary_key=True, related_name="content")
+    body = models.BinaryField()
+    media_type = models.CharField(max_length=100)
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"content of delivery {self.delivery_id}"
+
+
+class DeliveryAttempt(models.Model):
+    """The intent to ask or to send, committed before the first byte leaves."""
+
+    class Phase(models.TextChoices):
+        PROBE = "probe", "Asked"
+        SEND = "send", "Sent"
+        COMPARE = "compare", "Compared"
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
+    phase = models.CharField(max_length=10, choices=Phase)
+    epoch = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    content_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["delivery", "epoch", "phase"], name="attempt_once_per_claim")
+        ]
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"{self.phase} {self.epoch} of delivery {self.delivery_id}"
+
+
+class DeliveryAnswer(models.Model):
+    """What came back for an attempt. An attempt without an answer is one whose outcome we never learned."""
+
+    attempt = models.OneToOneField(DeliveryAttempt, on_delete=models.PROTECT, primary_key=True, related_name="answer")
+    outcome = models.CharField(max_length=20)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    reference = models.CharField(max_length=200, blank=True)
+    detail = models.TextField(blank=True)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"answer {self.outcome}"

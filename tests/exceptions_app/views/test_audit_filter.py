@@ -1,0 +1,69 @@
+"""What an auditor may write under “About”, and how the pages of the log say where they are."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from exceptions_app.queries import audit_page
+from exceptions_app.queries.audit_page import PAGE_SIZE
+from exceptions_app.states import Verb
+from exceptions_app.views import audit_filter
+from tests import factories
+from tests.cast import grant
+from tests.exceptions_app.views.test_audit import ALL_TIME, write
+
+
+@pytest.mark.parametrize("typed", ["INV-2026-0042", "inv 2026/0042", "inv20260042"])
+def test_audit_finds_every_exception_of_a_document_number(cast, signed_in, typed):
+    first = factories.make_case(cast, number="INV-2026-0042")
+    factories.dismiss(first, cast.clerk, approver=cast.controller)
+    second = factories.make_case(cast, number="INV-2026-0042")
+    factories.make_case(cast, number="INV-2026-00421")
+    response = signed_in(cast.auditor).get(reverse("exceptions:audit"), ALL_TIME | {"about": typed})
+    assert {row.case_ref for row in response.context["rows"]} == {first.ref, second.ref}
+
+
+def test_audit_takes_digits_for_a_reference_and_for_a_document_number(cast, signed_in):
+    case = factories.make_case(cast, number="INV-1")
+    same = factories.make_case(cast, number=str(case.pk))
+    response = signed_in(cast.auditor).get(reverse("exceptions:audit"), ALL_TIME | {"about": str(case.pk)})
+    assert {row.case_ref for row in response.context["rows"]} == {case.ref, same.ref}
+
+
+def test_audit_says_nothing_of_a_number_outside_of_the_scopes(cast, signed_in):
+    factories.make_case(cast, number="INV-SECRET", entity=cast.germany)
+    grant(cast.outsider, [Verb.EXPORT], cast.einvoicing, cast.netherlands)
+    response = signed_in(cast.outsider).get(reverse("exceptions:audit"), {"about": "INV-SECRET"})
+    assert response.status_code == 422
+    assert "Nothing within your scopes is called “INV-SECRET”" in str(response.context["form"].errors["about"])
+
+
+def test_audit_refuses_number_of_too_many(cast, signed_in, monkeypatch):
+    monkeypatch.setattr(audit_page, "MOST_SUBJECTS", 1)
+    monkeypatch.setattr(audit_filter, "MOST_SUBJECTS", 1)
+    for _ in range(2):
+        factories.make_case(cast, identifiers={"purchase_order": "PO-1"})
+    response = signed_in(cast.auditor).get(reverse("exceptions:audit"), {"about": "po-1"})
+    assert "More than 1 exceptions have it" in str(response.context["form"].errors["about"])
+
+
+def test_audit_page_says_from_when_to_when_and_keeps_the_filters(cast, signed_in):
+    for minute in range(PAGE_SIZE + 1):
+        write(f"Minute {minute}.", at=datetime(2026, 11, 1, 12, minute, tzinfo=UTC))
+    client = signed_in(cast.auditor)
+    first = client.get(reverse("exceptions:audit"), ALL_TIME | {"about": "EX-1", "actor": "clara"})
+    page = first.content.decode()
+    assert (f"{PAGE_SIZE} of {PAGE_SIZE + 1} events, from" in page, first.context["newest_url"]) == (True, "")
+    assert [page.count(f"12:{minute}:00</time>") for minute in ("01", "50")] == [3, 3]
+    older = client.get(reverse("exceptions:audit") + first.context["next_url"])
+    assert [row.entry.summary for row in older.context["rows"]] == ["Minute 0."]
+    assert older.context["newest_url"] == "?since=&actor=clara&about=EX-1"
+
+
+def test_audit_shows_the_exact_time_in_utc_wherever_the_reader_is(cast, signed_in):
+    write("Exact.", at=datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC))
+    with timezone.override("Europe/Amsterdam"):
+        page = signed_in(cast.auditor).get(reverse("exceptions:audit"), ALL_TIME | {"about": "EX-1"}).content.decode()
+    assert "<code>2026-11-01T12:00:00.123456</code> UTC" in page

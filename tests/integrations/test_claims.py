@@ -1,0 +1,133 @@
+"""What a worker has claimed is its own, also when another was choosing in the same moment.
+
+SELECT … FOR UPDATE SKIP LOCKED sees the rows as of its beginning. It locks a row before it looks whether the row still
+matches, and what it locked for nothing stays locked until its transaction ends. To show that without depending on time,
+the late worker chooses through a cursor: opened before the other claims, read afterwards.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
+from psycopg import Connection as Session
+
+from integrations import delivery as engine
+from integrations import inbox
+from integrations.models import Delivery, DeliveryAttempt, InboxMessage
+from tests.arrivals import receive
+from tests.cast import Cast
+from tests.integrations.enqueued import enqueue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def choice_of(claim: Callable[[], object]) -> str:
+    """The statement with which `claim` chooses, seen while there is nothing to choose."""
+    with CaptureQueriesContext(database) as captured:
+        claim()
+    [choice] = [query["sql"] for query in captured if "SKIP LOCKED" in query["sql"]]
+    return choice
+
+
+@contextmanager
+def late_worker(choice: str) -> Iterator[Session[Any]]:
+    """A worker that has begun to choose; FETCH lets it go on, ROLLBACK ends it."""
+    session = database.get_new_connection(database.get_connection_params())
+    try:
+        session.autocommit = True
+        session.execute("BEGIN")
+        session.execute("DECLARE choice CURSOR FOR " + choice)
+        yield session
+    finally:
+        session.close()
+
+
+@contextmanager
+def at_work(work: Callable[[], Any]) -> Iterator[Future[Any]]:
+    """The work begun by another worker, which has a connection of its own."""
+
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield pool.submit(run)
+
+
+def waits_for(process: int, work: Future[Any]) -> bool:
+    """Whether somebody comes to wait for that process of the database before the work has ended."""
+    ends_at = time.monotonic() + 60
+    with database.cursor() as cursor:
+        while not work.done() and time.monotonic() < ends_at:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))", [process])
+            if cursor.fetchone():
+                return True
+            time.sleep(0.01)
+    return False
+
+
+def read(claim: inbox.Claim) -> InboxMessage | None:
+    with inbox.claimed(claim) as message:
+        return message
+
+
+def test_reader_gets_what_it_claimed_while_another_was_choosing(cast: Cast):
+    choice = choice_of(inbox.claim)
+    message = receive(cast.connection).message
+    with late_worker(choice) as late:
+        claim = inbox.claim()
+        assert claim == inbox.Claim(message.pk, 1)
+        assert late.execute("FETCH ALL FROM choice").fetchall() == []
+        with at_work(lambda: read(claim)) as reading:
+            waited = waits_for(late.info.backend_pid, reading)
+            late.execute("ROLLBACK")
+            assert (reading.result(60), waited) == (message, True)
+
+
+def test_reader_gets_what_it_claimed_while_a_repeat_is_counted(cast: Cast):
+    message = receive(cast.connection).message
+    claim = inbox.claim()
+    assert claim is not None
+    with ExitStack() as ending, transaction.atomic():
+        receive(cast.connection)
+        reading = ending.enter_context(at_work(lambda: read(claim)))
+        waited = waits_for(database.connection.info.backend_pid, reading)
+    assert waited
+    found = reading.result(60)
+    assert (found, found.repeats) == (message, 1)
+
+
+def test_reader_that_was_overtaken_gets_nothing_and_waits_for_nobody(cast: Cast):
+    message = receive(cast.connection).message
+    first = inbox.claim()
+    InboxMessage.objects.update(claimed_until=None)
+    second = inbox.claim()
+    assert (first, second) == (inbox.Claim(message.pk, 1), inbox.Claim(message.pk, 2))
+    assert first is not None
+    assert second is not None
+    with inbox.claimed(second) as held:
+        with at_work(lambda: (read(first), inbox.claim())) as late:
+            assert late.result(60) == (None, None)
+        assert held == message
+
+
+def test_worker_sends_what_it_claimed_while_another_was_choosing(cast: Cast):
+    choice = choice_of(lambda: engine.claim(limit=8))
+    delivery = enqueue(cast.connection)
+    with late_worker(choice) as late:
+        [claim] = engine.claim(limit=8)
+        assert late.execute("FETCH ALL FROM choice").fetchall() == []
+        with at_work(lambda: engine._begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)) as sending:
+            waited = waits_for(late.info.backend_pid, sending)
+            late.execute("ROLLBACK")
+            assert (sending.result(60), waited) == (DeliveryAttempt.objects.get(), True)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.sends, delivery.epoch) == ("sending", 1, 1)
