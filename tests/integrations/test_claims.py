@@ -22,7 +22,7 @@ from integrations import inbox
 from integrations.models import Delivery, DeliveryAttempt, InboxMessage
 from tests.arrivals import receive
 from tests.cast import Cast
-from tests.integrations.test_delivery import enqueue
+from tests.integrations.enqueued import enqueue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
