@@ -28,11 +28,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def choice_of(claim: Callable[[], object]) -> str:
-    """The statement with which `claim` chooses, seen while there is nothing to choose."""
+    """The first statement with which `claim` chooses, seen while there is nothing to choose."""
     with CaptureQueriesContext(database) as captured:
         claim()
-    [choice] = [query["sql"] for query in captured if "SKIP LOCKED" in query["sql"]]
-    return choice
+    return next(query["sql"] for query in captured if "SKIP LOCKED" in query["sql"])
 
 
 @contextmanager

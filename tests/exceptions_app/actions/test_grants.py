@@ -53,7 +53,7 @@ def test_person_given_a_role_sees_and_may_what_it_holds(cast: Cast, signed_in):
     assert add_to_role("clerk", cast.outsider, by=cast.administrator, at=MORNING, because=BECAUSE) is True
     assert verbs_of(cast.outsider, case) == ROLES["clerk"]
     assert signed_in(cast.outsider).get(page).status_code == 200
-    event = AuditEvent.objects.get(action="role.given")
+    event = AuditEvent.objects.get(action="role.given", subject="person:otto")
     assert (event.subject, event.actor, event.because) == ("person:otto", "ada", BECAUSE)
     assert (event.summary, event.data) == (
         "Ada Administrator gave Otto Outsider the role clerk.",

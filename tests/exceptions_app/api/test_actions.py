@@ -1,6 +1,7 @@
 """Every action through the API: it works, not for everybody, not in every state, not twice."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from workbench.models import User
 As = Callable[[User], Api]
 Conforms = Callable[[Any, str], None]
 WHY = {"because": "Agreed with billing."}
+NEXT_YEAR = datetime.now(UTC).year + 1
 
 
 def claimed(cast: Cast, **more: Any) -> ExceptionCase:
@@ -51,7 +53,7 @@ def dismissed(cast: Cast) -> ExceptionCase:
 ACTIONS: dict[str, tuple[Callable[[Cast], ExceptionCase], dict[str, Any], str]] = {
     "claim": (factories.make_case, {}, "in_progress"),
     "assign": (claimed, {"to": "cem", "because": "He knows them."}, "in_progress"),
-    "hold": (claimed, {"waiting_for": "The order number", "until": "2126-01-01T09:00:00+01:00"}, "waiting"),
+    "hold": (claimed, {"waiting_for": "The order number", "until": f"{NEXT_YEAR}-01-01T09:00:00+01:00"}, "waiting"),
     "resume": (on_hold, {}, "in_progress"),
     "decline": (held, WHY, "awaiting_approval"),
     "dismiss": (claimed, WHY | {"outcome": "written_off"}, "awaiting_approval"),
@@ -139,9 +141,10 @@ def test_missing_field_is_named(api: As, cast: Cast, action: str, pointer: str) 
         ("assign", {"to": "cem\u0001" * 30}, "/to"),
         ("hold", {"waiting_for": "   "}, "/waiting_for"),
         ("hold", {"waiting_for": "x", "until": "tomorrow"}, "/until"),
-        ("hold", {"waiting_for": "x", "until": "2126-01-01T09:00:00"}, "/until"),
-        ("hold", {"waiting_for": "x", "until": "2126-02-30T09:00:00Z"}, "/until"),
+        ("hold", {"waiting_for": "x", "until": f"{NEXT_YEAR}-01-01T09:00:00"}, "/until"),
+        ("hold", {"waiting_for": "x", "until": f"{NEXT_YEAR}-02-30T09:00:00Z"}, "/until"),
         ("hold", {"waiting_for": "x", "until": "2001-01-01T09:00:00Z"}, "/until"),
+        ("hold", {"waiting_for": "x", "until": "9999-12-31T23:59:59-12:00"}, "/until"),
         ("hold", {"waiting_for": "x" * 301}, "/waiting_for"),
         ("dismiss", {"because": "x", "outcome": "replayed"}, "/outcome"),
         ("dismiss", {"because": "", "outcome": "written_off"}, "/because"),
