@@ -31,6 +31,11 @@ def case_url(case: ExceptionCase) -> str:
     return reverse("exceptions:case", kwargs={"ref": case.ref})
 
 
+def page_of_case(request: HttpRequest, ref: str) -> str:
+    """The address of the exception's page, when the person may see it; else 404, as if it were not there."""
+    return case_url(visible_case(request, ref))
+
+
 def is_htmx(request: HttpRequest) -> bool:
     """Whether a fragment is wanted. A boosted link wants the page."""
     htmx = getattr(request, "htmx", None)

@@ -40,7 +40,7 @@ def proposed(cast) -> tuple[ExceptionCase, Proposal]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_move_is_made_by_post_only(cast, signed_in, verb):
     case = factories.make_case(cast)
-    assert signed_in(cast.clerk).get(address(case, verb)).status_code == 405
+    assert signed_in(cast.clerk).put(address(case, verb)).status_code == 405
 
 
 @pytest.mark.parametrize("verb", VERBS)
