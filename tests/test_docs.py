@@ -18,6 +18,7 @@ from exceptions_app.models import ExceptionCase, Occurrence
 from integrations.connectors.en16931.check import check
 from integrations.connectors.en16931.parse import read_refusal
 from integrations.demo.report import official_report
+from integrations.models import InboxMessage
 from workbench.models import User
 
 ROOT = Path(__file__).parent.parent
@@ -99,7 +100,9 @@ def test_examples_of_the_api_work_on_a_fresh_demonstration(
     with redirect_stdout(answer):
         exec(by_python.replace("http://127.0.0.1:8000", live_server.url), {})  # noqa: S102 — our own documentation
     assert [first["status"], json.loads(answer.getvalue())["status"]] == ["accepted", "accepted"]
-    assert intake.read_messages(limit=10, at=now()) == 2
+    for _ in range(20):  # a message that is locked at that moment is left for the next time
+        intake.read_messages(limit=10, at=now())
+    assert set(InboxMessage.objects.values_list("status", flat=True)) == {"processed"}
 
     refused, held = ExceptionCase.objects.exclude(pk__in=before).order_by("document_number")
     assert (refused.kind, refused.category, refused.queue.name) == ("failed", "compliance", "E-invoicing")
