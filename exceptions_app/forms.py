@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
 from django.utils.html import escape
+from django.utils.timezone import get_current_timezone_name
 
 from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
@@ -84,16 +85,23 @@ def full_name(person: AbstractUser) -> str:
     return person.get_full_name() or person.get_username()
 
 
+_HELD_UNTIL = "It comes back by itself then. Leave empty to resume it by hand."
+
+
 class HoldForm(MoveForm):
     waiting_for = _text("Waiting for", help_text="What has to happen first, and who has it.", max_length=300)
     until = forms.DateTimeField(
         label="Until",
         required=False,
-        help_text="It comes back by itself then. Leave empty to resume it by hand.",
+        help_text=_HELD_UNTIL,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
         error_messages={"invalid": "This is not a date and time. Write it as 2026-03-31 14:00."},
     )
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.fields["until"].help_text = f"{_HELD_UNTIL} The time is that of {get_current_timezone_name()}."
 
 
 class ReasonForm(MoveForm):

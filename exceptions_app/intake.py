@@ -21,11 +21,12 @@ from integrations import inbox
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.doorbell import TimeIsUp
 from integrations.models import InboxMessage
-from integrations.refusals import MessageNotUnderstood, RefusedTransaction, bounded
+from integrations.refusals import MessageNotUnderstood, RefusedTransaction, bounded, problem_of
 
 log = logging.getLogger(__name__)
 
 LONGEST_KEY = 300  # characters
+LONGEST_PROBLEM = 300
 CODES_IN_THE_TRAIL = 100  # of one refusal; the occurrence has all
 
 
@@ -130,6 +131,7 @@ def _open(
         category=transaction.refusal.category.value,
         sub=transaction.refusal.sub,
         cause=cause_of(transaction, connector=message.connection.connector, at=at),
+        problem=_problem(transaction),
         priority=priority,
         due_at=message.received_at + TIME_TO_RESOLVE[priority],
         follows=follows,
@@ -150,13 +152,12 @@ def _open(
     _add_occurrence(case, message, transaction)
     remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
     errors = transaction.refusal.errors
-    reason = (errors[0].plain or errors[0].text) if errors else transaction.refusal.sub
     record(
         case,
         "case.opened",
         by=intake,
         at=at,
-        summary=f"{case.ref} opened for {case.document_number}: {reason}",
+        summary=f"{case.ref} opened for {case.document_number}: {problem_of(transaction.refusal)}",
         data={
             "message": message.external_id,
             "category": case.category,
@@ -182,6 +183,8 @@ def _repeat(
         by=machine(INTAKE),
         at=at,
         occurrences_count=case.occurrences_count + 1,
+        cause=cause_of(transaction, connector=message.connection.connector, at=at),
+        problem=_problem(transaction),
         summary=f"{case.document_number} came in again"
         + (", with other content than before." if differs else ", with the same content."),
         data={"message": message.external_id, "differs": differs},
@@ -189,6 +192,10 @@ def _repeat(
     _add_occurrence(case, message, transaction)
     remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
     return case
+
+
+def _problem(transaction: RefusedTransaction) -> str:
+    return problem_of(transaction.refusal)[:LONGEST_PROBLEM]
 
 
 def _add_occurrence(case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction) -> None:

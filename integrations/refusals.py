@@ -48,6 +48,8 @@ class RefusalError:
 
     `path` is the vendor's own location, `field_path` the same place as a path into the payload bound for the
     target (empty when it points nowhere), `term` the field's standard identifier (BT-2), `field` its label.
+    `general` says what is wrong without a name, amount or value of this document, for what many share; it is empty
+    where `plain` has none of these.
     """
 
     code: str
@@ -60,6 +62,7 @@ class RefusalError:
     field: str = ""
     proposed_value: str | None = None
     language: str = "en"
+    general: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ def _bounded(error: RefusalError) -> RefusalError:
         field=_cut(error.field, LONGEST_CODE),
         proposed_value=proposed if proposed is None or len(proposed) <= LONGEST_TEXT else None,
         language=_cut(error.language, LONGEST_CODE),
+        general=_cut(error.general, LONGEST_TEXT),
     )
 
 
@@ -188,6 +192,18 @@ def _cut(text: str, longest: int) -> str:
     """At most `longest` characters, and none that a database refuses."""
     kept = text[: longest + 1].replace("\x00", "").encode(errors="replace").decode()
     return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
+
+
+def problem_of(refusal: Refusal) -> str:
+    """What is wrong with this transaction, in plain words: the first error leads, connectors put the root there."""
+    error = leading_error(refusal)
+    return (error.plain or error.text or error.code) if error else refusal.sub
+
+
+def leading_error(refusal: Refusal) -> RefusalError | None:
+    """The first error, or the first warning where there is no error."""
+    errors = [error for error in refusal.errors if error.severity is Severity.ERROR]
+    return next(iter([*errors, *refusal.errors]), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,11 +83,13 @@ def make_case(
     number = number or f"INV-2026-{next(_numbers):04}"
     message = make_message(cast, payload=payload, external_id=f"message-{number}-{next(_numbers)}", at=opened_at)
     amount = Decimal(amount) if amount is not None else None
+    cause = cause or make_cause()
+    problem = errors[0]["plain"] if errors else cause.title
     case = ExceptionCase(
         **{
             "connection": cast.connection, "object_type": "invoice", "business_key": number, "kind": kind.value,
             "state": State.NEW.value, "queue": queue or cast.einvoicing, "entity": entity or cast.netherlands,
-            "category": category.value, "sub": "", "cause": cause or make_cause(), "priority": priority,
+            "category": category.value, "sub": "", "cause": cause, "problem": problem, "priority": priority,
             "due_at": due_at or opened_at + timedelta(days=2), "document_number": number,
             "document_date": date(2026, 11, 2), "counterparty": counterparty, "amount": amount,
             "currency": currency if amount is not None else "", "opened_at": opened_at, "changed_at": opened_at,
@@ -98,7 +100,7 @@ def make_case(
     case.save()
     record(
         case, "case.opened", by=machine(INTAKE), at=opened_at, data={"category": case.category, "kind": case.kind},
-        summary=f"{case.ref} opened for {number}: {case.cause.title}",
+        summary=f"{case.ref} opened for {number}: {problem}",
     )  # fmt: skip
     sha256 = hashlib.sha256(payload).hexdigest()
     PayloadVersion.objects.create(

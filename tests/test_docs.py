@@ -1,11 +1,29 @@
-"""The documentation names every setting, command, state and move that there is."""
+"""The documentation names every setting, command, state and move that there is, and its examples do what it says."""
 
+import io
+import json
 import re
+import shutil
+import subprocess
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.utils.timezone import now
+from pytest_django.live_server_helper import LiveServer
+
+from exceptions_app import intake
+from exceptions_app.models import ExceptionCase, Occurrence
+from integrations.connectors.en16931.check import check
+from integrations.connectors.en16931.parse import read_refusal
+from integrations.demo.report import official_report
+from integrations.models import InboxMessage
+from workbench.models import User
 
 ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
+API = (ROOT / "docs" / "api.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 SETTING = re.compile(r'environment\.\w+\(\s*"([A-Z_]+)"')
 EMBEDDED = re.compile(r'(?:environ\.get\(|environ\[|is_set\()"([A-Z_]+)"')
@@ -42,3 +60,65 @@ def test_links_of_the_readme_lead_somewhere():
 def _assert_links(path: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_refused_example_has_one_fault_and_its_report_is_the_official_one():
+    invoice = (EXAMPLES / "refused-invoice.xml").read_bytes()
+    report = (EXAMPLES / "validator-report.xml").read_bytes()
+    found = check(invoice)
+    assert ([error.code for error in found.errors], found.warnings) == (["BR-03"], ())
+    said = read_refusal(payload=invoice, body=report, status=422)
+    assert said == read_refusal(payload=invoice, body=official_report(invoice), status=422)
+    assert [error.code for error in said.errors] == ["BR-03"]
+
+
+def test_held_example_is_valid_and_its_notice_is_the_documented_one():
+    assert check((EXAMPLES / "held-invoice.xml").read_bytes()).errors == ()
+    notice = json.loads((EXAMPLES / "hold-notice.json").read_text())
+    assert [json.loads(block) for block in _blocks("json")] == [notice]
+    assert sorted(notice["hold"]) == ["code", "field", "list", "matched", "score", "text"]
+
+
+def test_examples_of_the_api_work_on_a_fresh_demonstration(
+    live_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed, and the documentation uses it.")
+    call_command("seed_demo")
+    before = set(ExceptionCase.objects.values_list("pk", flat=True))
+    make_token, by_curl = _blocks("sh")
+    [by_python] = _blocks("python")
+    words = re.search(r"manage (create_api_token .*?) --because", make_token)
+    assert words is not None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "token").write_text(_printed(*words[1].split(), "--because", "To try the API"))
+
+    curl = ["sh", "-c", by_curl.replace("http://127.0.0.1:8000", live_server.url)]
+    first = json.loads(subprocess.run(curl, capture_output=True, check=True, timeout=60).stdout)
+    answer = io.StringIO()
+    with redirect_stdout(answer):
+        exec(by_python.replace("http://127.0.0.1:8000", live_server.url), {})  # noqa: S102 — our own documentation
+    assert [first["status"], json.loads(answer.getvalue())["status"]] == ["accepted", "accepted"]
+    for _ in range(20):  # a message that is locked at that moment is left for the next time
+        intake.read_messages(limit=10, at=now())
+    assert set(InboxMessage.objects.values_list("status", flat=True)) == {"processed"}
+
+    refused, held = ExceptionCase.objects.exclude(pk__in=before).order_by("document_number")
+    assert (refused.kind, refused.category, refused.queue.name) == ("failed", "compliance", "E-invoicing")
+    assert [error["code"] for error in Occurrence.objects.get(case=refused).errors] == ["BR-03"]
+    assert (held.kind, held.category, held.queue.name, held.priority) == ("held", "policy_hold", "Holds", 1)
+    assert "a possible match with “Kowalczyk Trading House”" in held.problem
+    clerk, source = User.objects.get(username="clerk"), User.objects.get(username="billing")
+    assert set(ExceptionCase.objects.visible_to(clerk)) >= {refused, held}
+    assert list(ExceptionCase.objects.visible_to(source)) == []
+
+
+def _printed(*command: str) -> str:
+    output = io.StringIO()
+    call_command(*command, stdout=output)
+    return output.getvalue()
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", API, re.MULTILINE | re.DOTALL)

@@ -22,6 +22,10 @@ class ApprovalNoLongerHolds(Exception):
     """What was shown to the person is not what is proposed now; they must look again."""
 
 
+class DecidedAlready(ApprovalNoLongerHolds):
+    """The same person decided it before, as in another tab. Their decision stands, and nothing is left to do."""
+
+
 @transaction.atomic
 def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str = "") -> Decision:
     """Agree to the proposal whose hash is `frozen_sha256`; what it sends is queued in the same transaction.
@@ -80,6 +84,8 @@ def reject(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, 
 def _proposal_as_shown(case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser, action: Action | None) -> Proposal:
     """The open proposal, when it is the one that the person looked at."""
     where = policies.standing(by, case)
+    if where.proposal is None or where.proposal.frozen_sha256 != frozen_sha256:
+        _refuse_decided_before(case, frozen_sha256, by=by)
     if where.proposal is None:
         policies.require(action or Action.APPROVE, case, by)
         raise ApprovalNoLongerHolds(_why_gone(case, frozen_sha256))
@@ -92,8 +98,20 @@ def _proposal_as_shown(case: ExceptionCase, frozen_sha256: str, *, by: AbstractU
     return proposal
 
 
+def _refuse_decided_before(case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser) -> None:
+    shown = _shown(case, frozen_sha256)
+    decision = Decision.objects.filter(proposal=shown, decider_id=by.pk).first() if shown is not None else None
+    if decision is not None:
+        raise DecidedAlready(f"You {decision.get_verdict_display().lower()} this already.")
+
+
+def _shown(case: ExceptionCase, frozen_sha256: str) -> Proposal | None:
+    """The proposal that the person looked at; the last one, when the same was proposed again."""
+    return Proposal.objects.filter(case=case, frozen_sha256=frozen_sha256).order_by("-id").first()
+
+
 def _why_gone(case: ExceptionCase, frozen_sha256: str) -> str:
-    shown = Proposal.objects.filter(case=case, frozen_sha256=frozen_sha256).order_by("-id").first()
+    shown = _shown(case, frozen_sha256)
     if shown is not None and shown.state == Proposal.State.SUPERSEDED:
         return f"This approval no longer holds: {shown.closed_because} Look at the new version."
     if shown is not None and shown.state != Proposal.State.OPEN:
@@ -173,4 +191,4 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
     )
 
 
-__all__ = ["ApprovalNoLongerHolds", "ChangedMeanwhile", "approve", "reject"]
+__all__ = ["ApprovalNoLongerHolds", "ChangedMeanwhile", "DecidedAlready", "approve", "reject"]

@@ -166,7 +166,15 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
     elif delivery.state == Delivery.State.REFUSED:
         _spend_decision(case, at=at, because="The target refused it.")
         data |= _errors(delivery, settlement.refusal)
-        move(case, Action.SEND_REFUSED, by=worker, at=at, data=data, summary=_refused(case, delivery, settlement, data))
+        move(
+            case,
+            Action.SEND_REFUSED,
+            by=worker,
+            at=at,
+            data=data,
+            problem=f"Refused by the target: {_first(settlement)}"[:300],
+            summary=_refused(case, delivery, settlement, data),
+        )
     elif delivery.state == Delivery.State.CONFLICT:
         _spend_decision(case, at=at, because="The target has this document with other content.")
         move(

@@ -29,7 +29,10 @@ AMOUNT_OR_SMALLEST = Coalesce("amount", Value(Decimal(-(10**18))), output_field=
 
 
 class Cause(models.Model):
-    """What many exceptions have in common: the code, the field and who it came from, not the text."""
+    """What many exceptions have in common: the code, the field and who it came from.
+
+    Its title has no name, amount or value of any document, since whoever sees one of the exceptions sees it.
+    """
 
     fingerprint = models.CharField(max_length=64, unique=True)
     connector = models.CharField(max_length=40)
@@ -116,6 +119,7 @@ class ExceptionCase(models.Model):
     category = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Category])
     sub = models.CharField(max_length=40, blank=True)
     cause = models.ForeignKey(Cause, on_delete=models.PROTECT, related_name="cases")
+    problem = models.CharField(max_length=300, blank=True, help_text="What is wrong with it, in plain words.")
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )

@@ -38,10 +38,10 @@ MINOR_UNITS: Mapping[str, int] = MappingProxyType(
 USUAL_MINOR_UNITS = 2
 DUE_SOON = timedelta(hours=24)
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?")
-# An amount in a sentence: two decimals, or a number before a currency; no part of a version, date, path or rate.
+# An amount in a sentence: two decimals, or a number before a currency; no part of a version, date, path, rate or score.
 _AMOUNT = rf"-?[0-9]{{1,15}}(?:\.[0-9]{{2}}|(?= (?:{'|'.join(sorted(list_currencies()))})\b))"
 _CURRENCY = rf"(?P<code> (?:{'|'.join(sorted(list_currencies()))})\b)?"
-_IN_A_SENTENCE = re.compile(rf"(?<![\w.,:/-])(?P<number>{_AMOUNT}){_CURRENCY}(?![\w/]|[.,:][0-9]| ?%)")
+_IN_A_SENTENCE = re.compile(rf"(?<![\w.,:/-])(?<!score )(?P<number>{_AMOUNT}){_CURRENCY}(?![\w/]|[.,:][0-9]| ?%)")
 
 
 @dataclass(frozen=True, slots=True)

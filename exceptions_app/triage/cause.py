@@ -1,30 +1,37 @@
-"""What many exceptions have in common: code, field and class of counterparty; never the text."""
+"""What many exceptions have in common: code, field and class of counterparty; never the words about one of them."""
 
 import hashlib
 from datetime import datetime
 
 from exceptions_app.models import Cause
-from integrations.refusals import RefusedTransaction, Severity
+from integrations.refusals import RefusalError, RefusedTransaction, leading_error
 
 
 def cause_of(transaction: RefusedTransaction, *, connector: str, at: datetime) -> Cause:
     """The cause of a refusal, made when it is first seen. The first error leads: connectors put the root there."""
-    errors = [error for error in transaction.refusal.errors if error.severity is Severity.ERROR]
-    leading = next(iter([*errors, *transaction.refusal.errors]), None)
+    leading = leading_error(transaction.refusal)
     code = leading.code if leading else transaction.refusal.sub
     field = (leading.field or leading.term) if leading else ""
     counterparty_class = transaction.record.headline.counterparty.country
     parts = (connector, code, leading.term or field if leading else "", counterparty_class)
     fingerprint = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-    words = (leading.plain or leading.text) if leading else transaction.refusal.sub
     cause, _ = Cause.objects.get_or_create(
         fingerprint=fingerprint,
         defaults={
             "connector": connector,
             "code": code[:100],
             "field": field[:100],
-            "title": words[:300],
+            "title": _title(leading, code)[:300],
             "first_seen_at": at,
         },
     )
     return cause
+
+
+def _title(leading: RefusalError | None, code: str) -> str:
+    """What is wrong, without particulars: they belong to one exception, and a cause is shared with others.
+
+    The other system's own text may have them, so it never becomes a title.
+    """
+    words = (leading.general or leading.plain) if leading else ""
+    return words or f"Refused with {code}."

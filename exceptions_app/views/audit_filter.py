@@ -1,7 +1,7 @@
 """What an auditor asks for, as the address holds it, and the filter of the log that it means."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -13,13 +13,14 @@ from django.db.models import Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from audit.queries import Cursor, EventFilter
+from audit.queries import Cursor, EventFilter, matching
 from exceptions_app.actions.audit_export import CSV, JSON_LINES
 from exceptions_app.models.case import REF_PREFIX
-from exceptions_app.queries.audit_page import MOST_SUBJECTS, subjects_with_number
+from exceptions_app.queries.audit_page import MOST_SUBJECTS, readable_scopes, subjects_with_number
 from exceptions_app.views.audit_words import ACTIONS
 
 USUAL_DAYS = 30
+MOST_NAMED = 5  # people that a name may mean, in the words of the error
 _REFERENCE = re.compile(r"(?:ex)?[\s\-_./#:]*0*([1-9]\d{0,16})", re.IGNORECASE)
 _SUBJECT = re.compile(r"[a-z][a-z0-9_]*:\S.*")
 _EARLIEST, _LATEST = date(1970, 1, 2), date(9998, 12, 30)
@@ -79,16 +80,22 @@ class AuditFilterForm(forms.Form):
         return day
 
     def clean_actor(self) -> str:
-        """The user name, also for somebody who is asked for by their full name."""
+        """The user name, also for somebody who is asked for by their full name or by a part of it."""
         typed = " ".join(str(self.cleaned_data["actor"]).split())
         if not typed:
             return ""
-        people = get_user_model().objects.annotate(whole=Concat("first_name", Value(" "), "last_name"))
-        found = people.filter(Q(username__iexact=typed) | Q(whole__iexact=typed)).order_by("pk")[:2]
+        found = _people_called(typed)
         names = [person.get_username() for person in found]
-        if len(names) > 1 and typed not in names:
-            raise forms.ValidationError(f"More than one person is called {typed}. Write the user name.")
-        return typed if typed in names or not names else names[0]
+        # An account that is gone has left its user name in the log.
+        if typed in names or (not names and _wrote_in_the_log(typed, self.reader)):
+            return typed
+        if not names:
+            raise forms.ValidationError(
+                f"Nobody is called “{typed}”. Write a user name, or a first or last name or a part of it."
+            )
+        if len(names) > 1:
+            raise forms.ValidationError(f"More than one person is called “{typed}”: {_listed(found)}")
+        return names[0]
 
     def clean_about(self) -> tuple[str, ...]:
         """The subjects that are meant: one, or each exception that has the number of a document."""
@@ -154,6 +161,24 @@ class AuditExportForm(AuditFilterForm):
             "invalid_choice": "“%(value)s” is not a format. Use csv or jsonl.",
         },
     )
+
+
+def _people_called(typed: str) -> Sequence[AbstractUser]:
+    """Whoever has exactly that user name or full name, else all with that text in one of them; one more than named."""
+    people = get_user_model().objects.annotate(whole=Concat("first_name", Value(" "), "last_name")).order_by("username")
+    exactly = list(people.filter(Q(username__iexact=typed) | Q(whole__iexact=typed))[: MOST_NAMED + 1])
+    return exactly or list(people.filter(Q(username__icontains=typed) | Q(whole__icontains=typed))[: MOST_NAMED + 1])
+
+
+def _wrote_in_the_log(actor: str, reader: AbstractUser) -> bool:
+    return matching(EventFilter(scopes=readable_scopes(reader), actor=actor)).exists()
+
+
+def _listed(people: Sequence[AbstractUser]) -> str:
+    """Whom one may have meant, to be chosen from by user name."""
+    named = [f"{person.get_full_name()} ({person.get_username()})".strip() for person in people[:MOST_NAMED]]
+    more = " and more" if len(people) > MOST_NAMED else ""
+    return f"{', '.join(named)}{more}. Write the user name."
 
 
 def _midnight(day: date) -> datetime:

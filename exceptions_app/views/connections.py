@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from exceptions_app.actions import connections as actions
 from exceptions_app.queries import connections as reads
@@ -22,6 +22,7 @@ from exceptions_app.queries.connection_reach import ConnectionReach, connection_
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
 from integrations.connectors.base import Capabilities, TargetKind
 from integrations.connectors.registry import CONNECTORS
@@ -85,6 +86,10 @@ def _connection(request: HttpRequest, ref: str) -> tuple[Connection, ConnectionR
     if found is None:
         raise Http404
     return found, reach
+
+
+def _page_of_connection(request: HttpRequest, ref: str) -> str:
+    return reverse("exceptions:connection", args=[_connection(request, ref)[0].slug])
 
 
 def _detail(
@@ -196,8 +201,7 @@ def _folder(found: Connection, *, in_full: bool, with_names: bool) -> WatchedFol
     )
 
 
-@require_POST
-@signed_in
+@posted_from(_page_of_connection)
 def pause(request: HttpRequest, ref: str) -> HttpResponse:
     found, reach = _connection(request, ref)
     form = PauseForm(request.POST)
@@ -207,8 +211,7 @@ def pause(request: HttpRequest, ref: str) -> HttpResponse:
     return _done(request, found, f"{found} is paused. Nothing is sent there until it is resumed.")
 
 
-@require_POST
-@signed_in
+@posted_from(_page_of_connection)
 def resume(request: HttpRequest, ref: str) -> HttpResponse:
     found, _ = _connection(request, ref)
     actions.resume(found.pk, by=person(request), at=now())

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
-from django.views.decorators.http import require_POST
 
 from exceptions_app import policies
 from exceptions_app.actions.correct import correct as save_version
@@ -17,9 +16,9 @@ from exceptions_app.queries.case_page import CasePage, content_of, read_case_pag
 from exceptions_app.states import Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, record_of
 from exceptions_app.views.conflict import show_conflict
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.posted import posted_from
 from exceptions_app.views.raw_text import NotText, as_payload
-from exceptions_app.views.replies import done, refusal_notice, show
+from exceptions_app.views.replies import done, page_of_case, refusal_notice, show
 from exceptions_app.views.scope import person, visible_case
 from integrations.connectors.base import CorrectionError
 from integrations.connectors.registry import get_connector
@@ -28,8 +27,7 @@ from integrations.refusals import MessageNotUnderstood
 _Form = CorrectionForm | RawForm
 
 
-@signed_in
-@require_POST
+@posted_from(page_of_case)
 def correct(request: HttpRequest, ref: str) -> HttpResponse:
     """Save what was typed as the next version. `show` asks for further fields and saves nothing."""
     page = read_case_page(visible_case(request, ref), person(request))

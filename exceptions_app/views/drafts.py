@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from exceptions_app.actions.drafts import discard_draft, save_draft
 from exceptions_app.forms import DraftForm, typed_texts
@@ -11,12 +11,12 @@ from exceptions_app.models import Draft
 from exceptions_app.policies import NotPermitted
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.interrupted import forget, signed_in
-from exceptions_app.views.replies import case_url
+from exceptions_app.views.posted import posted_from
+from exceptions_app.views.replies import case_url, page_of_case
 from exceptions_app.views.scope import person, visible_case
 
 
-@signed_in
-@require_POST
+@posted_from(page_of_case)
 def draft(request: HttpRequest, ref: str) -> HttpResponse:
     """Keep what is typed. 204; 409 when a colleague saved another version meanwhile (it is kept all the same)."""
     case = visible_case(request, ref)
@@ -34,8 +34,7 @@ def draft(request: HttpRequest, ref: str) -> HttpResponse:
     return HttpResponse(status=204 if is_current else 409)
 
 
-@signed_in
-@require_POST
+@posted_from(page_of_case)
 def discard(request: HttpRequest, ref: str) -> HttpResponse:
     """Throw the draft away, and what was kept from a lost sign-in."""
     case = visible_case(request, ref)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from exceptions_app.actions import intake_failures as actions
@@ -22,6 +22,7 @@ from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.excerpts import excerpt
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
 from integrations.inbox import MessageRefused
 from integrations.models import Connection, InboxMessage
@@ -134,6 +135,10 @@ def _message(request: HttpRequest, ref: int) -> tuple[InboxMessage, ConnectionRe
     return message, reach
 
 
+def _page_of_message(request: HttpRequest, ref: int) -> str:
+    return reverse("exceptions:intake_failure", args=[_message(request, ref)[0].pk])
+
+
 def _detail(
     request: HttpRequest, message: InboxMessage, reach: ConnectionReach, form: SetAsideForm, *, status: int = 200
 ) -> HttpResponse:
@@ -195,8 +200,7 @@ def intake_original(request: HttpRequest, ref: int, part: str) -> HttpResponse:
     return response
 
 
-@require_POST
-@signed_in
+@posted_from(_page_of_message)
 def read_again(request: HttpRequest, ref: int) -> HttpResponse:
     message, _ = _message(request, ref)
     try:
@@ -206,8 +210,7 @@ def read_again(request: HttpRequest, ref: int) -> HttpResponse:
     return _done(request, message, f"Message {message.external_id} is read again.")
 
 
-@require_POST
-@signed_in
+@posted_from(_page_of_message)
 def set_aside(request: HttpRequest, ref: int) -> HttpResponse:
     message, reach = _message(request, ref)
     form = SetAsideForm(request.POST)

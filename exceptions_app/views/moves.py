@@ -7,15 +7,14 @@ from typing import Any
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
-from django.views.decorators.http import require_POST
 
 from exceptions_app.actions import decide, propose, work
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import people_who_may
 from exceptions_app.states import Action, Outcome, Verb
-from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.replies import carry_out
+from exceptions_app.views.posted import posted_from
+from exceptions_app.views.replies import carry_out, page_of_case
 from exceptions_app.views.scope import person, visible_case
 
 _Typed = Mapping[str, Any]
@@ -25,8 +24,7 @@ _View = Callable[[HttpRequest, str], HttpResponse]
 def _move(view: Callable[[HttpRequest, ExceptionCase], HttpResponse]) -> _View:
     """Signed in, by POST, on an exception that the person may see."""
 
-    @signed_in
-    @require_POST
+    @posted_from(page_of_case)
     @wraps(view)
     def wrapped(request: HttpRequest, ref: str) -> HttpResponse:
         return view(request, visible_case(request, ref))

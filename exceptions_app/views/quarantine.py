@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from exceptions_app.actions import intake_failures as actions
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
@@ -14,6 +14,7 @@ from exceptions_app.queries.intake_failures import find_file
 from exceptions_app.views.errors import changed_meanwhile
 from exceptions_app.views.intake_failures import SetAsideForm
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
 from integrations.inbox import MessageRefused
 from integrations.models import FolderProblem
@@ -36,6 +37,10 @@ def _file(request: HttpRequest, ref: int) -> tuple[FolderProblem, ConnectionReac
     return found, reach
 
 
+def _page_of_file(request: HttpRequest, ref: int) -> str:
+    return reverse("exceptions:quarantined_file", args=[_file(request, ref)[0].pk])
+
+
 def _page(
     request: HttpRequest, found: FolderProblem, reach: ConnectionReach, form: SetAsideForm, *, status: int = 200
 ) -> HttpResponse:
@@ -50,8 +55,7 @@ def _page(
     return render(request, "exceptions/quarantined_file.html", context, status=status)
 
 
-@require_POST
-@signed_in
+@posted_from(_page_of_file)
 def set_aside(request: HttpRequest, ref: int) -> HttpResponse:
     found, reach = _file(request, ref)
     page = reverse("exceptions:quarantined_file", args=[found.pk])

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
-from exceptions_app.actions.decide import ApprovalNoLongerHolds
+from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
 from exceptions_app.models import ExceptionCase
@@ -29,6 +29,11 @@ NOTHING_DONE = "Nothing was done. What you typed is still here."
 
 def case_url(case: ExceptionCase) -> str:
     return reverse("exceptions:case", kwargs={"ref": case.ref})
+
+
+def page_of_case(request: HttpRequest, ref: str) -> str:
+    """The address of the exception's page, when the person may see it; else 404, as if it were not there."""
+    return case_url(visible_case(request, ref))
 
 
 def is_htmx(request: HttpRequest) -> bool:
@@ -124,6 +129,8 @@ def refusal_notice(error: Exception, case: ExceptionCase, *, seen: int | None = 
         return Notice(tone="danger", title="It does not pass the check", text=str(error), lines=lines), 422
     if isinstance(error, AlreadyUnderWay):
         return Notice(tone="danger", title="It is under way already", text=f"{error} {NOTHING_DONE}"), 422
+    if isinstance(error, DecidedAlready):
+        return Notice(tone="info", title="Nothing is left to decide", text=str(error)), 409
     if isinstance(error, ApprovalNoLongerHolds):
         return Notice(tone="danger", title="Nothing was decided", text=str(error)), 409
     text = f"{error} {NOTHING_DONE}"

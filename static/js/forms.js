@@ -3,11 +3,22 @@
   "use strict";
 
   const DRAFT_DELAY = 1200;
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
-  });
+  /* data-time-zone on the page: the zone that all of its times are in, which is not always that of the browser. */
+  const clockIn = (timeZone) =>
+    new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+      timeZone,
+    });
+
+  const clock = (() => {
+    try {
+      return clockIn(document.documentElement.dataset.timeZone || undefined);
+    } catch {
+      return clockIn(undefined); // a zone that this browser does not know
+    }
+  })();
 
   /* data-autosave on a form, data-autosave-url: the draft is posted there after a pause in typing.
      data-autosave-status inside the form says what became of it. */

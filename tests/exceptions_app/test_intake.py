@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,8 +22,11 @@ from tests.arrivals import configure, handed_in, receive, refused_invoice, take_
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
 from tests.factories import dismiss
+from tests.invoices import valid_invoice
 
 pytestmark = pytest.mark.django_db
+
+CLEAR = "A second person must clear it."
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +105,35 @@ def test_repeat_with_other_content_says_so_and_leaves_the_first_version(cast: Ca
     assert "with other content" in last.summary
     assert last.data["differs"] is True
     assert bytes(PayloadVersion.objects.get(case=case).content) == refused_invoice()
+
+
+def screened(name: str) -> bytes:
+    hold = {"code": "SANCTIONS_HIT", "matched": name, "field": "BT-44", "list": "EU list", "score": 87}
+    return json.dumps({"hold": hold}).encode()
+
+
+def test_exceptions_of_one_cause_keep_their_own_words(cast: Cast):
+    for number, name in (("INV-1", "Kowalczyk Trading House"), ("INV-2", "Aurora Shipping")):
+        payload = valid_invoice(number)
+        receive(cast.connection, handed_in(f"message-{number}", payload=payload, refusal=screened(name)))
+    read_all()
+
+    first, second = ExceptionCase.objects.order_by("id")
+    found = "Sanctions screening found a possible match"
+    assert first.problem == f"{found} with “Kowalczyk Trading House” (list EU list, score 87). {CLEAR}"
+    assert second.problem == f"{found} with “Aurora Shipping” (list EU list, score 87). {CLEAR}"
+    assert first.cause == second.cause
+    assert first.cause.title == f"{found}. {CLEAR}"
+
+
+def test_repeat_with_another_refusal_brings_its_own_words(cast: Cast):
+    case = take_in(cast)
+    assert (case.problem, case.cause.code) == ("The issue date is missing.", "BR-03")
+    receive(cast.connection, handed_in("message-2", refusal=b'{"code": "E-17", "message": "Closed on 3 May."}'))
+    read_all()
+
+    case.refresh_from_db()
+    assert (case.problem, case.cause.code, case.cause.title) == ("Closed on 3 May.", "E-17", "Refused with E-17.")
 
 
 def test_repeat_after_the_end_opens_an_exception_that_follows_the_old_one(cast: Cast):

@@ -189,6 +189,11 @@ def test_list_of_another_person_fits_a_narrow_window(people: People, person: str
     assert found == [], found
 
 
+WIDE = """() => [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+    .map((one) => `${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 60)}`).slice(-3)"""
+
+
 def find_too_wide(page: Page) -> list[str]:
     """The windows, from a telephone to a small laptop, in which the page would have to be moved sideways."""
     found = []
@@ -196,5 +201,5 @@ def find_too_wide(page: Page) -> list[str]:
         page.set_viewport_size({"width": window, "height": 844})
         width = page.evaluate("() => document.documentElement.scrollWidth")
         if width > window:
-            found.append(f"{page.url} takes {width} of {window}")
+            found.append(f"{page.url} takes {width} of {window}, by {page.evaluate(WIDE)}")
     return found

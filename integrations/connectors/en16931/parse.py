@@ -37,6 +37,11 @@ _SEND_REPORT: Final = (
 _NOT_CHECKABLE: Final = (
     "The tax authority could not apply its rules: an amount, a rate or a date is not written as one."
 )
+_HELD: Final = "The document is held by a policy. A second person must release it."
+_GENERAL_HOLDS: Final = {
+    "AMOUNT_LIMIT": "The amount is above the limit. A second person must release it.",
+    "SANCTIONS_HIT": "Sanctions screening found a possible match. A second person must clear it.",
+}
 _MAX_TEXT: Final = 2000
 
 
@@ -159,6 +164,7 @@ def _hold_refusal(document: UblDocument, hold: object, shared: Mapping[str, Any]
         severity=Severity.ERROR,
         text=text or code,
         plain=_hold_words(code, text, hold),
+        general=_GENERAL_HOLDS.get(code, _HELD),
         field_path=document.place(term.number).path if term else "",
         term=term.number if term else "",
         field=term.label if term else "",
@@ -180,8 +186,14 @@ def _hold_words(code: str, text: str, hold: Mapping[str, object]) -> str:
         return f"The amount is above {above}. A second person must release it."
     if code == "SANCTIONS_HIT":
         match = f"match with “{matched}”" if matched else "match"
-        return f"Sanctions screening found a possible {match}. A second person must clear it."
-    return text or "The document is held by a policy. A second person must release it."
+        return f"Sanctions screening found a possible {match}{_found_in(hold)}. A second person must clear it."
+    return text or _HELD
+
+
+def _found_in(hold: Mapping[str, object]) -> str:
+    """Which list has the match, and how close it is, as far as the notice says so."""
+    found = [f"{key} {word}" for key in ("list", "score") if (word := _word(hold, key))]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _problem_refusal(data: Mapping[str, object], status: int | None, shared: Mapping[str, Any]) -> Refusal:
@@ -198,7 +210,9 @@ def _problem_refusal(data: Mapping[str, object], status: int | None, shared: Map
     }.get(code, (Category.UNCLASSIFIED, "", text))
     if category is Category.UNCLASSIFIED and _is_transport(status):
         return _transport_refusal(status or 0, shared)
-    error = RefusalError(code, Severity.ERROR, text, plain=plain)
+    # The text of a code that is not known here may name anything.
+    general = f"Refused with {code}." if category is Category.UNCLASSIFIED else ""
+    error = RefusalError(code, Severity.ERROR, text, plain=plain, general=general)
     return Refusal(category, sub, auto_retry=False, errors=(error,), **shared)
 
 

@@ -77,6 +77,7 @@ def _error(finding: etree._Element, document: UblDocument) -> RefusalError:
         severity=_severity(finding),
         text=text or f"The rule {code} is not kept.",
         plain=rule.plain or (_outside_words(target.name) if rule.outside and target.name else _clean(text, code)),
+        general=rule.plain or f"The rule {code} is not kept.",
         path=location,
         field_path=target.path,
         term=target.term,

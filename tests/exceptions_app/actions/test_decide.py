@@ -8,7 +8,7 @@ from django.db import connection as database
 from audit.queries import timeline
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
-from exceptions_app.actions.decide import ApprovalNoLongerHolds, approve, reject
+from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready, approve, reject
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.propose import propose_decline, propose_dismissal, propose_replay, withdraw
 from exceptions_app.actions.work import assign
@@ -109,9 +109,34 @@ def test_approve_dies_when_the_target_changed(cast: Cast, refused_invoice: Excep
 def test_approve_twice_is_refused_and_sends_once(cast: Cast, refused_invoice: ExceptionCase):
     proposal = mend_and_propose(refused_invoice, by=cast.clerk)
     approve(refused_invoice.pk, by=cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)
-    with pytest.raises((ApprovalNoLongerHolds, TransitionNotAllowed)):
+    with pytest.raises(DecidedAlready, match=r"^You approved this already\.$"):
         approve(refused_invoice.pk, by=cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)
-    assert Delivery.objects.count() == 1
+    with pytest.raises(DecidedAlready, match=r"^You approved this already\.$"):
+        reject(refused_invoice.pk, by=cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256, because="No.")
+    assert (Delivery.objects.count(), Decision.objects.count()) == (1, 1)
+
+
+def test_approve_of_what_somebody_else_decided_says_so(cast: Cast, refused_invoice: ExceptionCase):
+    give_role(cast.second_clerk, "controller")
+    proposal = mend_and_propose(refused_invoice, by=cast.clerk)
+    approve(refused_invoice.pk, by=cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)
+    with pytest.raises(ApprovalNoLongerHolds) as refused:
+        approve(refused_invoice.pk, by=cast.second_clerk, at=MORNING, frozen_sha256=proposal.frozen_sha256)
+    assert type(refused.value) is ApprovalNoLongerHolds
+    assert str(refused.value) == "Somebody was faster: this proposal is approved."
+
+
+def test_reject_twice_says_that_one_did_it_already(cast: Cast, refused_invoice: ExceptionCase):
+    proposal = mend_and_propose(refused_invoice, by=cast.clerk)
+    shown = proposal.frozen_sha256
+    reject(refused_invoice.pk, by=cast.controller, at=MORNING, frozen_sha256=shown, because="Ask first.")
+    for _ in ("back in work", "proposed with another date"):
+        with pytest.raises(DecidedAlready, match=r"^You rejected this already\.$"):
+            reject(refused_invoice.pk, by=cast.controller, at=MORNING, frozen_sha256=shown, because="Ask first.")
+        if Proposal.objects.count() == 1:
+            mend(refused_invoice, by=cast.clerk, date="2026-11-02", base_version=2)
+            propose_replay(refused_invoice.pk, by=cast.clerk, at=MORNING, because="Another date.")
+    assert (Decision.objects.count(), Proposal.objects.filter(state=Proposal.State.OPEN).count()) == (1, 1)
 
 
 def test_approve_refuses_a_withdrawn_proposal(cast: Cast, refused_invoice: ExceptionCase):

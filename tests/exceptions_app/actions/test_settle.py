@@ -280,7 +280,10 @@ def test_refusal_is_told_in_the_words_of_the_target(cast: Cast, simulator: Runni
     replays.carry_out_due()
     last = list(timeline(case.subject))[-1]
     assert last.action == "case.refused_again"
-    assert last.summary.startswith(f"The target refused version 2 of {case.ref}: ")
+    start = f"The target refused version 2 of {case.ref}: "
+    assert last.summary.startswith(start)
+    case.refresh_from_db()
+    assert case.problem == f"Refused by the target: {last.summary.removeprefix(start)}"
     assert last.data["errors"][0]["text"] != ""
 
 

@@ -11,7 +11,7 @@ from exceptions_app.queries.audit_page import PAGE_SIZE
 from exceptions_app.states import Verb
 from exceptions_app.views import audit_filter
 from tests import factories
-from tests.cast import grant
+from tests.cast import grant, person
 from tests.exceptions_app.views.test_audit import ALL_TIME, write
 
 
@@ -47,6 +47,53 @@ def test_audit_refuses_number_of_too_many(cast, signed_in, monkeypatch):
         factories.make_case(cast, identifiers={"purchase_order": "PO-1"})
     response = signed_in(cast.auditor).get(reverse("exceptions:audit"), {"about": "po-1"})
     assert "More than 1 exceptions have it" in str(response.context["form"].errors["about"])
+
+
+@pytest.mark.parametrize("typed", ["Conrad", "controller", "Conr", "d contr", "CONRAD"])
+def test_audit_finds_person_by_a_part_of_the_name(cast, signed_in, typed):
+    write("By Conrad.", actor="conrad")
+    write("By Cem.", actor="cem")
+    response = signed_in(cast.auditor).get(reverse("exceptions:audit"), ALL_TIME | {"actor": typed})
+    assert {row.entry.actor for row in response.context["rows"]} == {"conrad"}
+    assert "By Conrad." in {row.entry.summary for row in response.context["rows"]}
+
+
+def test_audit_takes_a_whole_name_before_a_part_of_another(cast, signed_in):
+    person("clarabella", "Bella Clara Clerkson")
+    write("By Clara.", actor="clara")
+    for typed in ("clara", "Clara Clerk"):
+        response = signed_in(cast.auditor).get(reverse("exceptions:audit"), ALL_TIME | {"actor": typed})
+        assert {row.entry.actor for row in response.context["rows"]} == {"clara"}
+
+
+def test_audit_names_those_whom_a_name_may_mean(cast, signed_in, monkeypatch):
+    client = signed_in(cast.auditor)
+    response = client.get(reverse("exceptions:audit"), {"actor": "Clerk"})
+    assert (response.status_code, response.context["form"].errors["actor"]) == (
+        422, ["More than one person is called “Clerk”: Cem Clerk (cem), Clara Clerk (clara). Write the user name."],
+    )  # fmt: skip
+    monkeypatch.setattr(audit_filter, "MOST_NAMED", 1)
+    response = client.get(reverse("exceptions:audit"), {"actor": "Clerk"})
+    assert response.context["form"].errors["actor"] == [
+        "More than one person is called “Clerk”: Cem Clerk (cem) and more. Write the user name."
+    ]
+
+
+@pytest.mark.parametrize("typed", ["Weiss", "%", "_", "clara@"])
+def test_audit_says_at_the_field_that_nobody_is_called_so(cast, signed_in, typed):
+    response = signed_in(cast.auditor).get(reverse("exceptions:audit"), {"actor": typed})
+    assert response.status_code == 422
+    assert f"Nobody is called “{typed}”." in response.context["form"].errors["actor"][0]
+    assert "rows" not in response.context
+
+
+def test_audit_finds_an_account_that_is_gone_where_one_may_read(cast, signed_in):
+    write("Long ago.", actor="former")
+    write("Elsewhere.", actor="stranger", scope="XX99/elsewhere")
+    client = signed_in(cast.auditor)
+    response = client.get(reverse("exceptions:audit"), ALL_TIME | {"actor": "former"})
+    assert [row.entry.summary for row in response.context["rows"]] == ["Long ago."]
+    assert client.get(reverse("exceptions:audit"), {"actor": "stranger"}).status_code == 422
 
 
 def test_audit_page_says_from_when_to_when_and_keeps_the_filters(cast, signed_in):

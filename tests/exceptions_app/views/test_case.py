@@ -190,6 +190,16 @@ def test_times_are_shown_in_the_zone_of_the_reader(cast, signed_in):
     assert "2 Nov 2026, 09:00" in text_of(page(signed_in(cast.support), case))
 
 
+def test_page_says_in_which_zone_a_time_is_typed(cast, signed_in):
+    case = take_in(cast)
+    for zone in ("Asia/Tokyo", "UTC"):
+        cast.clerk.time_zone = zone
+        cast.clerk.save(update_fields=["time_zone"])
+        html = page(signed_in(cast.clerk), case)
+        assert f'data-time-zone="{zone}"' in html
+        assert f"Leave empty to resume it by hand. The time is that of {zone}." in html
+
+
 def test_document_that_comes_in_again_with_other_content_is_pointed_out(cast, signed_in):
     case = take_in(cast)
     take_in(cast, BROKEN.replace(b"Van Loon", b"Van Loen"), external_id="message-2", at=LATER)

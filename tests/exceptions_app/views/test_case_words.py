@@ -213,3 +213,19 @@ def test_delivery_on_its_way_says_where_to(cast, signed_in):
     words = text_of(page(signed_in(cast.clerk), case, "?tab=attempts"))
     assert "To the target of Tax authority Queued" in words
     assert "Sends to: http://authority.example/in" in words
+
+
+def test_page_of_a_screened_document_shows_the_match_and_leads_to_no_way(cast, signed_in):
+    hold = b"""{"hold": {"code": "SANCTIONS_HIT", "text": "Scored 87.", "matched": "Kowalczyk Trading House",
+        "list": "EU list", "score": 0.87}}"""
+    case = take_in(cast, valid_invoice(), hold)
+    pages = [page(signed_in(cast.clerk), case)]
+    propose.propose_release(case.pk, by=cast.clerk, at=LATER, because="Another company.")
+    pages += [page(signed_in(who), case) for who in (cast.clerk, cast.controller)]
+    for html in pages:
+        words = text_of(html)
+        found = "a possible match with “Kowalczyk Trading House” (list EU list, score 0.87)."
+        assert f"Sanctions screening found {found}" in words
+        assert "As it was said Scored 87." in words
+        assert "validator" not in words
+        assert "button--primary" not in html.partition('<div id="case">')[2].partition("confirm-dialog")[0]

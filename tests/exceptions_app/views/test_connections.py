@@ -240,7 +240,7 @@ def test_pause_and_resume_are_refused_without_the_grant(cast, signed_in, name):
     assert "An administrator can grant it." in client.get(page(cast)).content.decode()
     for because in ("", "A reason."):
         assert client.post(page(cast, name), {"because": because}).status_code == 403
-    assert client.get(page(cast, name)).status_code == 405
+    assert client.put(page(cast, name)).status_code == 405
     cast.connection.refresh_from_db()
     assert not cast.connection.is_paused
 

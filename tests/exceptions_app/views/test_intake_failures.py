@@ -272,7 +272,7 @@ def test_actions_refuse_by_themselves(cast):
 def test_actions_take_post_only(cast, signed_in):
     message = fail(cast)
     for name in ("intake_read_again", "intake_set_aside"):
-        assert signed_in(cast.clerk).get(page(message, name)).status_code == 405
+        assert signed_in(cast.clerk).put(page(message, name)).status_code == 405
 
 
 def test_files_in_quarantine_are_listed(cast, signed_in):

@@ -40,7 +40,7 @@ def proposed(cast) -> tuple[ExceptionCase, Proposal]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_move_is_made_by_post_only(cast, signed_in, verb):
     case = factories.make_case(cast)
-    assert signed_in(cast.clerk).get(address(case, verb)).status_code == 405
+    assert signed_in(cast.clerk).put(address(case, verb)).status_code == 405
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -326,8 +326,8 @@ def test_approve_twice_is_refused(cast, signed_in):
     assert client.post(address(case, "approve"), data).status_code == 302
     answer = client.post(address(case, "approve"), data)
     assert answer.status_code == 409
-    assert Decision.objects.count() == 1
-    assert Delivery.objects.count() == 1
+    assert "Nothing is left to decide You approved this already." in text_of(answer.content.decode())
+    assert (Decision.objects.count(), Delivery.objects.count()) == (1, 1)
 
 
 def test_approved_form_of_the_page_after_a_conflict_is_for_what_is_shown_now(cast, signed_in):

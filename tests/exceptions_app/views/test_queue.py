@@ -142,6 +142,21 @@ def test_filter_narrows_the_list(cast, signed_in, time_machine, query, expected)
     assert response.context["notices"] == []
 
 
+def test_lists_show_each_exception_with_its_own_words_and_never_those_of_another(cast, signed_in):
+    screened = factories.make_cause("SANCTIONS_HIT", "Sanctions screening found a possible match.", field="Buyer name")
+    for number, name in (("INV-A", "Kowalczyk Trading House"), ("INV-B", "Aurora Shipping")):
+        said = factories.error("SANCTIONS_HIT", f"A possible match with “{name}”.", field="Buyer name", term="BT-44")
+        factories.make_case(cast, number=number, cause=screened, errors=[said])
+    response = signed_in(cast.clerk).get(QUEUE)
+    shown = {row.case.document_number: row.case.problem for row in response.context["rows"]}
+    assert shown == {
+        "INV-A": "A possible match with “Kowalczyk Trading House”.",
+        "INV-B": "A possible match with “Aurora Shipping”.",
+    }
+    page = response.content.decode()
+    assert [page.count(f">{words}<") for words in shown.values()] == [1, 1]
+
+
 def test_cause_filter_takes_only_visible_causes(cast, signed_in):
     other = factories.make_cause("BR-07", "The buyer has no name.")
     factories.make_case(cast, number="INV-A")

@@ -163,35 +163,6 @@ def test_parse_of_the_same_finding_twice_keeps_one() -> None:
     assert len(refused.refusal.errors) == 1
 
 
-def test_parse_of_an_amount_hold_names_limit_and_amount() -> None:
-    hold = b'{"hold": {"code": "AMOUNT_LIMIT", "text": "Above limit", "limit": "100.00", "currency": "EUR"}}'
-
-    [refused] = connector.parse(message(ubl(), hold, status=None))
-
-    refusal = refused.refusal
-    assert (refusal.category, refusal.sub, refusal.kind) == (Category.POLICY_HOLD, "amount_limit", TransactionKind.HELD)
-    [error] = refusal.errors
-    assert (error.term, error.text) == ("BT-112", "Above limit")
-    assert error.plain == "The amount is above the limit of 100.00 EUR. A second person must release it."
-
-
-def test_parse_of_a_sanctions_hold_names_the_match() -> None:
-    hold = b'{"hold": {"code": "SANCTIONS_HIT", "matched": "BUYER S.A.", "field": "BT-44"}}'
-
-    [refused] = connector.parse(message(ubl(), hold))
-
-    assert refused.refusal.sub == "sanctions"
-    [error] = refused.refusal.errors
-    assert error.field_path.endswith("cac:PartyLegalEntity/cbc:RegistrationName")
-    assert "BUYER S.A." in error.plain
-
-
-def test_parse_of_another_hold_is_a_policy() -> None:
-    [refused] = connector.parse(message(ubl(), b'{"hold": {"code": "MANUAL", "text": "Please look at it."}}'))
-
-    assert (refused.refusal.sub, refused.refusal.errors[0].plain) == ("policy", "Please look at it.")
-
-
 @pytest.mark.parametrize(
     ("status", "sub", "auto_retry", "definitive"),
     [
