@@ -25,11 +25,11 @@ DELIVER = """
 """
 ANOTHER_CASE = """
     INSERT INTO exceptions_app_exceptioncase (connection_id, object_type, business_key, kind, state, outcome, queue_id,
-        entity_id, category, sub, cause_id, priority, waiting_for, document_number, counterparty, currency, reference,
-        occurrences_count, revision, opened_at, changed_at)
+        entity_id, category, sub, cause_id, problem, priority, waiting_for, document_number, counterparty, currency,
+        reference, occurrences_count, revision, opened_at, changed_at)
     SELECT connection_id, object_type, business_key, kind, 'new', '', queue_id,
-        entity_id, category, sub, cause_id, priority, '', document_number, counterparty, '', '',
-        1, 1, now(), now() FROM exceptions_app_exceptioncase WHERE id = %(case)s;
+        entity_id, category, sub, cause_id, problem, priority, '', document_number, counterparty, '',
+        '', 1, 1, now(), now() FROM exceptions_app_exceptioncase WHERE id = %(case)s;
 """
 # Each with a change that somebody might want to make.
 WRITTEN_ONCE = {

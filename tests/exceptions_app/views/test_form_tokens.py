@@ -71,8 +71,8 @@ def cases_in_every_state(cast: Cast) -> Iterator[ExceptionCase]:
     yield factories.claim(factories.make_case(cast), cast.clerk)
     yield work.hold(factories.make_case(cast).pk, by=cast.clerk, at=MORNING, waiting_for="An answer")
     for kind in ProposalKind:
-        held = {"kind": Kind.HELD} if kind in (ProposalKind.RELEASE, ProposalKind.DECLINE) else {}
-        case = factories.claim(factories.make_case(cast, **held), cast.clerk)
+        is_held = kind in (ProposalKind.RELEASE, ProposalKind.DECLINE)
+        case = factories.claim(factories.make_case(cast, kind=Kind.HELD if is_held else Kind.FAILED), cast.clerk)
         factories.make_proposal(case, cast.clerk, kind=kind)
         yield case
     yield factories.dismiss(
