@@ -1,19 +1,5 @@
 from django.db import migrations, models
 
-# Only the owner of the tables may do this, and it writes nothing but a column that is new. The words are those with
-# which the exception came in last.
-_FILL = """
-ALTER TABLE exceptions_app_exceptioncase DISABLE TRIGGER USER;
-UPDATE exceptions_app_exceptioncase AS held SET problem = left(coalesce(
-    (SELECT coalesce(nullif(found.error ->> 'plain', ''), found.error ->> 'text')
-     FROM jsonb_array_elements((
-         SELECT errors FROM exceptions_app_occurrence WHERE case_id = held.id ORDER BY id DESC LIMIT 1
-     )) WITH ORDINALITY AS found (error, position)
-     ORDER BY found.error ->> 'severity' <> 'error', found.position LIMIT 1), ''), 300);
-ALTER TABLE exceptions_app_exceptioncase ENABLE TRIGGER USER;
-UPDATE exceptions_app_cause SET title = left('Refused with ' || code || '.', 300);
-"""
-
 
 class Migration(migrations.Migration):
     """An exception keeps its own words.
@@ -40,5 +26,4 @@ class Migration(migrations.Migration):
             ),
             preserve_default=False,
         ),
-        migrations.RunSQL(_FILL, migrations.RunSQL.noop),
     ]
