@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.models import Connection
+from integrations.models import Connection, InboxMessage
 
 
 class MessageRefused(Exception):
@@ -30,12 +30,19 @@ class HandedIn:
     refusal_status: int | None = None
     refusal_headers: Mapping[str, str] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
+    purpose: InboxMessage.Purpose = InboxMessage.Purpose.REFUSED
 
     @property
     def sha256(self) -> str:
-        """Over payload and refusal: the same invoice refused for another reason is another message."""
+        """Over payload and refusal: the same invoice refused for another reason is another message.
+
+        And so is one that is to be delivered; of what was refused the hash says nothing about it, as it always did.
+        """
         digest = hashlib.sha256()
-        for part in (self.payload, self.refusal, str(self.refusal_status or "").encode()):
+        parts = [self.payload, self.refusal, str(self.refusal_status or "").encode()]
+        if self.purpose != InboxMessage.Purpose.REFUSED:
+            parts.append(self.purpose.value.encode())
+        for part in parts:
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
         return digest.hexdigest()

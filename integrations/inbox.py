@@ -118,7 +118,11 @@ def _receipts_for(arrivals: Sequence[Arrival], **how: Any) -> list[Receipt]:
         is_repeat = name in known
         if not is_repeat:
             known[name] = InboxMessage(
-                connection=arrival.connection, external_id=arrival.handed_in.external_id, content_sha256=sha256, **how
+                connection=arrival.connection,
+                external_id=arrival.handed_in.external_id,
+                content_sha256=sha256,
+                purpose=arrival.handed_in.purpose,
+                **how,
             )
         conflict = not is_repeat and arrival.identifier in taken
         receipts.append(Receipt(known[name], is_repeat=is_repeat, conflict=conflict))

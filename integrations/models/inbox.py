@@ -22,10 +22,15 @@ class InboxMessage(models.Model):
         API = "api", "API"
         FOLDER = "folder", "Watched folder"
 
+    class Purpose(models.TextChoices):
+        REFUSED = "refused", "Refused or held by the target"
+        DELIVER = "deliver", "To be delivered to the target"
+
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="inbox_messages")
     external_id = models.CharField(max_length=200, help_text="The sender's own identifier of the message.")
     content_sha256 = models.CharField(max_length=64)
     via = models.CharField(max_length=10, choices=Via)
+    purpose = models.CharField(max_length=10, choices=Purpose, default=Purpose.REFUSED)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     received_at = models.DateTimeField()
     received_by = models.CharField(max_length=150, help_text="Account or folder that handed it in.")
@@ -47,13 +52,14 @@ class InboxMessage(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=["pending", "processed", "failed", "set_aside"]), name="inbox_known_status"
             ),
+            models.CheckConstraint(condition=Q(purpose__in=["refused", "deliver"]), name="inbox_known_purpose"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(status="pending"), name="inbox_pending"),
             models.Index(fields=["-received_at", "-id"], condition=Q(status="failed"), name="inbox_failed"),
         ]
         triggers: ClassVar = [
-            frozen_columns("connection_id", "external_id", "content_sha256", "received_at"),
+            frozen_columns("connection_id", "external_id", "content_sha256", "purpose", "received_at"),
             never_deleted(),
             truncate_refused(),
         ]

@@ -97,6 +97,13 @@ def test_same_document_refused_for_another_reason_is_another_message(cast: Cast)
     assert handed_in(refusal=b"", refusal_status=504).sha256 != handed_in(refusal=b"", refusal_status=422).sha256
 
 
+def test_document_that_is_to_be_delivered_is_no_repeat_of_the_same_one_refused(cast: Cast):
+    refused = receive(cast.connection, handed_in("m-1", refusal=b"")).message
+    deliver = receive(cast.connection, handed_in("m-1", refusal=b"", purpose=InboxMessage.Purpose.DELIVER))
+    assert (deliver.is_repeat, deliver.conflict) == (False, True)
+    assert (refused.purpose, deliver.message.purpose) == ("refused", "deliver")
+
+
 def test_same_identifier_from_another_connection_is_another_message(cast: Cast, other_connection: Connection):
     receive(cast.connection)
     assert receive(other_connection).is_repeat is False
