@@ -1,5 +1,6 @@
 """What Django itself refuses: problems after RFC 9457 below the API's addresses, pages elsewhere."""
 
+import sys
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
@@ -22,4 +23,11 @@ def _problem_or(page: Callable[..., HttpResponse], kind: ProblemKind) -> Callabl
 bad_request = _problem_or(errors.handler400, kinds.REFUSED)
 permission_denied = _problem_or(errors.handler403, kinds.NOT_PERMITTED)
 not_found = _problem_or(errors.handler404, kinds.NOT_FOUND)
-server_error = _problem_or(errors.handler500, kinds.SERVER_ERROR)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django gives no exception to this one; it calls it while that is being handled."""
+    because = sys.exception()
+    if request.path.startswith(API):
+        return plain_problem(request, kinds.SERVER_ERROR, because=because)
+    return errors.handler500(request, because=because)

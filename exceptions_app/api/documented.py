@@ -18,11 +18,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 READING = (
     kinds.INVALID_PARAMETER, kinds.UNAUTHENTICATED, kinds.METHOD_NOT_ALLOWED, kinds.NOT_ACCEPTABLE,
-    kinds.TOO_MANY_REQUESTS, kinds.SERVER_ERROR,
+    kinds.TOO_MANY_REQUESTS, kinds.SERVER_ERROR, kinds.UNAVAILABLE,
 )  # fmt: skip
 WRITING = (
     *READING, kinds.NOT_PERMITTED, kinds.MALFORMED, kinds.LENGTH_REQUIRED, kinds.TOO_LARGE,
-    kinds.UNSUPPORTED_MEDIA_TYPE, kinds.INVALID_CONTENT, kinds.REQUEST_IN_FLIGHT, kinds.KEY_REUSED,
+    kinds.UNSUPPORTED_MEDIA_TYPE, kinds.INVALID_CONTENT, kinds.REQUEST_IN_FLIGHT, kinds.KEY_REUSED, kinds.STORAGE_FULL,
 )  # fmt: skip
 
 IDEMPOTENCY_KEY = OpenApiParameter(

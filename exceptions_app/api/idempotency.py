@@ -27,6 +27,7 @@ from exceptions_app.models.case import ExceptionCaseQuerySet
 HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(days=7)
 _CLEARED_AT_ONCE = 100
+_PASSING = (kinds.TOO_MANY_REQUESTS.status, kinds.UNAVAILABLE.status, kinds.STORAGE_FULL.status)
 _USABLE = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("ETag", "Location", "WWW-Authenticate", "Retry-After")
 
@@ -111,13 +112,13 @@ def _require_visible(request: Request) -> None:
 
 
 def _act_or_refuse(request: Request, act: Callable[[], Response]) -> Response:
-    """A refusal is an answer too, and kept; what it had begun is undone. A fault of ours is not kept."""
+    """A refusal is an answer too, and kept; what it had begun is undone. What may pass by itself is not kept."""
     try:
         with transaction.atomic():
             return act()
     except Exception as error:
         problem = problem_of(error)
-        if problem is None:
+        if problem is None or problem.kind.status in _PASSING:
             raise
         return problem_response(problem, request)
 

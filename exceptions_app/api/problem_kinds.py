@@ -147,6 +147,17 @@ SERVER_ERROR = ProblemKind(
     "The fault is on this side. Nothing of the request was kept.",
     "Send the request again later, with the same Idempotency-Key. Give the trace_id to support if it stays.",
 )  # fmt: skip
+UNAVAILABLE = ProblemKind(
+    "unavailable", 503, "Not available at this moment",
+    "The database on this side does not answer, or broke off in the middle. Whether the request was kept is not known.",
+    "Wait as long as Retry-After says and send the same again: a message with the same id, an action with the same "
+    "Idempotency-Key. What was kept is recognised then.",
+)  # fmt: skip
+STORAGE_FULL = ProblemKind(
+    "storage-full", 507, "There is no room left to keep it",
+    "A disk on this side is full. Nothing of the request was kept.",
+    "Keep it, and send it again when Retry-After says so. Somebody who runs the workbench has to make room.",
+)  # fmt: skip
 REFUSED = ProblemKind(
     "refused", 400, "The request was refused",
     "The request was refused before it reached its address, for instance because of its Host header.",
@@ -158,5 +169,5 @@ KINDS: Final[tuple[ProblemKind, ...]] = (
     METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE, APPROVAL_NO_LONGER_HOLDS,
     ALREADY_UNDER_WAY, IDENTIFIER_REUSED, REQUEST_IN_FLIGHT, LENGTH_REQUIRED, PRECONDITION_FAILED, TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, KEY_REUSED, TOO_MANY_REQUESTS,
-    SERVER_ERROR,
+    SERVER_ERROR, UNAVAILABLE, STORAGE_FULL,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problem_kinds import ProblemKind
+from exceptions_app.outages import Outage, outage_of
 from exceptions_app.states import TransitionNotAllowed
 from integrations.connectors.base import CorrectionError
 from integrations.outbox import AlreadyUnderWay
@@ -106,7 +107,7 @@ def problem_of(exc: Exception) -> Problem | None:
     """The problem that an exception stands for, or None when it stands for a fault of ours."""
     if isinstance(exc, Problem):
         return exc
-    return _of_domain(exc) or _of_framework(exc)
+    return _of_domain(exc) or _of_framework(exc) or _of_outage(exc)
 
 
 def _of_domain(exc: Exception) -> Problem | None:
@@ -176,6 +177,14 @@ def _of_framework(exc: Exception) -> Problem | None:
     return Problem(kind, f"{exc.detail} {kind.remedy}", headers=headers)
 
 
+_BY_OUTAGE: Mapping[Outage, ProblemKind] = {Outage.DATABASE: kinds.UNAVAILABLE, Outage.DISK: kinds.STORAGE_FULL}
+
+
+def _of_outage(exc: BaseException | None) -> Problem | None:
+    outage = outage_of(exc)
+    return Problem(_BY_OUTAGE[outage], headers={"Retry-After": str(outage.retry_after)}) if outage else None
+
+
 def _of_session(detail: str) -> list[dict[str, str]]:
     """A session without its CSRF token is refused by the framework, in its words."""
     remedy = "Send the CSRF token of the session, or a bearer token instead of a session."
@@ -202,6 +211,9 @@ def errors_of(detail: Any, *steps: object) -> list[dict[str, str]]:
 # Where Django itself refuses, outside the views of the API. -----------------------------------------------------------
 
 
-def plain_problem(request: HttpRequest, kind: ProblemKind) -> HttpResponse:
-    """A problem without the framework: what failed may be what it needs."""
-    return JsonResponse(problem_body(Problem(kind), request), status=kind.status, content_type=MEDIA_TYPE)
+def plain_problem(request: HttpRequest, kind: ProblemKind, *, because: BaseException | None = None) -> HttpResponse:
+    """A problem without the framework: what failed may be what it needs. An outage is named, whatever the `kind`."""
+    problem = _of_outage(because) or Problem(kind)
+    return JsonResponse(
+        problem_body(problem, request), status=problem.kind.status, content_type=MEDIA_TYPE, headers=problem.headers
+    )

@@ -9,6 +9,8 @@ from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
+from exceptions_app.outages import Outage, outage_of
+
 ADMINISTRATOR = "an administrator of the workbench"
 
 
@@ -28,8 +30,15 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:  # n
     return render(request, "404.html", {"request_id": _request_id(request)}, status=HTTPStatus.NOT_FOUND)
 
 
-def handler500(request: HttpRequest) -> HttpResponse:
-    return _alone(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
+def handler500(request: HttpRequest, *, because: BaseException | None = None) -> HttpResponse:
+    """Something went wrong, or is missing for the moment, which the page then says."""
+    outage = outage_of(because)
+    if outage is None:
+        return _alone(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = HTTPStatus.INSUFFICIENT_STORAGE if outage is Outage.DISK else HTTPStatus.SERVICE_UNAVAILABLE
+    answer = _alone(request, "errors/503.html", status, missing=outage.value)
+    answer.headers["Retry-After"] = str(outage.retry_after)
+    return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django names it
