@@ -21,6 +21,8 @@ class InboxMessage(models.Model):
     class Via(models.TextChoices):
         API = "api", "API"
         FOLDER = "folder", "Watched folder"
+        SFTP = "sftp", "SFTP"
+        PULL = "pull", "Scheduled pull"
 
     class Purpose(models.TextChoices):
         REFUSED = "refused", "Refused or held by the target"
