@@ -13,6 +13,7 @@ from exceptions_app.actions.connections import save_configuration
 from exceptions_app.models import LegalEntity, Queue, Route
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
+from integrations.promises import StrongerThanDeclared, refuse_stronger
 
 
 class ConfigurationForm(forms.ModelForm[Any]):
@@ -79,13 +80,23 @@ class ConnectionForm(ConfigurationForm):
             "max_bytes",
             "timeout_seconds",
             "resend_when_absent",
+            "target_kind",
+            "collect_seconds",
         )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        cleaned["collect_seconds"] = cleaned.get("collect_seconds") or 0
+        self._refuse_stronger(cleaned)
         for name in ("target_token", "write_back_secret"):
             cleaned[name] = cleaned.get(name) or getattr(self.instance, name)
         return cleaned
+
+    def _refuse_stronger(self, cleaned: dict[str, Any]) -> None:
+        try:
+            refuse_stronger(connector=cleaned.get("connector", ""), target_kind=cleaned.get("target_kind", ""))
+        except StrongerThanDeclared as error:
+            self.add_error("target_kind", str(error))
 
 
 @admin.register(Connection)

@@ -27,6 +27,7 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
+from integrations.promises import effective_capabilities
 from integrations.refusals import Refusal, bounded
 from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
 from integrations.webhooks import WebhookClient
@@ -150,9 +151,8 @@ def _client(delivery: Delivery) -> tuple[TargetClient, Capabilities]:
     if delivery.operation == Delivery.Operation.WRITE_BACK:
         endpoint = Endpoint(connection.write_back_url, connection.write_back_secret, connection.timeout_seconds)
         return WebhookClient(endpoint), WEBHOOK_CAPABILITIES
-    connector = get_connector(connection.connector)
     endpoint = Endpoint(connection.target_url, connection.target_token, connection.timeout_seconds)
-    return connector.client(endpoint), connector.capabilities
+    return get_connector(connection.connector).client(endpoint), effective_capabilities(connection)
 
 
 def _ask(claim: Claim, client: TargetClient, *, phase: DeliveryAttempt.Phase = Phase.PROBE) -> Observation:

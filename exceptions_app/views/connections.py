@@ -1,7 +1,7 @@
 """The connected systems: whether they run, what waits there, what each promises, and how to stop one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
 from integrations.connectors.base import Capabilities, TargetKind
-from integrations.connectors.registry import CONNECTORS
+from integrations.connectors.registry import CONNECTORS, UnknownConnector
 from integrations.folder import folder_of
 from integrations.left_lying import LeftLying, left_lying
 from integrations.models import Connection
+from integrations.promises import effective_capabilities
 
 MISSING_REACH = (
     "You may not see any connection. A connection is shown to whoever has a role on a queue that it leads to, "
@@ -131,6 +132,7 @@ class Promises:
 
     kind: str
     resend: str
+    together: str
     looked_up_by: str
     settle_time: str
     key_life: str
@@ -141,15 +143,27 @@ class Promises:
 
 def _promises(found: Connection) -> Promises | None:
     """None when no connector of that name is installed."""
-    connector = CONNECTORS.get(found.connector)
-    return promises_in_words(connector.capabilities, resends=found.resend_when_absent) if connector else None
+    try:
+        promised = effective_capabilities(found)
+    except UnknownConnector:
+        return None
+    words = promises_in_words(
+        promised,
+        resends=found.resend_when_absent,
+        waits=f"{found.collect_seconds} seconds" * bool(found.collect_seconds),
+    )
+    if promised.target_kind is CONNECTORS[found.connector].capabilities.target_kind:
+        return words
+    return replace(words, kind=f"{words.kind} Set on this connection; its connector declares more.")
 
 
-def promises_in_words(declared: Capabilities, *, resends: bool) -> Promises:
+def promises_in_words(declared: Capabilities, *, resends: bool, waits: str = "") -> Promises:
+    """`waits` says how long an approved document waits for others, empty when each travels alone."""
     native = "the target's own check" if declared.checks_natively else "a check of ours, which the target may not share"
     return Promises(
         kind=_KINDS[declared.target_kind],
         resend=_resend(declared.target_kind, resends=resends),
+        together=_together(declared.bundles, waits),
         looked_up_by=declared.looked_up_by,
         settle_time=_span(declared.settle_time),
         key_life=_span(declared.key_life) if declared.key_life else "no end declared",
@@ -165,6 +179,14 @@ def _resend(kind: TargetKind, *, resends: bool) -> str:
     if kind is TargetKind.ASKABLE and not resends:
         return "Only when a person decides it; this connection has not opted in."
     return "By itself, once the target was asked and has nothing and its settle time has passed."
+
+
+def _together(most: int, waits: str) -> str:
+    if most == 1:
+        return "One at a time."
+    if not waits:
+        return f"Up to {most} in one file; on this connection each travels alone."
+    return f"Up to {most} in one file; the first that is approved waits {waits} for others."
 
 
 def _span(length: timedelta) -> str:

@@ -18,6 +18,7 @@ from integrations.secret_box import SealedTextField
 
 # A claim may ask, send and compare, each for at most twice this long, within the time limit of a worker's task.
 LONGEST_TIMEOUT = 30  # seconds
+LONGEST_COLLECTING = 3600  # seconds
 
 
 class Connection(models.Model):
@@ -25,6 +26,12 @@ class Connection(models.Model):
 
     Changes are configuration: the database asks for an audit event in the same transaction.
     """
+
+    class TargetKind(models.TextChoices):
+        """What this target keeps of what its connector declares, where it keeps less."""
+
+        ASKABLE = "askable", "Can only be asked"
+        NEITHER = "neither", "Neither recognises a repeat nor can be asked"
 
     slug = models.SlugField(unique=True, help_text="Used in addresses and in messages, never changed.")
     name = models.CharField(max_length=100)
@@ -43,6 +50,19 @@ class Connection(models.Model):
     resend_when_absent = models.BooleanField(
         default=False, help_text="Opt-in: send again by itself when a target that can only be asked has nothing."
     )
+    target_kind = models.CharField(
+        max_length=20,
+        blank=True,
+        choices=TargetKind,
+        help_text="Only where this target keeps less than its connector declares, such as one that ignores keys.",
+    )
+    collect_seconds = models.PositiveSmallIntegerField(
+        default=0,
+        blank=True,
+        validators=[MaxValueValidator(LONGEST_COLLECTING)],
+        help_text="How long an approved document waits for others to travel in one file, where the target takes "
+        "several at once; 0: each travels alone.",
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=300, blank=True)
     _history_user: AbstractBaseUser  # what django-simple-history writes beside the next row of the history
@@ -57,6 +77,12 @@ class Connection(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(timeout_seconds__range=(1, LONGEST_TIMEOUT)), name="connection_timeout_in_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(target_kind__in=["", "askable", "neither"]), name="connection_known_target_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(collect_seconds__lte=LONGEST_COLLECTING), name="connection_collecting_in_range"
             ),
             models.UniqueConstraint(
                 fields=["watched_folder"],

@@ -88,3 +88,15 @@ def test_legal_entity_at_no_known_place_is_refused_at_its_field(changes: dict[st
     with pytest.raises(ValidationError) as refused:
         LegalEntity(**given).clean_fields()
     assert list(refused.value.message_dict) == [field]
+
+
+def test_target_kind_may_only_be_weaker_than_declared(cast: Cast):
+    assert filled(target_kind="askable").errors == {}
+    assert filled(target_kind="neither").errors == {}
+    assert list(filled(target_kind="upserts").errors) == ["target_kind"]
+
+
+def test_collecting_left_empty_is_none_and_too_long_is_refused(cast: Cast):
+    form = filled(collect_seconds="")
+    assert (form.errors, form.instance.collect_seconds) == ({}, 0)
+    assert list(filled(collect_seconds="3601").errors) == ["collect_seconds"]

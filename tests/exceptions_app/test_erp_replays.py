@@ -88,6 +88,47 @@ def test_time_out_after_booking_is_asked_about_and_booked_once(cast: Cast, simul
     assert [attempt.phase for attempt in submission(case).attempts.order_by("pk")] == ["send", "probe"]
 
 
+def post_to_an_erp_that_ignores_keys(
+    cast: Cast, simulator: RunningSimulator, fault: str, **more: object
+) -> ExceptionCase:
+    case = take_in(cast, simulator, WITHOUT_COST_CENTER)
+    fill_in_cost_center(case, by=cast.clerk)
+    propose(case, by=cast.clerk)
+    configure(cast.connection, target_kind="askable", **more)
+    simulator.change_erp(honour_keys=False)
+    simulator.fault(fault, path="/erp/postings", times=1, seconds=0)
+    approve_open(case, by=cast.controller)
+    work_until_done()
+    case.refresh_from_db()
+    return case
+
+
+def phases_of(case: ExceptionCase) -> list[str]:
+    return [attempt.phase for attempt in submission(case).attempts.order_by("pk")]
+
+
+def test_erp_that_ignores_keys_is_asked_after_a_time_out_and_books_once(cast: Cast, simulator: RunningSimulator):
+    case = post_to_an_erp_that_ignores_keys(cast, simulator, "timeout_after")
+
+    assert (case.state, case.outcome, len(simulator.effects)) == (State.RESOLVED, "replayed", 1)
+    assert phases_of(case) == ["send", "probe"]
+
+
+def test_erp_that_ignores_keys_is_never_sent_a_second_copy_by_a_machine(cast: Cast, simulator: RunningSimulator):
+    case = post_to_an_erp_that_ignores_keys(cast, simulator, "timeout_before")
+
+    assert (case.state, submission(case).state, simulator.effects) == (State.IN_PROGRESS, "cancelled", [])
+    assert phases_of(case) == ["send", "probe"]
+    assert "does not recognise a repeat" in submission(case).detail
+
+
+def test_erp_that_ignores_keys_is_sent_it_again_where_the_connection_opted_in(cast: Cast, simulator: RunningSimulator):
+    case = post_to_an_erp_that_ignores_keys(cast, simulator, "timeout_before", resend_when_absent=True)
+
+    assert (case.state, len(simulator.effects)) == (State.RESOLVED, 1)
+    assert phases_of(case) == ["send", "probe", "send"]
+
+
 def test_journal_held_for_a_warning_is_released_as_it_is(cast: Cast, simulator: RunningSimulator):
     case = take_in(cast, simulator, WITH_A_WARNING)
     propose_release(case.pk, by=cast.clerk, at=MORNING, because="The cost centre closes next year.")

@@ -24,6 +24,7 @@ from integrations.connectors.base import TargetKind
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection, Delivery, DeliveryAttempt, InboxMessage
 from tests import factories
+from tests.arrivals import configure
 from tests.cast import MORNING, SET_UP_AT, Cast, grant
 
 
@@ -125,6 +126,13 @@ def test_promises_say_who_sends_again(kind, resends, words):
     assert words in promises.resend
     assert promises.key_life == "2 days"
     assert promises.check.endswith("a check of ours, which the target may not share")
+
+
+def test_connection_says_where_it_promises_less_than_its_connector(cast, signed_in):
+    configure(cast.connection, connector="iso20022", target_kind="askable", collect_seconds=30)
+    shown = signed_in(cast.support).get(page(cast)).content.decode()
+    assert "Can only be asked whether it has the document. Set on this connection; its connector declares" in shown
+    assert "Up to 500 in one file; the first that is approved waits 30 seconds for others." in shown
 
 
 def test_connection_with_unknown_connector_is_shown_all_the_same(cast, signed_in):
