@@ -1,14 +1,18 @@
 """Carrying out a field map: a payload in, a document out, with every step shown and every fault named."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from decimal import Decimal, localcontext
+from typing import Any, Final
 
 from integrations.connectors.json_document.pointers import pointer_to
-from integrations.fieldmaps.declaration import FieldMap, Rule
+from integrations.fieldmaps.declaration import Declaration, Known, Rule
 from integrations.fieldmaps.source import BadPath, Source, read_source
 from integrations.fieldmaps.values import NotConvertible, TargetValue, as_decimal, convert
+
+MOST_ROWS: Final = 10_000
+_DIGITS_OF_A_SUM: Final = 100  # ten thousand numbers of 50 digits have 55
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +28,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A value that could not be mapped. `to` is where it should have gone."""
+    """A value that could not be mapped. `to` is where it should have gone, `was` what stood in the source."""
 
     rule: str
     source: str
     to: str
     problem: str
     remedy: str
+    was: str = ""
 
 
 @dataclass(slots=True)
 class Mapped:
-    """What a map made of a payload. With faults it is not whole and must not be sent."""
+    """What a map made of a payload. With faults it is not whole and must not be sent.
+
+    `ways` says for every place that was read where its value goes first, also when nothing stood there.
+    """
 
     document: dict[str, Any] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    ways: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -48,80 +57,121 @@ class Mapped:
     @property
     def payload(self) -> bytes:
         """The document as JSON with exact numbers, keys in the order of the rules."""
-        return json.dumps(_exact(self.document), ensure_ascii=False, indent=2).encode()
+        return as_json(self.document)
 
 
-def map_payload(field_map: FieldMap, payload: bytes, media_type: str) -> Mapped:
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """Decimals as texts: a target reads “12.10” the same everywhere, and no float ever stands between."""
+    return json.dumps(_exact(document), ensure_ascii=False, indent=2).encode()
+
+
+def map_payload(
+    declaration: Declaration, payload: bytes, media_type: str, *, context: Mapping[Known, str] | None = None
+) -> Mapped:
     """Raises MessageNotUnderstood for a payload that cannot be read at all; every other fault is in the result."""
-    mapped = Mapped()
-    _apply(field_map.rules, read_source(payload, media_type), mapped, (), mapped.document)
-    return mapped
+    return map_source(declaration, read_source(payload, media_type), context=context)
 
 
-def _apply(
-    rules: tuple[Rule, ...], source: Source, mapped: Mapped, above: tuple[str | int, ...], into: dict[str, Any]
-) -> None:
-    for rule in rules:
-        to = pointer_to(*above, *rule.to)
-        try:
-            if rule.each is not None:
-                _apply_to_each(rule, source, mapped, (*above, *rule.to), into)
-                continue
-            was, value = _value_of(rule, source)
-        except BadPath as error:
-            mapped.faults.append(Fault(rule.place, _origin(rule), to, str(error), "Correct the rule."))
-            continue
-        except _Unmapped as error:
-            mapped.faults.append(Fault(rule.place, _origin(rule), to, error.problem, error.remedy))
-            continue
-        if value is not None:
-            _put(into, rule.to, value)
-            mapped.steps.append(Step(rule.place, _origin(rule), was, to, _shown(value)))
-
-
-def _apply_to_each(rule: Rule, source: Source, mapped: Mapped, to: tuple[str | int, ...], into: dict[str, Any]) -> None:
-    rows: list[dict[str, Any]] = []
-    for index, row in enumerate(source.each(rule.each or "")):
-        rows.append({})
-        _apply(rule.rules, row, mapped, (*to, index), rows[-1])
-    if rows:
-        _put(into, rule.to, rows)
-    elif rule.required:
-        raise _Unmapped("The list is empty or missing in the source.", "Have the source send its rows.")
+def map_source(declaration: Declaration, source: Source, *, context: Mapping[Known, str] | None = None) -> Mapped:
+    """The same for a payload that is already read."""
+    run = _Run(Mapped(), source, context or {})
+    run.carry_out(declaration.rules, source, (), run.mapped.document)
+    return run.mapped
 
 
 class _Unmapped(Exception):
-    def __init__(self, problem: str, remedy: str) -> None:
+    def __init__(self, problem: str, remedy: str, *, was: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         self.remedy = remedy
+        self.was = was
 
 
-def _value_of(rule: Rule, source: Source) -> tuple[str, TargetValue | None]:
-    """What stood in the source, and what it becomes; None when there is nothing to write."""
-    if rule.value is not None:
-        value = Decimal(str(rule.value)) if isinstance(rule.value, float) else rule.value
-        return "", value
-    if rule.summed:
-        return _sum_of(rule, source)
-    found = source.texts(rule.source)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    mapped: Mapped
+    top: Source
+    context: Mapping[Known, str]
+
+    def carry_out(
+        self, rules: tuple[Rule, ...], row: Source, above: tuple[str | int, ...], into: dict[str, Any]
+    ) -> None:
+        for rule in rules:
+            source, to = self.top if rule.top else row, pointer_to(*above, *rule.to)
+            for place in _places(rule, source):
+                self.mapped.ways.setdefault(place, to)
+            try:
+                if rule.each is not None:
+                    self._carry_out_for_each(rule, source, (*above, *rule.to), into)
+                    continue
+                was, value = self._value_of(rule, source)
+            except BadPath as error:
+                self._fault(rule, source, to, _Unmapped(str(error), "Correct the rule."))
+            except _Unmapped as error:
+                self._fault(rule, source, to, error)
+            else:
+                if value is not None:
+                    _put(into, rule.to, value)
+                    self.mapped.steps.append(Step(rule.place, _origin(rule, source), was, to, _shown(value)))
+
+    def _fault(self, rule: Rule, source: Source, to: str, found: _Unmapped) -> None:
+        fault = Fault(rule.place, _origin(rule, source), to, found.problem, found.remedy, found.was)
+        self.mapped.faults.append(fault)
+
+    def _carry_out_for_each(self, rule: Rule, source: Source, to: tuple[str | int, ...], into: dict[str, Any]) -> None:
+        found = source.each(rule.each or "")
+        if len(found) > MOST_ROWS:
+            raise _Unmapped(
+                f"The list has {len(found):,} rows, more than the {MOST_ROWS:,} of one document.",
+                "Have the source send it in parts.",
+            )
+        rows: list[dict[str, Any]] = []
+        for index, row in enumerate(found):
+            rows.append({})
+            self.carry_out(rule.rules, row, (*to, index), rows[-1])
+        if rows:
+            _put(into, rule.to, rows)
+        elif rule.required:
+            raise _Unmapped("The list is empty or missing in the source.", "Have the source send its rows.")
+
+    def _value_of(self, rule: Rule, source: Source) -> tuple[str, TargetValue | None]:
+        """What stood in the source, and what it becomes; None when there is nothing to write."""
+        if rule.value is not None:
+            return "", rule.value
+        if rule.summed:
+            return _sum_of(rule, source)
+        was = self.context.get(rule.context, "") if rule.context else _text_at(source, rule.source)
+        text: str | None = was if was.strip() else rule.default
+        if text is None:
+            if rule.required:
+                missing = f"known of this message ({rule.context})" if rule.context else "there in the source"
+                raise _Unmapped(f"The value is not {missing}.", "Have the source send it, or give a default.", was=was)
+            return was, None
+        text = _looked_up(text, rule)
+        return was, None if text is None else _converted(text, rule)
+
+
+def _text_at(source: Source, path: str) -> str:
+    found = source.texts(path)
     if len(found) > 1:
-        raise _Unmapped(f"There are {len(found)} values.", "Use each for a list, or name one row, such as /items/0.")
-    was = found[0] if found else ""
-    text: str | None = was if was.strip() else rule.default
-    if text is None:
-        if rule.required:
-            raise _Unmapped("The value is missing in the source.", "Have the source send it, or give a default.")
-        return was, None
-    text = _looked_up(text, rule)
-    return was, None if text is None else _converted(text, rule)
+        raise _Unmapped(
+            f"There are {len(found)} values.",
+            "Use each for a list, or name one row, such as /items/0.",
+            was=", ".join(found[:6]),
+        )
+    return found[0] if found else ""
 
 
 def _looked_up(text: str, rule: Rule) -> str | None:
     if rule.table is None or text in rule.table:
         return text if rule.table is None else rule.table[text]
     if rule.otherwise == "refuse":
-        raise _Unmapped(f"The table has no entry for “{text[:80]}”.", "Add it to the table of this rule.")
+        named = f"The table “{rule.table_name}”" if rule.table_name else "The table of this rule"
+        raise _Unmapped(
+            f"{named} has no entry for “{text[:80]}”.",
+            "Add it to the table, or have the source send a value that is in it.",
+            was=text,
+        )
     return text if rule.otherwise == "keep" else None
 
 
@@ -129,22 +179,39 @@ def _converted(text: str, rule: Rule) -> TargetValue:
     try:
         return convert(text, rule)
     except NotConvertible as error:
-        raise _Unmapped(str(error), "Correct it at the source, or the form that the rule expects.") from None
+        raise _Unmapped(str(error), "Correct it at the source, or the form that the rule expects.", was=text) from None
 
 
 def _sum_of(rule: Rule, source: Source) -> tuple[str, TargetValue]:
-    texts = source.texts(rule.summed)
+    texts = [text for path in rule.summed for text in source.texts(path)]
+    was = " + ".join(texts[:6]) + (" + …" if len(texts) > 6 else "")
+    if not texts and rule.required:
+        raise _Unmapped("There is nothing to add up in the source.", "Have the source send the amounts.")
     try:
-        total = sum((as_decimal(text, mark=rule.decimal_mark) for text in texts), Decimal())
+        with localcontext(prec=_DIGITS_OF_A_SUM):
+            total = sum((as_decimal(text, mark=rule.decimal_mark) for text in texts), Decimal())
     except NotConvertible as error:
-        raise _Unmapped(str(error), "Correct it at the source.") from None
-    return " + ".join(texts[:6]) + (" + …" if len(texts) > 6 else ""), total
+        raise _Unmapped(str(error), "Correct it at the source.", was=was) from None
+    return was, total
 
 
-def _origin(rule: Rule) -> str:
+def _paths(rule: Rule) -> tuple[str, ...]:
+    if rule.value is not None or rule.context:
+        return ()
+    return rule.summed or ((rule.each,) if rule.each is not None else (rule.source,))
+
+
+def _places(rule: Rule, source: Source) -> list[str]:
+    return [source.place_of(path) for path in _paths(rule)]
+
+
+def _origin(rule: Rule, source: Source) -> str:
     if rule.value is not None:
         return "always the same"
-    return f"sum of {rule.summed}" if rule.summed else rule.each if rule.each is not None else rule.source
+    if rule.context:
+        return f"known of the message: {rule.context}"
+    places = _places(rule, source)
+    return f"sum of {' and '.join(places)}" if rule.summed else places[0]
 
 
 def _put(into: dict[str, Any], to: tuple[str, ...], value: Any) -> None:
@@ -160,7 +227,6 @@ def _shown(value: TargetValue) -> str:
 
 
 def _exact(value: Any) -> Any:
-    """Decimals as texts: a target reads “12.10” the same everywhere, and no float ever stands between."""
     if isinstance(value, dict):
         return {key: _exact(one) for key, one in value.items()}
     if isinstance(value, list):

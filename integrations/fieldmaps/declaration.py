@@ -1,17 +1,33 @@
 """What a field map may say. A map that says anything else is refused before it can be saved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from integrations import safe_json
 from integrations.connectors.json_document.pointers import BadPointer, pointer_to, steps_of
 
 MOST_RULES: Final = 500
+MOST_BYTES: Final = 1_000_000  # of a declaration as text
+MOST_ENTRIES: Final = 5_000  # of one table
 DEEPEST: Final = 4  # levels of `each`
+
+Tables = Mapping[str, Mapping[str, str]]
+
+
+class Known(StrEnum):
+    """What the workbench itself knows about a message, beside what stands in it."""
+
+    CONNECTION = "connection"  # its name in addresses
+    MESSAGE = "message"  # the sender's identifier of the message
+    RECEIVED_DATE = "received_date"  # ISO 8601, in the time zone of the workbench
+    SENDER = "sender"  # the account, folder or source that handed it in
 
 
 class As(StrEnum):
@@ -24,28 +40,37 @@ class As(StrEnum):
     BOOLEAN = "boolean"
 
 
+_PATH: Final[dict[str, Any]] = {"type": "string", "maxLength": 300}
+_TABLE: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": {"type": "string"},
+    "maxProperties": MOST_ENTRIES,
+}
 _RULE: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "required": ["to"],
-    "oneOf": [{"required": ["from"]}, {"required": ["value"]}, {"required": ["sum"]}, {"required": ["each"]}],
+    "oneOf": [{"required": [origin]} for origin in ("from", "value", "sum", "each", "context")],
     "properties": {
-        "to": {"type": "string", "maxLength": 300},
-        "from": {"type": "string", "maxLength": 300},
+        "to": _PATH,
+        "from": _PATH,
         "value": {"type": ["string", "number", "boolean"]},
-        "sum": {"type": "string", "maxLength": 300},
-        "each": {"type": "string", "maxLength": 300},
+        "sum": {"anyOf": [_PATH, {"type": "array", "items": _PATH, "minItems": 1, "maxItems": 20}]},
+        "context": {"enum": [known.value for known in Known]},
+        "top": {"type": "boolean"},
+        "each": _PATH,
         "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1, "maxItems": MOST_RULES},
         "as": {"enum": [kind.value for kind in As]},
         "date_format": {"type": "string", "maxLength": 40},
         "decimal_mark": {"enum": [".", ","]},
-        "table": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 5000},
+        "table": {"anyOf": [{"type": "string"}, _TABLE]},
         "otherwise": {"enum": ["refuse", "keep", "leave out"]},
         "default": {"type": "string", "maxLength": 300},
         "required": {"type": "boolean"},
         "note": {"type": "string", "maxLength": 500},
     },
     "dependentRequired": {"each": ["rules"], "rules": ["each"], "otherwise": ["table"]},
+    "dependentSchemas": {"top": {"anyOf": [{"required": ["from"]}, {"required": ["sum"]}, {"required": ["each"]}]}},
 }
 SCHEMA: Final[dict[str, Any]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -56,6 +81,16 @@ SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1, "maxItems": MOST_RULES},
         "note": {"type": "string", "maxLength": 500},
+        "tables": {"type": "object", "additionalProperties": _TABLE, "maxProperties": 50},
+        "when": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["from", "is"],
+            "properties": {
+                "from": _PATH,
+                "is": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 50},
+            },
+        },
     },
 }
 _VALIDATOR: Final = Draft202012Validator(SCHEMA)
@@ -78,40 +113,73 @@ class Rule:
     place: str
     to: tuple[str, ...]
     source: str = ""
-    value: str | int | float | bool | None = None
-    summed: str = ""
+    value: str | int | Decimal | bool | None = None
+    summed: tuple[str, ...] = ()
     each: str | None = None
+    context: Known | None = None
+    top: bool = False  # whether its paths start at the top of the payload, and not at the row
     rules: tuple["Rule", ...] = ()
     kind: As = As.TEXT
     date_format: str = ""
     decimal_mark: str = "."
     table: Mapping[str, str] | None = None
+    table_name: str = ""
     otherwise: str = "refuse"
     default: str | None = None
     required: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class FieldMap:
+class When:
+    """Which payloads a map is for: those with one of these texts at this path."""
+
+    source: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a field map says, read."""
+
     rules: tuple[Rule, ...]
+    when: When | None = None
+    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    note: str = ""
 
 
-def read_map(declared: object) -> FieldMap:
+@lru_cache(maxsize=128)
+def read_text(text: str) -> Declaration:
+    """The map that a JSON text declares; raises MapNotUnderstood with the place of the first fault."""
+    try:
+        declared = safe_json.loads(text.encode("utf-8", "surrogatepass"), max_bytes=MOST_BYTES)
+    except safe_json.UnsafeJson as error:
+        raise MapNotUnderstood(error.problem, place=error.pointer, remedy=error.remedy) from None
+    return read_map(declared)
+
+
+def read_map(declared: object) -> Declaration:
     """The map that a JSON document declares; raises MapNotUnderstood with the place of the first fault."""
     fault = best_match(_VALIDATOR.iter_errors(declared))
     if fault is not None:
         raise _refusal(fault)
     assert isinstance(declared, dict)  # noqa: S101 - the schema says so
-    rules = _rules(declared["rules"], "/rules", depth=1)
-    return FieldMap(rules)
+    tables = declared.get("tables", {})
+    when = declared.get("when")
+    return Declaration(
+        rules=_rules(declared["rules"], "/rules", tables, depth=1),
+        when=When(when["from"], tuple(when["is"])) if when else None,
+        tables=tables,
+        note=declared.get("note", ""),
+    )
 
 
-def _rules(declared: list[dict[str, Any]], place: str, *, depth: int) -> tuple[Rule, ...]:
+def _rules(declared: list[dict[str, Any]], place: str, tables: Tables, *, depth: int) -> tuple[Rule, ...]:
     if depth > DEEPEST:
         raise MapNotUnderstood(
             f"Lists are nested more than {DEEPEST} levels deep.", place=place, remedy="Map the inner list on its own."
         )
-    rules = tuple(_rule(one, f"{place}/{index}", depth=depth) for index, one in enumerate(declared))
+    rules = tuple(_rule(one, f"{place}/{index}", tables, depth=depth) for index, one in enumerate(declared))
     seen: dict[tuple[str, ...], str] = {}
     for rule in rules:
         if rule.to in seen:
@@ -139,23 +207,49 @@ def _refuse_overlaps(rules: tuple[Rule, ...]) -> None:
                 )
 
 
-def _rule(declared: dict[str, Any], place: str, *, depth: int) -> Rule:
+def _rule(declared: dict[str, Any], place: str, tables: Tables, *, depth: int) -> Rule:
+    table, table_name = _table(declared.get("table"), place, tables)
+    summed = declared.get("sum", ())
     return Rule(
         place=place,
         to=_target(declared["to"], place),
         source=declared.get("from", ""),
-        value=declared.get("value"),
-        summed=declared.get("sum", ""),
+        value=_constant(declared.get("value")),
+        summed=(summed,) if isinstance(summed, str) else tuple(summed),
         each=declared.get("each"),
-        rules=_rules(declared["rules"], f"{place}/rules", depth=depth + 1) if "each" in declared else (),
+        context=Known(declared["context"]) if "context" in declared else None,
+        top=declared.get("top", False),
+        rules=_rules(declared["rules"], f"{place}/rules", tables, depth=depth + 1) if "each" in declared else (),
         kind=As(declared.get("as", As.DECIMAL if "sum" in declared else As.TEXT)),
         date_format=declared.get("date_format", ""),
         decimal_mark=declared.get("decimal_mark", "."),
-        table=declared.get("table"),
+        table=table,
+        table_name=table_name,
         otherwise=declared.get("otherwise", "refuse"),
         default=declared.get("default"),
         required=declared.get("required", False),
+        note=declared.get("note", ""),
     )
+
+
+def _constant(value: Any) -> str | int | Decimal | bool | None:
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def _table(
+    declared: str | Mapping[str, str] | None, place: str, tables: Tables
+) -> tuple[Mapping[str, str] | None, str]:
+    """The table of a rule and its name; a table that stands in the rule itself has none."""
+    if not isinstance(declared, str):
+        return declared, ""
+    if declared not in tables:
+        known = ", ".join(f"“{name}”" for name in tables) or "none"
+        raise MapNotUnderstood(
+            f"There is no table “{declared[:80]}”.",
+            place=f"{place}/table",
+            remedy=f"Declare it under tables; declared are: {known}.",
+        )
+    return tables[declared], declared
 
 
 def _target(pointer: str, place: str) -> tuple[str, ...]:
@@ -174,7 +268,7 @@ def _refusal(fault: ValidationError) -> MapNotUnderstood:
     place = pointer_to(*fault.absolute_path)
     match fault.validator:
         case "oneOf":
-            problem = "A rule takes its value from exactly one of from, value, sum and each."
+            problem = "A rule takes its value from exactly one of from, value, sum, each and context."
         case "additionalProperties":
             problem = f"This is no word of a field map: {fault.message}."
         case "required" | "dependentRequired":

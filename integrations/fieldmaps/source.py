@@ -1,4 +1,4 @@
-"""The payload that a map reads from: JSON by JSON Pointer, XML by XPath, the same questions to both."""
+"""The payload that a map reads from: JSON and CSV by JSON Pointer, XML by XPath, the same questions to all."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -8,9 +8,9 @@ from lxml import etree
 
 from integrations import safe_json, safe_xml
 from integrations.connectors.json_document.pointers import BadPointer, index_of, steps_of
+from integrations.fieldmaps.rows import read_rows
 from integrations.refusals import MessageNotUnderstood
 
-MOST_ROWS = 10_000
 Scalar = str | bool | int | Decimal
 
 
@@ -27,27 +27,33 @@ class Source(Protocol):
     def each(self, path: str) -> Sequence["Source"]:
         """The rows of a list; empty when it is missing. Raises BadPath."""
 
+    def place_of(self, path: str) -> str:
+        """The path as it leads there from the top of the payload, for a person."""
+
 
 def read_source(payload: bytes, media_type: str) -> Source:
-    """Raises MessageNotUnderstood when the payload is neither JSON nor XML that we accept."""
+    """Raises MessageNotUnderstood when the payload is neither JSON nor XML nor CSV that we accept."""
     kind = media_type.partition(";")[0].strip().lower()
     try:
         if kind.endswith(("/xml", "+xml")):
             return XmlSource(safe_xml.parse(payload).getroot())
         if kind.endswith(("/json", "+json")):
             return JsonSource(safe_json.loads(payload))
+        if kind == "text/csv":
+            return JsonSource({"rows": read_rows(payload)})
     except (safe_json.UnsafeJson, safe_xml.UnsafeXml) as error:
         raise MessageNotUnderstood(error.problem, remedy=error.remedy) from error
     raise MessageNotUnderstood(
-        f"A field map reads JSON and XML, and this is {kind or 'of no media type'}.",
+        f"A field map reads JSON, XML and CSV, and this is {kind or 'of no media type'}.",
         field="payload.media_type",
-        remedy="Send application/json or application/xml.",
+        remedy="Send application/json, application/xml or text/csv.",
     )
 
 
 class JsonSource:
-    def __init__(self, value: Any) -> None:
-        self._value = value
+    def __init__(self, value: Any, place: str = "") -> None:
+        self.value = value
+        self._place = place
 
     def texts(self, path: str) -> list[str]:
         found = self._at(path)
@@ -57,14 +63,18 @@ class JsonSource:
     def each(self, path: str) -> Sequence[Source]:
         found = self._at(path)
         rows = found if isinstance(found, list) else [] if found is None else [found]
-        return [JsonSource(row) for row in rows[:MOST_ROWS]]
+        at = self.place_of(path)
+        return [JsonSource(row, f"{at}/{index}" if isinstance(found, list) else at) for index, row in enumerate(rows)]
+
+    def place_of(self, path: str) -> str:
+        return self._place + path
 
     def _at(self, path: str) -> Any:
         try:
             steps = steps_of(path)
         except BadPointer:
             raise BadPath(f"“{path}” is not a JSON Pointer such as /invoice/number.") from None
-        return _walk(self._value, steps)
+        return _walk(self.value, steps)
 
 
 def _walk(value: Any, steps: Sequence[str]) -> Any:
@@ -100,7 +110,11 @@ class XmlSource:
         return [text for one in found if (text := _text_of(one).strip())]
 
     def each(self, path: str) -> Sequence[Source]:
-        return [XmlSource(one) for one in self._at(path)[:MOST_ROWS] if etree.iselement(one)]
+        return [XmlSource(one) for one in self._at(path) if etree.iselement(one)]
+
+    def place_of(self, path: str) -> str:
+        above = self._element.getroottree().getpath(self._element) if self._element.getparent() is not None else ""
+        return f"{above}/{path}" if above and path and not path.startswith("/") else path or above
 
     def _at(self, path: str) -> list[Any]:
         prefixes = {prefix or "default": name for prefix, name in self._element.getroottree().getroot().nsmap.items()}

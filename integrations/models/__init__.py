@@ -5,12 +5,14 @@ from integrations.models.connection import (
     ConnectionGroupGrant,
     ConnectionUserGrant,
 )
+from integrations.models.fieldmap import ActiveFieldMap, Direction, FieldMap
 from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage
 from integrations.models.outbox import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
 
 __all__ = [
     "GIVEN_OR_TAKEN",
     "LONGEST_TIMEOUT",
+    "ActiveFieldMap",
     "Connection",
     "ConnectionGroupGrant",
     "ConnectionUserGrant",
@@ -18,6 +20,8 @@ __all__ = [
     "DeliveryAnswer",
     "DeliveryAttempt",
     "DeliveryContent",
+    "Direction",
+    "FieldMap",
     "FolderProblem",
     "InboxContent",
     "InboxMessage",

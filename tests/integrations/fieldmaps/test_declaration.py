@@ -19,7 +19,7 @@ def test_map_is_read_with_the_place_of_each_rule():
     ("rules", "place", "words"),
     [
         ([], "/rules", "cannot stand here"),
-        ([{"to": "/number"}], "/rules/0", "exactly one of from, value, sum and each"),
+        ([{"to": "/number"}], "/rules/0", "exactly one of from, value, sum, each and context"),
         ([{"to": "/number", "from": "/a", "value": "b"}], "/rules/0", "exactly one of"),
         ([{"to": "/number", "frm": "/a"}], "/rules/0", "frm"),
         ([{"to": "number", "from": "/a"}], "/rules/0/to", "is no place in the target"),

@@ -1,0 +1,89 @@
+"""Faults of a translation in one list: each said once, with the places that it concerns on the whole way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from integrations.connectors.json_document.pointers import pointer_to
+from integrations.fieldmaps.apply import Mapped
+from integrations.records.schemas.judge import Finding
+
+
+class Stage(StrEnum):
+    """Where on the way."""
+
+    INBOUND = "inbound"
+    CANONICAL = "canonical"
+    OUTBOUND = "outbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One value that is not as it must be.
+
+    `rule` is the rule's place in its map, `source` where the value was read (in the source's payload, or in the
+    canonical document for the outbound map), `was` what stood there. `canonical` and `target` are the places where it
+    should have gone, empty where nothing leads there.
+    """
+
+    stage: Stage
+    rule: str = ""
+    source: str = ""
+    was: str = ""
+    canonical: str = ""
+    target: str = ""
+    problem: str = ""
+    remedy: str = ""
+
+
+def of_map(stage: Stage, mapped: Mapped | None, *, known: Sequence[Fault] = ()) -> list[Fault]:
+    """What a map could not do. What is missing in the canonical document for a reason in `known` is not said again."""
+    found: list[Fault] = []
+    said = {fault.canonical for fault in known}
+    for fault in mapped.faults if mapped else ():
+        inbound = stage is Stage.INBOUND
+        if not inbound and not fault.was and _within(fault.source, said):
+            continue
+        found.append(
+            Fault(
+                stage,
+                rule=fault.rule,
+                source=fault.source,
+                was=fault.was,
+                canonical=fault.to if inbound else fault.source,
+                target="" if inbound else fault.to,
+                problem=fault.problem,
+                remedy=fault.remedy,
+            )
+        )
+    return found
+
+
+def of_findings(found: Sequence[Finding], mapped: Mapped | None, *, known: Sequence[Fault]) -> list[Fault]:
+    """What keeps the canonical document from being one, unless the map has said so at the same place."""
+    said = {fault.canonical for fault in known}
+    way_back = {to: place for place, to in mapped.ways.items()} if mapped else {}
+    remedy = "Write it by a rule of the inbound map." if mapped else "Have the source send it."
+    return [
+        Fault(
+            Stage.CANONICAL,
+            source=way_back.get(place, ""),
+            was=finding.was,
+            canonical=place,
+            problem=finding.problem,
+            remedy=remedy if not way_back.get(place) else "Have the source send it, or correct the rule.",
+        )
+        for finding in found
+        if not _within(place := pointer_to(*finding.steps), said)
+    ]
+
+
+def followed(faults: Sequence[Fault], outbound: Mapped | None) -> list[Fault]:
+    """The faults with the place in the target's document to which the outbound map would have taken the value."""
+    ways: Mapping[str, str] = outbound.ways if outbound else {}
+    return [replace(fault, target=fault.target or ways.get(fault.canonical, "")) for fault in faults]
+
+
+def _within(place: str, said: set[str]) -> bool:
+    """Whether a place, or anything around it, is among those."""
+    return any(place == known or (known and place.startswith(f"{known}/")) for known in said)
