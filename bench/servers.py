@@ -14,7 +14,7 @@ from workbench.embedded.servers import Servers
 
 ROOT = Path(__file__).resolve().parent.parent
 # All that is left of the caller's environment: nothing that leads to an installation or changes how one behaves.
-KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "WB_EMBEDDED_PG_BIN"})
+KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "WB_EMBEDDED_PG_BIN", "WB_EMBEDDED_VALKEY_BIN"})
 SETTINGS = {
     "WB_PROFILE": "development",
     "LOG_LEVEL": "ERROR",

@@ -31,11 +31,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("workbench")
 
 
+REACHING_SERVERS = frozenset({"db", "transactional_db", "live_server", "stack"})
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With xdist, tests that share the installation or the browser run in one process, so that there is one of each."""
+    """Mark each test by what it asks for, so that `-m` takes or leaves all tests of a kind and no list of them is kept.
+
+    With xdist, tests that share the installation or the browser run in one process, so that there is one of each.
+    """
     for item in items:
-        if {"stack", "browser"}.intersection(getattr(item, "fixturenames", ())):
+        fixtures = frozenset(getattr(item, "fixturenames", ()))
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if fixtures & REACHING_SERVERS or any(item.iter_markers("django_db")) or any(item.iter_markers("stack")):
+            item.add_marker(pytest.mark.servers)
+        if fixtures & {"stack", "browser"}:
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 

@@ -17,12 +17,16 @@ STOP_SECONDS = 60
 POLL_SECONDS = 0.1
 # What would lead the installation to the servers of the test run, or tell Django that it runs there.
 NOT_INHERITED = ("DATABASE_", "REDIS_", "WB_", "PYTEST_", "DJANGO_", "SECRET_KEY", "FIELD_ENCRYPTION_", "AUDIT_")
+# Which programs the servers are: a run of the tests on other ones tries the installation on them too.
+PROGRAMS = frozenset({"WB_EMBEDDED_PG_BIN", "WB_EMBEDDED_VALKEY_BIN"})
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
     """Return this process's environment without anything that concerns the test run."""
     return {
-        name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED) and name != "PORT"
+        name: value
+        for name, value in os.environ.items()
+        if name in PROGRAMS or (not name.startswith(NOT_INHERITED) and name != "PORT")
     } | variables
 
 

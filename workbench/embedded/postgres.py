@@ -55,7 +55,7 @@ def find_binaries() -> Path:
         return max(found, key=major_version)
     raise PostgresUnavailable(
         f"There is no PostgreSQL for {platform.system()} {platform.machine()} among the installed packages or on this "
-        "machine. Install PostgreSQL 14 or newer and set WB_EMBEDDED_PG_BIN to its bin directory, or set DATABASE_URL "
+        "machine. Install PostgreSQL 15 or newer and set WB_EMBEDDED_PG_BIN to its bin directory, or set DATABASE_URL "
         "and DATABASE_OWNER_URL to a database that you run."
     )
 

