@@ -126,4 +126,4 @@ class LegalEntityAdmin(ConfigurationAdmin):
 
 @admin.register(Route)
 class RouteAdmin(ConfigurationAdmin):
-    list_display = ("position", "connection", "party_id", "category", "queue", "entity", "priority")
+    list_display = ("position", "connection", "object_type", "party_id", "category", "queue", "entity", "priority")

@@ -12,6 +12,7 @@ class DemoPerson:
     given_name: str
     family_name: str
     role: str  # what they do, in words
+    own_queues: tuple[str, ...] = ()  # where they work as clerks by themselves, beside what a role gives
 
     @property
     def password(self) -> str:
@@ -19,7 +20,9 @@ class DemoPerson:
 
 
 PEOPLE = (
-    DemoPerson("clerk", "Clara", "Jansen", "Clerk: corrects and proposes"),
+    DemoPerson("clerk", "Clara", "Jansen", "Clerk: corrects and proposes invoices"),
+    DemoPerson("accountant", "Arend", "Visser", "Accountant: the same for journals", ("general-ledger", "receivables")),
+    DemoPerson("treasurer", "Tessa", "Brandt", "Treasury clerk: the same for payments", ("treasury",)),
     DemoPerson("controller", "Conrad", "Weiss", "Controller: approves or rejects"),
     DemoPerson("support", "Samira", "Okoye", "Support: looks things up"),
     DemoPerson("auditor", "Aude", "Martin", "Auditor: reads and exports the history"),

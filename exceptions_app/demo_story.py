@@ -34,7 +34,7 @@ def tell(*, clerk: AbstractUser, controller: AbstractUser, at: datetime) -> None
 
 
 def _untouched(kind: Kind) -> list[ExceptionCase]:
-    cases = ExceptionCase.objects.select_related("connection").filter(kind=kind.value)
+    cases = ExceptionCase.objects.select_related("connection").filter(kind=kind.value, connection__connector="en16931")
     return list(cases.exclude(document_number=HERO_NUMBER).order_by("opened_at", "pk"))
 
 

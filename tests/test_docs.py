@@ -86,6 +86,7 @@ def test_examples_of_the_api_work_on_a_fresh_demonstration(
         pytest.skip("curl is not installed, and the documentation uses it.")
     call_command("seed_demo")
     before = set(ExceptionCase.objects.values_list("pk", flat=True))
+    read_before = set(InboxMessage.objects.values_list("pk", flat=True))
     make_token, by_curl = _blocks("sh")
     [by_python] = _blocks("python")
     words = re.search(r"manage (create_api_token .*?) --because", make_token)
@@ -102,7 +103,8 @@ def test_examples_of_the_api_work_on_a_fresh_demonstration(
     assert [first["status"], json.loads(answer.getvalue())["status"]] == ["accepted", "accepted"]
     for _ in range(20):  # a message that is locked at that moment is left for the next time
         intake.read_messages(limit=10, at=now())
-    assert set(InboxMessage.objects.values_list("status", flat=True)) == {"processed"}
+    come_in = InboxMessage.objects.exclude(pk__in=read_before)
+    assert set(come_in.values_list("status", flat=True)) == {"processed"}
 
     refused, held = ExceptionCase.objects.exclude(pk__in=before).order_by("document_number")
     assert (refused.kind, refused.category, refused.queue.name) == ("failed", "compliance", "E-invoicing")

@@ -12,6 +12,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
 from audit.guard import audit_required, frozen_columns, never_deleted, truncate_refused
+from integrations.connectors.registry import CONNECTORS
 from integrations.models import GIVEN_OR_TAKEN, Connection
 from integrations.refusals import Category
 
@@ -137,12 +138,17 @@ class LegalEntityGroupGrant(GroupObjectPermissionBase):
 class Route(models.Model):
     """First match wins: which queue, legal entity and priority an arriving transaction gets.
 
-    An empty condition matches everything. `party_id` is compared with the tax and other identifiers of the
-    seller and of the buyer.
+    An empty condition matches everything. `party_id` is compared with everything that identifies a party of the
+    document: tax identifiers, company codes, accounts.
     """
 
     position = models.PositiveIntegerField(help_text="Lower is tried first.")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, null=True, blank=True)
+    object_type = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="Kind of transaction as its connector names it, such as journal or payment.",
+    )
     party_id = models.CharField(max_length=100, blank=True)
     category = models.CharField(max_length=30, blank=True, choices=[(c.value, c.value) for c in Category])
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT)
@@ -160,3 +166,11 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}: {self.queue} / {self.entity}"
+
+    def clean(self) -> None:
+        """A kind that nobody knows would match nothing, silently. Raises ValidationError."""
+        super().clean()
+        known = {name for connector in CONNECTORS.values() for name in connector.object_types}
+        if self.object_type and self.object_type not in known:
+            problem = f"There is no kind of transaction “{self.object_type}”. Known are {', '.join(sorted(known))}."
+            raise ValidationError({"object_type": problem})

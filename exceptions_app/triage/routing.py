@@ -20,6 +20,7 @@ def route_for(transaction: RefusedTransaction, connection: Connection) -> Route:
     route = (
         Route.objects.select_related("queue", "entity")
         .filter(Q(connection=connection) | Q(connection__isnull=True))
+        .filter(Q(object_type="") | Q(object_type=transaction.object_type))
         .filter(Q(party_id="") | Q(party_id__in=party_ids - {""}))
         .filter(Q(category="") | Q(category=transaction.refusal.category))
         .order_by("position")

@@ -38,6 +38,8 @@ class DemoMessage:
     refusal_media_type: str
     received_days_ago: int
     position: int  # in the list, from 0: spreads the messages of one day
+    payload_media_type: str = "application/xml"
+    refusal_status: int | None = None  # of the HTTP answer, where there was one
 
 
 @dataclass(frozen=True, slots=True)

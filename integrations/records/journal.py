@@ -48,7 +48,8 @@ class JournalRecord(Record):
             document_date=self.posting_date,
             date_label="Posting date",
             due_label="",
-            counterparty=company,  # a journal has no other side: it is known by whose books it changes
+            # A journal has no other side: it is known by what it is for, and by whose books it changes.
+            counterparty=Party(name=self.text or self.company, identifiers=company.identifiers),
             parties={"Company code": company},
             amount=self.total_debit,
             currency=self.currency,

@@ -57,18 +57,18 @@ class Erp:
         if not request.key:
             return self._answer(attempt, _error(400, "KEY_MISSING", "The header Idempotency-Key is missing."))
         try:
-            content = _content_of(request.body)
+            content = content_of(request.body)
         except Refused as refused:
             return self._answer(attempt, refused.reply)
         attempt["business_key"] = _business_key(content)
         if request.fault is FaultName.REFUSE:
-            return self._answer(attempt, _refusal(request, [Message("ZFI/099", "Told to refuse this posting")]))
+            return self._answer(attempt, refusal(request, [Message("ZFI/099", "Told to refuse this posting")]))
         books = self._books
         if books.honours_keys and (known := self._by_key.get(request.key)) is not None:
             return self._answer(attempt, _again(known, attempt))
         messages = judge(content, books)
         if any(message.severity == "error" for message in messages) or (messages and not _is_lenient(request)):
-            return self._answer(attempt, _refusal(request, messages))
+            return self._answer(attempt, refusal(request, messages))
         return self._book(attempt, content, request, messages)
 
     def _book(self, attempt: Record, content: Content, request: Request, messages: list[Message]) -> Reply:
@@ -80,7 +80,7 @@ class Erp:
             if self._books.deduplicates_references and booked:
                 text = f"A document with this reference has been posted as {booked[0]['document']}"
                 message = Message("ZFI/070", text, TYPES[content["type"]])
-                return self._answer(attempt, _refusal(request, [message], status=409), locked=True)
+                return self._answer(attempt, refusal(request, [message], status=409), locked=True)
             effect = self._effect(attempt, content, request.body, ordinal=len(booked))
             attempt["status"] = 201
             self._ledger.append(effect, attempt)
@@ -160,7 +160,7 @@ class Erp:
         return self.show_books(request)
 
 
-def _content_of(body: bytes) -> Content:
+def content_of(body: bytes) -> Content:
     """Raises Refused for what is no posting."""
     try:
         content = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
@@ -196,7 +196,7 @@ def _again(known: Record, attempt: Record) -> Reply:
     return _error(422, "KEY_REUSED", "This Idempotency-Key was used for other content.")
 
 
-def _refusal(request: Request, messages: list[Message], *, status: int = 400) -> Reply:
+def refusal(request: Request, messages: list[Message], *, status: int = 400) -> Reply:
     """All messages at once; the head repeats the gravest."""
     head = next((message for message in messages if message.severity == "error"), messages[0])
     details = [message.as_json() for message in messages]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 MASTER_DATA: Final = Path(__file__).with_name("erp_master.json")
 KINDS: Final = ("companies", "accounts", "cost_centers", "customers", "tax_codes", "product_families")
-_MARKS: Final = frozenset({"blocked", "locked", "closes_soon", "needs_cost_center"})
+_MARKS: Final = frozenset({"blocked", "locked", "closes_soon", "needs_cost_center", "asks_for_cost_center"})
 _PERIOD: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 
 Entries = dict[str, dict[str, bool]]
@@ -26,7 +26,8 @@ class ChangeNotUnderstood(Exception):
 
 @dataclass(slots=True)
 class Books:
-    """`master` is kind → key → marks: blocked, locked (somebody works on it), closes_soon, needs_cost_center."""
+    """`master` is kind → key → marks: blocked, locked (somebody works on it), closes_soon, needs_cost_center,
+    asks_for_cost_center (without one it warns, and books only when told to in spite of it)."""
 
     master: dict[str, Entries]
     review_above: dict[str, Decimal]  # currency → amount from which the ERP warns

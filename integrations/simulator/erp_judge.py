@@ -70,9 +70,17 @@ def _lines(content: Content, books: Books) -> Iterator[Message]:
             yield from _known(
                 books, "cost_centers", cost_center, f"{place}/cost_center", unknown="ZFI/020", blocked="ZFI/021"
             )
-        elif (books.entry("accounts", account) or {}).get("needs_cost_center"):
-            text = f"Account {account} requires an assignment to a CO object"
-            yield Message("KI/235", text, f"{place}/cost_center")
+        else:
+            yield from _missing_cost_center(books, account, f"{place}/cost_center")
+
+
+def _missing_cost_center(books: Books, account: str, place: str) -> Iterator[Message]:
+    marks = books.entry("accounts", account) or {}
+    text = f"Account {account} requires an assignment to a CO object"
+    if marks.get("needs_cost_center"):
+        yield Message("KI/235", text, place)
+    elif marks.get("asks_for_cost_center"):
+        yield Message("KI/235", text, place, "warning")
 
 
 def _known(books: Books, kind: str, key: str, place: str, *, unknown: str, blocked: str) -> Iterator[Message]:

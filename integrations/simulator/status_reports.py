@@ -26,10 +26,10 @@ class Decision:
     reference: str = ""
 
 
-def report_on(file: OrderFile, decisions: Sequence[Decision], *, report_id: str) -> bytes:
-    """A report with the status of every order."""
+def report_on(file: OrderFile, decisions: Sequence[Decision], *, report_id: str, at: datetime | None = None) -> bytes:
+    """A report with the status of every order, made now or `at` a time."""
     statuses = {decision.status for decision in decisions}
-    root, body = _begin(file, report_id)
+    root, body = _begin(file, report_id, at=at)
     group = _group(body, file, statuses.pop() if len(statuses) == 1 else PARTLY)
     _count(group, decisions)
     for block_id in dict.fromkeys(decision.order.block_id for decision in decisions):
@@ -48,13 +48,13 @@ def report_of_refusal(file: OrderFile, reason: Reason, *, report_id: str) -> byt
     return _serialise(root)
 
 
-def _begin(file: OrderFile, report_id: str) -> tuple[etree._Element, etree._Element]:
+def _begin(file: OrderFile, report_id: str, *, at: datetime | None = None) -> tuple[etree._Element, etree._Element]:
     namespace = STANDARD + REPORT_VERSIONS[file.version]
     root = etree.fromstring(f'<Document xmlns="{namespace}"/>'.encode())
     body = _add(root, "CstmrPmtStsRpt")
     header = _add(body, "GrpHdr")
     _add(header, "MsgId", report_id)
-    _add(header, "CreDtTm", datetime.now(UTC).isoformat(timespec="seconds"))
+    _add(header, "CreDtTm", (at or datetime.now(UTC)).isoformat(timespec="seconds"))
     return root, body
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from tests.stack import RunningStack
 
 TIMEOUT = 10
-ROLES = ["clerk", "controller", "support", "auditor", "administrator"]
+ROLES = ["clerk", "accountant", "treasurer", "controller", "support", "auditor", "administrator"]
 
 
 @pytest.mark.stack

@@ -1,6 +1,10 @@
-"""The demonstration: four people and an administrator, two legal entities, two queues, some thirty exceptions."""
+"""The demonstration: a few people, two legal entities, and the exceptions of billing, an ERP and a bank."""
 
-from datetime import datetime, timedelta
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,18 +16,22 @@ from django.utils.timezone import now
 
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
-from exceptions_app.actions.grants import ROLES, add_to_role, grant_connection, grant_role
+from exceptions_app.demo_organisation import TARGETS, set_up_organisation
+from exceptions_app.demo_other_kinds import tell_of_postings_and_payments
 from exceptions_app.demo_people import PEOPLE
 from exceptions_app.demo_story import tell
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
+from exceptions_app.models import ExceptionCase
 from integrations import inbox
 from integrations.demo.messages import DemoMessage, demo_messages
+from integrations.demo.payments import demo_payments, setup_of_bank
+from integrations.demo.postings import demo_postings, unreadable_posting
+from integrations.demo.targets import erp_change
+from integrations.http import exchange
 from integrations.models import Connection, InboxMessage
 
-# The sources' own account: it hands messages in by the API and can do nothing else.
-SOURCE = "billing"
 SEED = 1
+CONTROL_TIMEOUT = 10.0  # seconds
 
 
 class Command(BaseCommand):
@@ -37,13 +45,17 @@ class Command(BaseCommand):
             raise CommandError("The demonstration has known passwords; it is not for production.")
         with transaction.atomic():
             if not Connection.objects.exists():
-                _set_up(at=now() - timedelta(days=20))
+                set_up_organisation(by=machine(SETUP), at=now() - timedelta(days=20))
                 _take_messages_in(at=now())
+                _set_up_simulator(today=now().date())
             _point_to_simulator(at=now())
         # One transaction each from here on, as in daily work.
         if not ExceptionCase.objects.exists():
             _read_each_when_it_came()
-            tell(clerk=_person("clerk"), controller=_person("controller"), at=now())
+            controller = _person("controller")
+            tell(clerk=_person("clerk"), controller=controller, at=now())
+            accountant, treasurer = _person("accountant"), _person("treasurer")
+            tell_of_postings_and_payments(accountant=accountant, treasurer=treasurer, controller=controller, at=now())
         if options["print_logins"]:
             self._print_logins()
 
@@ -57,83 +69,21 @@ def _person(username: str) -> AbstractUser:
     return get_user_model().objects.get(username=username)
 
 
-def _set_up(*, at: datetime) -> None:
-    setup = machine(SETUP)
-    for who in PEOPLE:
-        administrator = who.username == "administrator"
-        person = get_user_model().objects.create_user(
-            who.username,
-            password=who.password,
-            first_name=who.given_name,
-            last_name=who.family_name,
-            is_staff=administrator,
-            is_superuser=administrator,
-            time_zone="Europe/Amsterdam",
-            email=f"{who.username}@meridian.example",
-        )
-        if not administrator:
-            grant_role(who.username, (), by=setup, at=at)
-            add_to_role(who.username, person, by=setup, at=at)
-    get_user_model().objects.create_user(SOURCE, first_name="Billing platform")
-    places = _organisation(setup, at=at)
-    for role in ROLES:
-        grant_role(role, places, by=setup, at=at, because="Demonstration")
-
-
-def _organisation(setup: AbstractUser, *, at: datetime) -> list[Queue | LegalEntity]:
-    compliance = Queue(slug="e-invoicing", name="E-invoicing", purpose="Invoices that a tax authority refused.")
-    holds = Queue(slug="holds", name="Holds", purpose="Transactions held before sending by a policy or a screening.")
-    dutch = LegalEntity(
-        code="NL01", name="Meridian Industries NV", country="NL", currency="EUR", time_zone="Europe/Amsterdam"
-    )
-    german = LegalEntity(
-        code="DE01", name="Meridian Deutschland GmbH", country="DE", currency="EUR", time_zone="Europe/Berlin"
-    )
-    for place in (compliance, holds, dutch, german):
-        save_configuration(place, by=setup, at=at, because="Demonstration")
-    administrator, source = _person("administrator"), _person(SOURCE)
-    for entity, slug, name in (
-        (dutch, "billing-nl", "Billing Netherlands"),
-        (german, "billing-de", "Billing Germany"),
-    ):
-        connection = Connection(
-            slug=slug, name=name, connector="en16931", owner="Billing platform team", watched_folder=slug
-        )
-        save_configuration(connection, by=setup, at=at, because="Demonstration")
-        for permission, account in (("ingest_messages", source), ("configure_connection", administrator)):
-            grant_connection(permission, account, connection, by=setup, at=at, because="Demonstration")
-        _routes(connection, entity, compliance, holds, setup, at=at)
-    return [compliance, holds, dutch, german]
-
-
-def _routes(
-    connection: Connection, entity: LegalEntity, compliance: Queue, holds: Queue, setup: AbstractUser, *, at: datetime
-) -> None:
-    position = 10 * (Route.objects.count() + 1)
-    for step, (category, queue, priority) in enumerate((("policy_hold", holds, 2), ("", compliance, 3))):
-        route = Route(
-            position=position + step,
-            connection=connection,
-            category=category,
-            queue=queue,
-            entity=entity,
-            priority=priority,
-        )
-        save_configuration(route, by=setup, at=at, because="Demonstration")
-
-
 def _take_messages_in(*, at: datetime) -> None:
     connections = {connection.slug: connection for connection in Connection.objects.all()}
-    messages = demo_messages(seed=SEED, today=at.date())
+    today = at.date()
+    messages = demo_messages(seed=SEED, today=today)
+    messages += [*demo_postings(today=today), *demo_payments(today=today), unreadable_posting(today=today)]
     for message in sorted(messages, key=lambda message: -_hours_ago(message)):
         inbox.receive(
             connections[message.connection_slug],
             inbox.HandedIn(
                 external_id=message.id,
                 payload=message.payload,
-                payload_media_type="application/xml",
+                payload_media_type=message.payload_media_type,
                 refusal=message.refusal,
                 refusal_media_type=message.refusal_media_type,
+                refusal_status=message.refusal_status,
             ),
             via=InboxMessage.Via.API,
             by=message.connection_slug,
@@ -151,13 +101,42 @@ def _read_each_when_it_came() -> None:
         intake.read_messages(limit=1, at=received_at + timedelta(seconds=4))
 
 
+def _set_up_simulator(*, today: date) -> None:
+    """The ERP and the bank as they were when they refused what comes in now."""
+    if not settings.SIMULATOR_URL:
+        return
+    for system, change in (("erp", erp_change(today)), ("bank", setup_of_bank(today))):
+        with _quietly("integrations.http"):
+            answer = exchange(
+                "POST",
+                f"{settings.SIMULATOR_URL}/control/{system}",
+                headers={"Content-Type": "application/json"},
+                body=json.dumps(change).encode(),
+                timeout=CONTROL_TIMEOUT,
+            )
+        if answer.status != 200:
+            raise CommandError(f"The simulated {system} could not be set up: {answer.detail or answer.status}.")
+
+
+@contextmanager
+def _quietly(name: str) -> Iterator[None]:
+    """What this command prints are the logins; a log line of a call that went well does not belong among them."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def _point_to_simulator(*, at: datetime) -> None:
     """The simulator may have another port than last time."""
     if not settings.SIMULATOR_URL:
         return
     for connection in Connection.objects.all():
         wanted = {
-            "target_url": f"{settings.SIMULATOR_URL}/tax-authority",
+            "target_url": f"{settings.SIMULATOR_URL}/{TARGETS[connection.connector]}",
             "target_token": settings.SIMULATOR_TOKEN,
             "write_back_url": f"{settings.SIMULATOR_URL}/source/webhook",
             "write_back_secret": settings.SIMULATOR_WEBHOOK_SECRET,

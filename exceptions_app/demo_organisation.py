@@ -1,0 +1,165 @@
+"""Who works where in the demonstration: queues, legal entities, connections, routes and grants, before any message."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+
+from exceptions_app.actions.connections import save_configuration
+from exceptions_app.actions.grants import ROLES, add_to_role, grant_connection, grant_role, grant_verbs
+from exceptions_app.demo_people import PEOPLE
+from exceptions_app.models import LegalEntity, Queue, Route
+from integrations.demo.companies import MERIDIAN_DE, MERIDIAN_NL
+from integrations.demo.payments import TREASURY
+from integrations.demo.postings import LEDGER
+from integrations.models import Connection
+from integrations.refusals import Category
+
+_BECAUSE = "Demonstration"
+_HOLD = Category.POLICY_HOLD.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One route: what arrives, by which queue it goes. Without a party it leads to the connection's only entity."""
+
+    queue: str
+    entity: str
+    priority: int = 3
+    category: str = ""
+    object_type: str = ""
+    party_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A connection, with the account by which its source hands in."""
+
+    slug: str
+    name: str
+    connector: str
+    owner: str
+    account: str
+    account_name: str
+    ways: tuple[_Way, ...]
+    folder: str = ""
+
+
+# The path of each connector below the simulator's address.
+TARGETS = {"en16931": "tax-authority", "erp": "erp", "iso20022": "bank"}
+_QUEUES = (
+    ("e-invoicing", "E-invoicing", "Invoices that a tax authority refused."),
+    ("receivables", "Receivables", "Customer invoices that the ledger did not book."),
+    ("general-ledger", "General ledger", "Journals that the ledger did not book."),
+    ("treasury", "Treasury", "Payments that the bank rejected."),
+    ("holds", "Holds", "Transactions held before sending by a policy or a screening."),
+)
+_CLERKS_QUEUES = ("e-invoicing", "receivables", "holds")
+_ENTITIES = (("NL01", MERIDIAN_NL, "Europe/Amsterdam"), ("DE01", MERIDIAN_DE, "Europe/Berlin"))
+
+
+def _billing(entity: str) -> tuple[_Way, ...]:
+    return (_Way("holds", entity, 2, _HOLD), _Way("e-invoicing", entity))
+
+
+_SOURCES = (
+    _Source(
+        "billing-nl", "Billing Netherlands", "en16931", "Billing platform team", "billing", "Billing platform",
+        _billing("NL01"), "billing-nl",
+    ),
+    _Source(
+        "billing-de", "Billing Germany", "en16931", "Billing platform team", "billing", "Billing platform",
+        _billing("DE01"), "billing-de",
+    ),
+    _Source(
+        LEDGER, "Corporate ledger (ERP)", "erp", "Finance systems team", "ledger-gateway", "Gateway of the ledger",
+        tuple(
+            way
+            for code in ("NL01", "DE01")
+            for way in (
+                _Way("general-ledger", code, object_type="journal", party_id=code),
+                _Way("receivables", code, object_type="customer_invoice", party_id=code),
+            )
+        ),
+    ),
+    _Source(
+        TREASURY, "House bank", "iso20022", "Treasury systems team", "payment-hub", "Payment hub",
+        tuple(
+            way
+            for code, account in (("NL01", MERIDIAN_NL.iban), ("DE01", MERIDIAN_DE.iban))
+            for way in (
+                _Way("holds", code, 1, Category.COMPLIANCE.value, "payment", account),
+                _Way("treasury", code, 2, object_type="payment", party_id=account),
+            )
+        ),
+        TREASURY,
+    ),
+)  # fmt: skip
+
+
+def set_up_organisation(*, by: AbstractUser, at: datetime) -> None:
+    """People, places, connections and who may do what there, each with its audit event."""
+    _people(by, at=at)
+    queues = {slug: Queue(slug=slug, name=name, purpose=purpose) for slug, name, purpose in _QUEUES}
+    entities = {
+        code: LegalEntity(code=code, name=company.name, country=company.country, currency="EUR", time_zone=zone)
+        for code, company, zone in _ENTITIES
+    }
+    for place in (*queues.values(), *entities.values()):
+        save_configuration(place, by=by, at=at, because=_BECAUSE)
+    position = 10
+    for source in _SOURCES:
+        connection = _connection(source, by, at=at)
+        for step, way in enumerate(source.ways):
+            route = Route(
+                position=position + step, connection=connection, queue=queues[way.queue], entity=entities[way.entity],
+                priority=way.priority, category=way.category, object_type=way.object_type, party_id=way.party_id,
+            )  # fmt: skip
+            save_configuration(route, by=by, at=at, because=_BECAUSE)
+        position += 10
+    _grants(queues, list(entities.values()), by, at=at)
+
+
+def _people(by: AbstractUser, *, at: datetime) -> None:
+    for who in PEOPLE:
+        administrator = who.username == "administrator"
+        person = get_user_model().objects.create_user(
+            who.username,
+            password=who.password,
+            first_name=who.given_name,
+            last_name=who.family_name,
+            is_staff=administrator,
+            is_superuser=administrator,
+            time_zone="Europe/Amsterdam",
+            email=f"{who.username}@meridian.example",
+        )
+        if who.username in ROLES:
+            grant_role(who.username, (), by=by, at=at)
+            add_to_role(who.username, person, by=by, at=at)
+    for account, name in {source.account: source.account_name for source in _SOURCES}.items():
+        get_user_model().objects.create_user(account, first_name=name)
+
+
+def _connection(source: _Source, by: AbstractUser, *, at: datetime) -> Connection:
+    connection = Connection(
+        slug=source.slug, name=source.name, connector=source.connector, owner=source.owner, watched_folder=source.folder
+    )
+    save_configuration(connection, by=by, at=at, because=_BECAUSE)
+    accounts = {"ingest_messages": source.account, "configure_connection": "administrator"}
+    for permission, account in accounts.items():
+        holder = get_user_model().objects.get(username=account)
+        grant_connection(permission, holder, connection, by=by, at=at, because=_BECAUSE)
+    return connection
+
+
+def _grants(queues: Mapping[str, Queue], entities: Sequence[LegalEntity], by: AbstractUser, *, at: datetime) -> None:
+    for role in ROLES:
+        where = [queues[slug] for slug in (_CLERKS_QUEUES if role == "clerk" else queues)]
+        grant_role(role, [*where, *entities], by=by, at=at, because=_BECAUSE)
+    for who in PEOPLE:
+        if who.own_queues:
+            where = [queues[slug] for slug in who.own_queues]
+            person = get_user_model().objects.get(username=who.username)
+            grant_verbs(ROLES["clerk"], person, [*where, *entities], by=by, at=at, because=_BECAUSE)
