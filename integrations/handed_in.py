@@ -31,6 +31,7 @@ class HandedIn:
     refusal_headers: Mapping[str, str] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     purpose: InboxMessage.Purpose = InboxMessage.Purpose.REFUSED
+    ordering_key: str = ""
 
     @property
     def sha256(self) -> str:
@@ -64,6 +65,10 @@ def _refuse_unusable(connection: Connection, handed_in: HandedIn) -> None:
             "The message has no usable identifier.",
             field="id",
             remedy="Send 1 to 200 printable characters, unique per message.",
+        )
+    if len(handed_in.ordering_key) > 200 or not handed_in.ordering_key.isprintable():
+        raise MessageRefused(
+            "The ordering key cannot be used.", field="ordering_key", remedy="Send up to 200 printable characters."
         )
     for name, media_type in (
         ("payload.media_type", handed_in.payload_media_type),

@@ -1,22 +1,21 @@
-"""The inbox: a message is durable before it is answered, and the same message is kept once."""
+"""The inbox: what waits to be read, in whose turn it is, and what became of it. `receiving` puts it there."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import connection as database
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from audit import log
 from integrations.connectors.base import IncomingMessage
 from integrations.doorbell import ring_on_commit
-from integrations.handed_in import HandedIn, MessageRefused, refusal_of
-from integrations.models import Connection, InboxContent, InboxMessage
+from integrations.handed_in import HandedIn, MessageRefused
+from integrations.models import InboxMessage
+from integrations.quotas import QuotaReached
+from integrations.receiving import Arrival, Receipt, entry_of, failed_entry, receive, receive_many
 
 __all__ = [
     "MAX_CLAIMS",
@@ -25,6 +24,7 @@ __all__ = [
     "Claim",
     "HandedIn",
     "MessageRefused",
+    "QuotaReached",
     "Receipt",
     "as_incoming",
     "claim",
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 MAX_CLAIMS = 3  # a message that stops its reader three times is set before a person
+MOST_IN_LINE = 1000  # messages that are told to wait at once
 READER_LEASE = timedelta(seconds=10)  # until a reader has locked it, and until it is tried again after a crash
 
 
@@ -50,190 +51,55 @@ class Claim:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a message handed in. `conflict` is set when its identifier came before with other content."""
-
-    message: InboxMessage
-    is_repeat: bool
-    conflict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message, and the connection for which it was handed in."""
-
-    connection: Connection
-    handed_in: HandedIn
-
-    @property
-    def identifier(self) -> tuple[int, str]:
-        return self.connection.pk, self.handed_in.external_id
-
-
-def receive(
-    connection: Connection,
-    handed_in: HandedIn,
-    *,
-    via: InboxMessage.Via,
-    by: str,
-    at: datetime,
-    correlation_id: str = "",
-) -> Receipt:
-    """Keep a message, or recognise it. Durable when the transaction commits; answer only then.
-
-    The same identifier with the same content is a repeat and only counted. With other content both are kept: the
-    newcomer becomes a visible intake failure. Raises MessageRefused.
-    """
-    [outcome] = receive_many([Arrival(connection, handed_in)], via=via, by=by, at=at, correlation_id=correlation_id)
-    if isinstance(outcome, MessageRefused):
-        raise outcome
-    return outcome
-
-
-def receive_many(
-    arrivals: Sequence[Arrival], *, via: InboxMessage.Via, by: str, at: datetime, correlation_id: str = ""
-) -> list[Receipt | MessageRefused]:
-    """As `receive`, each for itself and in the order given; new ones take no more statements than a single one."""
-    refusals = [refusal_of(arrival.handed_in, connection=arrival.connection) for arrival in arrivals]
-    usable = [arrival for arrival, refusal in zip(arrivals, refusals, strict=True) if refusal is None]
-    # Nothing below is refused, so there is nothing to go back to and no need of a savepoint.
-    with transaction.atomic(savepoint=False):
-        receipts = _receipts_for(usable, via=via, received_by=by, received_at=at, correlation_id=correlation_id)
-        _keep(usable, receipts, at=at)
-    kept = iter(receipts)
-    return [refusal or next(kept) for refusal in refusals]
-
-
-def _receipts_for(arrivals: Sequence[Arrival], **how: Any) -> list[Receipt]:
-    """Which are new, repeats or in conflict. What is new is not stored yet."""
-    _one_sender_at_a_time(arrivals)
-    there = _there_already(arrivals)
-    known = {(message.connection_id, message.external_id, message.content_sha256): message for message in there}
-    taken = {(message.connection_id, message.external_id) for message in there}
-    receipts = []
-    for arrival in arrivals:
-        sha256 = arrival.handed_in.sha256
-        name = (*arrival.identifier, sha256)
-        is_repeat = name in known
-        if not is_repeat:
-            known[name] = InboxMessage(
-                connection=arrival.connection,
-                external_id=arrival.handed_in.external_id,
-                content_sha256=sha256,
-                purpose=arrival.handed_in.purpose,
-                **how,
-            )
-        conflict = not is_repeat and arrival.identifier in taken
-        receipts.append(Receipt(known[name], is_repeat=is_repeat, conflict=conflict))
-        taken.add(arrival.identifier)
-    return receipts
-
-
-def _one_sender_at_a_time(arrivals: Sequence[Arrival]) -> None:
-    """Serialise the senders of one identifier until the transaction ends: two contents must see each other.
-
-    In one order for all, so that two requests do not wait for each other for ever.
-    """
-    connections = [arrival.connection.pk for arrival in arrivals]
-    external_ids = [arrival.handed_in.external_id for arrival in arrivals]
-    with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(connection, identifier) FROM ("
-            " SELECT DISTINCT connection, hashtext(external_id) AS identifier"
-            " FROM unnest(%s::int[], %s::text[]) AS arrivals (connection, external_id) ORDER BY 1, 2) AS locks",
-            [connections, external_ids],
-        )
-
-
-def _there_already(arrivals: Sequence[Arrival]) -> list[InboxMessage]:
-    """Of each identifier the messages with the same contents, and one of those with any other."""
-    contents = {arrival.handed_in.sha256 for arrival in arrivals}
-    same = Case(When(content_sha256__in=contents, then=F("content_sha256")), default=Value(""))
-    place = ("connection_id", "external_id", "same")
-    return list(
-        InboxMessage.objects.filter(
-            connection__in={arrival.connection.pk for arrival in arrivals},
-            external_id__in={arrival.handed_in.external_id for arrival in arrivals},
-        )
-        .annotate(same=same)
-        .order_by(*place)
-        .distinct(*place)
-    )
-
-
-def _keep(arrivals: Sequence[Arrival], receipts: Sequence[Receipt], *, at: datetime) -> None:
-    """Store what is new, with its bytes and audit events; count the repeats; make conflicts visible."""
-    new = [
-        (receipt.message, arrival.handed_in)
-        for arrival, receipt in zip(arrivals, receipts, strict=True)
-        if not receipt.is_repeat
-    ]
-    InboxMessage.objects.bulk_create(message for message, _ in new)
-    InboxContent.objects.bulk_create(_content_of(message, handed_in) for message, handed_in in new)
-    log.record_many(
-        _entry(
-            message,
-            "message.received",
-            at=at,
-            actor=message.received_by,
-            summary=f"{message.connection} handed in message {message.external_id}.",
-        )
-        for message, _ in new
-    )
-    repeated = Counter(receipt.message.pk for receipt in receipts if receipt.is_repeat)
-    for times in set(repeated.values()):
-        again = [pk for pk, number in repeated.items() if number == times]
-        InboxMessage.objects.filter(pk__in=again).update(repeats=F("repeats") + times)
-    for receipt in receipts:
-        if receipt.conflict:
-            _fail_for_its_identifier(receipt.message, at=at)
-    if any(not receipt.is_repeat and not receipt.conflict for receipt in receipts):
-        ring_on_commit()
-
-
-def _content_of(message: InboxMessage, handed_in: HandedIn) -> InboxContent:
-    return InboxContent(
-        message=message,
-        payload=handed_in.payload,
-        payload_media_type=handed_in.payload_media_type,
-        refusal=handed_in.refusal,
-        refusal_media_type=handed_in.refusal_media_type,
-        refusal_status=handed_in.refusal_status,
-        refusal_headers=dict(handed_in.refusal_headers),
-        context=dict(handed_in.context),
-    )
-
-
-def _fail_for_its_identifier(message: InboxMessage, *, at: datetime) -> None:
-    fail(
-        message,
-        at=at,
-        problem=f"The identifier “{message.external_id}” came before with other content.",
-        field="id",
-        remedy="Give each message its own identifier; send a document corrected by the source under a new one.",
-    )
-
-
 @transaction.atomic
 def claim() -> Claim | None:
-    """Choose the oldest pending message that nobody reads, and count the try.
+    """Choose the oldest pending message that nobody reads and whose turn it is, and count the try.
 
-    To be committed before it is read, so that a try which ends with the whole process counts too.
+    Of one connection and ordering key the earlier ones go first: while one of them is pending, which it is while it is
+    read too, those after it are passed over. To be committed before it is read, so that a try which ends with the whole
+    process counts too.
     """
     nobody_reads = Q(claimed_until__isnull=True) | Q(claimed_until__lte=Now())
-    found = (
-        InboxMessage.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
-        .filter(nobody_reads, status=InboxMessage.Status.PENDING)
-        .order_by("id")
-        .values_list("pk", "claims")
-        .first()
+    ready = InboxMessage.objects.filter(nobody_reads, status=InboxMessage.Status.PENDING, waits_its_turn=False)
+    choice = ready.select_for_update(of=("self",), skip_locked=True, no_key=True).order_by("id")
+    while True:
+        found = choice.only("claims", "connection_id", "ordering_key").first()
+        if found is None:
+            return None
+        if _is_its_turn(found):
+            break
+        _wait_in_line(found)
+    InboxMessage.objects.filter(pk=found.pk).update(claims=found.claims + 1, claimed_until=Now() + READER_LEASE)
+    return Claim(found.pk, found.claims + 1)
+
+
+def _same_line(message: InboxMessage) -> QuerySet[InboxMessage]:
+    """The pending messages of its connection and ordering key."""
+    return InboxMessage.objects.filter(
+        connection=message.connection_id, status=InboxMessage.Status.PENDING, ordering_key=message.ordering_key
+    ).exclude(ordering_key="")
+
+
+def _is_its_turn(message: InboxMessage) -> bool:
+    """Asked when the message is locked. What an earlier one does when it is done waits for that lock, or is seen."""
+    return not message.ordering_key or not _same_line(message).filter(pk__lt=message.pk).exists()
+
+
+def _wait_in_line(message: InboxMessage) -> None:
+    """Nobody looks at them again until it is their turn, or choosing would cost more the more of them wait."""
+    behind = _same_line(message).filter(pk__gte=message.pk, waits_its_turn=False)
+    locked = behind.select_for_update(skip_locked=True, no_key=True).order_by("id")[:MOST_IN_LINE]
+    InboxMessage.objects.filter(pk__in=[*locked.values_list("pk", flat=True)]).update(waits_its_turn=True)
+
+
+def _let_the_next_go(message: InboxMessage) -> None:
+    """Whether it was told to wait or not: who tells it just now has its row, and is waited for."""
+    following = (
+        _same_line(message).order_by("id").values_list("pk", flat=True).first() if message.ordering_key else None
     )
-    if found is None:
-        return None
-    message_id, claims = found
-    InboxMessage.objects.filter(pk=message_id).update(claims=claims + 1, claimed_until=Now() + READER_LEASE)
-    return Claim(message_id, claims + 1)
+    if following is not None:
+        InboxMessage.objects.filter(pk=following).update(waits_its_turn=False)
+        ring_on_commit()
 
 
 @contextmanager
@@ -270,24 +136,20 @@ def processed(message: InboxMessage, *, at: datetime) -> None:
     message.processed_at = at
     message.problem = message.problem_field = message.remedy = ""
     message.save(update_fields=["status", "processed_at", "problem", "problem_field", "remedy"])
+    _let_the_next_go(message)
 
 
 @transaction.atomic
 def fail(message: InboxMessage, *, at: datetime, problem: str, field: str, remedy: str) -> None:
-    """Make it a visible intake failure; its original stays."""
+    """Make it a visible intake failure; its original stays, and it does not keep the others of its key waiting."""
     message.status = InboxMessage.Status.FAILED
     message.processed_at = at
     message.problem = problem
     message.problem_field = field
     message.remedy = remedy
     message.save(update_fields=["status", "processed_at", "problem", "problem_field", "remedy"])
-    _record(
-        message,
-        "message.failed",
-        at=at,
-        actor="machine:intake",
-        summary=f"Message {message.external_id} of {message.connection} could not be read: {problem}",
-    )
+    _let_the_next_go(message)
+    log.record_many([failed_entry(message, at=at)])
 
 
 def failed_unexpectedly(message: InboxMessage, *, at: datetime) -> None:
@@ -309,7 +171,8 @@ def read_again(message_id: int, *, by: str, at: datetime) -> InboxMessage:
     message.status = InboxMessage.Status.PENDING
     message.claims = 0
     message.claimed_until = None
-    message.save(update_fields=["status", "claims", "claimed_until"])
+    message.waits_its_turn = False
+    message.save(update_fields=["status", "claims", "claimed_until", "waits_its_turn"])
     ring_on_commit()
     _record(
         message, "message.read_again", at=at, actor=by, summary=f"{by} had message {message.external_id} read again."
@@ -347,19 +210,4 @@ def _failed(message_id: int) -> InboxMessage:
 
 
 def _record(message: InboxMessage, name: str, *, at: datetime, actor: str, summary: str, because: str = "") -> None:
-    log.record_many([_entry(message, name, at=at, actor=actor, summary=summary, because=because)])
-
-
-def _entry(message: InboxMessage, name: str, *, at: datetime, actor: str, summary: str, because: str = "") -> log.Entry:
-    return log.Entry(
-        action=name,
-        subject=f"message:{message.pk}",
-        scope=f"connection/{message.connection.slug}",
-        actor=actor,
-        actor_kind="machine" if actor.startswith(("machine:", "folder:")) else "person",
-        at=at,
-        summary=summary,
-        because=because,
-        data={"external_id": message.external_id, "sha256": message.content_sha256, "via": str(message.via)},
-        correlation_id=message.correlation_id,
-    )
+    log.record_many([entry_of(message, name, at=at, actor=actor, summary=summary, because=because)])

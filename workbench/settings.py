@@ -180,6 +180,9 @@ WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = PROFILE == "test"
 # Where watched folders lie.
 INTAKE_FOLDER = Path(environment.text("WB_INTAKE_FOLDER", default=str(WB_HOME / "intake")))
 
+# Messages of all connections together that may wait to be read; beyond it every sender is told to wait.
+INTAKE_MOST_PENDING = environment.integer("WB_INTAKE_MOST_PENDING", default=1_000_000, minimum=1)
+
 # Database -------------------------------------------------------------------------------------------------------
 
 # DATABASE_URL is the role that serves, DATABASE_OWNER_URL the role that owns the schema and migrates it.

@@ -11,10 +11,9 @@ from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.targets import without_secrets
-from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant
+from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant
 
 SCOPE = "configuration"
-_SECRET_FIELDS = frozenset({"target_token", "write_back_secret"})
 _ADDRESSES = frozenset({"target_url", "write_back_url"})
 
 
@@ -73,7 +72,7 @@ def _changes(before: models.Model | None, after: models.Model) -> Mapping[str, o
 
 def _told(name: str, was: object, will: object) -> object:
     """What the log says, for ever: never a secret, and of an address only what can be shown."""
-    if name in _SECRET_FIELDS:
+    if name in SECRETS:
         return "replaced"
     if name not in _ADDRESSES:
         return {"was": _plain(was), "will_be": _plain(will)}

@@ -14,7 +14,7 @@ from exceptions_app.models import LegalEntity, Queue
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.reach import reach_of
 from integrations.connectors.registry import CONNECTORS
-from integrations.models import Connection
+from integrations.models import SECRETS, Connection
 
 
 class GrantOnQueue(Shape):
@@ -98,7 +98,7 @@ class ConnectionList(ApiView):
     )
     def get(self, request: Request) -> Response:
         reach = connection_reach_of(person(request))
-        seen = Connection.objects.filter(pk__in=reach.seen).defer("target_token", "write_back_secret")
+        seen = Connection.objects.filter(pk__in=reach.seen).defer(*SECRETS)
         return answer_page(
             page_of(request, seen, OLDEST), lambda rows: [represent_connection(row, reach) for row in rows]
         )

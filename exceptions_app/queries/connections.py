@@ -12,13 +12,12 @@ from django.db.models.functions import Coalesce
 
 from exceptions_app.models import ExceptionCase, Route
 from exceptions_app.models.case import REF_PREFIX
-from integrations.models import Connection, Delivery, DeliveryAttempt, FolderProblem, InboxMessage
+from integrations.models import SECRETS, Connection, Delivery, DeliveryAttempt, FolderProblem, InboxMessage
 
 RECENTLY = timedelta(days=7)
 LOOKED_AT = 100  # newest deliveries among which those of visible exceptions are shown
 MOST_SHOWN = 20
 UNTOLD_AFTER = 5  # tries in a row that came to nothing, before the source counts as not told
-_SECRETS = ("target_token", "write_back_secret")
 _WAITING = (Delivery.State.QUEUED, Delivery.State.PROBING, Delivery.State.SENDING)
 
 
@@ -33,7 +32,7 @@ def connections_with_state(keys: Collection[int], *, at: datetime) -> QuerySet[C
     booked = deliveries.filter(state__in=Delivery.BOOKED, finished_at__isnull=False)
     return (
         Connection.objects.filter(pk__in=keys)
-        .defer(*_SECRETS)
+        .defer(*SECRETS)
         .annotate(
             waiting=_number_of(deliveries.filter(state__in=_WAITING)),
             unknown=_number_of(deliveries.filter(state=Delivery.State.UNKNOWN)),
@@ -47,6 +46,7 @@ def connections_with_state(keys: Collection[int], *, at: datetime) -> QuerySet[C
             last_delivery_at=Subquery(booked.order_by("-id").values("finished_at")[:1]),
             has_target_token=_is_set("target_token"),
             has_write_back_secret=_is_set("write_back_secret"),
+            has_webhook_secret=_is_set("webhook_secret"),
         )
         .order_by("name", "pk")
     )

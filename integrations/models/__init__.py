@@ -1,17 +1,19 @@
 from integrations.models.connection import (
     GIVEN_OR_TAKEN,
     LONGEST_TIMEOUT,
+    SECRETS,
     Connection,
     ConnectionGroupGrant,
     ConnectionUserGrant,
 )
 from integrations.models.fieldmap import ActiveFieldMap, Direction, FieldMap
-from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage
+from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage, IntakeRate
 from integrations.models.outbox import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
 
 __all__ = [
     "GIVEN_OR_TAKEN",
     "LONGEST_TIMEOUT",
+    "SECRETS",
     "ActiveFieldMap",
     "Connection",
     "ConnectionGroupGrant",
@@ -25,4 +27,5 @@ __all__ = [
     "FolderProblem",
     "InboxContent",
     "InboxMessage",
+    "IntakeRate",
 ]

@@ -19,6 +19,7 @@ from integrations.secret_box import SealedTextField
 # A claim may ask, send and compare, each for at most twice this long, within the time limit of a worker's task.
 LONGEST_TIMEOUT = 30  # seconds
 LONGEST_COLLECTING = 3600  # seconds
+SECRETS = ("target_token", "write_back_secret", "webhook_secret", "webhook_secret_previous")
 
 
 class Connection(models.Model):
@@ -41,9 +42,28 @@ class Connection(models.Model):
     target_token = SealedTextField(blank=True)
     write_back_url = models.URLField(blank=True, help_text="Where the source is told how it ended.")
     write_back_secret = SealedTextField(blank=True)
+    webhook_secret = SealedTextField(blank=True)
+    webhook_secret_previous = SealedTextField(blank=True)
+    webhook_previous_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then what was signed with the previous secret is taken too."
+    )
+    webhook_envelope = models.JSONField(
+        default=dict, blank=True, help_text="What stands where in the source's own webhooks, as JSON Pointers."
+    )
     watched_folder = models.CharField(max_length=200, blank=True, help_text="Folder below the intake folder.")
     refusal_optional = models.BooleanField(default=False, help_text="A file is complete without a refusal beside it.")
     max_bytes = models.PositiveIntegerField(default=5_000_000, help_text="Largest payload accepted, in bytes.")
+    most_pending = models.PositiveIntegerField(
+        default=100_000,
+        validators=[MinValueValidator(1)],
+        help_text="Messages that may wait to be read; beyond it senders are told to wait.",
+    )
+    per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="New messages taken in a minute; empty for as many as come.",
+    )
     timeout_seconds = models.PositiveSmallIntegerField(
         default=10, validators=[MinValueValidator(1), MaxValueValidator(LONGEST_TIMEOUT)]
     )
@@ -66,7 +86,7 @@ class Connection(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=300, blank=True)
     _history_user: AbstractBaseUser  # what django-simple-history writes beside the next row of the history
-    history = HistoricalRecords(excluded_fields=["target_token", "write_back_secret"])
+    history = HistoricalRecords(excluded_fields=list(SECRETS))
 
     class Meta:
         default_permissions = ()

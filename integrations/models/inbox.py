@@ -20,6 +20,7 @@ class InboxMessage(models.Model):
 
     class Via(models.TextChoices):
         API = "api", "API"
+        HOOK = "hook", "Webhook"
         FOLDER = "folder", "Watched folder"
         SFTP = "sftp", "SFTP"
         PULL = "pull", "Scheduled pull"
@@ -31,6 +32,13 @@ class InboxMessage(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="inbox_messages")
     external_id = models.CharField(max_length=200, help_text="The sender's own identifier of the message.")
     content_sha256 = models.CharField(max_length=64)
+    conflict = models.BooleanField(default=False, help_text="Its identifier came before with other content.")
+    ordering_key = models.CharField(
+        max_length=200, blank=True, default="", help_text="Messages of one connection and key are read in their order."
+    )
+    waits_its_turn = models.BooleanField(
+        default=False, help_text="A reader found an earlier message of its key that is not read yet."
+    )
     via = models.CharField(max_length=10, choices=Via)
     purpose = models.CharField(max_length=10, choices=Purpose, default=Purpose.REFUSED)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
@@ -51,17 +59,28 @@ class InboxMessage(models.Model):
             models.UniqueConstraint(
                 fields=["connection", "external_id", "content_sha256"], name="inbox_same_message_once"
             ),
+            models.UniqueConstraint(
+                fields=["connection", "external_id"], condition=Q(conflict=False), name="inbox_identifier_once"
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=["pending", "processed", "failed", "set_aside"]), name="inbox_known_status"
             ),
             models.CheckConstraint(condition=Q(purpose__in=["refused", "deliver"]), name="inbox_known_purpose"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["id"], condition=Q(status="pending"), name="inbox_pending"),
+            models.Index(fields=["id"], condition=Q(status="pending", waits_its_turn=False), name="inbox_ready"),
+            models.Index(fields=["connection", "id"], condition=Q(status="pending"), name="inbox_pending_of"),
+            models.Index(
+                fields=["connection", "ordering_key", "id"],
+                condition=Q(status="pending") & ~Q(ordering_key=""),
+                name="inbox_turns",
+            ),
             models.Index(fields=["-received_at", "-id"], condition=Q(status="failed"), name="inbox_failed"),
         ]
         triggers: ClassVar = [
-            frozen_columns("connection_id", "external_id", "content_sha256", "purpose", "received_at"),
+            frozen_columns(
+                "connection_id", "external_id", "content_sha256", "conflict", "ordering_key", "purpose", "received_at"
+            ),
             never_deleted(),
             truncate_refused(),
         ]
@@ -88,6 +107,22 @@ class InboxContent(models.Model):
 
     def __str__(self) -> str:
         return f"content of message {self.message_id}"
+
+
+class IntakeRate(models.Model):
+    """How many messages a connection has taken since its present minute began; only where a limit is set."""
+
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, primary_key=True, related_name="intake_rate"
+    )
+    began_at = models.DateTimeField()
+    taken = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"rate of connection {self.connection_id}"
 
 
 class FolderProblem(models.Model):

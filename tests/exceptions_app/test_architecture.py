@@ -24,7 +24,7 @@ WRITERS = {
     "Decision": DOMAIN,
     "PayloadVersion": DOMAIN,
     "Delivery": ("integrations/delivery.py", "integrations/outbox.py"),
-    "InboxMessage": ("integrations/inbox.py",),
+    "InboxMessage": ("integrations/inbox.py", "integrations/receiving.py"),
 }
 # Relations and variables by which a row of these tables is reached without naming its class.
 NAMES = {
