@@ -17,11 +17,11 @@ from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
 from exceptions_app.states import Action, State
 from exceptions_app.triage.cause import cause_of
 from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
-from integrations import inbox
+from integrations import batches, inbox
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.doorbell import TimeIsUp
 from integrations.models import InboxMessage
-from integrations.refusals import MessageNotUnderstood, RefusedTransaction, bounded, problem_of
+from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction, bounded, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +70,22 @@ def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
 def read(message: InboxMessage, *, at: datetime) -> list[ExceptionCase]:
     """Turn one message into exceptions, or into occurrences of open ones. Raises MessageNotUnderstood."""
     connector = get_connector(message.connection.connector)
+    incoming = inbox.as_incoming(message)
     transactions = [
-        replace(transaction, refusal=bounded(transaction.refusal))
-        for transaction in connector.parse(inbox.as_incoming(message))
+        replace(transaction, refusal=bounded(transaction.refusal)) for transaction in connector.parse(incoming)
     ]
+    whole = _batch_in(transactions) if transactions else connector.batch(incoming)
     _one_reader_at_a_time(message, transactions)
     cases = [_open_or_repeat(message, transaction, at=at) for transaction in transactions]
+    if whole is not None:
+        batches.record(message, whole, at=at)
     inbox.processed(message, at=at)
     return cases
+
+
+def _batch_in(transactions: Sequence[RefusedTransaction]) -> Batch | None:
+    positions = (transaction.refusal.batch for transaction in transactions)
+    return next((position.whole for position in positions if position is not None), None)
 
 
 def _one_reader_at_a_time(message: InboxMessage, transactions: Sequence[RefusedTransaction]) -> None:

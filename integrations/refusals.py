@@ -117,7 +117,7 @@ class BatchTotals:
     def in_words(self, *, unit: str) -> str:
         """`3 of 12 payments rejected; 9 accepted, 41,200.00 EUR; totals agree`. `unit` is the plural."""
         rejected = self.outcomes.get(BatchOutcome.REJECTED, OutcomeTotals(0, {}))
-        parts = [f"{rejected.count} of {self.sent.count} {unit} rejected"]
+        parts = [f"{rejected.count or 'none'} of {self.sent.count} {unit} rejected"]
         parts += [
             f"{totals.count} {outcome.value}" + (f", {totals.money}" if totals.sums else "")
             for outcome, totals in self.outcomes.items()
@@ -127,13 +127,26 @@ class BatchTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch that came back, as a whole. `unit` is the plural of what it holds: "payments"."""
+
+    reference: str
+    unit: str
+    totals: BatchTotals
+
+
+@dataclass(frozen=True, slots=True)
 class BatchPosition:
-    """Where in a batch a transaction stood, counted from 1, and what became of the whole."""
+    """Where in a batch a transaction stood, counted from 1, and what became of the whole where that is known."""
 
     reference: str
     position: int
     size: int
-    totals: BatchTotals | None = None
+    whole: Batch | None = None
+
+    @property
+    def totals(self) -> BatchTotals | None:
+        return self.whole.totals if self.whole is not None else None
 
 
 @dataclass(frozen=True, slots=True)

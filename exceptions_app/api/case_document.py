@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from exceptions_app.api.base import case_for, person
+from exceptions_app.api.batches import batch_as_json
 from exceptions_app.api.preconditions import etag_of
 from exceptions_app.api.responses import ExceptionSummary, money_of, person_of
 from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
@@ -49,6 +50,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
         "errors": [error_of(error) for error in errors],
         "record": _record(case, page.latest_content),
         "arrivals": [_arrival(arrival) for arrival in reversed(arrivals_of(case).items)],
+        "batch": _batch(page),
         "versions_count": counts[Part.VERSIONS],
         "versions": [version_summary_of(version, case, request) for version in reversed(versions_of(case).items)],
         "proposal": proposal_of(page.proposal) if page.proposal else None,
@@ -61,6 +63,12 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
         ],
         "actions": _actions(page, request),
     }
+
+
+def _batch(page: CasePage) -> dict[str, Any] | None:
+    if page.batch is None:
+        return None
+    return {**batch_as_json(page.batch), "exceptions": [other.ref for other in page.batch.others]}
 
 
 def _arrival(arrival: Occurrence) -> dict[str, Any]:

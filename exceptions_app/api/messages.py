@@ -15,6 +15,7 @@ from rest_framework.reverse import reverse
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
 from exceptions_app.api.base import ActingView, ApiView, person
+from exceptions_app.api.batches import batch_as_json
 from exceptions_app.api.documented import (
     CURSOR,
     IDEMPOTENCY_KEY,
@@ -27,7 +28,8 @@ from exceptions_app.api.documented import (
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
 from exceptions_app.api.problems import parameter, problem_body, problem_response
 from exceptions_app.api.receiving import STATUSES, Outcome, take_in
-from exceptions_app.api.responses import Shape
+from exceptions_app.api.responses import BatchShape, Shape
+from exceptions_app.queries.batches import told
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.messages import messages_for, refs_of
 from integrations.models import InboxMessage
@@ -97,6 +99,7 @@ class MessageShape(Shape):
     exceptions = serializers.ListField(
         child=serializers.CharField(), help_text="References of the exceptions that it became or belongs to."
     )
+    batch = BatchShape(allow_null=True, help_text="What became of the file that it answers, as a whole.")
 
 
 class Messages(ActingView):
@@ -127,7 +130,9 @@ class Messages(ActingView):
             found = found.filter(status=status)
         if (slug := request.query_params.get("connection")) is not None:
             found = found.filter(connection__slug=slug.replace("\x00", "�"))
-        return answer_page(page_of(request, found.select_related("connection")), lambda rows: represent(rows, request))
+        return answer_page(
+            page_of(request, found.select_related("connection", "batch")), lambda rows: represent(rows, request)
+        )
 
     @endpoint(
         "hand_in_messages",
@@ -215,7 +220,7 @@ def _reach_for(request: Request) -> ConnectionReach:
 def message_for(request: Request, number: int) -> InboxMessage:
     """The message, when the account cares for its connection; otherwise the same answer as for none."""
     user = person(request)
-    message = messages_for(user, _reach_for(request)).select_related("connection").filter(pk=number).first()
+    message = messages_for(user, _reach_for(request)).select_related("connection", "batch").filter(pk=number).first()
     if message is None:
         raise Http404
     return message
@@ -241,6 +246,7 @@ def represent(messages: Sequence[InboxMessage], request: Request) -> list[dict[s
             if message.problem
             else None,
             "exceptions": refs[message.pk],
+            "batch": batch_as_json(told(message.batch)) if hasattr(message, "batch") else None,
         }
         for message in messages
     ]

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from exceptions_app.models import ExceptionCase
+from exceptions_app.queries.batches import MOST_OTHERS
 from exceptions_app.queries.case_history import MOST_ATTEMPTS, PAGE_SIZE
 
 
@@ -268,6 +269,31 @@ class CommentShape(Shape):
     written_at = serializers.DateTimeField()
 
 
+class TotalsShape(Shape):
+    count = serializers.IntegerField()
+    sums = Money(many=True, help_text="One for each currency.")
+
+
+class BatchShape(Shape):
+    """What became of the file that a message answers, as a whole."""
+
+    reference = serializers.CharField(help_text="What the sender called the file.")
+    unit = serializers.CharField(help_text="The plural of what it holds, such as payments.")
+    summary = serializers.CharField(help_text="All of it in words.")
+    totals_agree = serializers.BooleanField()
+    findings = serializers.ListField(child=serializers.CharField(), help_text="What does not agree or is not sure.")
+    sent = TotalsShape()
+    outcomes = serializers.DictField(
+        child=TotalsShape(), help_text="accepted, rejected, pending, cancelled or unclear, and how many."
+    )
+
+
+class BatchOfException(BatchShape):
+    exceptions = serializers.ListField(
+        child=serializers.CharField(), help_text=f"Its other exceptions that the account sees, at most {MOST_OTHERS}."
+    )
+
+
 class ExceptionDetail(ExceptionSummary):
     """An exception with all that is known about it, and what the asking person may do."""
 
@@ -278,6 +304,7 @@ class ExceptionDetail(ExceptionSummary):
     arrivals = Arrival(
         many=True, help_text=f"The newest {PAGE_SIZE} times it came in, of `occurrences`, with what was refused then."
     )
+    batch = BatchOfException(allow_null=True, help_text="The file in which it came in last; null when it came alone.")
     versions_count = serializers.IntegerField()
     versions = VersionSummary(many=True, help_text=f"The newest {PAGE_SIZE}; each is read whole at its url.")
     proposal = ProposalShape(allow_null=True, help_text="The newest, open or not.")

@@ -27,6 +27,7 @@ from exceptions_app.models import (
     QueueUserGrant,
     Route,
 )
+from exceptions_app.queries.batches import BatchInWords, batch_of_case
 from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, Verb
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery
@@ -67,6 +68,7 @@ class CasePage:
     write_back: Delivery | None  # the newest message to the source
     refused_again: LogEntry | None  # the target's objection to the latest version
     related: list[ExceptionCase]  # the same document, before and after; only what the reader may see
+    batch: BatchInWords | None  # in which it came in last
     draft: Draft | None
     comments_count: int
 
@@ -133,6 +135,7 @@ def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:
         write_back=deliveries.get(Delivery.Operation.WRITE_BACK),
         refused_again=_refused_again(case, latest),
         related=_related(case, user),
+        batch=batch_of_case(newest_arrival, user),
         draft=Draft.objects.filter(case=case, author_id=user.pk).first(),
         comments_count=Comment.objects.filter(case=case).count(),
     )
@@ -149,8 +152,8 @@ def _first_and_latest(case: ExceptionCase) -> tuple[PayloadVersion, PayloadVersi
 
 
 def _first_and_newest(case: ExceptionCase) -> tuple[Occurrence | None, Occurrence | None]:
-    arrivals = Occurrence.objects.filter(case=case)
-    first = arrivals.select_related("inbox_message").order_by("id").first()
+    arrivals = Occurrence.objects.filter(case=case).select_related("inbox_message__batch")
+    first = arrivals.order_by("id").first()
     return first, arrivals.order_by("-id").first() if case.occurrences_count > 1 else first
 
 

@@ -17,11 +17,15 @@ WAS_A_FAILURE = Q(status__in=[Status.FAILED, Status.SET_ASIDE]) | Q(status=Statu
 
 
 def messages_for(user: AbstractUser, reach: ConnectionReach) -> QuerySet[InboxMessage]:
-    """All of a connection for who hands in or configures; for who works there, failures and what became visible."""
+    """All of a connection for who hands in or configures; for who works there, failures, what became visible, and
+    batches of which nothing was refused.
+    """
     became_visible = Occurrence.objects.filter(
         inbox_message=OuterRef("pk"), case__in=ExceptionCase.objects.visible_to(user).values("pk")
     )
-    worked = Q(connection__in=reach.worked) & (WAS_A_FAILURE | Q(status=Status.PROCESSED) & Exists(became_visible))
+    refused_nothing = Q(batch__isnull=False) & ~Exists(Occurrence.objects.filter(inbox_message=OuterRef("pk")))
+    read = Q(status=Status.PROCESSED) & (Exists(became_visible) | refused_nothing)
+    worked = Q(connection__in=reach.worked) & (WAS_A_FAILURE | read)
     return InboxMessage.objects.filter(Q(connection__in=reach.ingesting | reach.configured) | worked)
 
 

@@ -43,6 +43,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "message.": "Anything about messages",
         "message.received": "Message received",
         "message.failed": "Message could not be read",
+        "message.batch_recorded": "What became of a batch",
         "message.read_again": "Message read again",
         "message.set_aside": "Message set aside",
         "message.quarantined": "File put into quarantine",

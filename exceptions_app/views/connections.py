@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from exceptions_app.actions import connections as actions
 from exceptions_app.queries import connections as reads
+from exceptions_app.queries.batches import recent_batches
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.errors import not_permitted
@@ -110,6 +111,7 @@ def _detail(
         "write_back": without_secrets(found.write_back_url),
         "routes": reads.routes_of(found),
         "deliveries": reads.recent_deliveries(found, person(request)),
+        "batches": recent_batches(found) if sees_failures else [],
         "days": reads.RECENTLY.days,
         "admin_url": _admin_url(request, found),
         "trail": [{"label": "Connections", "url": reverse("exceptions:connections")}],

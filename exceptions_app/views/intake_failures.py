@@ -16,6 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from exceptions_app.actions import intake_failures as actions
 from exceptions_app.queries import intake_failures as reads
+from exceptions_app.queries.batches import batch_of_message, became_no_exception
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.keyset import Direction, InvalidCursor
 from exceptions_app.views.addresses import address
@@ -143,7 +144,8 @@ def _detail(
     request: HttpRequest, message: InboxMessage, reach: ConnectionReach, form: SetAsideForm, *, status: int = 200
 ) -> HttpResponse:
     cases = reads.cases_of(message, person(request)) if message.status == InboxMessage.Status.PROCESSED else []
-    if message.status == InboxMessage.Status.PROCESSED and not cases:
+    batch = batch_of_message(message)
+    if message.status == InboxMessage.Status.PROCESSED and not cases and not (batch and became_no_exception(message)):
         raise Http404  # it belongs to exceptions now, and to those who may see them
     readable = message.connection_id in reach.worked and message.status in reads.UNREAD
     may_act = message.connection_id in reach.tended
@@ -151,6 +153,7 @@ def _detail(
         "message": message,
         "form": form,
         "cases": cases,
+        "batch": batch if message.status == InboxMessage.Status.PROCESSED else None,
         "is_failure": message.status == InboxMessage.Status.FAILED,
         "may_act": may_act,
         "why_not": "" if may_act else actions.may_not_tend(message.connection),

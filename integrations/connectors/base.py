@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, TypedDict
 
 from integrations.records.record import Record
-from integrations.refusals import Refusal, RefusalError, RefusedTransaction
+from integrations.refusals import Batch, Refusal, RefusalError, RefusedTransaction
 
 
 class Operation(TypedDict, total=False):
@@ -170,6 +170,9 @@ class Connector(Protocol):
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         """Bytes to refused or held transactions; raises MessageNotUnderstood."""
+
+    def batch(self, message: IncomingMessage) -> Batch | None:
+        """What became of a batch of which nothing was refused; None for a message about a single transaction."""
 
     def read(self, payload: bytes) -> Record:
         """The canonical projection of a payload; raises MessageNotUnderstood."""

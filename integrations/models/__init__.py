@@ -7,7 +7,7 @@ from integrations.models.connection import (
     ConnectionUserGrant,
 )
 from integrations.models.fieldmap import ActiveFieldMap, Direction, FieldMap
-from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage, IntakeRate
+from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage, IntakeRate, MessageBatch
 from integrations.models.outbox import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "InboxContent",
     "InboxMessage",
     "IntakeRate",
+    "MessageBatch",
 ]

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import append_only, frozen_columns, never_deleted, truncate_refused
+from audit.guard import append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from integrations.models.connection import Connection
 
 
@@ -14,7 +14,7 @@ class InboxMessage(models.Model):
 
     class Status(models.TextChoices):
         PENDING = "pending", "Waiting to be read"
-        PROCESSED = "processed", "Became an exception"
+        PROCESSED = "processed", "Read"
         FAILED = "failed", "Could not be read"
         SET_ASIDE = "set_aside", "Set aside by a person"
 
@@ -123,6 +123,26 @@ class IntakeRate(models.Model):
 
     def __str__(self) -> str:
         return f"rate of connection {self.connection_id}"
+
+
+class MessageBatch(models.Model):
+    """What became of the batch that a message answers, as a whole: the control totals, and whether they agree."""
+
+    message = models.OneToOneField(InboxMessage, on_delete=models.PROTECT, primary_key=True, related_name="batch")
+    reference = models.CharField(max_length=200, blank=True, help_text="What the sender called the batch.")
+    unit = models.CharField(max_length=40, help_text="The plural of what it holds: payments.")
+    sent = models.JSONField(help_text="How many, and how much in each currency.")
+    outcomes = models.JSONField(help_text="The same for each outcome.")
+    findings = models.JSONField(default=list, help_text="What does not agree or is not sure, one sentence each.")
+    agree = models.BooleanField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused(), audit_required("'message:' || NEW.message_id")]
+
+    def __str__(self) -> str:
+        return f"batch of message {self.message_id}"
 
 
 class FolderProblem(models.Model):

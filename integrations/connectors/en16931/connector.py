@@ -19,7 +19,7 @@ from integrations.connectors.en16931.client import TaxAuthorityClient
 from integrations.connectors.en16931.grammar import UBL
 from integrations.connectors.xml_document import correct, differences
 from integrations.records.invoice import InvoiceRecord
-from integrations.refusals import Refusal, RefusedTransaction
+from integrations.refusals import Batch, Refusal, RefusedTransaction
 
 _CAPABILITIES: Final = Capabilities(
     target_kind=TargetKind.DEDUPLICATES,
@@ -41,6 +41,9 @@ class En16931Connector:
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         return parse.parse(message)
+
+    def batch(self, message: IncomingMessage) -> Batch | None:
+        return None  # one document to a message
 
     def read(self, payload: bytes) -> InvoiceRecord:
         return read.read(payload)

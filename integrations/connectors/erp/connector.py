@@ -21,7 +21,7 @@ from integrations.connectors.erp import check, document, parse, read
 from integrations.connectors.erp.client import ErpClient
 from integrations.connectors.erp.terms import LAYOUTS
 from integrations.records.record import Record
-from integrations.refusals import MessageNotUnderstood, RefusedTransaction
+from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction
 
 _CAPABILITIES: Final = Capabilities(
     target_kind=TargetKind.DEDUPLICATES,
@@ -43,6 +43,9 @@ class ErpConnector:
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         return parse.parse(message)
+
+    def batch(self, message: IncomingMessage) -> Batch | None:
+        return None  # one document to a message
 
     def read(self, payload: bytes) -> Record:
         return read.read(payload)

@@ -20,7 +20,7 @@ from integrations.connectors.iso20022.schema import PAIN
 from integrations.connectors.xml_document import correct as xml_correct
 from integrations.connectors.xml_document import differences
 from integrations.records.payment import PaymentRecord
-from integrations.refusals import RefusedTransaction
+from integrations.refusals import Batch, RefusedTransaction
 
 _CAPABILITIES: Final = Capabilities(
     target_kind=TargetKind.DEDUPLICATES,
@@ -43,6 +43,9 @@ class Iso20022Connector:
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         return parse.parse(message)
+
+    def batch(self, message: IncomingMessage) -> Batch | None:
+        return parse.batch(message)
 
     def read(self, payload: bytes) -> PaymentRecord:
         return read.read(payload)

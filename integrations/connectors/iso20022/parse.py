@@ -14,8 +14,10 @@ from integrations.connectors.iso20022.read import record_of
 from integrations.connectors.iso20022.reasons import guilty_payments, refusal_of
 from integrations.connectors.iso20022.rebuild import rebuild
 from integrations.connectors.iso20022.status import StatusReport, outcome_of, report_of
+from integrations.connectors.iso20022.totals import totals_of_the_report
 from integrations.records.payment import PaymentRecord
 from integrations.refusals import (
+    Batch,
     BatchOutcome,
     BatchPosition,
     MessageNotUnderstood,
@@ -27,6 +29,7 @@ OBJECT_TYPE: Final = "payment"
 XML_MEDIA_TYPE: Final = "application/xml"
 
 _NOT_DONE: Final = frozenset({BatchOutcome.REJECTED, BatchOutcome.UNCLEAR})
+_UNIT: Final = "payments"
 _REBUILT: Final = "The payment file did not come with the report; the totals are of the rejected payments alone."
 
 
@@ -41,6 +44,22 @@ def parse(message: IncomingMessage) -> list[RefusedTransaction]:
     file = file_of(initiation)
     outcomes = outcomes_of(file, report)
     return _transactions(message, file, report, outcomes)
+
+
+def batch(message: IncomingMessage) -> Batch | None:
+    """The whole file, where none of its payments was rejected; raises MessageNotUnderstood."""
+    initiation, answer = _sorted_out(message)
+    if answer is None:
+        return None
+    report = report_of(answer)
+    if initiation is None:
+        return Batch(report.message_id, _UNIT, totals_of_the_report(report))
+    file = file_of(initiation)
+    return _whole(file, outcomes_of(file, report))
+
+
+def _whole(file: PaymentFile, outcomes: Outcomes) -> Batch:
+    return Batch(file.message_id, _UNIT, outcomes.totals)
 
 
 def _sorted_out(message: IncomingMessage) -> tuple[Message | None, Message | None]:
@@ -115,14 +134,15 @@ def _transactions(
     message: IncomingMessage, file: PaymentFile, report: StatusReport, outcomes: Outcomes
 ) -> list[RefusedTransaction]:
     guilty = guilty_payments(file, report)
+    whole = _whole(file, outcomes)
     made = []
     for verdict in outcomes.verdicts:
         if verdict.outcome in _NOT_DONE:
             payload = single(file, verdict.payment)
             own = read_file(payload)
             refusal = refusal_of(verdict, file, own, guilty=guilty)
-            batch = BatchPosition(file.message_id, verdict.payment.position, len(file.payments), outcomes.totals)
-            made.append(_transaction(message, payload, own, refusal, batch))
+            position = BatchPosition(file.message_id, verdict.payment.position, len(file.payments), whole)
+            made.append(_transaction(message, payload, own, refusal, position))
     return made
 
 
@@ -168,7 +188,7 @@ def _context(record: PaymentRecord, batch: BatchPosition) -> dict[str, str]:
         "execution_date": record.execution_date.isoformat() if record.execution_date else "",
         "batch_reference": batch.reference,
         "batch_position": f"{batch.position} of {batch.size}",
-        "batch_totals": totals.in_words(unit="payments") if totals is not None else "",
+        "batch_totals": totals.in_words(unit=_UNIT) if totals is not None else "",
         "batch_findings": " ".join(totals.findings) if totals is not None else "",
     }
     return {key: value for key, value in values.items() if value}

@@ -1,13 +1,16 @@
 """Control totals of a payment file that came back in parts, checked against what the bank states of its own."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from integrations.connectors.iso20022.initiation import Payment
-from integrations.connectors.iso20022.status import PARTLY, Level, outcome_of
+from integrations.connectors.iso20022.status import PARTLY, Level, StatusReport, outcome_of
 from integrations.refusals import BatchOutcome, BatchTotals, OutcomeTotals
 
 Judged = tuple[Payment, BatchOutcome]
+
+_WITHOUT_THE_FILE = "The payment file did not come with the report; the numbers are the report's own."
 
 
 def totals_of(
@@ -28,6 +31,24 @@ def totals_of(
         found += _disagreements(name, level, held)
     return BatchTotals(
         sent=_total([payment for payment, _ in judged]), outcomes=outcomes, findings=tuple(dict.fromkeys(found))
+    )
+
+
+def totals_of_the_report(report: StatusReport) -> BatchTotals:
+    """What a report says of itself where its file did not come. Its sums name no currency, so they are left out."""
+    counts: Counter[BatchOutcome] = Counter()
+    for payment in report.payments:
+        counts[outcome_of(payment.status or report.level.status)] += 1
+    if not counts:
+        for row in report.level.counted:
+            counts[outcome_of(row.status)] += row.count
+    stated = report.level.stated_count
+    if not counts and stated.isascii() and stated.isdigit():
+        counts[outcome_of(report.level.status)] = int(stated[:15])
+    return BatchTotals(
+        sent=OutcomeTotals(counts.total(), {}),
+        outcomes={outcome: OutcomeTotals(counts[outcome], {}) for outcome in BatchOutcome if counts[outcome]},
+        findings=(_WITHOUT_THE_FILE,),
     )
 
 
