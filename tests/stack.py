@@ -47,11 +47,15 @@ class RunningStack:
         self.environment = clean_environment(WB_HOME=str(home), PORT=str(self.port), **variables)
         self.process: subprocess.Popen[bytes] | None = None
 
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of `./run` with these arguments."""
+        return [sys.executable, "-m", "workbench.embedded", *arguments]
+
     def start(self) -> None:
         """Start it and wait for its ready line."""
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "workbench.embedded"],
+                self.command(),
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -98,7 +102,7 @@ class RunningStack:
     def manage(self, *arguments: str) -> str:
         """Run one management command on what is up and return what it prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "workbench.embedded", "manage", *arguments],
+            self.command("manage", *arguments),
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
