@@ -1,33 +1,24 @@
 """From the inbox to exceptions: each message read once, each refused or held transaction one exception."""
 
-import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from django.db import connection as database
 from django.db import transaction as database_transaction
 
-from exceptions_app.actions.mover import lock, move, record
-from exceptions_app.facts import facts_of, remember_identifiers
-from exceptions_app.machines import INTAKE, machine
-from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
-from exceptions_app.states import Action, State
-from exceptions_app.triage.cause import cause_of
-from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
+from exceptions_app import handed_over
+from exceptions_app.actions import handover_hold
+from exceptions_app.actions.open_case import one_reader_at_a_time, open_or_repeat
+from exceptions_app.machines import INTAKE
+from exceptions_app.models import ExceptionCase
 from integrations import batches, inbox
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.doorbell import TimeIsUp
 from integrations.models import InboxMessage
-from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction, bounded, problem_of
+from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction, bounded
 
 log = logging.getLogger(__name__)
-
-LONGEST_KEY = 300  # characters
-LONGEST_PROBLEM = 300
-CODES_IN_THE_TRAIL = 100  # of one refusal; the occurrence has all
 
 
 def read_messages(*, limit: int, at: datetime) -> int:
@@ -47,15 +38,18 @@ def _read_next(*, at: datetime) -> bool:
             return True  # so late that another reader took it up
         if message.claims > inbox.MAX_CLAIMS:  # its readers died before they could say so
             inbox.failed_unexpectedly(message, at=at)
-            return True
-        _read_or_fail(message, at=at)
+        else:
+            _read_or_fail(message, at=at)
+        if message.purpose == InboxMessage.Purpose.DELIVER and message.status == InboxMessage.Status.FAILED:
+            # Whoever handed it over asks after its transaction, not after the message.
+            handover_hold.not_read(message, by=INTAKE, at=at)
     return True
 
 
 def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
     try:
         with database_transaction.atomic():
-            read(message, at=at)
+            _READERS[InboxMessage.Purpose(message.purpose)](message, at=at)
     except MessageNotUnderstood as error:
         inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
     except UnknownConnector as error:
@@ -75,8 +69,12 @@ def read(message: InboxMessage, *, at: datetime) -> list[ExceptionCase]:
         replace(transaction, refusal=bounded(transaction.refusal)) for transaction in connector.parse(incoming)
     ]
     whole = _batch_in(transactions) if transactions else connector.batch(incoming)
-    _one_reader_at_a_time(message, transactions)
-    cases = [_open_or_repeat(message, transaction, at=at) for transaction in transactions]
+    one_reader_at_a_time(
+        message.connection_id, [(transaction.object_type, transaction.business_key) for transaction in transactions]
+    )
+    cases = [
+        open_or_repeat(message, transaction, at=at, arrived_at=message.received_at) for transaction in transactions
+    ]
     if whole is not None:
         batches.record(message, whole, at=at)
     inbox.processed(message, at=at)
@@ -88,130 +86,7 @@ def _batch_in(transactions: Sequence[RefusedTransaction]) -> Batch | None:
     return next((position.whole for position in positions if position is not None), None)
 
 
-def _one_reader_at_a_time(message: InboxMessage, transactions: Sequence[RefusedTransaction]) -> None:
-    """Serialise the readers of one document until the transaction ends, before any of them has a row to lock.
-
-    In one order for all, so that two batches with the same documents do not wait for each other for ever.
-    """
-    documents = sorted({f"{transaction.object_type}\x1f{transaction.business_key}" for transaction in transactions})
-    with database.cursor() as cursor:
-        for document in documents:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [message.connection_id, document])
-
-
-def _open_or_repeat(message: InboxMessage, transaction: RefusedTransaction, *, at: datetime) -> ExceptionCase:
-    _refuse_unusable(transaction)
-    same = ExceptionCase.objects.filter(
-        connection=message.connection, object_type=transaction.object_type, business_key=transaction.business_key
-    )
-    current = same.open().first()
-    if current is not None:
-        case = lock(current.pk)
-        if case.is_open:  # still, now that nobody can close it
-            return _repeat(case, message, transaction, at=at)
-    return _open(message, transaction, follows=same.order_by("-id").first(), at=at)
-
-
-def _refuse_unusable(transaction: RefusedTransaction) -> None:
-    if len(transaction.business_key) > LONGEST_KEY:
-        raise MessageNotUnderstood(
-            f"Seller and number of the document are longer than {LONGEST_KEY} characters together.",
-            remedy="Send a document with the number that the seller gave it.",
-        )
-
-
-def _open(
-    message: InboxMessage, transaction: RefusedTransaction, *, follows: ExceptionCase | None, at: datetime
-) -> ExceptionCase:
-    route = route_for(transaction, message.connection)
-    priority = priority_of(
-        transaction, base=route.priority, today=at.astimezone(ZoneInfo(route.entity.time_zone)).date()
-    )
-    intake = machine(INTAKE)
-    case = ExceptionCase(
-        connection=message.connection,
-        object_type=transaction.object_type,
-        business_key=transaction.business_key,
-        kind=transaction.refusal.kind.value,
-        state=State.NEW,
-        queue=route.queue,
-        entity=route.entity,
-        category=transaction.refusal.category.value,
-        sub=transaction.refusal.sub,
-        cause=cause_of(transaction, connector=message.connection.connector, at=at),
-        problem=_problem(transaction),
-        priority=priority,
-        due_at=message.received_at + TIME_TO_RESOLVE[priority],
-        follows=follows,
-        opened_at=message.received_at,
-        changed_at=at,
-        **facts_of(transaction.record),
-    )
-    case._history_user = intake
-    case.save()
-    PayloadVersion.objects.create(
-        case=case,
-        number=1,
-        content=transaction.payload,
-        media_type=transaction.media_type,
-        sha256=hashlib.sha256(transaction.payload).hexdigest(),
-        created_at=message.received_at,
-    )
-    _add_occurrence(case, message, transaction)
-    remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
-    errors = transaction.refusal.errors
-    record(
-        case,
-        "case.opened",
-        by=intake,
-        at=at,
-        summary=f"{case.ref} opened for {case.document_number}: {problem_of(transaction.refusal)}",
-        data={
-            "message": message.external_id,
-            "category": case.category,
-            "sub": case.sub,
-            "kind": case.kind,
-            "sha256": hashlib.sha256(transaction.payload).hexdigest(),
-            "errors": [error.code for error in errors[:CODES_IN_THE_TRAIL]],
-            "errors_total": len(errors),
-            "follows": follows.ref if follows else "",
-        },
-    )
-    return case
-
-
-def _repeat(
-    case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, at: datetime
-) -> ExceptionCase:
-    first = PayloadVersion.objects.get(case=case, number=1)
-    differs = hashlib.sha256(transaction.payload).hexdigest() != first.sha256
-    move(
-        case,
-        Action.RECUR,
-        by=machine(INTAKE),
-        at=at,
-        occurrences_count=case.occurrences_count + 1,
-        cause=cause_of(transaction, connector=message.connection.connector, at=at),
-        problem=_problem(transaction),
-        summary=f"{case.document_number} came in again"
-        + (", with other content than before." if differs else ", with the same content."),
-        data={"message": message.external_id, "differs": differs},
-    )
-    _add_occurrence(case, message, transaction)
-    remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
-    return case
-
-
-def _problem(transaction: RefusedTransaction) -> str:
-    return problem_of(transaction.refusal)[:LONGEST_PROBLEM]
-
-
-def _add_occurrence(case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction) -> None:
-    Occurrence.objects.create(
-        case=case,
-        inbox_message=message,
-        arrived_at=message.received_at,
-        payload_sha256=hashlib.sha256(transaction.payload).hexdigest(),
-        definitive=transaction.refusal.definitive,
-        errors=[asdict(error) for error in transaction.refusal.errors],
-    )
+_READERS: Mapping[InboxMessage.Purpose, Callable[..., object]] = {
+    InboxMessage.Purpose.REFUSED: read,
+    InboxMessage.Purpose.DELIVER: handed_over.read,
+}

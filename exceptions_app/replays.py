@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection as database
 from django.utils.timezone import now
 
-from exceptions_app.actions.settle import NotApproved, require_approval, settle
+from exceptions_app.actions.permission import NotApproved
+from exceptions_app.actions.settle import require_approval, settle
 from integrations import delivery as engine
 from integrations.doorbell import TimeIsUp
 

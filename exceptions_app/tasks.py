@@ -6,10 +6,12 @@ from typing import Any
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
 from django.utils.timezone import now
 
 from exceptions_app import intake, replays
-from exceptions_app.actions import work
+from exceptions_app.actions import handover_release, work
+from exceptions_app.machines import WORKER
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
 
@@ -24,7 +26,7 @@ def sweep(**_from_newer_senders: Any) -> None:
 
     Raises SoftTimeLimitExceeded, so that the worker ends the task instead of being killed with it.
     """
-    for step in (replays.carry_out_due, _read_messages, _end_holds):
+    for step in (replays.carry_out_due, _read_messages, _end_holds, _release_waiting):
         try:
             step()
         except SoftTimeLimitExceeded:
@@ -50,3 +52,15 @@ def _end_holds() -> None:
         except Exception:
             # Somebody may have resumed it in this very moment.
             log.exception("The hold of exception %s could not be ended.", case_id)
+
+
+def _release_waiting() -> None:
+    """What waits for a predecessor is released with it; here are those that missed it, and those whose time is up."""
+    for transaction_id in handover_release.waiting():
+        try:
+            with transaction.atomic():
+                handover_release.release(transaction_id, by=WORKER, at=now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("Transaction %s could not be released.", transaction_id)

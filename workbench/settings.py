@@ -270,6 +270,9 @@ SIMULATOR_URL = environment.text("WB_SIMULATOR_URL")
 SIMULATOR_TOKEN = environment.secret("SIMULATOR_TOKEN")
 SIMULATOR_WEBHOOK_SECRET = environment.secret("SIMULATOR_WEBHOOK_SECRET")
 
+# What is handed over for delivery waits this long for what must come before it, unless its sender says otherwise.
+HANDOVER_WAIT_SECONDS = environment.integer("HANDOVER_WAIT_SECONDS", default=86_400, minimum=1)
+
 # API ------------------------------------------------------------------------------------------------------------
 
 API_REQUESTS_PER_MINUTE = environment.integer("API_REQUESTS_PER_MINUTE", default=1200, minimum=1)

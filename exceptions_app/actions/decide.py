@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from exceptions_app import policies
+from exceptions_app.actions import handover_follow
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
@@ -57,6 +58,7 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
     if not sends:
         event = "declined" if proposal.kind == ProposalKind.DECLINE else "dismissed"
         tell_source(case, event, by=by, at=at, because=proposal.because)
+        handover_follow.case_ended(case, by=by.get_username(), at=at)
     return decision
 
 

@@ -3,7 +3,9 @@
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
+from django.db import transaction
 
+from exceptions_app.actions import handover_hold
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.connection_reach import connection_reach_of
 from integrations import inbox, quarantine
@@ -24,10 +26,14 @@ def read_again(message_id: int, *, by: AbstractUser, at: datetime) -> InboxMessa
     return inbox.read_again(message_id, by=by.get_username(), at=at)
 
 
+@transaction.atomic
 def set_aside(message_id: int, *, by: AbstractUser, at: datetime, because: str) -> InboxMessage:
     """Nothing is to be done about it; it stays, with its original. Raises NotPermitted, inbox.MessageRefused."""
     _require(message_id, by=by)
-    return inbox.set_aside(message_id, by=by.get_username(), at=at, because=because)
+    message = inbox.set_aside(message_id, by=by.get_username(), at=at, because=because)
+    if message.purpose == InboxMessage.Purpose.DELIVER:
+        handover_hold.set_aside(message, by=by.get_username(), at=at, because=because)
+    return message
 
 
 def set_file_aside(problem_id: int, *, by: AbstractUser, at: datetime, because: str) -> FolderProblem:

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
-from audit import log
 from audit.canonical import canonical_bytes
-from exceptions_app.actions import connections
+from exceptions_app.actions import connections, handover_follow, handover_settle
 from exceptions_app.actions.mover import lock, move, record
+from exceptions_app.actions.permission import NotApproved, content_of, refuse_other_document
 from exceptions_app.actions.propose import frozen_hash
+from exceptions_app.actions.stray import note_stray
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.facts import fold
 from exceptions_app.machines import WORKER, machine
@@ -21,61 +21,32 @@ from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
 from integrations import delivery as engine
-from integrations.connectors.registry import get_connector
 from integrations.models import Delivery, DeliveryAnswer
-from integrations.outbox import idempotency_key
-from integrations.refusals import MessageNotUnderstood, Refusal, RefusalError
+from integrations.refusals import Refusal, RefusalError
 
 ERRORS_IN_THE_TRAIL = 128 * 1024  # bytes, of the 256 KiB that an audit event may have
 _IN_FLIGHT = (State.REPLAYING, State.OUTCOME_UNKNOWN)
-
-
-class NotApproved(Exception):
-    """A delivery of a document without an approved decision for these very bytes: it is never sent."""
 
 
 def require_approval(delivery: Delivery) -> None:
     """Before a byte leaves: the approved decision for exactly this must stand, whoever wrote the row.
 
     A row of the outbox is no permission. These bytes, under the key that follows from them, to the target as it was
-    when it was approved, for an exception that is being replayed; else NotApproved.
+    when it was approved, for an exception that is being replayed; else NotApproved. What was handed over for delivery
+    is sent under a named policy instead.
     """
-    content = _content_of(delivery)
+    content = content_of(delivery)
+    if handover_settle.is_about(delivery):
+        handover_settle.require_policy(delivery, content)
+        return
     case = _find_case(delivery)
     if case is None:
         raise NotApproved(f"Delivery {delivery.pk} belongs to no exception.")
     if delivery.operation == Delivery.Operation.WRITE_BACK:
         return
-    _refuse_other_document(delivery, case, content)
+    refuse_other_document(delivery, content, object_type=case.object_type)
     if case.state not in _IN_FLIGHT or not _is_decided(delivery, case):
         raise NotApproved("There is no approved decision for this content and for the target as it is now.")
-
-
-def _content_of(delivery: Delivery) -> bytes:
-    try:
-        content = bytes(delivery.content.body)
-    except ObjectDoesNotExist:
-        raise NotApproved(f"Delivery {delivery.pk} has no content.") from None
-    if hashlib.sha256(content).hexdigest() != delivery.content_sha256:
-        raise NotApproved(f"The content of delivery {delivery.pk} is not what was approved.")
-    return content
-
-
-def _refuse_other_document(delivery: Delivery, case: ExceptionCase, content: bytes) -> None:
-    """The name and the key are what keeps a document from being booked twice, so they must follow from it."""
-    try:
-        business_key = get_connector(delivery.connection.connector).business_key(content)
-    except MessageNotUnderstood as error:
-        raise NotApproved(f"The content of delivery {delivery.pk} is no document: {error.problem}") from error
-    key = idempotency_key(
-        connection=delivery.connection.slug,
-        operation=delivery.operation,
-        object_type=case.object_type,
-        business_key=business_key,
-        content_sha256=delivery.content_sha256,
-    )
-    if (delivery.object_type, delivery.business_key, delivery.key) != (case.object_type, business_key, key):
-        raise NotApproved(f"Delivery {delivery.pk} does not go by the name of the document that it holds.")
 
 
 def _is_decided(delivery: Delivery, case: ExceptionCase) -> bool:
@@ -103,14 +74,16 @@ def _frozen_now(proposal: Proposal, delivery: Delivery) -> str:
 
 @transaction.atomic
 def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
-    """Write what came of a claim, to the delivery and to its exception. False when another worker was faster."""
+    """Write what came of a claim, to the delivery and to what it is for. False when another worker was faster."""
+    if handover_settle.is_about(settlement.delivery):
+        return handover_settle.settle(settlement, at=at)
     found = _find_case(settlement.delivery)
     case = lock(found.pk) if found is not None else None
     delivery = engine.settle(settlement)
     if delivery is None:
         return False
     if case is None:
-        _note_stray(delivery, at=at)
+        note_stray(delivery, at=at)
         return True
     if settlement.pause_connection:
         _pause(case, settlement.pause_connection, at=at)
@@ -126,19 +99,6 @@ def _find_case(delivery: Delivery) -> ExceptionCase | None:
     ref = delivery.subject.removeprefix("case:")
     cases: ExceptionCaseQuerySet = ExceptionCase.objects.with_ref(ref)
     return cases.first()
-
-
-def _note_stray(delivery: Delivery, *, at: datetime) -> None:
-    log.record(
-        "delivery.stopped",
-        subject=f"delivery:{delivery.pk}",
-        scope=f"connection/{delivery.connection.slug}",
-        actor=WORKER,
-        actor_kind="machine",
-        at=at,
-        summary=f"Nothing was sent: {delivery.detail}",
-        data={"state": delivery.state, "content_sha256": delivery.content_sha256},
-    )
 
 
 def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settlement, *, at: datetime) -> None:
@@ -240,6 +200,7 @@ def _resolve(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *
             defaults={"value": delivery.reference},
         )
     tell_source(case, "resolved", by=worker, at=at)
+    handover_follow.case_ended(case, by=WORKER, at=at)
 
 
 def _spend_decision(case: ExceptionCase, *, at: datetime, because: str) -> None:

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
 
 from exceptions_app import policies
+from exceptions_app.actions import handover_follow
 from exceptions_app.actions.mover import Invalid, lock, move
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.machines import WORKER, machine
@@ -153,4 +154,5 @@ def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revisi
         closure.state = Proposal.State.UNDONE
         closure.save(update_fields=["state"])
     tell_source(case, "reopened", by=by, at=at, because=because)
+    handover_follow.case_reopened(case, by=by.get_username(), at=at)
     return case

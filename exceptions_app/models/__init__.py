@@ -1,5 +1,6 @@
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
 from exceptions_app.models.decision import Contributor, Decision, Proposal
+from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
 from exceptions_app.models.idempotency import ApiRequest
 from exceptions_app.models.organisation import (
     LegalEntity,
@@ -26,10 +27,13 @@ __all__ = [
     "LegalEntityUserGrant",
     "Occurrence",
     "PayloadVersion",
+    "Predecessor",
     "Proposal",
     "Queue",
     "QueueGroupGrant",
     "QueueUserGrant",
     "Route",
+    "Transaction",
+    "TransactionContent",
     "granted_objects",
 ]

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from exceptions_app.models import Route
 from integrations.models import Connection
+from integrations.records.record import Record
 from integrations.refusals import Category, MessageNotUnderstood, RefusedTransaction
 
 # Time to resolve by priority. The field's convention: a statutory or payment deadline, urgent, normal, for information.
@@ -15,16 +16,8 @@ SOON = timedelta(days=2)
 
 def route_for(transaction: RefusedTransaction, connection: Connection) -> Route:
     """The first route that matches; raises MessageNotUnderstood when none does, so that nothing gets lost."""
-    parties = transaction.record.headline.parties.values()
-    party_ids = {identifier for party in parties for identifier in (party.vat_id, *party.identifiers)}
-    route = (
-        Route.objects.select_related("queue", "entity")
-        .filter(Q(connection=connection) | Q(connection__isnull=True))
-        .filter(Q(object_type="") | Q(object_type=transaction.object_type))
-        .filter(Q(party_id="") | Q(party_id__in=party_ids - {""}))
-        .filter(Q(category="") | Q(category=transaction.refusal.category))
-        .order_by("position")
-        .first()
+    route = find_route(
+        transaction.record, connection, object_type=transaction.object_type, category=transaction.refusal.category
     )
     if route is None:
         raise MessageNotUnderstood(
@@ -33,6 +26,21 @@ def route_for(transaction: RefusedTransaction, connection: Connection) -> Route:
             remedy="Ask an administrator to add a route for this connection or seller, then read the message again.",
         )
     return route
+
+
+def find_route(record: Record, connection: Connection, *, object_type: str, category: str) -> Route | None:
+    """The first route that matches; with an empty category, of those that are for every category."""
+    parties = record.headline.parties.values()
+    party_ids = {identifier for party in parties for identifier in (party.vat_id, *party.identifiers)}
+    return (
+        Route.objects.select_related("queue", "entity")
+        .filter(Q(connection=connection) | Q(connection__isnull=True))
+        .filter(Q(object_type="") | Q(object_type=object_type))
+        .filter(Q(party_id="") | Q(party_id__in=party_ids - {""}))
+        .filter(Q(category="") | Q(category=category))
+        .order_by("position")
+        .first()
+    )
 
 
 def priority_of(transaction: RefusedTransaction, *, base: int, today: date) -> int:

@@ -177,6 +177,9 @@ class Connector(Protocol):
     def read(self, payload: bytes) -> Record:
         """The canonical projection of a payload; raises MessageNotUnderstood."""
 
+    def object_type(self, payload: bytes) -> str:
+        """Which of `object_types` a payload is; raises MessageNotUnderstood."""
+
     def business_key(self, payload: bytes) -> str:
         """What the target would call this document; raises MessageNotUnderstood."""
 

@@ -23,11 +23,11 @@ WRITERS = {
     "Proposal": DOMAIN,
     "Decision": DOMAIN,
     "PayloadVersion": DOMAIN,
+    "Transaction": ("exceptions_app/actions/",),
     "Delivery": ("integrations/delivery.py", "integrations/outbox.py"),
     "InboxMessage": ("integrations/inbox.py", "integrations/receiving.py"),
     "FieldMap": ("exceptions_app/actions/",),
     "ActiveFieldMap": ("exceptions_app/actions/",),
-    "InboxMessage": ("integrations/inbox.py",),
 }
 # Relations and variables by which a row of these tables is reached without naming its class.
 NAMES = {

@@ -14,7 +14,7 @@ from integrations.connectors.base import (
     TargetClient,
     TargetKind,
 )
-from integrations.connectors.en16931 import check, identity, parse, read
+from integrations.connectors.en16931 import check, document, identity, parse, read
 from integrations.connectors.en16931.client import TaxAuthorityClient
 from integrations.connectors.en16931.grammar import UBL
 from integrations.connectors.xml_document import correct, differences
@@ -47,6 +47,9 @@ class En16931Connector:
 
     def read(self, payload: bytes) -> InvoiceRecord:
         return read.read(payload)
+
+    def object_type(self, payload: bytes) -> str:
+        return document.read_document(payload).object_type
 
     def business_key(self, payload: bytes) -> str:
         return identity.business_key(payload)

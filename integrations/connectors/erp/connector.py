@@ -50,6 +50,9 @@ class ErpConnector:
     def read(self, payload: bytes) -> Record:
         return read.read(payload)
 
+    def object_type(self, payload: bytes) -> str:
+        return document.read_posting(payload).layout.object_type
+
     def business_key(self, payload: bytes) -> str:
         return document.business_key(payload)
 

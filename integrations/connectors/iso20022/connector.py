@@ -14,7 +14,7 @@ from integrations.connectors.base import (
     TargetClient,
     TargetKind,
 )
-from integrations.connectors.iso20022 import check, correct, envelope, identity, parse, read
+from integrations.connectors.iso20022 import check, correct, envelope, identity, initiation, parse, read
 from integrations.connectors.iso20022.client import BankClient
 from integrations.connectors.iso20022.schema import PAIN
 from integrations.connectors.xml_document import correct as xml_correct
@@ -49,6 +49,10 @@ class Iso20022Connector:
 
     def read(self, payload: bytes) -> PaymentRecord:
         return read.read(payload)
+
+    def object_type(self, payload: bytes) -> str:
+        initiation.read_file(payload)  # raises MessageNotUnderstood
+        return parse.OBJECT_TYPE
 
     def business_key(self, payload: bytes) -> str:
         return identity.business_key(payload)

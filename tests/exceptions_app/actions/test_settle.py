@@ -12,8 +12,9 @@ from audit.models import AuditEvent
 from audit.queries import timeline
 from exceptions_app import replays
 from exceptions_app.actions import connections
+from exceptions_app.actions.permission import NotApproved
 from exceptions_app.actions.propose import propose_dismissal
-from exceptions_app.actions.settle import NotApproved, require_approval
+from exceptions_app.actions.settle import require_approval
 from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.states import Outcome, State
 from integrations.models import Connection, Delivery, DeliveryContent

@@ -1,0 +1,74 @@
+"""A transaction that cannot go on by itself: into an exception, or before a person when nobody could read it."""
+
+from datetime import datetime
+
+from django.db import transaction as database_transaction
+
+from exceptions_app.actions import handover
+from exceptions_app.actions.open_case import open_or_repeat
+from exceptions_app.models import Transaction
+from exceptions_app.models.handover import SET_ASIDE
+from integrations import inbox
+from integrations.connectors.registry import get_connector
+from integrations.models import InboxMessage
+from integrations.refusals import (
+    Category,
+    MessageNotUnderstood,
+    Refusal,
+    RefusalError,
+    RefusedTransaction,
+    Severity,
+    bounded,
+    problem_of,
+)
+
+BEFORE_POSTING = "before_posting"
+"""The sub-category of what was held before anything was sent."""
+
+
+def finding(code: str, plain: str, *, general: str = "") -> RefusalError:
+    """One error of our own, in plain words; `general` has no name, amount or value of this document."""
+    return RefusalError(code, Severity.ERROR, plain, plain=plain, general=general)
+
+
+def refusal_before_posting(category: Category, *errors: RefusalError, sub: str = BEFORE_POSTING) -> Refusal:
+    return Refusal(category=category, sub=sub, auto_retry=False, errors=errors)
+
+
+def take_up(
+    transaction: Transaction, refusal: Refusal, *, content: bytes, media_type: str, by: str, at: datetime
+) -> None:
+    """Open the exception for it, with `content` as its first version, or add it to the one that is open.
+
+    Where no exception can be opened, such as for want of a route, its message becomes a visible intake failure.
+    """
+    refusal = bounded(refusal)
+    message = transaction.inbox_message
+    refused = RefusedTransaction(
+        object_type=transaction.object_type,
+        business_key=transaction.business_key,
+        refusal=refusal,
+        record=get_connector(transaction.connection.connector).read(content),
+        payload=content,
+        media_type=media_type,
+    )
+    try:
+        with database_transaction.atomic():
+            case = open_or_repeat(message, refused, at=at, arrived_at=at)
+    except MessageNotUnderstood as error:
+        inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
+        handover.hold(transaction, None, problem=error.problem, by=by, at=at)
+        return
+    handover.hold(transaction, case, problem=problem_of(refusal), by=by, at=at)
+
+
+def not_read(message: InboxMessage, *, by: str, at: datetime) -> None:
+    """Its message became an intake failure: held without an exception, until somebody has it read again."""
+    transaction = handover.of_message(message, at=at)
+    handover.hold(transaction, None, problem=message.problem, by=by, at=at)
+
+
+def set_aside(message: InboxMessage, *, by: str, at: datetime, because: str) -> None:
+    """A person said that nothing is to be done about the message that handed it over."""
+    transaction = handover.of_message(message, at=at)
+    handover.close(transaction, outcome=SET_ASIDE, by=by, at=at, because=because)

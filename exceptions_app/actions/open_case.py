@@ -1,0 +1,165 @@
+"""Opening an exception for a refused or held transaction, or adding the arrival to the one that is open already."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import connection as database
+
+from exceptions_app.actions.mover import lock, move, record
+from exceptions_app.facts import facts_of, remember_identifiers
+from exceptions_app.machines import INTAKE, machine
+from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
+from exceptions_app.states import Action, State
+from exceptions_app.triage.cause import cause_of
+from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
+from integrations.models import InboxMessage
+from integrations.refusals import MessageNotUnderstood, RefusedTransaction, problem_of
+
+LONGEST_KEY = 300  # characters
+LONGEST_PROBLEM = 300
+CODES_IN_THE_TRAIL = 100  # of one refusal; the occurrence has all
+
+
+def one_reader_at_a_time(connection_id: int, documents: Iterable[tuple[str, str]]) -> None:
+    """Serialise the readers of one document until the transaction ends, before any of them has a row to lock.
+
+    `documents` are kinds with business keys. In one order for all, so that two batches with the same documents do not
+    wait for each other for ever.
+    """
+    with database.cursor() as cursor:
+        for document in sorted({"\x1f".join(document) for document in documents}):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [connection_id, document])
+
+
+def open_or_repeat(
+    message: InboxMessage, transaction: RefusedTransaction, *, at: datetime, arrived_at: datetime
+) -> ExceptionCase:
+    """The exception for a transaction that came in with `message`; raises MessageNotUnderstood when none can be.
+
+    `arrived_at` is when it came back to people: its time to be resolved runs from there.
+    """
+    _refuse_unusable(transaction)
+    same = ExceptionCase.objects.filter(
+        connection=message.connection, object_type=transaction.object_type, business_key=transaction.business_key
+    )
+    current = same.open().first()
+    if current is not None:
+        case = lock(current.pk)
+        if case.is_open:  # still, now that nobody can close it
+            return _repeat(case, message, transaction, at=at, arrived_at=arrived_at)
+    return _open(message, transaction, follows=same.order_by("-id").first(), at=at, arrived_at=arrived_at)
+
+
+def _refuse_unusable(transaction: RefusedTransaction) -> None:
+    if len(transaction.business_key) > LONGEST_KEY:
+        raise MessageNotUnderstood(
+            f"Seller and number of the document are longer than {LONGEST_KEY} characters together.",
+            remedy="Send a document with the number that the seller gave it.",
+        )
+
+
+def _open(
+    message: InboxMessage,
+    transaction: RefusedTransaction,
+    *,
+    follows: ExceptionCase | None,
+    at: datetime,
+    arrived_at: datetime,
+) -> ExceptionCase:
+    route = route_for(transaction, message.connection)
+    priority = priority_of(
+        transaction, base=route.priority, today=at.astimezone(ZoneInfo(route.entity.time_zone)).date()
+    )
+    intake = machine(INTAKE)
+    case = ExceptionCase(
+        connection=message.connection,
+        object_type=transaction.object_type,
+        business_key=transaction.business_key,
+        kind=transaction.refusal.kind.value,
+        state=State.NEW,
+        queue=route.queue,
+        entity=route.entity,
+        category=transaction.refusal.category.value,
+        sub=transaction.refusal.sub,
+        cause=cause_of(transaction, connector=message.connection.connector, at=at),
+        problem=_problem(transaction),
+        priority=priority,
+        due_at=arrived_at + TIME_TO_RESOLVE[priority],
+        follows=follows,
+        opened_at=arrived_at,
+        changed_at=at,
+        **facts_of(transaction.record),
+    )
+    case._history_user = intake
+    case.save()
+    PayloadVersion.objects.create(
+        case=case,
+        number=1,
+        content=transaction.payload,
+        media_type=transaction.media_type,
+        sha256=hashlib.sha256(transaction.payload).hexdigest(),
+        created_at=arrived_at,
+    )
+    _add_occurrence(case, message, transaction, arrived_at=arrived_at)
+    remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
+    errors = transaction.refusal.errors
+    record(
+        case,
+        "case.opened",
+        by=intake,
+        at=at,
+        summary=f"{case.ref} opened for {case.document_number}: {problem_of(transaction.refusal)}",
+        data={
+            "message": message.external_id,
+            "category": case.category,
+            "sub": case.sub,
+            "kind": case.kind,
+            "sha256": hashlib.sha256(transaction.payload).hexdigest(),
+            "errors": [error.code for error in errors[:CODES_IN_THE_TRAIL]],
+            "errors_total": len(errors),
+            "follows": follows.ref if follows else "",
+        },
+    )
+    return case
+
+
+def _repeat(
+    case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, at: datetime, arrived_at: datetime
+) -> ExceptionCase:
+    first = PayloadVersion.objects.get(case=case, number=1)
+    differs = hashlib.sha256(transaction.payload).hexdigest() != first.sha256
+    move(
+        case,
+        Action.RECUR,
+        by=machine(INTAKE),
+        at=at,
+        occurrences_count=case.occurrences_count + 1,
+        cause=cause_of(transaction, connector=message.connection.connector, at=at),
+        problem=_problem(transaction),
+        summary=f"{case.document_number} came in again"
+        + (", with other content than before." if differs else ", with the same content."),
+        data={"message": message.external_id, "differs": differs},
+    )
+    _add_occurrence(case, message, transaction, arrived_at=arrived_at)
+    remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
+    return case
+
+
+def _problem(transaction: RefusedTransaction) -> str:
+    return problem_of(transaction.refusal)[:LONGEST_PROBLEM]
+
+
+def _add_occurrence(
+    case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, arrived_at: datetime
+) -> None:
+    Occurrence.objects.create(
+        case=case,
+        inbox_message=message,
+        arrived_at=arrived_at,
+        payload_sha256=hashlib.sha256(transaction.payload).hexdigest(),
+        definitive=transaction.refusal.definitive,
+        errors=[asdict(error) for error in transaction.refusal.errors],
+    )
