@@ -7,9 +7,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 
+from integrations.breaker import Breaker
+
 log = logging.getLogger(__name__)
 
 TimeIsUp = SoftTimeLimitExceeded  # raised anywhere in a task whose time is over: never the fault of what is at hand
+
+breaker = Breaker(rest=10)
 
 
 def ring_on_commit() -> None:
@@ -20,7 +24,10 @@ def ring_on_commit() -> None:
 
 
 def _ring() -> None:
+    if breaker.is_resting:
+        return
     try:
         current_app.send_task(settings.DOORBELL_TASK, retry=False)
     except Exception as error:  # noqa: BLE001 - whatever the client raises, the sweeper finds the work
+        breaker.failed()
         log.warning("The doorbell is out of order (%s); the sweeper will find the work.", type(error).__name__)

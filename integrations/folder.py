@@ -146,8 +146,8 @@ def _at_rest(path: Path, quiet: timedelta) -> bool:
 def _claim(pair: Pair, folder: Path, *, at: datetime) -> Pair | None:
     """Rename into a directory of its own: of two workers exactly one succeeds. The document comes last."""
     place = folder / "claimed" / f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(6)}"
-    place.mkdir()
     try:
+        place.mkdir()
         refusal = pair.refusal.rename(place / pair.refusal.name) if pair.refusal is not None else None
         return Pair(pair.payload.rename(place / pair.payload.name), refusal)
     except FileNotFoundError:
@@ -192,8 +192,6 @@ def _take_in(connection: Connection, pair: Pair, folder: Path, *, at: datetime) 
         receipt = inbox.receive(
             connection, handed_in, via=InboxMessage.Via.FOLDER, by=f"folder:{connection.slug}", at=at
         )
-        pair.place.rename(folder / "archive" / pair.place.name)
-        return not receipt.is_repeat
     except FileNotFoundError:
         return False  # another worker finished it first
     except inbox.MessageRefused as error:
@@ -206,7 +204,20 @@ def _take_in(connection: Connection, pair: Pair, folder: Path, *, at: datetime) 
             remedy="See that the workbench may read it, and drop it again.",
         )
         _quarantine(connection, pair, folder, trouble, at=at)
+    else:
+        _archive(pair, folder)
+        return not receipt.is_repeat
     return False
+
+
+def _archive(pair: Pair, folder: Path) -> None:
+    """What cannot be put away now, as on a full disk, is found by the next look and recognised as taken in."""
+    try:
+        pair.place.rename(folder / "archive" / pair.place.name)
+    except FileNotFoundError:
+        pass  # another worker finished it first
+    except OSError as error:
+        log.warning("%s was taken in and cannot be put away yet: %s", pair.shown, error)
 
 
 def _read(pair: Pair, connection: Connection) -> inbox.HandedIn:
@@ -253,7 +264,14 @@ def printable(name: str) -> str:
 
 
 def _quarantine(connection: Connection, pair: Pair, folder: Path, error: inbox.MessageRefused, *, at: datetime) -> None:
-    """Put the files aside and tell a person, both or neither."""
+    """Put the files aside and tell a person, both or neither; what cannot be put aside now, the next look finds."""
+    try:
+        _put_aside(connection, pair, folder, error, at=at)
+    except OSError as trouble:
+        log.warning("%s cannot be put into quarantine yet: %s", pair.shown, trouble)
+
+
+def _put_aside(connection: Connection, pair: Pair, folder: Path, error: inbox.MessageRefused, *, at: datetime) -> None:
     kept_as = f"quarantine/{pair.place.name}/{pair.shown}"
     with transaction.atomic():
         FolderProblem.objects.create(

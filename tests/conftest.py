@@ -11,7 +11,9 @@ from django.conf import settings
 from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 
+from integrations import doorbell
 from tests.stack import RunningStack
+from workbench import limits
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
@@ -48,6 +50,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
         if fixtures & {"stack", "browser"}:
             item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_has_failed_before() -> None:
+    """Broker and cache are tried at once, whatever an earlier test did to them."""
+    for breaker in (doorbell.breaker, limits.breaker):
+        breaker.close()
 
 
 @pytest.fixture

@@ -8,8 +8,11 @@ from math import ceil
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
+from integrations.breaker import Breaker
+
 logger = logging.getLogger(__name__)
 _CACHE_DOWN = (RedisError, OSError)
+breaker = Breaker(rest=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Counted:
 
 def count(key: str, *, window: timedelta, at: datetime) -> Counted:
     """Count one more. The window opens with the first and closes after its time, however many come."""
+    if breaker.is_resting:
+        return Counted()
     seconds = ceil(window.total_seconds())
     try:
         opened = float(cache.get_or_set(f"{key}:opened", at.timestamp(), timeout=seconds) or at.timestamp())
@@ -33,6 +38,7 @@ def count(key: str, *, window: timedelta, at: datetime) -> Counted:
         counter = f"{key}:{opened:.6f}"
         number = _increase(counter, seconds=seconds)
     except _CACHE_DOWN as error:
+        breaker.failed()
         logger.warning("Not counted, since the cache does not answer: %s", error)
         return Counted()
     return Counted(number, max(1, ceil(opened + seconds - at.timestamp())), counter)
@@ -40,21 +46,25 @@ def count(key: str, *, window: timedelta, at: datetime) -> Counted:
 
 def give_back(counted: Counted) -> None:
     """Uncount it, as if it had not been."""
-    if not counted.key:
+    if not counted.key or breaker.is_resting:
         return
     try:
         cache.decr(counted.key)
     except ValueError:
         pass  # the window has closed meanwhile
     except _CACHE_DOWN as error:
+        breaker.failed()
         logger.warning("Not given back, since the cache does not answer: %s", error)
 
 
 def forget(key: str) -> None:
     """Close the window: the next one is the first again."""
+    if breaker.is_resting:
+        return
     try:
         cache.delete(f"{key}:opened")
     except _CACHE_DOWN as error:
+        breaker.failed()
         logger.warning("Not forgotten, since the cache does not answer: %s", error)
 
 

@@ -160,6 +160,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The largest body of a request that is not a file. Messages carry an invoice and its refusal, some of them scanned.
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.integer("DATA_UPLOAD_MAX_MEMORY_SIZE", default=10 * 1024 * 1024, minimum=1024)
+FILE_UPLOAD_HANDLERS = ["workbench.uploads.NoFiles"]
 STATIC_URL = "static/"
 STATIC_ROOT = WB_HOME / "static"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
@@ -210,12 +211,15 @@ if DATABASES["default"]:
 REDIS_URL = environment.secret("REDIS_URL")
 CELERY_BROKER_URL = environment.celery_broker(REDIS_URL) if REDIS_URL else "memory://"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long the broker is away, workers are there when it is back
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 60,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     # A publisher waits this long for the broker, since a person's request waits with it.
     "socket_connect_timeout": 2,
+    # One that accepts connections and does not answer would otherwise hold every request for ever.
+    "socket_timeout": 3,
     "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the sweeper finds what a lost nudge left behind

@@ -79,3 +79,15 @@ def test_many_rings_of_one_transaction_are_one(name: str):
         for _ in range(50):
             doorbell.ring_on_commit()
     assert rings(name) == 1
+
+
+def test_broker_that_failed_is_left_alone_for_a_while(name: str, caplog: pytest.LogCaptureFixture):
+    with broker_at("redis://127.0.0.1:1/0"):
+        for _ in range(3):
+            ring()
+    assert caplog.text.count("The doorbell is out of order") == 1
+    ring()
+    assert rings(name) == 0
+    doorbell.breaker.close()
+    ring()
+    assert rings(name) == 1

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -338,3 +339,60 @@ def test_file_that_may_not_be_read_is_quarantined_and_keeps_no_other_waiting(wat
     drop(place, "B")
     assert collect(watched) == 1
     assert "Permission denied" in FolderProblem.objects.get().problem
+
+
+def fail_to_rename_into(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full as soon as something shall be moved there."""
+    rename = Path.rename
+
+    def on_a_full_disk(self: Path, target: Path) -> Path:
+        if target.parent.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", on_a_full_disk)
+
+
+def test_what_cannot_be_archived_is_taken_in_once_and_archived_later(
+    watched: Connection, place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drop(place)
+    fail_to_rename_into("archive", monkeypatch)
+    assert [collect(watched), collect(watched)] == [1, 0]
+    assert lying_in(place / "claimed") == ["INV-1001.refusal.xml", "INV-1001.xml"]
+    monkeypatch.undo()
+
+    assert collect(watched) == 0
+    assert (InboxMessage.objects.count(), FolderProblem.objects.count()) == (1, 0)
+    assert lying_in(place / "archive") == ["INV-1001.refusal.xml", "INV-1001.xml"]
+
+
+def test_what_cannot_be_quarantined_keeps_no_other_waiting_and_is_quarantined_later(
+    watched: Connection, place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drop(place, "A-EMPTY", refusal=b"")
+    (place / "A-EMPTY.xml").write_bytes(b"")
+    drop(place)
+    fail_to_rename_into("quarantine", monkeypatch)
+    assert collect(watched) == 1
+    assert FolderProblem.objects.count() == 0
+    monkeypatch.undo()
+
+    assert collect(watched) == 0
+    assert FolderProblem.objects.get().file_name == "A-EMPTY.xml"
+
+
+def test_what_cannot_be_claimed_stays_where_it_lies(watched: Connection, place: Path, monkeypatch: pytest.MonkeyPatch):
+    drop(place)
+    make = Path.mkdir
+
+    def on_a_full_disk(self: Path, *args: Any, **kwargs: Any) -> None:
+        if self.parent.name == "claimed":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        make(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", on_a_full_disk)
+    assert collect(watched) == 0
+    assert sorted(path.name for path in place.glob("*.xml")) == ["INV-1001.refusal.xml", "INV-1001.xml"]
+    monkeypatch.undo()
+    assert collect(watched) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.embedded import __main__
 from workbench.embedded.home import AlreadyRunning, Home
 from workbench.embedded.port import PortTaken, open_port
 from workbench.embedded.process import Process, identity_of, stop_leftovers, wait_until
@@ -129,6 +130,35 @@ def test_supervisor_waits_longer_each_time(home: Home, started: list[Process]) -
     assert wait_until(lambda: bool(supervisor.tick()) and len(said) >= 5, seconds=60)
     pauses = [line.split("starts again in ")[1].split(" s")[0] for line in said if "starts again in" in line]
     assert pauses == ["0.5", "1", "2"]
+
+
+def test_supervisor_goes_on_where_a_process_cannot_even_be_started(home: Home, started: list[Process]) -> None:
+    said: list[str] = []
+    process = start(home, started, SLEEP, name="web")
+    supervisor = Supervisor(say=said.append)
+    supervisor.watch([process])
+    assert process.popen is not None
+    process.popen.kill()
+    home.logs.rename(home.path / "elsewhere")  # as good as a full disk: its log cannot be opened
+    assert wait_until(lambda: bool(supervisor.tick()) or len(said) >= 3, seconds=30)
+    assert wait_until(lambda: bool(supervisor.tick()) or len(said) >= 3, seconds=30)
+    assert "web cannot be started and is tried again in 1 s" in said[1]
+    (home.path / "elsewhere").rename(home.logs)
+    assert wait_until(supervisor.tick, seconds=30)
+    assert process.exit_status() is None
+    assert supervisor.stop(seconds=30) == []
+
+
+def test_process_runs_without_a_pid_file_where_none_can_be_written(home: Home, started: list[Process]) -> None:
+    home.processes.rmdir()
+    process = start(home, started, SLEEP)
+    assert process.exit_status() is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full on this machine.")
+def test_nobody_to_be_told_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", os.fdopen(os.open("/dev/full", os.O_WRONLY), "w", closefd=False))
+    __main__.say("a disk is full")
 
 
 def test_home_is_private(home: Home) -> None:

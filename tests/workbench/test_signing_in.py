@@ -245,6 +245,15 @@ def test_throttle_lets_people_in_while_the_cache_is_down(
     assert "Not counted, since the cache does not answer" in caplog.text
 
 
+@pytest.mark.django_db(transaction=True)
+def test_cache_that_failed_is_left_alone_for_a_while(settings: LazySettings, caplog: pytest.LogCaptureFixture):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    assert [count("k", window=WINDOW, at=MORNING) for _ in range(3)] == [Counted()] * 3
+    assert caplog.text.count("since the cache does not answer") == 1
+
+
 # Counting ------------------------------------------------------------------------------------------------------------
 
 

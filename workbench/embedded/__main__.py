@@ -1,6 +1,7 @@
 """./run                    start everything and keep it running; Ctrl-C stops it
 ./run manage COMMAND …   run one management command, against what is up or with servers of its own meanwhile"""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -40,7 +41,9 @@ class StopRequested(BaseException):
 
 
 def say(message: str) -> None:
-    print(f"[{datetime.now().astimezone():%H:%M:%S}] {message}", flush=True)
+    # Nobody hears it when the disk is full to which it is led; that is no reason to stop.
+    with contextlib.suppress(OSError):
+        print(f"[{datetime.now().astimezone():%H:%M:%S}] {message}", flush=True)
 
 
 def request_stop(number: int, frame: FrameType | None) -> None:

@@ -89,9 +89,11 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.pid_file.write_text(
-            f"{self.popen.pid} {int(self.stop_signal)} {identity_of(self.popen.pid)}", encoding="ascii"
-        )
+        # On a full disk it runs without: it is bound to this process anyway, and the file only helps to clean up.
+        with contextlib.suppress(OSError):
+            self.pid_file.write_text(
+                f"{self.popen.pid} {int(self.stop_signal)} {identity_of(self.popen.pid)}", encoding="ascii"
+            )
 
     @property
     def pid(self) -> int | None:

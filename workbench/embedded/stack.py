@@ -1,5 +1,6 @@
 """Everything that `./run` brings up, in order, and takes down again."""
 
+import contextlib
 import os
 import re
 import socket
@@ -41,6 +42,7 @@ class Stack:
         self.environment: dict[str, str] = {}
         self.listener: socket.socket | None = None
         self.url = ""
+        self._state_is_old = False
 
     def start(self) -> None:
         """Bring everything up and return when the web process says that it is ready."""
@@ -77,8 +79,9 @@ class Stack:
         while True:
             time.sleep(TICK_SECONDS)
             changed = [self.server_supervisor.tick(), self.supervisor.tick()]
-            if any(changed):
-                self.write_state()
+            self._state_is_old |= any(changed)
+            if self._state_is_old:
+                self._write_state_when_possible()
 
     def stop(self) -> None:
         """Stop the application, then the servers. Nothing of ours runs afterwards."""
@@ -120,6 +123,12 @@ class Stack:
                 "processes": {process.name: process.pid for process in self.processes},
             }
         )
+
+    def _write_state_when_possible(self) -> None:
+        """A full disk is no reason to stop what still runs: it is written with a later tick."""
+        with contextlib.suppress(OSError):
+            self.write_state()
+            self._state_is_old = False
 
     def _start_simulator(self) -> None:
         simulator = SimulatorProcess(self.home, environment=self._full_environment(), directory=ROOT)

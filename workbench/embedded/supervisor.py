@@ -44,7 +44,7 @@ class Supervisor:
         watched.process.end_group()
         ran = time.monotonic() - watched.started_at
         watched.failures = 1 if ran >= RECOVERED_SECONDS else watched.failures + 1
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (watched.failures - 1))
+        pause = _pause(watched)
         watched.restart_at = time.monotonic() + pause
         ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         name, log = watched.process.name, watched.process.log
@@ -54,7 +54,13 @@ class Supervisor:
     def _restart_when_due(self, watched: _Watched) -> bool:
         if watched.restart_at is None or time.monotonic() < watched.restart_at:
             return False
-        watched.process.start()
+        try:
+            watched.process.start()
+        except OSError as error:  # such as a full disk, which holds its log
+            watched.failures += 1
+            watched.restart_at = time.monotonic() + _pause(watched)
+            self.say(f"{watched.process.name} cannot be started and is tried again in {_pause(watched):g} s: {error}")
+            return False
         watched.started_at, watched.restart_at = time.monotonic(), None
         self.say(f"{watched.process.name} started again as process {watched.process.pid}")
         return True
@@ -71,3 +77,8 @@ class Supervisor:
             for process in processes
             if not process.wait_stopped(seconds=max(0.0, deadline - time.monotonic()))
         ]
+
+
+def _pause(watched: _Watched) -> float:
+    """Seconds until it is started again, longer with each failure in a row."""
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (watched.failures - 1))
