@@ -121,6 +121,7 @@ def make_message(
     cast: Cast,
     *,
     payload: bytes = PAYLOAD,
+    media_type: str = "application/xml",
     external_id: str = "",
     at: datetime = MORNING,
     status: InboxMessage.Status = InboxMessage.Status.PROCESSED,
@@ -132,7 +133,7 @@ def make_message(
         connection=cast.connection, external_id=external_id, via=InboxMessage.Via.API, status=status, received_at=at,
         content_sha256=hashlib.sha256(payload).hexdigest(), received_by="source", processed_at=at, **more,
     )  # fmt: skip
-    InboxContent.objects.create(message=message, payload=payload, payload_media_type="application/xml")
+    InboxContent.objects.create(message=message, payload=payload, payload_media_type=media_type)
     return message
 
 

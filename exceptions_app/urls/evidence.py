@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from exceptions_app.views import audit, connections, intake_failures, quarantine
+from exceptions_app.views import audit, connections, field_map_edit, field_maps, intake_failures, quarantine
 
 urlpatterns: list[URLPattern] = [
     path("audit/", audit.audit, name="audit"),
@@ -22,4 +22,16 @@ urlpatterns: list[URLPattern] = [
     path("connections/<slug:ref>/", connections.connection, name="connection"),
     path("connections/<slug:ref>/pause/", connections.pause, name="connection_pause"),
     path("connections/<slug:ref>/resume/", connections.resume, name="connection_resume"),
+    path("connections/<slug:slug>/field-maps/", field_maps.field_maps, name="field_maps"),
+    path("connections/<slug:slug>/field-maps/<slug:ref>/", field_map_edit.field_map, name="field_map"),
+    path("connections/<slug:slug>/field-maps/<slug:ref>/edit/", field_map_edit.field_map_edit, name="field_map_edit"),
+    path("connections/<slug:slug>/field-maps/<slug:ref>/use/", field_map_edit.field_map_use, name="field_map_use"),
+    path(
+        "connections/<slug:slug>/field-maps/<slug:ref>/compare/", field_maps.field_map_compare, name="field_map_compare"
+    ),
+    path(
+        "connections/<slug:slug>/field-maps/<slug:ref>/versions/<int:number>/",
+        field_maps.field_map_version,
+        name="field_map_version",
+    ),
 ]

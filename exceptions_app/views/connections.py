@@ -20,6 +20,7 @@ from exceptions_app.actions import connections as actions
 from exceptions_app.queries import connections as reads
 from exceptions_app.queries.batches import recent_batches
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
+from exceptions_app.queries.field_maps import map_states
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
@@ -110,6 +111,7 @@ def _detail(
         "target": without_secrets(found.target_url),
         "write_back": without_secrets(found.write_back_url),
         "routes": reads.routes_of(found),
+        "maps": map_states(found),
         "deliveries": reads.recent_deliveries(found, person(request)),
         "batches": recent_batches(found) if sees_failures else [],
         "days": reads.RECENTLY.days,

@@ -16,6 +16,7 @@ from exceptions_app.actions.connections import pause
 from exceptions_app.actions.decide import approve
 from exceptions_app.actions.propose import propose_release, propose_replay
 from exceptions_app.actions.settle import settle
+from exceptions_app.demo_field_maps import seed_field_maps
 from exceptions_app.forms import MOVE_FORMS
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import Action, Kind, ProposalKind
@@ -32,7 +33,7 @@ TOKEN = "csrfmiddlewaretoken"
 LATER = MORNING + timedelta(hours=1)
 ELSEWHERE = {
     "correct", "discard", "intake_read_again", "intake_set_aside", "quarantined_file_set_aside", "connection_pause",
-    "connection_resume", "preferences", "logout", "login", "password_change",
+    "connection_resume", "field_map_edit", "field_map_use", "preferences", "logout", "login", "password_change",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 
@@ -131,6 +132,11 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     yield reverse("exceptions:quarantined_file", args=[quarantined(cast).pk])
     switch = reverse("exceptions:connection", args=[cast.connection.slug])
     yield switch
+    seed_field_maps(cast.connection, by=cast.clerk, at=MORNING)
+    yield reverse("exceptions:field_maps", args=[cast.connection.slug])
+    yield reverse("exceptions:field_map", args=[cast.connection.slug, "inbound-invoice"])
+    yield reverse("exceptions:field_map_version", args=[cast.connection.slug, "inbound-invoice", 1])
+    yield reverse("exceptions:field_map_compare", args=[cast.connection.slug, "inbound-invoice"])
     pause(cast.connection.pk, by=cast.clerk, at=MORNING, because="Maintenance.")
     yield switch
     yield reverse("password_change")

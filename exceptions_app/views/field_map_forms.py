@@ -1,0 +1,71 @@
+"""What a person types on the pages of field maps."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django import forms
+from django.utils.timezone import localtime
+
+from exceptions_app.actions.field_maps import MOST_NOTE
+from integrations.models import InboxMessage
+
+_MEDIA_TYPES: Final = [("application/json", "JSON"), ("application/xml", "XML"), ("text/csv", "CSV")]
+
+
+class MapForm(forms.Form):
+    """The editor: the map as text, and the payload on which to try it. What is typed survives every refusal."""
+
+    use_required_attribute = False
+    base = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    declared = forms.CharField(
+        label="Field map",
+        strip=False,
+        max_length=1_000_000,
+        help_text="JSON: tables, and rules that say where each value goes and where it comes from.",
+        widget=forms.Textarea(attrs={"rows": 30, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}),
+        error_messages={"required": "Write the map, or load a version into the editor."},
+    )
+    note = forms.CharField(
+        label="What this version changes",
+        max_length=MOST_NOTE,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Needed to save. Colleagues and auditors read this.",
+    )
+    message = forms.ChoiceField(label="Try it on a message of this connection", required=False)
+    pasted = forms.CharField(
+        label="Or on a payload of your own",
+        required=False,
+        strip=False,
+        help_text="It is used for the preview alone and kept nowhere.",
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}),
+    )
+    media_type = forms.ChoiceField(label="Your payload is", required=False, choices=_MEDIA_TYPES)
+
+    def __init__(self, *args: Any, stored: Iterable[InboxMessage], may_see_stored: bool, **more: Any) -> None:
+        super().__init__(*args, **more)
+        field = self.fields["message"]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [("", "None"), *((str(found.pk), _named(found)) for found in stored)]
+        if not may_see_stored:
+            self.fields.pop("message")
+            self.fields["pasted"].label = "Try it on a payload of your own"
+
+
+def _named(found: InboxMessage) -> str:
+    return f"{found.external_id[:60]}, received {localtime(found.received_at):%Y-%m-%d %H:%M}"
+
+
+class UseForm(forms.Form):
+    """Which version translates from now on; an empty number switches the map off."""
+
+    use_required_attribute = False
+    number = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False, widget=forms.HiddenInput)
+    revision = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    because = forms.CharField(
+        label="Why",
+        max_length=MOST_NOTE,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="The auditor reads this beside your name and the author's.",
+        error_messages={"required": "Say why, for example: tried on last week's deals and agreed with accounting."},
+    )
