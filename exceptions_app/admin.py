@@ -12,8 +12,10 @@ from simple_history.admin import SimpleHistoryAdmin
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.models import LegalEntity, Queue, Route
 from integrations.connectors.registry import CONNECTORS
+from integrations.envelope import faults_of
 from integrations.models import Connection
 from integrations.promises import StrongerThanDeclared, refuse_stronger
+from integrations.webhooks import is_secret
 
 
 class ConfigurationForm(forms.ModelForm[Any]):
@@ -63,6 +65,18 @@ class ConnectionForm(ConfigurationForm):
         widget=forms.PasswordInput,
         help_text="Standard Webhooks secret (whsec_…). Leave empty to keep the one that is stored.",
     )
+    webhook_secret = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput,
+        help_text="With which the source signs its webhooks (whsec_…). Leave empty to keep the one that is stored. "
+        "The command rotate_webhook_secret keeps the old one valid for a while.",
+    )
+    webhook_envelope = forms.JSONField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="What stands where in the source's own webhooks, as JSON Pointers: id, payload, payload_media_type, "
+        "refusal, refusal_media_type, refusal_status, purpose, ordering_key. Empty for webhooks in our own shape.",
+    )
 
     class Meta:
         model = Connection
@@ -75,6 +89,10 @@ class ConnectionForm(ConfigurationForm):
             "target_token",
             "write_back_url",
             "write_back_secret",
+            "webhook_secret",
+            "webhook_envelope",
+            "most_pending",
+            "per_minute",
             "watched_folder",
             "refusal_optional",
             "max_bytes",
@@ -88,9 +106,21 @@ class ConnectionForm(ConfigurationForm):
         cleaned = super().clean() or {}
         cleaned["collect_seconds"] = cleaned.get("collect_seconds") or 0
         self._refuse_stronger(cleaned)
-        for name in ("target_token", "write_back_secret"):
+        for name in ("target_token", "write_back_secret", "webhook_secret"):
             cleaned[name] = cleaned.get(name) or getattr(self.instance, name)
         return cleaned
+
+    def clean_webhook_secret(self) -> str:
+        secret = str(self.cleaned_data["webhook_secret"])
+        if secret and not is_secret(secret):
+            raise forms.ValidationError("A webhook secret is whsec_ followed by 24 to 64 bytes in base64.")
+        return secret
+
+    def clean_webhook_envelope(self) -> dict[str, str]:
+        rule = self.cleaned_data["webhook_envelope"] or {}
+        if faults := faults_of(rule):
+            raise forms.ValidationError(faults)
+        return dict(rule)
 
     def _refuse_stronger(self, cleaned: dict[str, Any]) -> None:
         try:

@@ -6,7 +6,8 @@ byte, or an object as the API takes it: `media_type` with `text` or `base64`, an
 
 import base64
 import binascii
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -21,12 +22,19 @@ _OWN_SHAPE: Final = frozenset({"media_type", "text", "base64", "status", "header
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """JSON Pointers from an item to its parts. `purpose` may also be the word itself: refused or deliver."""
+    """JSON Pointers from an item to its parts. Media types and `purpose` may also be the word itself.
+
+    An empty pointer to anything but the payload means that there is none.
+    """
 
     id: str = "/id"
     payload: str = "/payload"
     refusal: str = "/refusal"
     purpose: str = InboxMessage.Purpose.REFUSED.value
+    payload_media_type: str = ""
+    refusal_media_type: str = ""
+    refusal_status: str = ""
+    ordering_key: str = ""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Envelope":
@@ -42,8 +50,13 @@ class _Part:
     headers: Mapping[str, str] | None = None
 
 
-def take_out(item: Value, envelope: Envelope, *, context: Mapping[str, Any] | None = None) -> HandedIn:
-    """The message in an item. Raises MessageRefused, which names the field of the envelope that found nothing."""
+def take_out(
+    item: Value, envelope: Envelope, *, context: Mapping[str, Any] | None = None, external_id: str = ""
+) -> HandedIn:
+    """The message in an item, which has its identifier in it unless one is given.
+
+    Raises MessageRefused, which names the field of the envelope that found nothing.
+    """
     payload = _part(value_at(item, envelope.payload), field="payload")
     if payload is None:
         raise MessageRefused(
@@ -52,16 +65,18 @@ def take_out(item: Value, envelope: Envelope, *, context: Mapping[str, Any] | No
             remedy="Have the source send the document there, or correct the pointer.",
         )
     refusal = _part(value_at(item, envelope.refusal), field="refusal") if envelope.refusal else None
+    status = whole_number_of(value_at(item, envelope.refusal_status)) if envelope.refusal_status else None
     return HandedIn(
-        external_id=identifier_of(item, envelope),
+        external_id=external_id or identifier_of(item, envelope),
         payload=payload.content,
-        payload_media_type=payload.media_type,
+        payload_media_type=_word(item, envelope.payload_media_type) or payload.media_type,
         refusal=refusal.content if refusal else b"",
-        refusal_media_type=refusal.media_type if refusal else "",
-        refusal_status=refusal.status if refusal else None,
+        refusal_media_type=(_word(item, envelope.refusal_media_type) or refusal.media_type) if refusal else "",
+        refusal_status=_http_status(status if status is not None else refusal.status if refusal else None),
         refusal_headers=(refusal.headers if refusal else None) or {},
         context=dict(context or {}),
         purpose=_purpose(item, envelope),
+        ordering_key=text_of(value_at(item, envelope.ordering_key)) if envelope.ordering_key else "",
     )
 
 
@@ -156,10 +171,18 @@ def _guessed(text: str) -> str:
     return "text/plain"
 
 
+def _http_status(number: int | None) -> int | None:
+    """None for a number that is no status, which a source may well send."""
+    return number if number is not None and 100 <= number <= 599 else None
+
+
+def _word(item: Value, rule: str) -> str:
+    """What the rule says itself, or what stands where it points to."""
+    return text_of(value_at(item, rule)) if rule.startswith("/") else rule
+
+
 def _purpose(item: Value, envelope: Envelope) -> InboxMessage.Purpose:
-    word = envelope.purpose
-    if word.startswith("/"):
-        word = text_of(value_at(item, word)) or InboxMessage.Purpose.REFUSED.value
+    word = _word(item, envelope.purpose) or InboxMessage.Purpose.REFUSED.value
     try:
         return InboxMessage.Purpose(word)
     except ValueError:
@@ -167,3 +190,26 @@ def _purpose(item: Value, envelope: Envelope) -> InboxMessage.Purpose:
         raise MessageRefused(
             f"“{word[:40]}” is no purpose of a message.", field="purpose", remedy=f"Have the source say {known}."
         ) from None
+
+
+_WORDS: Final = frozenset({"purpose", "payload_media_type", "refusal_media_type"})
+_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
+
+
+def faults_of(rule: object) -> list[str]:
+    """What is wrong with a rule that somebody wrote, in words; nothing when it can be used."""
+    if not isinstance(rule, dict):
+        return ["The rule is a JSON object of names and JSON Pointers."]
+    known = [field.name for field in fields(Envelope)]
+    return [fault for name, value in rule.items() if (fault := _fault(name, value, known))]
+
+
+def _fault(name: str, value: object, known: Sequence[str]) -> str:
+    if name not in known:
+        return f"There is no “{name}” in a rule. Known are {', '.join(known)}."
+    if not isinstance(value, str):
+        return f"“{name}” is not a text."
+    if name in _WORDS and value and not value.startswith("/"):
+        fits = value in InboxMessage.Purpose.values if name == "purpose" else _MEDIA_TYPE.fullmatch(value)
+        return "" if fits else f"“{name}” is neither a JSON Pointer nor a word that is known here: {value}."
+    return "" if re.fullmatch(POINTER, value) else f"“{name}” is not a JSON Pointer, such as /data/document: {value}."

@@ -87,9 +87,12 @@ def _taken_in(arrivals: Sequence[Arrival], **how: Any) -> list[Receipt | QuotaRe
     names = [(*arrival.identifier, arrival.handed_in.sha256) for arrival in arrivals]
     there = _there_already(names)
     new = _new_among(arrivals, names, there, how)
-    beyond = _beyond_the_quotas(new, {arrival.connection.pk: arrival.connection for arrival in arrivals}, how)
+    connections = {arrival.connection.pk: arrival.connection for arrival in arrivals}
+    beyond = _beyond_the_quotas(new, connections, how)
     contents = dict(zip(reversed(names), (arrival.handed_in for arrival in reversed(arrivals)), strict=True))
     there |= _store(new, contents)
+    for message in there.values():
+        message.connection = connections[message.connection_id]
     return _told(names, new, there, beyond)
 
 

@@ -1,4 +1,4 @@
-"""What Django itself refuses: problems after RFC 9457 below the API's addresses, pages elsewhere."""
+"""What Django itself refuses: problems after RFC 9457 at the addresses for programs, pages elsewhere."""
 
 import sys
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from exceptions_app.api.problem_kinds import ProblemKind
 from exceptions_app.api.problems import plain_problem
 from exceptions_app.views import errors
 
-API = "/api/"
+PROGRAMS = ("/api/", "/hooks/")
 
 
 def _problem_or(page: Callable[..., HttpResponse], kind: ProblemKind) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        return plain_problem(request, kind) if request.path.startswith(API) else page(request, *args, **kwargs)
+        return plain_problem(request, kind) if request.path.startswith(PROGRAMS) else page(request, *args, **kwargs)
 
     return view
 
@@ -28,6 +28,6 @@ not_found = _problem_or(errors.handler404, kinds.NOT_FOUND)
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django gives no exception to this one; it calls it while that is being handled."""
     because = sys.exception()
-    if request.path.startswith(API):
+    if request.path.startswith(PROGRAMS):
         return plain_problem(request, kinds.SERVER_ERROR, because=because)
     return errors.handler500(request, because=because)

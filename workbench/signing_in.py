@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth import views as accounts
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.db import transaction
@@ -21,8 +19,9 @@ from django.utils.timezone import now
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE
+from exceptions_app.callers import client_address, network_of
+from exceptions_app.limits import Counted, count, forget, give_back
 from exceptions_app.views import errors
-from workbench.limits import Counted, count, forget, give_back
 
 WINDOW = timedelta(minutes=5)
 FAILURES_PER_NAME_AND_ADDRESS = 5
@@ -139,35 +138,17 @@ def sign_in_to_administration(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': back_to})}")
 
 
-def client_address(request: HttpRequest) -> str:
-    """Where the request comes from: what the nearest proxy says when there is one, else who is connected."""
-    said = str(request.META.get("REMOTE_ADDR", ""))
-    if settings.CLIENT_ADDRESS_HEADER:
-        said = request.headers.get(settings.CLIENT_ADDRESS_HEADER, "").rpartition(",")[2].strip()
-    try:
-        return str(ip_address(said))
-    except ValueError:
-        return "unknown"
-
-
 def _typed_name(request: HttpRequest) -> str:
     typed = unicodedata.normalize("NFKC", request.POST.get("username", ""))
     return typed.replace("\x00", "").strip()[:LONGEST_NAME]
 
 
 def _name_key(name: str, address: str) -> str:
-    return f"sign-in:name:{sha256(f'{name.casefold()} {_network(address)}'.encode()).hexdigest()}"
+    return f"sign-in:name:{sha256(f'{name.casefold()} {network_of(address)}'.encode()).hexdigest()}"
 
 
 def _address_key(address: str) -> str:
-    return f"sign-in:address:{_network(address)}"
-
-
-def _network(address: str) -> str:
-    """Whoever has one address of IPv6 usually has 2^64 of them."""
-    if address != "unknown" and isinstance(ip_address(address), IPv6Address):
-        return str(ip_network(f"{address}/64", strict=False))
-    return address
+    return f"sign-in:address:{network_of(address)}"
 
 
 def _too_many(request: HttpRequest, attempt: Attempt) -> HttpResponse:

@@ -7,7 +7,7 @@ from django.utils.timezone import now
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from workbench.limits import Counted, count
+from exceptions_app.limits import Counted, count
 
 WINDOW = timedelta(minutes=1)
 

@@ -1,9 +1,10 @@
 from django.contrib import admin
 from django.contrib.auth import views as accounts
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from exceptions_app.api import docs
+from exceptions_app.api.hooks import Hook
 from exceptions_app.api.schema import Schema
 from workbench import health, signing_in
 
@@ -19,6 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/logout/", signing_in.SignOut.as_view(), name="logout"),
     path("accounts/password/", signing_in.PasswordChange.as_view(), name="password_change"),
     path("accounts/password/done/", accounts.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    # With a slash at the end or without: a redirect would lose the body, and count as a failure.
+    re_path(r"^hooks/(?P<slug>[-\w]+)/?$", Hook.as_view(), name="hook"),
     path("api/v1/", include("exceptions_app.api.urls")),
     path("api/schema/", Schema.as_view(), name="schema"),
     path("api/docs/", docs.api_reference, name="api-docs"),

@@ -12,6 +12,7 @@ from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.targets import without_secrets
 from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant
+from integrations.webhooks import new_secret
 
 SCOPE = "configuration"
 _ADDRESSES = frozenset({"target_url", "write_back_url"})
@@ -113,6 +114,38 @@ def resume(connection_id: int, *, by: AbstractUser, at: datetime) -> Connection:
     connection.paused_at = None
     connection.paused_because = ""
     return _save(connection, "connection.resumed", by=by, at=at, because="", words="resumed")
+
+
+@transaction.atomic
+def rotate_webhook_secret(
+    connection_id: int, *, by: AbstractUser, at: datetime, because: str, old_until: datetime | None = None
+) -> str:
+    """A new secret for the source to sign its webhooks with, told here and never again.
+
+    What is signed with the old one is taken until `old_until`, with a still older one no more; without a time both are
+    void at once. Raises NotPermitted.
+    """
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
+    if not (by.is_staff or may_configure(by, connection)):
+        raise NotPermitted(f"You may not configure {connection}. An administrator can grant it.")
+    keeps_old = bool(connection.webhook_secret) and old_until is not None and old_until > at
+    connection.webhook_secret_previous = connection.webhook_secret if keeps_old else ""
+    connection.webhook_previous_until = old_until if keeps_old else None
+    connection.webhook_secret = new_secret()
+    connection._history_user = by
+    connection.save(update_fields=["webhook_secret", "webhook_secret_previous", "webhook_previous_until"])
+    words = f"the old one is taken until {old_until:%Y-%m-%d %H:%M} UTC" if keeps_old else "there is no other"
+    log.record(
+        "connection.webhook_secret_rotated",
+        subject=subject_of(connection),
+        scope=SCOPE,
+        actor=by.get_username(),
+        at=at,
+        summary=f"{by} made a new webhook secret for {connection}; {words}.",
+        because=because,
+        data={"old_until": connection.webhook_previous_until},
+    )
+    return connection.webhook_secret
 
 
 def _locked(connection_id: int, *, by: AbstractUser) -> Connection:

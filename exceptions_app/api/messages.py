@@ -27,8 +27,9 @@ from exceptions_app.api.documented import (
 )
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
 from exceptions_app.api.problems import parameter, problem_body, problem_response
-from exceptions_app.api.receiving import STATUSES, Outcome, take_in
+from exceptions_app.api.receiving import STATUSES, Outcome, refuse_for_room, room_told, take_in
 from exceptions_app.api.responses import BatchShape, Shape
+from exceptions_app.api.room import NO_ROOM
 from exceptions_app.queries.batches import told
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.messages import messages_for, refs_of
@@ -89,7 +90,7 @@ class MessageShape(Shape):
     id = serializers.CharField(help_text="The sender's own identifier.")
     connection = serializers.CharField()
     status = serializers.CharField(help_text="pending, processed, failed or set_aside.")
-    via = serializers.CharField(help_text="api or folder.")
+    via = serializers.CharField(help_text="api, hook, folder, sftp or pull.")
     received_at = serializers.DateTimeField()
     received_by = serializers.CharField()
     processed_at = serializers.DateTimeField(allow_null=True)
@@ -156,7 +157,7 @@ class Messages(ActingView):
                 examples=[OpenApiExample("One", value=_RECEIPT, response_only=True, status_codes=["202"])],
             )
         },
-        problems=[*WRITING, kinds.UNKNOWN_CONNECTION, kinds.IDENTIFIER_REUSED],
+        problems=[*WRITING, kinds.UNKNOWN_CONNECTION, kinds.IDENTIFIER_REUSED, *NO_ROOM],
         parameters=[IDEMPOTENCY_KEY],
         examples=[
             OpenApiExample("One", value=_EXAMPLE, request_only=True),
@@ -170,16 +171,19 @@ class Messages(ActingView):
         if isinstance(request.data, dict) and "messages" in request.data:
             items = requests.body_of(request, requests.ManyMessages)["messages"]
             outcomes = take_in(items, request, scoped=True)
-            receipts = [_receipt_of(outcome, request) for outcome in outcomes]
+            refuse_for_room(outcomes)
+            receipts = [receipt_of(outcome, request) for outcome in outcomes]
             counts = Counter(outcome.status for outcome in outcomes)
-            return Response({"messages": receipts, **{status: counts[status] for status in STATUSES}}, status=202)
-        outcome = take_in([request.data], request, scoped=False)[0]
+            body = {"messages": receipts, **{status: counts[status] for status in STATUSES}}
+            return Response(body, status=202, headers=room_told(outcomes))
+        [outcome] = outcomes = take_in([request.data], request, scoped=False)
+        refuse_for_room(outcomes)
         if outcome.problem is not None:
             return problem_response(outcome.problem, request)
-        return Response(_receipt_of(outcome, request), status=202)
+        return Response(receipt_of(outcome, request), status=202, headers=room_told(outcomes))
 
 
-def _receipt_of(outcome: Outcome, request: Request) -> dict[str, Any]:
+def receipt_of(outcome: Outcome, request: Request) -> dict[str, Any]:
     return {
         "id": outcome.external_id,
         "connection": outcome.connection,

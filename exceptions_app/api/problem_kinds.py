@@ -142,6 +142,25 @@ TOO_MANY_REQUESTS = ProblemKind(
     "The account sent more requests than it may in this time.",
     "Wait as long as Retry-After says.",
 )  # fmt: skip
+QUOTA_REACHED = ProblemKind(
+    "quota-reached", 429, "No room for more messages",
+    "So many messages of the connection wait to be read, or came in this minute, as it takes. Nothing of the message "
+    "was kept. A message that is here already is answered as ever.",
+    "Keep it and send the same again when Retry-After says so; retry_after has the same in seconds. RateLimit-Policy "
+    "names the limits.",
+)  # fmt: skip
+OVERLOADED = ProblemKind(
+    "overloaded", 503, "Too much waits to be read",
+    "So many messages of all connections together wait to be read that no more are taken. Nothing of the message was "
+    "kept.",
+    "Keep it and send the same again when Retry-After says so. Somebody who runs the workbench looks after it.",
+)  # fmt: skip
+BAD_SIGNATURE = ProblemKind(
+    "bad-signature", 401, "The webhook is not signed as agreed",
+    "A header of the signature is missing or malformed, the time is more than five minutes from now, no signature fits "
+    "the body, or there is no such connection. The last two are not told apart.",
+    "Sign each attempt anew after Standard Webhooks, over the bytes that are sent, with the secret of the connection.",
+)  # fmt: skip
 SERVER_ERROR = ProblemKind(
     "server-error", 500, "Something went wrong here",
     "The fault is on this side. Nothing of the request was kept.",
@@ -169,5 +188,6 @@ KINDS: Final[tuple[ProblemKind, ...]] = (
     METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE, APPROVAL_NO_LONGER_HOLDS,
     ALREADY_UNDER_WAY, IDENTIFIER_REUSED, REQUEST_IN_FLIGHT, LENGTH_REQUIRED, PRECONDITION_FAILED, TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, KEY_REUSED, TOO_MANY_REQUESTS,
+    BAD_SIGNATURE, QUOTA_REACHED, OVERLOADED,
     SERVER_ERROR, UNAVAILABLE, STORAGE_FULL,
 )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, cast
 
-from django.db.models import Q
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,7 +15,9 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
 from exceptions_app.api.base import person
 from exceptions_app.api.problems import Problem, at, errors_of, pointer_to
-from integrations.inbox import Arrival, HandedIn, MessageRefused, Receipt, receive_many
+from exceptions_app.api.room import NO_ROOM, headers_of
+from exceptions_app.api.room import problem_of as no_room
+from integrations.inbox import Arrival, HandedIn, MessageRefused, QuotaReached, Receipt, receive_many
 from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant, InboxMessage
 
 STATUSES: Final = ("accepted", "repeat", "conflict", "refused")
@@ -38,7 +42,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Candidate:
     """A message that has the right shape, and its place among many."""
 
     place: int
@@ -66,21 +70,24 @@ def take_in(items: Sequence[Any], request: Request, *, scoped: bool) -> list[Out
         if connection is None:
             outcomes[place] = _unknown_connection(message, pointer)
         else:
-            usable.append(_Item(place, connection, _handed_in(message), pointer))
-    outcomes.update(_receive_all(usable, request))
+            usable.append(Candidate(place, connection, _handed_in(message), pointer))
+    outcomes.update(keep(usable, request, via=InboxMessage.Via.API, by=person(request).get_username()))
     return [outcomes[place] for place in range(len(items))]
 
 
 def _connections(messages: Iterable[Mapping[str, Any]], request: Request) -> dict[str, Connection]:
     """Those of the named connections for which the account may hand in messages, in one query."""
     names = {message["connection"] for message in messages}
-    if not names:
-        return {}
-    user, verb = person(request), {"permission__codename": "ingest_messages"}
+    found = may_ingest(person(request)).filter(slug__in=names) if names else ()
+    return {connection.slug: connection for connection in found}
+
+
+def may_ingest(user: AbstractUser) -> QuerySet[Connection]:
+    """The connections for which the account may hand in messages."""
+    verb = {"permission__codename": "ingest_messages"}
     direct = ConnectionUserGrant.objects.filter(user=user.pk, **verb).values("content_object")
     by_group = ConnectionGroupGrant.objects.filter(group__user=user.pk, **verb).values("content_object")
-    found = Connection.objects.filter(Q(pk__in=direct) | Q(pk__in=by_group), slug__in=names)
-    return {connection.slug: connection for connection in found}
+    return Connection.objects.filter(Q(pk__in=direct) | Q(pk__in=by_group))
 
 
 def _handed_in(message: Mapping[str, Any]) -> HandedIn:
@@ -94,21 +101,37 @@ def _handed_in(message: Mapping[str, Any]) -> HandedIn:
         refusal_status=refusal.get("status"),
         refusal_headers=refusal.get("headers", {}),
         context=message.get("context", {}),
+        ordering_key=message.get("ordering_key", ""),
     )
 
 
-def _receive_all(items: Sequence[_Item], request: Request) -> dict[int, Outcome]:
+def keep(items: Sequence[Candidate], request: Request, *, via: InboxMessage.Via, by: str) -> dict[int, Outcome]:
     """One commit for all. In the order in which they were sent: of two with one identifier the first is kept."""
+    moment = now()
     answers = receive_many(
         [Arrival(item.connection, item.handed_in) for item in items],
-        via=InboxMessage.Via.API, by=person(request).get_username(), at=now(),
-        correlation_id=request.META.get("REQUEST_ID", "")[:100],
+        via=via, by=by, at=moment, correlation_id=request.META.get("REQUEST_ID", "")[:100],
     )  # fmt: skip
-    return {item.place: _outcome_of(item, answer) for item, answer in zip(items, answers, strict=True)}
+    return {item.place: _outcome_of(item, answer, moment) for item, answer in zip(items, answers, strict=True)}
 
 
-def _outcome_of(item: _Item, answer: Receipt | MessageRefused) -> Outcome:
+def refuse_for_room(outcomes: Sequence[Outcome]) -> None:
+    """Raises Problem when there was room for none of them, so that it is told like that of a single one."""
+    problems = [outcome.problem for outcome in outcomes]
+    if problems and all(problem is not None and problem.kind in NO_ROOM for problem in problems):
+        raise cast(Problem, problems[0])
+
+
+def room_told(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """The headers about the room that is left, when all that was kept is of one connection."""
+    connections = {outcome.receipt.message.connection for outcome in outcomes if outcome.receipt}
+    return headers_of(connections.pop(), now=now()) if len(connections) == 1 else {}
+
+
+def _outcome_of(item: Candidate, answer: Receipt | MessageRefused, moment: datetime) -> Outcome:
     who = item.handed_in.external_id, item.connection.slug
+    if isinstance(answer, QuotaReached):
+        return Outcome(*who, problem=no_room(answer, item.connection, now=moment, steps=item.pointer))
     if isinstance(answer, MessageRefused):
         limit = item.connection.max_bytes
         too_large = max(len(item.handed_in.payload), len(item.handed_in.refusal)) > limit

@@ -11,6 +11,7 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problems import Problem, at
 from exceptions_app.api.strict import Anything, Content, JsonObject, Moment, StrictSerializer, Text, WholeNumber
 from exceptions_app.states import CLOSED_WITHOUT_SENDING
+from integrations.models import InboxMessage
 
 REASON_LENGTH = 500
 MOST_MESSAGES = 1000
@@ -62,14 +63,32 @@ class RefusalPart(Content):
         return attrs
 
 
-class Message(StrictSerializer):
+class MessageBody(StrictSerializer):
+    """One refused or held transaction, with what the other system answered."""
+
+    payload = Payload()
+    refusal = RefusalPart(required=False, allow_null=True)
+    context_ = JsonObject(required=False, help_text="What else the sender knows, kept with the message.")
+    ordering_key = Text(
+        max_length=200, required=False, allow_blank=True, default="",
+        help_text="Messages of one connection and key are read in the order in which they were accepted.",
+    )  # fmt: skip
+
+
+class Message(MessageBody):
     """One refused or held transaction, with what the other system answered."""
 
     connection = Text(max_length=50, help_text="The name of the connection, as GET /connections lists it.")
     id = Text(max_length=200, help_text="The sender's own identifier: the same for every repeat of this message.")
-    payload = Payload()
-    refusal = RefusalPart(required=False, allow_null=True)
-    context_ = JsonObject(required=False, help_text="What else the sender knows, kept with the message.")
+
+
+class HookMessage(MessageBody):
+    """A message as a webhook brings it: the connection is in the address, the identifier in webhook-id."""
+
+    purpose = serializers.ChoiceField(
+        choices=InboxMessage.Purpose.values, default=InboxMessage.Purpose.REFUSED.value,
+        help_text="refused: the target refused or held it. deliver: it is to be delivered to the target.",
+    )  # fmt: skip
 
 
 class ManyMessages(StrictSerializer):

@@ -70,6 +70,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "configuration.changed": "Configuration changed",
         "connection.paused": "Connection paused",
         "connection.resumed": "Connection resumed",
+        "connection.webhook_secret_rotated": "Webhook secret rotated",
         "field_map.saved": "Field map saved",
         "field_map.activated": "Field map put to use",
         "field_map.switched_off": "Field map switched off",

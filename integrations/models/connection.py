@@ -1,5 +1,6 @@
 """Connections to other systems, and who may hand in or configure there."""
 
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -139,6 +140,12 @@ class Connection(models.Model):
         self.watched_folder = str(path)
         if Connection.objects.filter(watched_folder=self.watched_folder).exclude(pk=self.pk).exists():
             raise ValidationError({"watched_folder": "Another connection watches this folder; name one of its own."})
+
+    def webhook_secrets(self, *, at: datetime) -> list[str]:
+        """Those with which its source may sign at that moment, the present one first; none when it may not."""
+        until = self.webhook_previous_until
+        previous = self.webhook_secret_previous if until is not None and at < until else ""
+        return [secret for secret in (self.webhook_secret, previous) if secret]
 
     @property
     def is_paused(self) -> bool:

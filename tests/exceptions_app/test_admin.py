@@ -17,8 +17,8 @@ from workbench.models import User
 
 def filled(**more: str) -> ConnectionForm:
     given = {
-        "slug": "bank", "name": "Bank", "connector": "en16931", "max_bytes": "5000000", "timeout_seconds": "10",
-        "because": "A new source.",
+        "slug": "bank", "name": "Bank", "connector": "en16931", "max_bytes": "5000000", "most_pending": "1000",
+        "timeout_seconds": "10", "because": "A new source.",
     }  # fmt: skip
     return ConnectionForm(given | more)
 
@@ -100,3 +100,26 @@ def test_collecting_left_empty_is_none_and_too_long_is_refused(cast: Cast):
     form = filled(collect_seconds="")
     assert (form.errors, form.instance.collect_seconds) == ({}, 0)
     assert list(filled(collect_seconds="3601").errors) == ["collect_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ('["/payload"]', "The rule is a JSON object of names and JSON Pointers."),
+        ('{"payload": "data"}', "“payload” is not a JSON Pointer, such as /data/document: data."),
+        ('{"purpose": "burn"}', "“purpose” is neither a JSON Pointer nor a word that is known here: burn."),
+        ('{"payload": 1}', "“payload” is not a text."),
+    ],
+)
+def test_rule_for_webhooks_that_cannot_be_used_is_refused_at_its_field(cast: Cast, rule: str, problem: str):
+    assert filled(webhook_envelope=rule).errors == {"webhook_envelope": [problem]}
+
+
+def test_rule_and_secret_for_webhooks_are_kept_and_an_empty_secret_keeps_the_old(cast: Cast):
+    secret = "whsec_" + "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tr"
+    form = filled(webhook_envelope='{"payload": "/data", "purpose": "deliver"}', webhook_secret=secret)
+    assert (form.errors, form.instance.webhook_envelope["payload"]) == ({}, "/data")
+    assert form.instance.webhook_secret == secret
+    assert filled(webhook_secret="secret").errors == {
+        "webhook_secret": ["A webhook secret is whsec_ followed by 24 to 64 bytes in base64."]
+    }

@@ -1,12 +1,24 @@
+import base64
+import hmac
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from integrations.connectors.base import Answer, AnswerKind, Endpoint, Presence
-from integrations.webhooks import WebhookClient, WebhookSecretInvalid, sign
+from integrations.webhooks import (
+    SignatureRefused,
+    WebhookClient,
+    WebhookSecretInvalid,
+    is_secret,
+    new_secret,
+    sign,
+    verify,
+)
 from tests.scripted_server import answering, scripted
 from tests.simulator_process import RunningSimulator, simulator, simulator_process
 
@@ -140,3 +152,70 @@ def test_receiver_cannot_be_asked() -> None:
     client = WebhookClient(Endpoint(url="http://127.0.0.1:1/", token=SECRET))
 
     assert client.probe(object_type="", business_key="", content=b"").presence is Presence.UNANSWERED
+
+
+def verified(headers: dict[str, str], body: bytes = BODY, *secrets: str) -> str:
+    return verify(secrets or [SECRET], headers=headers, body=body, at=datetime.now(UTC))
+
+
+def test_what_the_library_signs_we_take() -> None:
+    at = datetime.now(UTC)
+    headers = {
+        "webhook-id": "msg-1",
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign("msg-1", at, BODY.decode()),
+    }
+    assert verified(headers) == "msg-1"
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "webhook-id": st.sampled_from(["", "msg-2", "msg-1 "]) | st.text(max_size=20),
+            "webhook-timestamp": st.sampled_from(["", "0", "+1", "١", "99999999999999"]) | st.text(max_size=20),
+            "webhook-signature": st.sampled_from(["v1,", "v1", "v2,abc", "v1,abc v1,abc", ","]) | st.text(max_size=40),
+        },
+    ),
+    st.sampled_from([BODY, BODY + b" "]),
+)
+def test_we_take_nothing_that_the_library_refuses(changes: dict[str, str], body: bytes) -> None:
+    headers = signed() | changes
+    try:
+        Webhook(SECRET).verify(body, headers, json_parse=False)
+        library_takes_it = True
+    except Exception:  # noqa: BLE001 - of a malformed header the library raises whatever comes
+        library_takes_it = False
+    try:
+        assert verified(headers, body) == headers["webhook-id"]
+        we_take_it = True
+    except SignatureRefused:
+        we_take_it = False
+    assert library_takes_it or not we_take_it
+    if not changes:
+        assert (library_takes_it, we_take_it) == (body == BODY, body == BODY)
+
+
+def test_bytes_that_are_no_text_are_verified_too() -> None:
+    at = str(int(datetime.now(UTC).timestamp()))
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    signature = base64.b64encode(hmac.digest(key, f"a.{at}.".encode() + b"\xff\x00", "sha256")).decode()
+    headers = {"webhook-id": "a", "webhook-timestamp": at, "webhook-signature": f"v1,{signature}"}
+    assert verified(headers, b"\xff\x00") == "a"
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(-5.1, False), (-4.9, True), (4.9, True), (5.1, False)])
+def test_clock_may_differ_by_five_minutes(minutes: float, *, taken: bool) -> None:
+    at = datetime.now(UTC)
+    headers = sign(SECRET, message_id="a", timestamp=at + timedelta(minutes=minutes), body=BODY)
+    if taken:
+        assert verify([SECRET], headers=headers, body=BODY, at=at) == "a"
+    else:
+        with pytest.raises(SignatureRefused):
+            verify([SECRET], headers=headers, body=BODY, at=at)
+
+
+def test_new_secret_is_one_and_no_two_are_the_same() -> None:
+    first, second = new_secret(), new_secret()
+    assert (is_secret(first), is_secret("secret"), first == second) == (True, False, False)
+    assert verified(signed(secret=first), BODY, second, first) == "msg-1"

@@ -11,9 +11,9 @@ from django.test import Client
 from django.utils.timezone import now
 
 from audit.models import AuditEvent
+from exceptions_app.limits import Counted, count, forget, give_back
 from tests.cast import MORNING, PASSWORD
 from tests.concurrency import at_the_same_time
-from workbench.limits import Counted, count, forget, give_back
 from workbench.models import User
 from workbench.signing_in import FAILURES_PER_ADDRESS, FAILURES_PER_NAME_AND_ADDRESS, WINDOW
 from workbench.tokens import create_api_token
