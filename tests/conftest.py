@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from integrations import doorbell
 from tests.stack import RunningStack
-from workbench import limits
+from exceptions_app import limits
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
