@@ -9,13 +9,12 @@ Each pair gets a directory of its own, `claimed/STAMP-RANDOM/`, which is renamed
 step leaves something that the next one recognises: the document moves in last, so where it is the pair is whole.
 """
 
-import hashlib
 import logging
 import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,14 +25,11 @@ from django.db import connection as database
 from django.db import transaction
 
 from audit import log as audit_log
-from integrations import inbox
+from integrations import file_pairs, inbox
 from integrations.models import Connection, FolderProblem, InboxMessage
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPES = {".xml": "application/xml", ".json": "application/json", ".txt": "text/plain", ".csv": "text/csv"}
-REFUSAL_MARK = ".refusal"
-UNFINISHED = (".part", ".tmp", ".swp")
 PLACES = ("claimed", "archive", "quarantine")
 # Long enough for the pauses of a copy over a network, short enough to read as “at once”.
 QUIET = timedelta(seconds=5)
@@ -53,7 +49,7 @@ class Pair:
 
     @property
     def shown(self) -> str:
-        return printable(self.payload.name)
+        return file_pairs.printable(self.payload.name)
 
 
 def collect(connection: Connection, *, at: datetime, quiet: timedelta = QUIET) -> int:
@@ -104,27 +100,13 @@ def _complete_pairs(folder: Path, connection: Connection, *, quiet: timedelta) -
     for link in links:
         yield Pair(link, None)  # claimed like a file and then refused, so that a person sees it
     for name, path in sorted(files.items()):
-        if is_unfinished(name) or is_refusal(path):
+        if file_pairs.is_unfinished(name) or file_pairs.is_refusal(name):
             continue
-        refusal = refusal_beside(path, files)
+        beside = file_pairs.refusal_beside(name, files)
+        refusal = files[beside] if beside is not None else None
         complete = refusal is not None or connection.refusal_optional
         if complete and _at_rest(path, quiet) and (refusal is None or _at_rest(refusal, quiet)):
             yield Pair(path, refusal)
-
-
-def is_unfinished(name: str) -> bool:
-    """Whether a sender is still at it, by its name."""
-    return name.startswith(".") or name.lower().endswith(UNFINISHED)
-
-
-def is_refusal(path: Path) -> bool:
-    return path.stem.endswith(REFUSAL_MARK)
-
-
-def refusal_beside(document: Path, files: Mapping[str, Path]) -> Path | None:
-    """The refusal of a document among the files of its directory."""
-    beginning = f"{document.stem}{REFUSAL_MARK}."
-    return next((files[name] for name in sorted(files) if name.startswith(beginning)), None)
 
 
 def what_lies_in(folder: Path) -> tuple[list[Path], dict[str, Path]]:
@@ -163,8 +145,8 @@ def _left_behind(folder: Path) -> Iterator[Pair]:
         if not place.is_dir() or place.is_symlink():
             continue
         links, files = what_lies_in(place)
-        payloads = [*links, *(path for path in files.values() if not is_refusal(path))]
-        refusals = [path for path in files.values() if is_refusal(path)]
+        payloads = [*links, *(path for path in files.values() if not file_pairs.is_refusal(path.name))]
+        refusals = [path for path in files.values() if file_pairs.is_refusal(path.name)]
         if payloads:
             yield Pair(payloads[0], refusals[0] if refusals else None)
             continue
@@ -223,44 +205,20 @@ def _archive(pair: Pair, folder: Path) -> None:
 def _read(pair: Pair, connection: Connection) -> inbox.HandedIn:
     payload = _bytes(pair.payload, connection)
     refusal = _bytes(pair.refusal, connection) if pair.refusal is not None else b""
-    # The same name may come again next month with another document, so the name alone does not identify it.
-    digest = hashlib.sha256(payload + b"\x00" + refusal).hexdigest()[:16]
-    return inbox.HandedIn(
-        external_id=f"{printable(pair.payload.stem)[:170]}-{digest}",
-        payload=payload,
-        payload_media_type=_media_type(pair.payload),
-        refusal=refusal,
-        refusal_media_type=_media_type(pair.refusal) if pair.refusal is not None else "",
-        context={"file_name": pair.shown},
-    )
+    beside = pair.refusal.name if pair.refusal is not None else None
+    return file_pairs.handed_in_as(pair.payload.name, payload, refusal=beside, answer=refusal)
 
 
 def _bytes(path: Path, connection: Connection) -> bytes:
     """The content of an ordinary file that is not too large; links are not followed, pipes not waited for."""
     if path.is_symlink():
-        raise inbox.MessageRefused(
-            "This is a link to a file, not a file.", field="payload", remedy="Drop a copy of the file itself."
-        )
+        raise file_pairs.a_link()
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > connection.max_bytes:
-            raise inbox.MessageRefused(
-                f"The file has {facts.st_size:,} bytes; {connection.name} takes at most {connection.max_bytes:,}.",
-                field="payload",
-                remedy="Send a smaller document, or ask an administrator to raise the connection's limit.",
-            )
+            raise file_pairs.too_large(facts.st_size, connection)
         return file.read(connection.max_bytes + 1)
-
-
-def _media_type(path: Path) -> str:
-    return MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
-
-
-def printable(name: str) -> str:
-    """A file name as it may be stored and shown: a name on disk is any bytes."""
-    text = name.encode(errors="backslashreplace").decode()
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _quarantine(connection: Connection, pair: Pair, folder: Path, error: inbox.MessageRefused, *, at: datetime) -> None:

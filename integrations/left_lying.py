@@ -1,19 +1,13 @@
 """Files that still lie in a watched folder though they should have been taken in: what each of them waits for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from integrations.folder import (
-    REFUSAL_MARK,
-    folder_of,
-    is_refusal,
-    is_unfinished,
-    printable,
-    refusal_beside,
-    what_lies_in,
-)
+from integrations.file_pairs import has_document, is_refusal, is_unfinished, printable, refusal_beside
+from integrations.folder import folder_of, what_lies_in
 from integrations.models import Connection
 
 # A sender writes both halves within seconds, and the folder is looked at every few.
@@ -47,23 +41,18 @@ def left_lying(connection: Connection, *, at: datetime) -> list[LeftLying]:
         return []  # nothing was dropped yet, and no worker has looked
     finished = {name: path for name, path in files.items() if not is_unfinished(name)}
     waiting = [(link, WaitsFor.WORKER) for link in links]
-    for path in finished.values():
-        if not is_refusal(path):
-            waiting.append((path, _document_waits_for(path, finished, connection)))
-        elif not _has_document(path, finished):
+    for name, path in finished.items():
+        if not is_refusal(name):
+            waiting.append((path, _document_waits_for(name, finished, connection)))
+        elif not has_document(name, finished):
             waiting.append((path, WaitsFor.DOCUMENT))
     found = [_lying(path, waits_for, at=at) for path, waits_for in waiting]
     return sorted((lying for lying in found if lying is not None), key=lambda lying: (lying.since, lying.file_name))
 
 
-def _document_waits_for(path: Path, files: dict[str, Path], connection: Connection) -> WaitsFor:
-    complete = connection.refusal_optional or refusal_beside(path, files) is not None
+def _document_waits_for(name: str, files: Iterable[str], connection: Connection) -> WaitsFor:
+    complete = connection.refusal_optional or refusal_beside(name, files) is not None
     return WaitsFor.WORKER if complete else WaitsFor.REFUSAL
-
-
-def _has_document(refusal: Path, files: dict[str, Path]) -> bool:
-    stem = refusal.stem.removesuffix(REFUSAL_MARK)
-    return any(path.stem == stem and not is_refusal(path) for path in files.values())
 
 
 def _lying(path: Path, waits_for: WaitsFor, *, at: datetime) -> LeftLying | None:
