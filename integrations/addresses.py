@@ -23,7 +23,12 @@ def require_allowed_host(target: SplitResult) -> str:
         raise AddressRefused("Only http and https URLs can be used.")
     if target.username is not None or target.password is not None:
         raise AddressRefused("Credentials do not belong in a URL; store them as the connection's token.")
-    host = (target.hostname or "").rstrip(".")
+    return require_listed_host(target.hostname or "")
+
+
+def require_listed_host(name: str) -> str:
+    """The name of a host that may be spoken to, by whatever protocol. Raises AddressRefused."""
+    host = name.rstrip(".")
     if not host:
         raise AddressRefused("The URL names no host.")
     listed = getattr(settings, "INTEGRATIONS_ALLOWED_HOSTS", ())
@@ -68,7 +73,7 @@ def _problem_with(address: IPv4Address | IPv6Address, *, scheme: str) -> str:
         return ""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return "is not a public address and not in INTEGRATIONS_ALLOWED_NETWORKS"
-    if scheme != "https":
+    if scheme not in ("https", "sftp"):
         return "is public: use https"
     return ""
 

@@ -21,7 +21,7 @@ from integrations.models import Connection, InboxContent, InboxMessage
 from integrations.quotas import QuotaReached, take_room
 
 _AT_ONCE: Final = 1000  # rows of one statement
-_MACHINES: Final = ("machine:", "folder:", "webhook:")
+_MACHINES: Final = ("machine:", "folder:", "webhook:", "pull:")
 # Connection, identifier, content: two messages that have all three in common are one.
 Name = tuple[int, str, str]
 

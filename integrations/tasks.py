@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from integrations import folder
 from integrations.models import Connection
+from integrations.pull import sources
 
 log = logging.getLogger(__name__)
 
@@ -23,3 +24,21 @@ def collect_folders(**_from_newer_senders: Any) -> None:
             raise
         except Exception:
             log.exception("The folder of %s cannot be read.", connection)
+
+
+@shared_task
+def pull_due(**_from_newer_senders: Any) -> None:
+    """Have every source fetched from that is due, each by a task of its own: one that hangs holds up no other work."""
+    for source_id in sources.claim_due():
+        try:
+            pull_source.apply_async((source_id,), expires=sources.LEASE, retry=False)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the client raises, it is due again after its lease
+            log.warning("Source %s is not pulled now: the broker is away (%s).", source_id, type(error).__name__)
+
+
+@shared_task(soft_time_limit=sources.LONGEST_PULL, time_limit=sources.LEASE)
+def pull_source(source_id: int, **_from_newer_senders: Any) -> None:
+    """Fetch from one source."""
+    sources.pull(source_id, at=now())

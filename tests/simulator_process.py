@@ -53,6 +53,11 @@ class RunningSimulator:
         return f"{self.url}/bank"
 
     @property
+    def feed_url(self) -> str:
+        """The items of the feed that can be pulled."""
+        return f"{self.url}/feed/items"
+
+    @property
     def webhook_url(self) -> str:
         return f"{self.url}/source/webhook"
 
@@ -116,6 +121,12 @@ class RunningSimulator:
     def change_erp(self, **change: Any) -> dict[str, Any]:
         """Set up the ERP: close_periods, open_periods, add, remove, honour_keys, deduplicate_references."""
         answer = self._http.post(f"{self.url}/control/erp", json=change, timeout=_ANSWER_SECONDS)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def change_feed(self, **change: Any) -> dict[str, Any]:
+        """Set up the feed: add (with skip), late, repeat, lose, answer (with times and retry_after)."""
+        answer = self._http.post(f"{self.url}/control/feed", json=change, timeout=_ANSWER_SECONDS)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 

@@ -18,6 +18,8 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "exceptions_app.tasks.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
     # Watched folders have no notification that works on every file system. Two seconds reads as "at once".
     "collect-folders": {"task": "integrations.tasks.collect_folders", "schedule": 2.0, "options": {"expires": 2.0}},
+    # Sources to fetch from: each has its own interval, this only looks which are due.
+    "pull-due": {"task": "integrations.tasks.pull_due", "schedule": 2.0, "options": {"expires": 2.0}},
     # Events are readable at once and sealed shortly after. Two seconds keeps the unsealed tail short.
     "seal": {"task": "audit.tasks.seal", "schedule": 2.0, "options": {"expires": 2.0}},
 }

@@ -261,6 +261,8 @@ if PROFILE == "test" and not FIELD_ENCRYPTION_KEYS:
 INTEGRATIONS_ALLOWED_HOSTS = environment.words("INTEGRATIONS_ALLOWED_HOSTS")
 INTEGRATIONS_ALLOWED_NETWORKS = environment.words("INTEGRATIONS_ALLOWED_NETWORKS")
 INTEGRATIONS_ALLOW_LOOPBACK = environment.boolean("INTEGRATIONS_ALLOW_LOOPBACK", default=not PRODUCTION)
+# A source that hangs holds one worker process until its time is over, so never all of them may wait for sources.
+PULLS_AT_ONCE = environment.integer("WB_PULLS_AT_ONCE", default=1, minimum=1)
 # What an enqueued delivery rings; a lost ring is found by the sweeper.
 DOORBELL_TASK = "exceptions_app.tasks.sweep"
 # Checkpoints of the audit log: a name that never changes afterwards, the key that signs (base64 of 32 bytes, made on

@@ -11,7 +11,7 @@ from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.targets import without_secrets
-from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant
+from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant, PullSource
 from integrations.webhooks import new_secret
 
 SCOPE = "configuration"
@@ -23,6 +23,8 @@ def subject_of(item: models.Model) -> str:
     match item:
         case Connection():
             return f"connection:{item.slug}"
+        case PullSource():
+            return f"pull_source:{item.slug}"
         case Queue():
             return f"queue:{item.slug}"
         case LegalEntity():
@@ -73,7 +75,7 @@ def _changes(before: models.Model | None, after: models.Model) -> Mapping[str, o
 
 def _told(name: str, was: object, will: object) -> object:
     """What the log says, for ever: never a secret, and of an address only what can be shown."""
-    if name in SECRETS:
+    if name in SECRETS or name == "secret":
         return "replaced"
     if name not in _ADDRESSES:
         return {"was": _plain(was), "will_be": _plain(will)}

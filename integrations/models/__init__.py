@@ -9,6 +9,7 @@ from integrations.models.connection import (
 from integrations.models.fieldmap import ActiveFieldMap, Direction, FieldMap
 from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage, IntakeRate, MessageBatch
 from integrations.models.outbox import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
+from integrations.models.pull import PullSource, SequenceGap
 
 __all__ = [
     "GIVEN_OR_TAKEN",
@@ -29,4 +30,6 @@ __all__ = [
     "InboxMessage",
     "IntakeRate",
     "MessageBatch",
+    "PullSource",
+    "SequenceGap",
 ]

@@ -146,9 +146,10 @@ class MessageBatch(models.Model):
 
 
 class FolderProblem(models.Model):
-    """A file in a watched folder that could not even be taken in; the file is in quarantine."""
+    """A file or an item that could not even be taken in; a file of a folder is in quarantine there."""
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="folder_problems")
+    pull_source = models.ForeignKey("integrations.PullSource", on_delete=models.PROTECT, null=True, related_name="+")
     file_name = models.CharField(max_length=255)
     quarantined_as = models.CharField(max_length=500)
     problem = models.TextField()

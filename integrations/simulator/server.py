@@ -16,6 +16,7 @@ from integrations.simulator.bank import Bank
 from integrations.simulator.control import Control
 from integrations.simulator.erp import Erp
 from integrations.simulator.faults import Fault, FaultName, FaultSwitch
+from integrations.simulator.feed import Feed
 from integrations.simulator.ledger import Ledger
 from integrations.simulator.replies import Reply, problem
 from integrations.simulator.routes import Refused, Request, Route, Routes, System, World
@@ -48,6 +49,7 @@ class Simulator(ThreadingHTTPServer):
             Erp(world=self.world),
             Bank(world=self.world),
             Source(world=self.world, secret=secrets.webhook),
+            Feed(world=self.world),
             Control(world=self.world, faults=self.faults, reset=self.reset if allow_reset else None),
         )
         self.routes: Routes = {place: route for system in self.systems for place, route in system.routes().items()}

@@ -28,6 +28,8 @@ WRITERS = {
     "InboxMessage": ("integrations/inbox.py", "integrations/receiving.py"),
     "FieldMap": ("exceptions_app/actions/",),
     "ActiveFieldMap": ("exceptions_app/actions/",),
+    "PullSource": ("integrations/pull/", "exceptions_app/actions/"),
+    "SequenceGap": ("integrations/pull/gaps.py",),
 }
 # Relations and variables by which a row of these tables is reached without naming its class.
 NAMES = {

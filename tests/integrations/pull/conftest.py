@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cast import cast
+from tests.sftp_server import SftpServer, sftp_server
+from tests.simulator_process import simulator, simulator_process
+
+__all__ = ["cast", "simulator", "simulator_process"]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SftpServer]:
+    with sftp_server(tmp_path) as running:
+        (tmp_path / "out").mkdir()
+        yield running
+
+
+@pytest.fixture
+def out(server: SftpServer) -> Path:
+    return server.root / "out"
