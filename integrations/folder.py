@@ -27,6 +27,7 @@ from django.db import transaction
 from audit import log as audit_log
 from integrations import file_pairs, inbox
 from integrations.models import Connection, FolderProblem, InboxMessage
+from integrations.quotas import has_room
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ def collect(connection: Connection, *, at: datetime, quiet: timedelta = QUIET) -
             return 0
         taken = sum(_take_in(connection, pair, folder, at=at) for pair in _left_behind(folder))
         for pair in _complete_pairs(folder, connection, quiet=quiet):
+            if not has_room(connection, at=at):
+                break  # they stay where they are until there is
             claimed = _claim(pair, folder, at=at)
             if claimed is not None:
                 taken += _take_in(connection, claimed, folder, at=at)
@@ -176,6 +179,8 @@ def _take_in(connection: Connection, pair: Pair, folder: Path, *, at: datetime) 
         )
     except FileNotFoundError:
         return False  # another worker finished it first
+    except inbox.QuotaReached:
+        return False  # it stays claimed, and is the first to be taken in when there is room
     except inbox.MessageRefused as error:
         _quarantine(connection, pair, folder, error, at=at)
     except OSError as error:

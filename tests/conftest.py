@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 
+from exceptions_app import limits
 from integrations import doorbell
 from tests.stack import RunningStack
-from exceptions_app import limits
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
