@@ -282,6 +282,7 @@ HANDOVER_WAIT_SECONDS = environment.integer("HANDOVER_WAIT_SECONDS", default=86_
 # API ------------------------------------------------------------------------------------------------------------
 
 API_REQUESTS_PER_MINUTE = environment.integer("API_REQUESTS_PER_MINUTE", default=1200, minimum=1)
+API_REQUIRE_IF_MATCH = environment.boolean("API_REQUIRE_IF_MATCH", default=False)
 REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["workbench.throttling.AccountThrottle"],
     "DEFAULT_AUTHENTICATION_CLASSES": [

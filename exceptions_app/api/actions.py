@@ -19,13 +19,14 @@ from exceptions_app.api import requests, responses
 from exceptions_app.api.base import ActingView, case_for, person
 from exceptions_app.api.case_document import respond
 from exceptions_app.api.documented import IDEMPOTENCY_KEY, IF_MATCH, REF, WRITING, endpoint
-from exceptions_app.api.preconditions import as_seen
+from exceptions_app.api.preconditions import as_seen, precondition_of
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import TRANSITIONS, Action, Outcome, Verb
 
 TAG = "Actions"
 PROBLEMS = (
     *WRITING, kinds.NOT_FOUND, kinds.NOT_POSSIBLE_NOW, kinds.CHANGED_MEANWHILE, kinds.PRECONDITION_FAILED,
+    kinds.PRECONDITION_REQUIRED,
 )  # fmt: skip
 _DECIDING = (kinds.APPROVAL_NO_LONGER_HOLDS, kinds.ALREADY_UNDER_WAY)
 
@@ -39,7 +40,7 @@ class CaseAction(ActingView):
     def act(self, request: Request, ref: str) -> Response:
         case = case_for(request, ref)
         data = requests.body_of(request, self.form)
-        with as_seen(request, case):
+        with as_seen(precondition_of(request, case), case):
             self.carry_out(case, data, by=person(request), at=now())
         return respond(request, ref, status=self.success)
 

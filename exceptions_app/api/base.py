@@ -49,7 +49,17 @@ class ActingView(ApiView):
     """An address whose POST does something: at most once per Idempotency-Key."""
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return once(request, lambda: self.act(request, *args, **kwargs))
+        return once(
+            request,
+            lambda: self.act(request, *args, **kwargs),
+            repeated=lambda body: self.repeated(request, body, *args, **kwargs),
+        )
+
+    def repeated(self, request: Request, body: bytes, *args: Any, **kwargs: Any) -> bytes:
+        """What of a stored answer may be told again: one about an exception for as long as the account may see it."""
+        if "ref" in kwargs and not _visible(request).with_ref(kwargs["ref"]).exists():
+            raise Http404
+        return body
 
     def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         raise TypeError(f"{type(self).__name__} does nothing.")
@@ -62,8 +72,13 @@ def person(request: Request) -> AbstractUser:
 
 def case_for(request: Request, ref: str) -> ExceptionCase:
     """The exception, when it is visible to the person; otherwise the same answer as for one that does not exist."""
-    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(person(request)).with_ref(ref)
-    case = cases.select_related("queue", "entity", "connection", "cause", "assignee", "follows").first()
+    related = ("queue", "entity", "connection", "cause", "assignee", "follows")
+    case: ExceptionCase | None = _visible(request).with_ref(ref).select_related(*related).first()
     if case is None:
         raise Http404
     return case
+
+
+def _visible(request: Request) -> ExceptionCaseQuerySet:
+    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(person(request))
+    return cases

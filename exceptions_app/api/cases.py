@@ -18,35 +18,48 @@ from exceptions_app.api.base import ApiView, case_for, person
 from exceptions_app.api.case_document import respond, version_of
 from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, REF, endpoint
 from exceptions_app.api.filtering import FILTER_NAMES, FILTER_PARAMETERS, filtered
-from exceptions_app.api.pagination import PARAMETERS, address, answer, answer_page, documented_page, page_of, size_of
+from exceptions_app.api.pagination import (
+    PARAMETERS,
+    address,
+    answer,
+    answer_page,
+    documented_page,
+    documented_sort,
+    page_of,
+    size_of,
+    sort_of,
+)
 from exceptions_app.api.problems import parameter
 from exceptions_app.downloads import as_attachment
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of
+from exceptions_app.queries.queue_page import SORTS, sortable
 
 _TAG = "Exceptions"
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="Number of the version.")
 
 
 class ExceptionList(ApiView):
-    query_parameters = PARAMETERS | FILTER_NAMES
+    query_parameters = PARAMETERS | FILTER_NAMES | {"sort"}
 
     @endpoint(
         "list_exceptions",
         "List exceptions",
-        "The exceptions whose queue and legal entity are both granted to the account, newest first, filtered as on the "
-        "pages. The Link header and the members next and previous lead to the neighbouring pages.",
+        "The exceptions whose queue and legal entity are both granted to the account, with the filters and the orders "
+        "of the work list under the same names; open and closed ones when no state is named. The Link header and the "
+        "members next and previous lead to the neighbouring pages.",
         tag=_TAG,
         answers={200: documented_page(responses.ExceptionSummary, name="ExceptionPage")},
         problems=READING,
-        parameters=[*FILTER_PARAMETERS, CURSOR, PAGE_SIZE],
+        parameters=[*FILTER_PARAMETERS, documented_sort(SORTS, SORTS["newest"].name), CURSOR, PAGE_SIZE],
     )
     def get(self, request: Request) -> Response:
         visible = ExceptionCase.objects.visible_to(person(request))
         found = filtered(request, visible).select_related("queue", "entity", "connection", "cause", "assignee")
         shape = responses.ExceptionSummary(context={"request": request})
+        sort = sort_of(request, SORTS, SORTS["newest"])
         return answer_page(
-            page_of(request, found),
+            page_of(request, sortable(found), sort),
             lambda cases: [shape.to_representation(case) for case in cases],
         )
 

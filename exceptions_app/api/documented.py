@@ -32,7 +32,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )  # fmt: skip
 IF_MATCH = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER,
-    description="The ETag of the exception as it was read. At another revision nothing is done and the answer is 412.",
+    description="The ETag of the exception as it was read, or several of them, or * for any revision. At another "
+    "revision nothing is done and the answer is 412. Where the installation requires it, leaving it out is 428.",
 )  # fmt: skip
 REF = OpenApiParameter("ref", OpenApiTypes.STR, OpenApiParameter.PATH, description="Reference, for instance EX-1042.")
 CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From a link next or previous; leave out to start.")

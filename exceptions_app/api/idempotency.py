@@ -7,13 +7,13 @@ process that dies in the middle leaves neither an effect nor a key that stays "i
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -21,44 +21,100 @@ from rest_framework.response import Response
 
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problems import Problem, header, problem_of, problem_response
-from exceptions_app.models import ApiRequest, ExceptionCase
-from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.models import ApiRequest
 
 HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(days=7)
 _CLEARED_AT_ONCE = 100
-_PASSING = (kinds.TOO_MANY_REQUESTS.status, kinds.UNAVAILABLE.status, kinds.STORAGE_FULL.status)
+PASSING = (kinds.TOO_MANY_REQUESTS.status, kinds.UNAVAILABLE.status, kinds.STORAGE_FULL.status)
 _USABLE = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("ETag", "Location", "WWW-Authenticate", "Retry-After")
 
 
-def once(request: Request, act: Callable[[], Response]) -> Response | HttpResponse:
-    """Act, or answer as the first request with this key was answered. Without a key: simply act."""
+def once(
+    request: Request, act: Callable[[], Response], *, repeated: Callable[[bytes], bytes] = bytes
+) -> Response | HttpResponse:
+    """Act, or answer as the first request with this key was answered. Without a key: simply act.
+
+    `repeated` returns what of a stored answer the account may still be told; it may raise instead.
+    """
     key = _key_of(request)
     if key is None:
         return act()
-    fingerprint = _fingerprint(request)
+    fingerprint = fingerprint_of(request.method, request.path, request.data)
+    at = now()
     with transaction.atomic():
-        if not _lock(request, key):
-            raise Problem(kinds.REQUEST_IN_FLIGHT, headers={"Retry-After": "1"})
-        at = now()
-        stored = ApiRequest.objects.filter(**_owned(request, key), stored_at__gt=at - KEPT_FOR).first()
+        stored = find_answer(request, key, fingerprint, at=at)
         if stored is not None:
-            return _replay(stored, fingerprint, request)
+            return HttpResponse(
+                repeated(bytes(stored.body)), status=stored.status, content_type=stored.media_type,
+                headers={**stored.headers, "Idempotency-Replayed": "true"},
+            )  # fmt: skip
         response = _act_or_refuse(request, act)
-        _store(request, response, key=key, fingerprint=fingerprint, at=at)
+        keep_answer(
+            request, key, fingerprint, at=at, status=response.status_code, body=JSONRenderer().render(response.data),
+            media_type=response.content_type or "application/json",
+            headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+        )  # fmt: skip
     return response
 
 
-def _key_of(request: Request) -> str | None:
-    """The key, with or without the quotes of a structured field (RFC 9651)."""
-    sent = request.headers.get(HEADER)
-    if sent is None:
-        return None
+def find_answer(request: Request, key: str, fingerprint: str, *, at: datetime) -> ApiRequest | None:
+    """The answer that is kept under the key, which from here on is this transaction's until its end.
+
+    Raises Problem when the key is in use elsewhere at this moment, or belongs to another request.
+    """
+    if not _lock(request, key):
+        raise Problem(kinds.REQUEST_IN_FLIGHT, headers={"Retry-After": "1"})
+    stored: ApiRequest | None = ApiRequest.objects.filter(**_owned(request, key), stored_at__gt=at - KEPT_FOR).first()
+    if stored is not None and stored.fingerprint != fingerprint:
+        raise Problem(kinds.KEY_REUSED, errors=[
+            {"header": HEADER, "detail": "This key belongs to another request.", "remedy": "Use a new key."}
+        ])  # fmt: skip
+    return stored
+
+
+def keep_answer(
+    request: Request,
+    key: str,
+    fingerprint: str,
+    *,
+    at: datetime,
+    status: int,
+    body: bytes,
+    media_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Keep an answer under a key that `find_answer` found free, in the transaction of what was done."""
+    _forget_expired(at=at)
+    ApiRequest.objects.filter(**_owned(request, key)).delete()
+    ApiRequest.objects.create(
+        **_owned(request, key),
+        method=request.method or "",
+        path=request.path[:500],
+        fingerprint=fingerprint,
+        status=status,
+        media_type=media_type,
+        headers=dict(headers or {}),
+        body=body,
+        stored_at=at,
+    )
+
+
+def usable_key(sent: str) -> str | None:
+    """The key, with or without the quotes of a structured field (RFC 9651); None for what cannot be one."""
     key = sent.strip()
     if len(key) >= 2 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    if not _USABLE.fullmatch(key):
+    return key if _USABLE.fullmatch(key) else None
+
+
+def _key_of(request: Request) -> str | None:
+    sent = request.headers.get(HEADER)
+    if sent is None:
+        return None
+    key = usable_key(sent)
+    if key is None:
         raise header(HEADER, "The key is empty, too long, or has blanks.", "Send 1 to 255 visible ASCII characters.")
     return key
 
@@ -68,9 +124,8 @@ def _owned(request: Request, key: str) -> dict[str, Any]:
     return {"user_id": request.user.pk, "key": key}
 
 
-def _fingerprint(request: Request) -> str:
-    """Two requests are the same when method, address and content of the body are."""
-    parts = [request.method, request.path, request.data]
+def fingerprint_of(*parts: Any) -> str:
+    """Two requests are the same when these parts are, such as method, address and content of the body."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_exactly).encode()).hexdigest()
 
 
@@ -89,28 +144,6 @@ def _lock(request: Request, key: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _replay(stored: ApiRequest, fingerprint: str, request: Request) -> HttpResponse:
-    if stored.fingerprint != fingerprint:
-        raise Problem(kinds.KEY_REUSED, errors=[
-            {"header": HEADER, "detail": "This key belongs to another request.", "remedy": "Use a new key."}
-        ])  # fmt: skip
-    _require_visible(request)
-    return HttpResponse(
-        bytes(stored.body), status=stored.status, content_type=stored.media_type,
-        headers={**stored.headers, "Idempotency-Replayed": "true"},
-    )  # fmt: skip
-
-
-def _require_visible(request: Request) -> None:
-    """An answer about an exception is for as long as the account may see it; after that it does not exist."""
-    ref = (request.parser_context or {}).get("kwargs", {}).get("ref")
-    if ref is None:
-        return
-    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(request.user).with_ref(ref)
-    if not cases.exists():
-        raise Http404
-
-
 def _act_or_refuse(request: Request, act: Callable[[], Response]) -> Response:
     """A refusal is an answer too, and kept; what it had begun is undone. What may pass by itself is not kept."""
     try:
@@ -118,25 +151,9 @@ def _act_or_refuse(request: Request, act: Callable[[], Response]) -> Response:
             return act()
     except Exception as error:
         problem = problem_of(error)
-        if problem is None or problem.kind.status in _PASSING:
+        if problem is None or problem.kind.status in PASSING:
             raise
         return problem_response(problem, request)
-
-
-def _store(request: Request, response: Response, *, key: str, fingerprint: str, at: datetime) -> None:
-    _forget_expired(at=at)
-    ApiRequest.objects.filter(**_owned(request, key)).delete()
-    ApiRequest.objects.create(
-        **_owned(request, key),
-        method=request.method or "",
-        path=request.path[:500],
-        fingerprint=fingerprint,
-        status=response.status_code,
-        media_type=response.content_type or "application/json",
-        headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
-        body=JSONRenderer().render(response.data),
-        stored_at=at,
-    )
 
 
 def _forget_expired(*, at: datetime) -> None:

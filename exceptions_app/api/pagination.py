@@ -1,12 +1,14 @@
 """Pages by cursor: a page begins after a row, not after a number of rows, so it costs the same at any depth."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 from django.db import models
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -58,6 +60,22 @@ def page_of(request: Request, rows: models.QuerySet[Row], sort: Sort = NEWEST) -
         list(found.rows),
         next=address(request, cursor=f"after.{found.next_cursor}") if found.next_cursor else None,
         previous=address(request, cursor=f"before.{found.previous_cursor}") if found.previous_cursor else None,
+    )
+
+
+def sort_of(request: Request, sorts: Mapping[str, Sort], default: Sort) -> Sort:
+    """The order that the request asks for by its name; raises Problem for one that there is not."""
+    name = request.query_params.get("sort")
+    if name is None:
+        return default
+    if name not in sorts:
+        raise parameter("sort", f"There is no order “{name[:40]}”.", f"Send one of {', '.join(sorts)}.")
+    return sorts[name]
+
+
+def documented_sort(sorts: Iterable[str], default: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        "sort", OpenApiTypes.STR, enum=list(sorts), description=f"The order; {default} when left out."
     )
 
 

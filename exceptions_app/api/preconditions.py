@@ -1,9 +1,11 @@
-"""ETag and If-Match: a change is made only to the revision that the client saw."""
+"""ETag and If-Match (RFC 9110, 8.8.3 and 13.1.1): a change is made only to the revision that the client saw."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 from rest_framework.request import Request
 
@@ -12,7 +14,46 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problems import Problem, header
 from exceptions_app.models import ExceptionCase
 
-_TAGS = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W/)?"[\x21\x23-\x7e]*")*')
+ANY = "*"
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_TAGS = re.compile(_TAG)
+# Empty elements of a list are read and ignored, as the RFC asks of whoever receives them; one tag there must be.
+_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
+
+
+class NoEntityTags(ValueError):
+    """The text is no value of If-Match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """Which revisions will do: those with one of these tags, or any when there are none to choose from (`*`)."""
+
+    tags: frozenset[str] | None
+
+    @classmethod
+    def parse(cls, text: str) -> "Precondition":
+        """Read the value of an If-Match header; raises NoEntityTags."""
+        text = text.strip(" \t")
+        if text == ANY:
+            return cls(None)
+        if not _LIST.fullmatch(text):
+            raise NoEntityTags(text)
+        return cls(frozenset(_TAGS.findall(text)))
+
+    def hold(self, case: ExceptionCase) -> None:
+        """Lock the exception at one of the revisions until the transaction ends; raises Problem with 412."""
+        if self.tags is None:
+            return
+        current = lock(case.pk)
+        # Strong comparison (RFC 9110, 8.8.3.2): ours are strong, so a weak one in the list equals none of them.
+        if etag_of(current) not in self.tags:
+            raise Problem(
+                kinds.PRECONDITION_FAILED,
+                f"{current.ref} is at revision {current.revision} now.",
+                headers={"ETag": etag_of(current)},
+                revision=current.revision,
+            )
 
 
 def etag_of(case: ExceptionCase) -> str:
@@ -20,23 +61,26 @@ def etag_of(case: ExceptionCase) -> str:
     return f'"{case.revision}"'
 
 
+def precondition_of(request: Request, case: ExceptionCase) -> Precondition:
+    """What If-Match asks; raises Problem with 400 for what is none, and with 428 when it is missing and required."""
+    sent = request.headers.get("If-Match")
+    if sent is None:
+        if settings.API_REQUIRE_IF_MATCH:
+            raise Problem(kinds.PRECONDITION_REQUIRED)
+        return Precondition(None)
+    try:
+        return Precondition.parse(sent)
+    except NoEntityTags:
+        remedy = f"Send {etag_of(case)}, with the quotes."
+        raise header("If-Match", "If-Match is not a list of entity tags.", remedy) from None
+
+
 @contextmanager
-def as_seen(request: Request, case: ExceptionCase) -> Iterator[None]:
-    """Hold the exception at the revision that If-Match names while the action runs; raises Problem with 412."""
-    wanted = request.headers.get("If-Match", "").strip()
-    if wanted in ("", "*"):
+def as_seen(precondition: Precondition, case: ExceptionCase) -> Iterator[None]:
+    """Hold the exception at a revision that will do while the action runs; raises Problem with 412."""
+    if precondition.tags is None:
         yield
         return
-    if not _TAGS.fullmatch(wanted):
-        raise header("If-Match", "If-Match is not a list of entity tags.", f"Send {etag_of(case)}, with the quotes.")
     with transaction.atomic():
-        current = lock(case.pk)
-        # RFC 9110, 13.1.1: strong comparison, so that a weak tag never matches.
-        if etag_of(current) not in [tag.strip() for tag in wanted.split(",")]:
-            raise Problem(
-                kinds.PRECONDITION_FAILED,
-                f"{current.ref} is at revision {current.revision} now.",
-                headers={"ETag": etag_of(current)},
-                revision=current.revision,
-            )
+        precondition.hold(case)
         yield

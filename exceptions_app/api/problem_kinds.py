@@ -137,6 +137,12 @@ KEY_REUSED = ProblemKind(
     "The Idempotency-Key belongs to a request with another address or body.",
     "Use a new key for a new request, and the same key only to repeat one.",
 )  # fmt: skip
+PRECONDITION_REQUIRED = ProblemKind(
+    "precondition-required", 428, "Say which revision was seen",
+    "The change names no revision: If-Match is missing where this installation requires it, or if_match is missing "
+    "from an item of a bulk request.",
+    "Read the exception and send its ETag, or * for whatever revision it is at.",
+)  # fmt: skip
 TOO_MANY_REQUESTS = ProblemKind(
     "too-many-requests", 429, "Too many requests",
     "The account sent more requests than it may in this time.",
@@ -187,7 +193,7 @@ KINDS: Final[tuple[ProblemKind, ...]] = (
     MALFORMED, INVALID_PARAMETER, REFUSED, UNAUTHENTICATED, NOT_PERMITTED, NOT_FOUND, UNKNOWN_CONNECTION,
     METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE, APPROVAL_NO_LONGER_HOLDS,
     ALREADY_UNDER_WAY, IDENTIFIER_REUSED, REQUEST_IN_FLIGHT, LENGTH_REQUIRED, PRECONDITION_FAILED, TOO_LARGE,
-    UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, KEY_REUSED, TOO_MANY_REQUESTS,
-    BAD_SIGNATURE, QUOTA_REACHED, OVERLOADED,
+    UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, KEY_REUSED, PRECONDITION_REQUIRED,
+    TOO_MANY_REQUESTS, BAD_SIGNATURE, QUOTA_REACHED, OVERLOADED,
     SERVER_ERROR, UNAVAILABLE, STORAGE_FULL,
 )  # fmt: skip

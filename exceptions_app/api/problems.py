@@ -31,6 +31,7 @@ _REMEDIES: Mapping[str, str] = {
     "max_length": "Shorten it, or split it.",
     "not_base64": "Send standard base64 (RFC 4648, section 4) with its padding, or send text.",
     "both": "Send one of them.",
+    "twice": "Name it once.",
     "neither": "Send text for a document in UTF-8, or base64 for its exact bytes.",
     "declared_encoding": "Send the exact bytes as base64, so that they are read in the encoding that they declare.",
     "no_offset": "Send a time with its offset from UTC, such as 2026-12-01T09:00:00Z.",

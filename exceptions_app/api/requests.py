@@ -165,8 +165,24 @@ class Step(StrictSerializer):
     value = Text(required=False, allow_blank=True, help_text="The text that shall stand there; none for remove.")
 
 
+class ExpectedChange(StrictSerializer):
+    """One field: what it holds now, and what it shall hold."""
+
+    field_ = Text(max_length=2000, help_text="Business term (BT-2) or path.")
+    was = Text(
+        allow_blank=True,
+        allow_null=True,
+        help_text="The text that stands there, as the record shows it; null for none.",
+    )
+    will_be = Text(allow_blank=True, allow_null=True, help_text="The text that shall stand there; null removes.")
+
+
+CORRECTING = ("operations", "fields", "changes", "payload")
+"""The ways to say what a correction changes."""
+
+
 class Correct(Because):
-    """Exactly one of `operations`, `fields` and `payload`."""
+    """Exactly one of `operations`, `fields`, `changes` and `payload`."""
 
     base_version = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="The version that was looked at.")
     operations = Step(many=True, required=False, allow_empty=False, help_text="Steps, applied all or none.")
@@ -174,13 +190,24 @@ class Correct(Because):
         child=Text(allow_blank=True, allow_null=True), required=False, allow_empty=False,
         help_text="Business term (BT-2) or path → new text as it shall stand in the document; null removes.",
     )  # fmt: skip
+    changes = ExpectedChange(
+        many=True, required=False, allow_empty=False, help_text="Fields with what is expected to stand in each."
+    )
     payload = Content(required=False, help_text="The whole corrected document.")
 
     default_error_messages = {
-        "one_way": "Give exactly one of operations, fields and payload.",
+        "one_way": "Give exactly one of operations, fields, changes and payload.",
     }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if len({"operations", "fields", "payload"} & attrs.keys()) != 1:
+        if len(set(CORRECTING) & attrs.keys()) != 1:
             self.fail("one_way")
         return attrs
+
+
+class CorrectMany(Correct):
+    """As for one exception; the version need not be named, because if_match says what was looked at."""
+
+    base_version = WholeNumber(
+        min_value=1, max_value=2**31 - 1, required=False, help_text="The version that was looked at; else the newest."
+    )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exceptions_app.api import account, actions, cases, corrections, messages, proposals, tending
+from exceptions_app.api import account, actions, bulk, cases, corrections, messages, proposals, tending
 
 app_name = "api"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("messages/<int:number>/read-again", tending.ReadAgain.as_view(), name="read-again"),
     path("messages/<int:number>/set-aside", tending.SetAside.as_view(), name="set-aside"),
     path("exceptions", cases.ExceptionList.as_view(), name="exceptions"),
+    path("exceptions/bulk", bulk.BulkAction.as_view(), name="bulk"),
     path("exceptions/<str:ref>", cases.ExceptionItem.as_view(), name="exception"),
     path("exceptions/<str:ref>/versions/<int:number>", cases.VersionItem.as_view(), name="version"),
     path("exceptions/<str:ref>/versions/<int:number>/content", cases.VersionContent.as_view(), name="version-content"),

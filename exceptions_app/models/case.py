@@ -64,10 +64,14 @@ class ExceptionCaseQuerySet(models.QuerySet["ExceptionCase"]):
         return self.filter(state__in=sorted(OPEN_STATES))
 
     def with_ref(self, ref: str) -> Self:
-        number = ref.upper().removeprefix(REF_PREFIX)
-        return (
-            self.filter(pk=int(number)) if number.isascii() and number.isdigit() and len(number) < 18 else self.none()
-        )
+        number = number_of(ref)
+        return self.none() if number is None else self.filter(pk=number)
+
+
+def number_of(ref: str) -> int | None:
+    """The number in a reference, such as 1042 in EX-1042; None when the text is none."""
+    number = ref.upper().removeprefix(REF_PREFIX)
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 18 else None
 
 
 def granted_objects(user: object, verb: Verb, model: type[models.Model]) -> models.QuerySet[models.Model]:

@@ -94,13 +94,17 @@ def prepared(user: AbstractUser) -> QuerySet[Proposal]:
     )  # fmt: skip
 
 
+def sortable(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
+    """With what SORTS order by. By size: giving a large amount back deserves the same look as asking for it."""
+    return proposals.annotate(
+        amount_or_smallest=Coalesce(Abs("case__amount"), Value(_SMALLEST), output_field=DecimalField())
+    )
+
+
 def _page(proposals: QuerySet[Proposal], sort: Sort, cursor: str, direction: Direction) -> Page[Proposal]:
     corrections = PayloadVersion.objects.filter(number__gt=1).defer("content", "operations").order_by("number")
     found = (
-        proposals.annotate(
-            # By size: giving a large amount back deserves the same look as asking for it.
-            amount_or_smallest=Coalesce(Abs("case__amount"), Value(_SMALLEST), output_field=DecimalField())
-        )
+        sortable(proposals)
         .select_related("case", "case__queue", "case__entity", "case__cause", "version", "proposer")
         .defer("version__content", "version__operations")
         .prefetch_related("contributors", Prefetch("case__versions", corrections, to_attr="corrections"))

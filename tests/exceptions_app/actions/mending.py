@@ -13,18 +13,18 @@ from tests.invoices import valid_invoice, without_issue_date
 from workbench.models import User
 
 
-def take_in(cast: Cast) -> ExceptionCase:
+def take_in(cast: Cast, number: str = "INV-1001", *, message: str = "message-1") -> ExceptionCase:
     """Hand in an invoice without its issue date, as the official validator refused it, and read it."""
-    payload = without_issue_date(valid_invoice())
+    payload = without_issue_date(valid_invoice(number))
     inbox.receive(
         cast.connection,
-        inbox.HandedIn("message-1", payload, "application/xml", official_report(payload), "application/xml"),
+        inbox.HandedIn(message, payload, "application/xml", official_report(payload), "application/xml"),
         via=InboxMessage.Via.API,
         by="source",
         at=MORNING,
     )
     assert intake.read_messages(limit=10, at=MORNING) == 1
-    return ExceptionCase.objects.get()
+    return ExceptionCase.objects.get(document_number=number)
 
 
 def mend(case: ExceptionCase, *, by: User, date: str = "2026-11-01", base_version: int = 1) -> PayloadVersion:

@@ -184,33 +184,3 @@ def test_comment_is_shown(api: As, cast: Cast) -> None:
     body = api(cast.clerk).post(f"exceptions/{case.ref}/comment", {"text": "Asked them."}).json()
     assert [(found["author"]["username"], found["text"]) for found in body["comments"]] == [("clara", "Asked them.")]
     assert Comment.objects.get().text == "Asked them."
-
-
-# If-Match ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("tag", ['"2"', '"1", "2"', "*"])
-def test_action_at_the_revision_that_was_seen(api: As, cast: Cast, tag: str) -> None:
-    case = claimed(cast)
-    assert case.revision == 2
-    response = api(cast.clerk).post(f"exceptions/{case.ref}/comment", {"text": "Seen."}, if_match=tag)
-    assert (response.status_code, response["ETag"]) == (201, '"2"')
-
-
-@pytest.mark.parametrize("action", ["comment", "hold", "dismiss", "assign", "correct"])
-@pytest.mark.parametrize("tag", ['"1"', 'W/"2"'])
-def test_action_at_another_revision(api: As, cast: Cast, action: str, tag: str) -> None:
-    case = claimed(cast)
-    body = ACTIONS[action][1] if action in ACTIONS else WHY | {"base_version": 1, "payload": {"text": "<a/>"}}
-    response = api(cast.clerk).post(f"exceptions/{case.ref}/{action}", body, if_match=tag)
-    assert (kind_of(response), response["ETag"]) == ((412, "precondition-failed"), '"2"')
-    assert response.json()["revision"] == 2
-    case.refresh_from_db()
-    assert case.revision == 2
-
-
-@pytest.mark.parametrize("tag", ["2", "'2'", '"2', '""2""', "x" * 5000])
-def test_if_match_that_is_none(api: As, cast: Cast, tag: str) -> None:
-    response = api(cast.clerk).post(f"exceptions/{claimed(cast).ref}/comment", {"text": "Seen."}, if_match=tag)
-    assert kind_of(response) == (400, "invalid-parameter")
-    assert response.json()["errors"][0]["header"] == "If-Match"

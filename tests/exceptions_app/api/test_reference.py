@@ -35,7 +35,7 @@ def test_operation_says_what_it_takes_and_answers():
     ]  # fmt: skip
     assert correct.body == Type("", "CorrectRequest")
     assert [example.title for example in correct.body_examples] == [
-        "By business field", "By steps", "By the whole document"
+        "By business field", "By business field, with what stands there", "By steps", "By the whole document"
     ]  # fmt: skip
     assert '"BT-2": "2026-11-02"' in correct.body_examples[0].text
     assert [(answer.status, answer.type) for answer in correct.answers] == [("201", Type("", "Corrected"))]
