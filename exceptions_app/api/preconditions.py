@@ -63,6 +63,17 @@ def etag_of(case: ExceptionCase) -> str:
 
 def precondition_of(request: Request, case: ExceptionCase) -> Precondition:
     """What If-Match asks; raises Problem with 400 for what is none, and with 428 when it is missing and required."""
+    return _precondition(request, etag_of(case))
+
+
+def require_etag(request: Request, etag: str) -> None:
+    """The same for what is at `etag` now, and raises Problem with 412 when If-Match names another state."""
+    tags = _precondition(request, etag).tags
+    if tags is not None and etag not in tags:
+        raise Problem(kinds.PRECONDITION_FAILED, f"It is at {etag} now.", headers={"ETag": etag})
+
+
+def _precondition(request: Request, etag: str) -> Precondition:
     sent = request.headers.get("If-Match")
     if sent is None:
         if settings.API_REQUIRE_IF_MATCH:
@@ -71,7 +82,7 @@ def precondition_of(request: Request, case: ExceptionCase) -> Precondition:
     try:
         return Precondition.parse(sent)
     except NoEntityTags:
-        remedy = f"Send {etag_of(case)}, with the quotes."
+        remedy = f"Send {etag}, with the quotes."
         raise header("If-Match", "If-Match is not a list of entity tags.", remedy) from None
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exceptions_app.api import account, actions, bulk, cases, corrections, messages, proposals, tending
+from exceptions_app.api import account, actions, bulk, cases, corrections, field_maps, messages, proposals, tending
 
 app_name = "api"
 
@@ -35,5 +35,22 @@ urlpatterns = [
     path("connections", account.ConnectionList.as_view(), name="connections"),
     path("connections/<slug:slug>/pause", tending.Pause.as_view(), name="pause"),
     path("connections/<slug:slug>/resume", tending.Resume.as_view(), name="resume-connection"),
+    path("connections/<slug:slug>/field-maps", field_maps.FieldMaps.as_view(), name="field-maps"),
+    path("connections/<slug:slug>/field-maps/<str:name>", field_maps.FieldMapItem.as_view(), name="field-map"),
+    path(
+        "connections/<slug:slug>/field-maps/<str:name>/versions",
+        field_maps.FieldMapVersions.as_view(),
+        name="field-map-versions",
+    ),
+    path(
+        "connections/<slug:slug>/field-maps/<str:name>/versions/<int:number>",
+        field_maps.FieldMapVersionItem.as_view(),
+        name="field-map-version",
+    ),
+    path(
+        "connections/<slug:slug>/field-maps/<str:name>/active", field_maps.ActiveVersion.as_view(), name="use-field-map"
+    ),
+    path("connections/<slug:slug>/field-maps/<str:name>/preview", field_maps.TryMap.as_view(), name="try-field-map"),
+    path("canonical/<str:object_type>", field_maps.CanonicalSchema.as_view(), name="canonical-schema"),
     path("me", account.MeItem.as_view(), name="me"),
 ]

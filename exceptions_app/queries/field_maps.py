@@ -80,6 +80,11 @@ def versions_of(connection: Connection, key: MapKey) -> list[FieldMap]:
     return list(_versions(connection, key).defer("declared").order_by("-number"))
 
 
+def every_version(connection: Connection, key: MapKey) -> QuerySet[FieldMap]:
+    """With their text."""
+    return _versions(connection, key)
+
+
 def find_version(connection: Connection, key: MapKey, number: int) -> FieldMap | None:
     return _versions(connection, key).filter(number=number).first()
 

@@ -19,13 +19,14 @@ from exceptions_app.actions.field_maps import (
     use_version,
 )
 from exceptions_app.actions.mover import Invalid
+from exceptions_app.field_map_preview import Preview, preview_of
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import field_maps as reads
 from exceptions_app.queries.connection_reach import ConnectionReach
 from exceptions_app.queries.field_maps import MOST_MESSAGES, MapKey, MapState
 from exceptions_app.views.errors import changed_meanwhile
+from exceptions_app.views.field_map_documents import documents_of, ways_of
 from exceptions_app.views.field_map_forms import MapForm, UseForm
-from exceptions_app.views.field_map_preview import Preview, preview_of
 from exceptions_app.views.field_maps import changes_between, connection_for, key_of, page_of, title_of, trail_of
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.scope import person
@@ -116,6 +117,8 @@ def _page(
         "form": form,
         "use": use or UseForm(initial={"revision": place.state.revision}, auto_id="use_%s"),
         "preview": preview,
+        "documents": documents_of(preview) if preview else (),
+        "ways": ways_of(preview) if preview else (),
         "meanwhile": meanwhile,
         "may_configure": place.may_configure,
         "may_preview": place.may_configure or place.may_see_stored,

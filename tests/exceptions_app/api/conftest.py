@@ -27,6 +27,10 @@ class Api:
     def get(self, path: str, parameters: dict[str, str] | None = None, **headers: str) -> Any:
         return Client().get(_address(path), parameters or {}, headers={**self.headers, **_named(headers)})
 
+    def put(self, path: str, body: Any, **headers: str) -> Any:
+        sent = {**self.headers, **_named(headers)}
+        return Client().put(_address(path), json.dumps(body).encode(), content_type="application/json", headers=sent)
+
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """`body` is sent as JSON, or as it is when it is bytes."""
         data = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
