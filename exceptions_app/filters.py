@@ -21,6 +21,7 @@ from exceptions_app.models import Cause, Identifier, LegalEntity, Queue
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import Reach, cases_within, reach_of
 from exceptions_app.states import OPEN_STATES, STATE_WORDS, Kind, State, Verb
+from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 from integrations.refusals import Category
 
@@ -35,6 +36,9 @@ STATE_CHOICES = [
     (ANY, "Open and closed"),
 ]
 KIND_CHOICES = [(Kind.FAILED.value, "Failed"), (Kind.HELD.value, "Held")]
+OBJECT_TYPE_CHOICES = [
+    (object_type, title) for connector in CONNECTORS.values() for object_type, title in connector.object_types.items()
+]
 CATEGORY_CHOICES = [(category.value, category.value.replace("_", " ").capitalize()) for category in Category]
 PRIORITY_CHOICES = [(str(level), f"P{level}") for level in range(1, 5)]
 DUE_CHOICES = [("overdue", "Overdue"), ("today", "Within 24 hours")]
@@ -97,7 +101,10 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         method="filter_assignee", choices=[(ME, "Me"), (NOBODY, "Nobody")], label="Assignee", empty_label="Anybody"
     )
     category = django_filters.ChoiceFilter(choices=CATEGORY_CHOICES, label="Category", empty_label="All")
-    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES, label="Kind", empty_label="All")
+    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES, label="Failed or held", empty_label="All")
+    object_type = django_filters.ChoiceFilter(
+        choices=OBJECT_TYPE_CHOICES, label="Kind of transaction", empty_label="All"
+    )
     cause = django_filters.ModelChoiceFilter(queryset=Cause.objects.none(), label="Cause", empty_label="All")
     connection = django_filters.ModelChoiceFilter(
         queryset=Connection.objects.none(), to_field_name="slug", label="Connection", empty_label="All"

@@ -15,9 +15,10 @@ from django.utils.timezone import get_current_timezone_name
 from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
 from exceptions_app.typed_values import misfit_of, one_line_ending
-from integrations.records.record import Record, RecordField
+from integrations.records.record import Record, RecordField, label_with_term
 
 REASON_LENGTH = 500
+MOST_NUMBERED_LINES = 500
 OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.REPLAYED: "Accepted after a replay",
     Outcome.RELEASED: "Released and accepted",
@@ -238,7 +239,7 @@ class CorrectionForm(forms.Form):
 
 
 def _field_of(field: RecordField) -> forms.CharField:
-    label = f"{field.label} ({field.term})" if field.term else field.label
+    label = label_with_term(field.label, field.term)
     return forms.CharField(label=label, help_text=escape(field.hint), required=False, strip=False)
 
 
@@ -250,10 +251,18 @@ class RawForm(forms.Form):
     payload = ActionCheckedField(
         label="Document",
         strip=False,
-        help_text="It passes the same checks as the business fields. A DOCTYPE is refused.",
+        help_text="It passes the same checks as the business fields.",
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}),
     )
     because = _reason_of_correction()
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        count = str(self["payload"].value() or "").count("\n") + 1
+        # For the margin of the text, which is as high as the text; none where that would be too high.
+        self.line_numbers = range(1, count + 1) if count <= MOST_NUMBERED_LINES else range(0)
+        if self.line_numbers:
+            self.fields["payload"].widget.attrs["rows"] = count + 1
 
 
 class DraftForm(forms.Form):

@@ -16,6 +16,7 @@ from exceptions_app.queries.counters import waiting_for_decision_of
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Action, ProposalKind, State, Verb
+from integrations.records.record import readable_term
 
 PAGE_SIZE = 50
 SHOWN_CHANGES = 3  # of one proposal in a list
@@ -145,10 +146,16 @@ def _net_changes(proposal: Proposal) -> tuple[Change, ...]:
     for version in _corrections(proposal):
         for change in version.changes:
             path = change["path"]
-            named[path] = (change["label"], change["term"])
+            named[path] = (_named(change), readable_term(change["term"]))
             first.setdefault(path, change["was"])
             last[path] = change["will_be"]
     return tuple(Change(*named[path], first[path], last[path]) for path in named if first[path] != last[path])
+
+
+def _named(change: Mapping[str, str]) -> str:
+    """The label of a field; of one row among several, such as “Line 3”, the row first."""
+    group = change.get("group", "")
+    return f"{group}: {change['label']}" if group[-1:].isdigit() else change["label"]
 
 
 def money_of(proposals: QuerySet[Proposal]) -> dict[str, Decimal]:

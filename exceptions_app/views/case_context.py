@@ -18,8 +18,9 @@ from exceptions_app.views.case_actions import ActionItem, action_items, kept_tex
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.changes import for_the_table, shown_changes
 from exceptions_app.views.correction_fields import lay_out
+from exceptions_app.views.lines import lines_of
 from exceptions_app.views.parties import stranger_in
-from exceptions_app.views.problems import Problem, named_paths, problems_of
+from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of
 from exceptions_app.views.raw_text import NotText, as_text
 from integrations.connectors.registry import get_connector
 from integrations.records.record import Record
@@ -74,10 +75,11 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
     """The context of `exceptions/case.html` and of each fragment of it."""
     case = page.case
     record = record_of(page, page.latest_content)
-    problems = problems_of(page, record)
+    first = record if page.latest.number == 1 else record_of(page, page.first_content)
+    problems = problems_of(page, record, first)
     typed = _typed_with_draft(page, asked)
     items = action_items(page, bound=asked.bound, typed=typed)
-    changes = _changes(page, record)
+    changes = _changes(page, first, record)
     context: dict[str, Any] = {
         "case": case,
         "page": page,
@@ -88,7 +90,12 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "failed_form": _failed_form(asked),
         "stranger": stranger_in(page, record),
         "problems": problems,
-        "standing_count": sum(not problem.solved for problem in problems),
+        "problem_groups": groups_of(problems),
+        "lines": lines_of(record, problems),
+        "standing_count": sum(problem.standing is Standing.STANDS for problem in problems),
+        "unseen_count": sum(problem.standing is Standing.UNSEEN for problem in problems),
+        "untouched_count": sum(problem.standing is Standing.UNSEEN and not problem.changed for problem in problems),
+        "words": get_connector(case.connection.connector).words,
         "refused_again": present_errors(page)[0] is Judge.TARGET,
         "is_held": case.kind == Kind.HELD,
         "is_workable": State(case.state) in WORKABLE,
@@ -139,11 +146,10 @@ def _draft_is_old(page: CasePage) -> bool:
     return page.draft is not None and page.draft.base_version != page.latest.number
 
 
-def _changes(page: CasePage, record: Record | None) -> list[dict[str, str]]:
+def _changes(page: CasePage, first: Record | None, record: Record | None) -> list[dict[str, str]]:
     """Version 1 against the latest, in business fields, as the table of changes wants them."""
     if page.latest.number == 1:
         return []
-    first = record_of(page, page.first_content)
     if first is None or record is None:
         return for_the_table(page.latest.changes, None, record)
     return shown_changes(first, record)
@@ -180,7 +186,7 @@ def _correction(
     )
     layout = lay_out(form, record, problems, asked_for=asked.groups) if isinstance(form, CorrectionForm) else None
     is_open = bool(typed or wanted or asked.correction or asked.groups)
-    stands = any(not problem.solved for problem in problems) or not page.latest.check_passed
+    stands = any(problem.asks_for_work for problem in problems) or not page.latest.check_passed
     is_next = page.case.kind == Kind.FAILED and State(page.case.state) in WORKABLE and stands
     return {
         "correction": form,
@@ -213,6 +219,8 @@ def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], pa
     if Action.PROPOSE in items and items[Action.PROPOSE].form and passed:
         sections.append("_propose_form")
     sections.append("_case_problems")
+    if context["lines"] is not None:
+        sections.append("_case_lines")
     if context["is_held"] and context["is_workable"]:
         sections.append("_held_ways")
     if context["correction"] is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from exceptions_app.actions.correct import business_changes
 from exceptions_app.templatetags.presentation import field_text
-from integrations.records.record import Record, ValueKind
+from integrations.records.record import Record, ValueKind, label_with_term
 
 
 def shown_changes(before: Record, after: Record) -> list[dict[str, str]]:
@@ -20,7 +20,7 @@ def for_the_table(
     was, will = _currencies(before), _currencies(after)
     return [
         {
-            "label": f"{change['label']} ({change['term']})" if change["term"] else change["label"],
+            "label": label_with_term(change["label"], change["term"]),
             "was": field_text(change["was"], was.get(path) or will.get(path)),
             "will": field_text(change["will_be"], will.get(path) or was.get(path)),
             "note": change.get("group", ""),

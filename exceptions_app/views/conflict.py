@@ -15,7 +15,7 @@ from exceptions_app.views.case_context import record_of
 from exceptions_app.views.changes import for_the_table
 from exceptions_app.views.replies import fragment_or_page
 from exceptions_app.views.scope import person, visible_case
-from integrations.records.record import Record, RecordField
+from integrations.records.record import Record, RecordField, label_with_term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def _choices(base: Record, latest: Record, typed: Mapping[str, str]) -> list[Cho
             Choice(
                 name=field_name(now_there.path) if now_there is not None else name,
                 choice_name=choice_name(field_name(now_there.path) if now_there is not None else name),
-                label=f"{field.label} ({field.term})" if field.term else field.label,
+                label=label_with_term(field.label, field.term),
                 base=was,
                 theirs=theirs,
                 mine=typed[name].strip(),

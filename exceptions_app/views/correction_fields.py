@@ -1,14 +1,14 @@
 """The correction form laid out for reading: fields in error first, what the rule speaks of next, the rest in groups."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.forms import BoundField
 from django.utils.text import slugify
 
 from exceptions_app.forms import CorrectionForm, field_name
 from exceptions_app.views.problems import Problem, named_paths, neighbours
-from integrations.records.record import Record, RecordField, ValueKind
+from integrations.records.record import Record, RecordField, ValueKind, readable_term
 
 # Beyond this many inputs the other groups are fetched when asked for, so that a long invoice stays quick.
 MOST_FIELDS = 250
@@ -86,14 +86,23 @@ def lay_out(
     named = named_paths(problems)
     near = [found.path for found in neighbours(problems, record)]
     rows = {item.path: _row(form, item, named.get(item.path)) for item in record.fields}
+    apart = {path: replace(rows[path], label=_full_label(record, path)) for path in [*named, *near] if path in rows}
     groups, left_out = _grouped(form, record, rows, taken={*named, *near}, asked_for=asked_for)
     return Layout(
-        named=[rows[path] for path in named if path in rows],
-        near=[rows[path] for path in near],
+        named=[apart[path] for path in named if path in apart],
+        near=[apart[path] for path in near],
         groups=groups,
         left_out=left_out,
         changed=sum(row.changed for row in rows.values()),
     )
+
+
+def _full_label(record: Record, path: str) -> str:
+    """Away from its group, a field of one row among several says of which: “Line 3: Cost centre”."""
+    field = record.field_at(path)
+    if field is None:
+        return ""
+    return f"{field.group}: {field.label}" if field.group[-1:].isdigit() else field.label
 
 
 def _row(form: CorrectionForm, item: RecordField, problem: Problem | None) -> FieldRow:
@@ -103,7 +112,7 @@ def _row(form: CorrectionForm, item: RecordField, problem: Problem | None) -> Fi
         name=name,
         value=form.shown(name),
         label=item.label,
-        term=item.term,
+        term=readable_term(item.term),
         was=item.value or "",
         changed=form.differs(name),
         modifier="number" if item.kind in _RIGHT_ALIGNED else "",

@@ -3,6 +3,8 @@
 import codecs
 import re
 
+from exceptions_app.views.json_layout import laid_out
+
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECLARATION = re.compile(r"\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._\-]{0,40})[\"']")
 
@@ -12,10 +14,10 @@ class NotText(ValueError):
 
 
 def as_text(payload: bytes) -> str:
-    """The payload with plain line endings, as a form shows it. Raises NotText."""
+    """The payload with plain line endings, as a form shows it; JSON on one line is laid out. Raises NotText."""
     bom, encoding = _encoding_of(payload)
     try:
-        return _plain(payload[len(bom) :].decode(encoding))
+        return laid_out(_plain(payload[len(bom) :].decode(encoding)))
     except (UnicodeDecodeError, LookupError):
         raise NotText(f"The document cannot be read as {encoding.upper()}. Download it to look at it.") from None
 

@@ -59,6 +59,19 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What people call the other side and what it says; the pages put them into their sentences."""
+
+    target: str  # "the ERP"
+    code: str  # what its codes are: "Reason"
+    said: str  # "As the bank said it"
+    own_code: str  # the same of the check that a correction passes here
+    own_said: str
+    reference: str  # what it calls the document that it made: "Clearance"
+    said_of_a_hold: str = "As it was said"  # often by a screening or a policy, and not by the target
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingMessage:
     """An inbox row as the connector sees it."""
 
@@ -167,6 +180,7 @@ class Connector(Protocol):
     title: str
     object_types: Mapping[str, str]  # kind of transaction → what people call it: "invoice" → "Invoice"
     capabilities: Capabilities
+    words: Words
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         """Bytes to refused or held transactions; raises MessageNotUnderstood."""
@@ -194,5 +208,11 @@ class Connector(Protocol):
 
     def check(self, payload: bytes) -> CheckReport:
         """Judge a payload as the target would, without sending it."""
+
+    def check_finds(self, code: str) -> bool:
+        """Whether the check would find again what was refused with this code; the rest only the target can judge."""
+
+    def remedy(self, code: str) -> str:
+        """What a person does about a code; empty when what is wrong says it already, or nothing is known."""
 
     def client(self, endpoint: Endpoint) -> TargetClient: ...

@@ -33,7 +33,8 @@ _CUSTOMERS: Final = {
     "C-1005": ("Oberland Molkereitechnik GmbH", "DE573539026"),
     "C-1044": ("Hartmann Anlagenbau GmbH", "DE621456492"),
 }
-_RATES: Final = {"V21": 21, "V19": 19, "V9": 9, "V20": 20, "V0": 0}
+# V20 is a code that somebody made up; what it was to be is charged.
+_RATES: Final = {"V21": 21, "V19": 19, "V9": 9, "V20": 21, "V0": 0}
 
 
 @dataclass(frozen=True, slots=True)

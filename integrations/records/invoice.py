@@ -27,6 +27,14 @@ class InvoiceRecord(Record):
     version: str = VERSION
 
     @property
+    def line_columns(self) -> tuple[str, ...]:
+        """As an ERP books it; the lines of an e-invoice have too many fields for one row."""
+        return (
+            "Product family", "Description", "Quantity", "Unit price", "Net amount", "Tax code", "G/L account",
+            "Cost centre",
+        )  # fmt: skip
+
+    @property
     def headline(self) -> Headline:
         return Headline(
             title="Credit note" if self.is_credit_note else "Invoice",

@@ -39,6 +39,10 @@ class JournalRecord(Record):
         return _sum([line.credit for line in self.lines])
 
     @property
+    def line_columns(self) -> tuple[str, ...]:
+        return ("G/L account", "Text", "Cost centre", "Profit centre", "Debit", "Credit")
+
+    @property
     def headline(self) -> Headline:
         company = Party(name=self.company, identifiers=(self.company,) if self.company else ())
         return Headline(

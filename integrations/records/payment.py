@@ -37,7 +37,7 @@ class PaymentRecord(Record):
             document_date=self.created_date,
             date_label="Created",
             due_date=self.execution_date,
-            due_label="Execution requested for",
+            due_label="Execute on",
             counterparty=self.creditor,
             parties={"Payee": self.creditor, "Payer": self.debtor},
             amount=self.amount,

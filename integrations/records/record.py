@@ -4,12 +4,15 @@ A record is a read-only projection of a payload. Whoever lists, searches, routes
 than this, whatever its kind; the kinds beside this module add what only they have.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+
+_NUMBERED = re.compile(r"[A-Z]+-[0-9]+(?:-[0-9]+)?")
 
 
 class ValueKind(StrEnum):
@@ -20,6 +23,17 @@ class ValueKind(StrEnum):
     QUANTITY = "quantity"
     CODE = "code"
     IDENTIFIER = "identifier"
+
+
+def readable_term(term: str) -> str:
+    """The standard's identifier where people use it, as BT-2; nothing of an element's name, as CdtrAcct/Id/IBAN."""
+    return term if _NUMBERED.fullmatch(term) else ""
+
+
+def label_with_term(label: str, term: str) -> str:
+    """`Issue date (BT-2)`."""
+    readable = readable_term(term)
+    return f"{label} ({readable})" if readable and label else label
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,11 @@ class Record(ABC):
     @property
     @abstractmethod
     def headline(self) -> Headline: ...
+
+    @property
+    def line_columns(self) -> tuple[str, ...]:
+        """Labels of the fields by which its lines read as a table; none where they do not."""
+        return ()
 
     def field_at(self, path: str) -> RecordField | None:
         return next((field for field in self.fields if field.path == path), None)

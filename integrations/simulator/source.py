@@ -1,12 +1,32 @@
-"""The simulated source system: receives the write-back as a Standard Webhook, once for each webhook-id."""
+"""The simulated source system: receives the write-back as a Standard Webhook, once for each id, and shows it."""
 
 import json
 from datetime import UTC, datetime
+from html import escape
+from typing import Any
 
 from standardwebhooks.webhooks import Webhook
 
 from integrations.simulator.replies import Reply, json_reply, problem
 from integrations.simulator.routes import Request, Route, Routes, World
+
+# What the source keeps of a message, and what its people call it.
+_COLUMNS = {
+    "document_number": "Document",
+    "object_type": "Kind",
+    "outcome": "How it ended",
+    "reference": "Posting reference",
+    "reason": "Reason",
+    "exception": "Exception",
+}
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Source systems of the demonstration</title>
+<style>:root {{ color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }} body {{ margin: 2rem; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: .35rem .9rem; text-align: start; border-block-end: 1px solid #8886; }}
+</style></head><body><h1>What the source systems were told</h1>
+<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></body></html>
+"""
 
 
 class Source:
@@ -16,7 +36,11 @@ class Source:
         self._webhook = Webhook(secret)
 
     def routes(self) -> Routes:
-        return {("POST", "/source/webhook"): Route(self.receive), ("GET", "/source/events"): Route(self.list_events)}
+        return {
+            ("POST", "/source/webhook"): Route(self.receive),
+            ("GET", "/source/events"): Route(self.list_events),
+            ("GET", "/source/"): Route(self.show_page),
+        }
 
     def index(self) -> None:
         """Events are read from the ledger itself."""
@@ -49,3 +73,22 @@ class Source:
         with self._lock:
             events = [{name: event[name] for name in ("id", "at", "content")} for event in self._ledger.events]
         return json_reply(200, {"events": events})
+
+    def show_page(self, request: Request) -> Reply:
+        """The same for people: what became of each document that the source had sent."""
+        with self._lock:
+            events = list(self._ledger.events)
+        rows = (
+            "".join(_row(event) for event in reversed(events))
+            or f'<tr><td colspan="{len(_COLUMNS)}">Nothing yet.</td></tr>'
+        )
+        heads = "".join(f'<th scope="col">{escape(label)}</th>' for label in ("Told at", *_COLUMNS.values()))
+        return Reply(200, _PAGE.format(heads=heads, rows=rows).encode(), "text/html; charset=utf-8")
+
+
+def _row(event: dict[str, Any]) -> str:
+    content = event["content"] if isinstance(event["content"], dict) else {}
+    data = content.get("data")
+    told = data if isinstance(data, dict) else {}
+    cells = [event["at"][:19].replace("T", " "), *(str(told.get(name) or "") for name in _COLUMNS)]
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

@@ -59,6 +59,17 @@ def sign_out(page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def search_for(page: Page, words: str) -> None:
+    search = page.get_by_role("searchbox").first
+    search.fill(words)
+    search.press("Enter")
+
+
+def follow(page: Page, name: str) -> None:
+    """One of the main ways through the pages."""
+    page.get_by_role("navigation", name="Main", exact=True).get_by_role("link", name=name).click()
+
+
 def find_violations(page: Page, *, schemes: tuple[str, ...] = ("light", "dark")) -> list[str]:
     """What axe knows to be wrong with the page as it is shown, in the light and in the dark."""
     found = []
@@ -69,4 +80,20 @@ def find_violations(page: Page, *, schemes: tuple[str, ...] = ("light", "dark"))
         if result.response["violations"]:
             found.append(f"{scheme} {page.url}: {result.generate_report()}")
     page.emulate_media(color_scheme="light")
+    return found
+
+
+WIDE = """() => [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+    .map((one) => `${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 60)}`).slice(-3)"""
+
+
+def find_too_wide(page: Page) -> list[str]:
+    """The windows, from a telephone to a small laptop, in which the page would have to be moved sideways."""
+    found = []
+    for window in (320, 390, 700, 900, 1000, 1100):
+        page.set_viewport_size({"width": window, "height": 844})
+        width = page.evaluate("() => document.documentElement.scrollWidth")
+        if width > window:
+            found.append(f"{page.url} takes {width} of {window}, by {page.evaluate(WIDE)}")
     return found

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.people import find_violations, open_at, sign_in
+from tests.journeys.people import find_too_wide, find_violations, open_at, sign_in
 from tests.stack import RunningStack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
@@ -187,19 +187,3 @@ def test_list_of_another_person_fits_a_narrow_window(people: People, person: str
     found = find_too_wide(page)
     page.set_viewport_size({"width": 1440, "height": 900})
     assert found == [], found
-
-
-WIDE = """() => [...document.querySelectorAll("body *")]
-    .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
-    .map((one) => `${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 60)}`).slice(-3)"""
-
-
-def find_too_wide(page: Page) -> list[str]:
-    """The windows, from a telephone to a small laptop, in which the page would have to be moved sideways."""
-    found = []
-    for window in (320, 390, 700, 900, 1000, 1100):
-        page.set_viewport_size({"width": window, "height": 844})
-        width = page.evaluate("() => document.documentElement.scrollWidth")
-        if width > window:
-            found.append(f"{page.url} takes {width} of {window}, by {page.evaluate(WIDE)}")
-    return found

@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from integrations.demo.messages import HERO_NUMBER, HERO_TOTAL
-from tests.journeys.people import OpenBrowser, sign_in, sign_out
+from tests.journeys.people import OpenBrowser, follow, search_for, sign_in, sign_out
 from tests.stack import RunningStack
 
 REASON = "Two digits were swapped; the order says so."
@@ -24,17 +24,6 @@ def effects(stack: RunningStack) -> list[dict[str, str]]:
     """What the simulated tax authority has booked."""
     ledger = requests.get(f"{stack.simulator_url}/control/ledger", timeout=30).json()
     return [effect for effect in ledger["effects"] if effect["number"] == HERO_NUMBER]
-
-
-def search_for(page: Page, words: str) -> None:
-    search = page.get_by_role("searchbox").first
-    search.fill(words)
-    search.press("Enter")
-
-
-def follow(page: Page, name: str) -> None:
-    """One of the main ways through the pages."""
-    page.get_by_role("navigation", name="Main", exact=True).get_by_role("link", name=name).click()
 
 
 @pytest.mark.browser

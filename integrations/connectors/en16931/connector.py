@@ -13,10 +13,12 @@ from integrations.connectors.base import (
     Operation,
     TargetClient,
     TargetKind,
+    Words,
 )
 from integrations.connectors.en16931 import check, document, identity, parse, read
 from integrations.connectors.en16931.client import TaxAuthorityClient
 from integrations.connectors.en16931.grammar import UBL
+from integrations.connectors.en16931.rules import is_of_the_standard
 from integrations.connectors.xml_document import correct, differences
 from integrations.records.invoice import InvoiceRecord
 from integrations.refusals import Batch, Refusal, RefusedTransaction
@@ -31,6 +33,14 @@ _CAPABILITIES: Final = Capabilities(
     already_exists_looks_like="409 DUPLICATE_DOCUMENT with the clearance number of the document that is there",
     throttles_by="429 with Retry-After",
 )
+_WORDS: Final = Words(
+    target="the tax authority",
+    code="Rule",
+    said="As the validator said it",
+    own_code="Rule",
+    own_said="As the validator said it",
+    reference="Clearance",
+)
 
 
 class En16931Connector:
@@ -38,6 +48,7 @@ class En16931Connector:
     title = "EN 16931 e-invoice"
     object_types: Mapping[str, str] = MappingProxyType({"invoice": "Invoice", "credit_note": "Credit note"})
     capabilities = _CAPABILITIES
+    words = _WORDS
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         return parse.parse(message)
@@ -65,6 +76,12 @@ class En16931Connector:
 
     def check(self, payload: bytes) -> CheckReport:
         return check.check(payload)
+
+    def check_finds(self, code: str) -> bool:
+        return is_of_the_standard(code)
+
+    def remedy(self, code: str) -> str:
+        return ""
 
     def client(self, endpoint: Endpoint) -> TargetClient:
         return TaxAuthorityClient(endpoint, read_refusal=_read_refusal, document_key=identity.business_key)

@@ -69,6 +69,13 @@ _SUBS: Final = (
         "required_field",
     ),
 )
+# The rules of the standard itself and of its UBL binding; not those of Peppol, XRechnung or a country.
+_OF_THE_STANDARD: Final = re.compile(r"BR-(?:\d+|(?:CO|CL|B|S|Z|E|AE|IC|G|O|AF|AG|IG|IP|DEC)-\S+)|UBL-(?:CR|DT|SR)-\d+")
+
+
+def is_of_the_standard(code: str) -> bool:
+    """Whether the official validator of the standard has this rule, so that it would find the fault again."""
+    return _OF_THE_STANDARD.fullmatch(code) is not None
 
 
 def rule_of(code: str) -> Rule:

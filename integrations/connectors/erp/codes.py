@@ -87,6 +87,54 @@ _MEANINGS: Final[dict[str, Meaning]] = {
 }
 
 
+_MASTER_DATA: Final = "or have it set up in the ERP and propose this again as it is."
+# By the second level of the category.
+_REMEDIES: Final = {
+    "missing_cost_center": "Enter the cost centre that bears it.",
+    "missing_profit_center": "Enter the profit centre of the line.",
+    "unbalanced": "Find the line with the wrong amount; debits and credits must come to the same sum.",
+    "unknown_tax_code": f"Choose a tax code of this country, {_MASTER_DATA}",
+    "closed": "Choose a date in an open period, or ask the controller to open this one.",
+    "unknown_customer": f"Choose the customer's account in this company code, {_MASTER_DATA}",
+    "blocked_customer": "Ask the owner of the customer's account why it is blocked.",
+    "unknown_cost_center": f"Choose a cost centre that exists, {_MASTER_DATA}",
+    "blocked_cost_center": "Choose a cost centre that is open; its owner can say which.",
+    "wrong_company": "Choose a cost centre of this company code.",
+    "unknown_account": f"Choose an account of the chart of accounts, {_MASTER_DATA}",
+    "blocked_account": "Choose an account that is open for postings.",
+    "account_not_postable": "Post through the ledger of the account, such as receivables, or choose another account.",
+    "unmapped_product_family": f"Choose a product family that has a revenue account, {_MASTER_DATA}",
+    "unknown_currency": f"Correct the currency, {_MASTER_DATA}",
+    "unknown_company": f"Correct the company code, {_MASTER_DATA}",
+    "missing_exchange_rate": "Have the rate of the day entered in the ERP, then propose this again.",
+    "arithmetic": "Correct the line or the total that is wrong.",
+    "required": "Fill the field in.",
+    "format": "Write it as an amount or a date.",
+    "suspected": "Compare with the document in the ERP. If it is the same, close this as a duplicate.",
+    "already_processed": "Compare with the document in the ERP. If it is the same, close this as a duplicate.",
+    "amount_limit": "Compare the amount with its evidence, then release it.",
+    "warning": "Ask its owner whether to use it still, or choose the one that follows it.",
+    "locked": "Wait until the other user is done, then propose this again.",
+    "authorization": "Ask the owner of the connection to give the interface the right to post there.",
+}
+_FOUND: Final = frozenset({"unbalanced", "arithmetic", "format"})
+
+
+def remedy_of(code: str) -> str:
+    """What a person does about a code; empty for one that is not listed."""
+    meaning = meaning_of(code)
+    return _REMEDIES.get(meaning.sub, "") if meaning is not None else ""
+
+
+def is_found_by_our_check(code: str) -> bool:
+    """Whether balance, totals or structure show it; master data and periods only the ERP knows.
+
+    The balance in the company's own currency takes a rate that only the ERP has.
+    """
+    meaning = meaning_of(code)
+    return meaning is not None and meaning.sub in _FOUND and code != "FINS_FI_POSTING_IF/017"
+
+
 def meaning_of(code: str) -> Meaning | None:
     """The meaning of a code, written F5/201 or F5-201; None when it is not listed."""
     return _MEANINGS.get(code.strip().upper().replace("-", "/"))

@@ -16,9 +16,11 @@ from integrations.connectors.base import (
     Operation,
     TargetClient,
     TargetKind,
+    Words,
 )
 from integrations.connectors.erp import check, document, parse, read
 from integrations.connectors.erp.client import ErpClient
+from integrations.connectors.erp.codes import is_found_by_our_check, remedy_of
 from integrations.connectors.erp.terms import LAYOUTS
 from integrations.records.record import Record
 from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction
@@ -33,6 +35,15 @@ _CAPABILITIES: Final = Capabilities(
     already_exists_looks_like="409 with a message of the category duplicate, such as ZFI/070",
     throttles_by="429 with Retry-After",
 )
+_WORDS: Final = Words(
+    target="the ERP",
+    code="Message",
+    said="As the ERP said it",
+    own_code="Check",
+    own_said="As the check said it",
+    reference="Document",
+    said_of_a_hold="As the ERP said it",
+)
 
 
 class ErpConnector:
@@ -40,6 +51,7 @@ class ErpConnector:
     title = "ERP posting"
     object_types: Mapping[str, str] = MappingProxyType({name: layout.title for name, layout in LAYOUTS.items()})
     capabilities = _CAPABILITIES
+    words = _WORDS
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         return parse.parse(message)
@@ -71,6 +83,12 @@ class ErpConnector:
 
     def check(self, payload: bytes) -> CheckReport:
         return check.check(payload)
+
+    def check_finds(self, code: str) -> bool:
+        return is_found_by_our_check(code)
+
+    def remedy(self, code: str) -> str:
+        return remedy_of(code)
 
     def client(self, endpoint: Endpoint) -> TargetClient:
         return ErpClient(endpoint)

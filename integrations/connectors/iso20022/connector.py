@@ -13,9 +13,11 @@ from integrations.connectors.base import (
     Operation,
     TargetClient,
     TargetKind,
+    Words,
 )
 from integrations.connectors.iso20022 import check, correct, envelope, identity, initiation, parse, read
 from integrations.connectors.iso20022.client import BankClient
+from integrations.connectors.iso20022.remedies import is_found_by_our_check, remedy_of
 from integrations.connectors.iso20022.schema import PAIN
 from integrations.connectors.xml_document import correct as xml_correct
 from integrations.connectors.xml_document import differences
@@ -33,6 +35,14 @@ _CAPABILITIES: Final = Capabilities(
     throttles_by="429 with Retry-After",
     bundles=500,
 )
+_WORDS: Final = Words(
+    target="the bank",
+    code="Reason",
+    said="As the bank said it",
+    own_code="Check",
+    own_said="As the check said it",
+    reference="Bank reference",
+)
 
 
 class Iso20022Connector:
@@ -40,6 +50,7 @@ class Iso20022Connector:
     title = "ISO 20022 payments (pain.001, pain.002)"
     object_types: Mapping[str, str] = MappingProxyType({parse.OBJECT_TYPE: "Payment"})
     capabilities = _CAPABILITIES
+    words = _WORDS
 
     def parse(self, message: IncomingMessage) -> list[RefusedTransaction]:
         return parse.parse(message)
@@ -68,6 +79,12 @@ class Iso20022Connector:
 
     def check(self, payload: bytes) -> CheckReport:
         return check.check(payload)
+
+    def check_finds(self, code: str) -> bool:
+        return is_found_by_our_check(code)
+
+    def remedy(self, code: str) -> str:
+        return remedy_of(code)
 
     def bundle(self, contents: Sequence[bytes]) -> bytes:
         """One payment file with exactly these payments; raises CannotBundle."""

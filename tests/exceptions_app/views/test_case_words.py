@@ -66,7 +66,7 @@ def test_amounts_in_sentences_are_grouped_with_their_currency(cast, signed_in):
     cause = f"(BT-131) is 999,999.99 EUR, but quantity times price comes to {net}."
     said, _, told = words.partition("Timeline")
     form = said.partition("Fields that the same rules look at")[2]
-    assert form.startswith(" Invoice line net amount BT-131 EUR"), form[:80]
+    assert form.startswith(" Line 1: Invoice line net amount BT-131 EUR"), form[:80]
     assert cause in said
     assert cause in told
     assert "is 999999.99" not in words

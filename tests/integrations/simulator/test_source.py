@@ -59,3 +59,15 @@ def test_events_outlive_a_kill(simulator: RunningSimulator) -> None:
     simulator.restart()
 
     assert [event["id"] for event in simulator.events] == ["msg-1"]
+
+
+def test_page_shows_what_the_source_was_told_and_escapes_it(simulator: RunningSimulator) -> None:
+    told = {"document_number": "JE-1 <b>", "outcome": "released", "reference": "1000000123/2026"}
+    body = json.dumps({"type": "exception.resolved", "data": told}).encode()
+    simulator.post("/source/webhook", body, **signed(body))
+
+    page = simulator.get("/source/")
+
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    for words in ("JE-1 &lt;b&gt;", "released", "1000000123/2026"):
+        assert f"<td>{words}</td>" in page.text
