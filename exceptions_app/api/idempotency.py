@@ -38,7 +38,7 @@ def once(
 
     `repeated` returns what of a stored answer the account may still be told; it may raise instead.
     """
-    key = _key_of(request)
+    key = key_of(request)
     if key is None:
         return act()
     fingerprint = fingerprint_of(request.method, request.path, request.data)
@@ -109,7 +109,7 @@ def usable_key(sent: str) -> str | None:
     return key if _USABLE.fullmatch(key) else None
 
 
-def _key_of(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
     sent = request.headers.get(HEADER)
     if sent is None:
         return None

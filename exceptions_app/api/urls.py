@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from exceptions_app.api import account, actions, bulk, cases, corrections, field_maps, messages, proposals, tending
+from exceptions_app.api import (
+    account,
+    actions,
+    bulk,
+    cases,
+    corrections,
+    field_maps,
+    messages,
+    proposals,
+    tending,
+    transactions,
+)
 
 app_name = "api"
 
@@ -11,6 +22,8 @@ urlpatterns = [
     path("messages/<int:number>", messages.MessageItem.as_view(), name="message"),
     path("messages/<int:number>/read-again", tending.ReadAgain.as_view(), name="read-again"),
     path("messages/<int:number>/set-aside", tending.SetAside.as_view(), name="set-aside"),
+    path("transactions", transactions.Transactions.as_view(), name="transactions"),
+    path("transactions/<str:ref>", transactions.TransactionItem.as_view(), name="transaction"),
     path("exceptions", cases.ExceptionList.as_view(), name="exceptions"),
     path("exceptions/bulk", bulk.BulkAction.as_view(), name="bulk"),
     path("exceptions/<str:ref>", cases.ExceptionItem.as_view(), name="exception"),

@@ -46,7 +46,7 @@ def connection_reach_of(user: AbstractUser) -> ConnectionReach:
     """
     reach = reach_of(user)
     known = frozenset(Connection.objects.values_list("pk", flat=True))
-    granted = _granted_on_connections(user) if user.is_active else {}
+    granted = granted_on_connections(user) if user.is_active else {}
     routed: set[int] = set()
     worked: set[int] = set()
     for route in Route.objects.only("connection_id", "queue_id", "entity_id"):
@@ -70,7 +70,7 @@ def _may_correct(reach: Reach, queue_id: int, entity_id: int) -> bool:
     return Verb.CORRECT in on_queue and Verb.CORRECT in on_entity
 
 
-def _granted_on_connections(user: AbstractUser) -> dict[str, set[int]]:
+def granted_on_connections(user: AbstractUser) -> dict[str, set[int]]:
     columns = ("permission__codename", "content_object_id")
     direct = ConnectionUserGrant.objects.filter(user=user).values_list(*columns)
     by_group = ConnectionGroupGrant.objects.filter(group__user=user).values_list(*columns)
