@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from pytest_django.live_server_helper import LiveServer
 
 from exceptions_app import intake
-from exceptions_app.models import ExceptionCase, Occurrence
+from exceptions_app.models import ExceptionCase, Occurrence, Transaction
 from integrations.connectors.en16931.check import check
 from integrations.connectors.en16931.parse import read_refusal
 from integrations.demo.report import official_report
@@ -124,3 +124,24 @@ def _printed(*command: str) -> str:
 
 def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", API, re.MULTILINE | re.DOTALL)
+
+
+def test_example_of_handing_over_is_sent_once(live_server: LiveServer, tmp_path: Path):
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed, and the documentation uses it.")
+    call_command("seed_demo")
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    command = ("create_api_token", "ledger-gateway", "trial", "--by", "administrator", "--because", "To try the API")
+    (tmp_path / "ledger-token").write_text(_printed(*command))
+    [by_curl] = _blocks("bash")
+    curl = ["sh", "-c", by_curl.replace("http://127.0.0.1:8000", live_server.url)]
+
+    first, again = (
+        json.loads(subprocess.run(curl, cwd=tmp_path, capture_output=True, check=True, timeout=60).stdout)
+        for _ in range(2)
+    )
+    for _ in range(20):
+        intake.read_messages(limit=10, at=now())
+    assert (first["id"], first["state"], again["ref"]) == ("deal-4711", "checking", first["ref"])
+    sent = Transaction.objects.get()
+    assert (sent.ref, sent.state, sent.document_number) == (first["ref"], "delivering", "4900004711")

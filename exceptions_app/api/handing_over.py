@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Q
 from django.utils.timezone import now
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,10 +14,12 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
 from exceptions_app.api.base import person
 from exceptions_app.api.problems import Problem, at, errors_of, pointer_to
+from exceptions_app.api.receiving import may_ingest
+from exceptions_app.api.room import problem_of as no_room
 from exceptions_app.api.strict import Anything, StrictSerializer, Text, WholeNumber
 from exceptions_app.models import Transaction
 from integrations.handed_in import HandedIn, MessageRefused
-from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant, InboxMessage
+from integrations.models import Connection, InboxMessage
 from integrations.quotas import QuotaReached
 from integrations.receiving import Arrival
 
@@ -139,10 +140,7 @@ def _connections(wanted: Iterable[Mapping[str, Any]], request: Request) -> dict[
     names |= {name.partition("/")[0] for one in wanted for name in one.get("after", ()) if "/" in name}
     if not names:
         return {}
-    user, verb = person(request), {"permission__codename": "ingest_messages"}
-    direct = ConnectionUserGrant.objects.filter(user=user.pk, **verb).values("content_object")
-    by_group = ConnectionGroupGrant.objects.filter(group__user=user.pk, **verb).values("content_object")
-    found = Connection.objects.filter(Q(pk__in=direct) | Q(pk__in=by_group), slug__in=names)
+    found = may_ingest(person(request)).filter(slug__in=names)
     return {connection.slug: connection for connection in found}
 
 
@@ -195,8 +193,7 @@ def _outcome_of(item: _Item, answer: HandedOver | MessageRefused) -> Outcome:
 def _problem_of(item: _Item, refused: MessageRefused) -> Problem:
     place = at(pointer_to(*item.pointer, *refused.field.split(".")), refused.problem, refused.remedy)
     if isinstance(refused, QuotaReached):
-        headers = {"Retry-After": str(refused.retry_after)}
-        return Problem(kinds.TOO_MANY_REQUESTS, refused.problem, errors=[place], headers=headers)
+        return no_room(refused, item.connection, now=now(), steps=item.pointer)
     too_large = len(item.handed_in.payload) > item.connection.max_bytes
     return Problem(kinds.TOO_LARGE if too_large else kinds.INVALID_CONTENT, refused.problem, errors=[place])
 

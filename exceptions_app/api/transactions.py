@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404
 from django.utils.dateparse import parse_datetime
+from django.utils.timezone import now
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import serializers
@@ -21,6 +22,7 @@ from exceptions_app.api.idempotency import key_of
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
 from exceptions_app.api.problems import Problem, parameter, problem_body, problem_response
 from exceptions_app.api.responses import Shape
+from exceptions_app.api.room import NO_ROOM, headers_of
 from exceptions_app.api.transaction_document import TransactionShape, address_of, document_of, tag_of
 from exceptions_app.handover_states import SETTLED, TransactionState
 from exceptions_app.models import Transaction
@@ -50,7 +52,7 @@ _EXAMPLE = {
 }
 _HANDING_IN = (
     *READING, kinds.NOT_PERMITTED, kinds.MALFORMED, kinds.LENGTH_REQUIRED, kinds.TOO_LARGE,
-    kinds.UNSUPPORTED_MEDIA_TYPE, kinds.INVALID_CONTENT, kinds.UNKNOWN_CONNECTION, kinds.IDENTIFIER_REUSED,
+    kinds.UNSUPPORTED_MEDIA_TYPE, kinds.INVALID_CONTENT, kinds.UNKNOWN_CONNECTION, kinds.IDENTIFIER_REUSED, *NO_ROOM,
 )  # fmt: skip
 
 
@@ -138,11 +140,19 @@ class Transactions(ApiView):
         if isinstance(request.data, dict) and "transactions" in request.data:
             items = requests.body_of(request, handing_over.ManyHandOvers)["transactions"]
             outcomes = take_in(items, request, scoped=True)
+            _refuse_for_room(outcomes)
             counts = Counter(outcome.status for outcome in outcomes)
             receipts = [_receipt_of(outcome, request) for outcome in outcomes]
             return Response({"transactions": receipts, **{status: counts[status] for status in STATUSES}}, status=202)
         [outcome] = take_in([_with_key(request)], request, scoped=False)
         return _answer(outcome, request)
+
+
+def _refuse_for_room(outcomes: list[Outcome]) -> None:
+    """When there was no room for any of them, that is the answer to the request; raises Problem."""
+    problems = [outcome.problem for outcome in outcomes if outcome.problem and outcome.problem.kind in NO_ROOM]
+    if problems and len(problems) == len(outcomes):
+        raise problems[0]
 
 
 def _with_key(request: Request) -> Any:
@@ -156,6 +166,7 @@ def _answer(outcome: Outcome, request: Request) -> Response:
     if transaction is None:
         return problem_response(outcome.problem or Problem(kinds.INVALID_CONTENT), request)
     headers = {"Location": address_of(transaction, request), "ETag": tag_of(transaction)}
+    headers |= headers_of(transaction.connection, now=now())
     if outcome.is_repeat:
         headers["Idempotent-Replayed"] = "true"
     document = document_of(transaction, request, _own(transaction))
