@@ -13,7 +13,7 @@ from exceptions_app.actions.connections import save_configuration
 from exceptions_app.models import LegalEntity, Queue, Route
 from integrations.connectors.registry import CONNECTORS
 from integrations.envelope import faults_of
-from integrations.models import Connection
+from integrations.models import Connection, PullSource
 from integrations.promises import StrongerThanDeclared, refuse_stronger
 from integrations.webhooks import is_secret
 
@@ -136,6 +136,47 @@ class ConnectionAdmin(ConfigurationAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         return ("slug",) if obj is not None else ()
+
+
+class PullSourceForm(ConfigurationForm):
+    """The secret is written and never shown; leaving it empty keeps it."""
+
+    secret = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput,
+        strip=False,
+        help_text="The password or token. Leave empty to keep the one that is stored.",
+    )
+    private_key = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        strip=False,
+        help_text="For sign_in key: an OpenSSH private key without pass phrase; it is stored as the secret.",
+    )
+
+    class Meta:
+        model = PullSource
+        fields = ("connection", "slug", "name", "kind", "settings", "secret", "every_seconds")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        given = cleaned.get("private_key") or cleaned.get("secret")
+        cleaned["secret"] = given or self.instance.secret
+        return cleaned
+
+
+@admin.register(PullSource)
+class PullSourceAdmin(ConfigurationAdmin):
+    form = PullSourceForm
+    list_display = ("name", "slug", "connection", "kind", "paused_at", "last_ok_at", "failures")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        return ("connection", "slug", "kind") if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001 - Django's signature
+        if "private_key" in form.changed_data:
+            form.changed_data.append("secret")
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Queue)

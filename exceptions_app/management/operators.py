@@ -13,7 +13,7 @@ from exceptions_app.actions.grants import ROLES, require_administrator
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.models import LegalEntity, Queue
 from exceptions_app.policies import NotPermitted
-from integrations.models import Connection
+from integrations.models import Connection, PullSource
 
 LONGEST_REASON = 500
 
@@ -94,6 +94,15 @@ def connection(slug: str) -> Connection:
     if found is None:
         known = ", ".join(Connection.objects.order_by("slug").values_list("slug", flat=True))
         raise CommandError(f"There is no connection {slug!r}. There is: {known or 'nothing'}.")
+    return found
+
+
+def pull_source(slug: str) -> PullSource:
+    """The source of that name."""
+    found = PullSource.objects.defer("secret").filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(PullSource.objects.order_by("slug").values_list("slug", flat=True))
+        raise CommandError(f"There is no pull source {slug!r}. There is: {known or 'nothing'}.")
     return found
 
 

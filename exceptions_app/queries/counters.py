@@ -13,6 +13,7 @@ from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subque
 
 from exceptions_app.models import ExceptionCase, LegalEntity, Proposal, Queue, Route, granted_objects
 from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.queries.pull_sources import gaps_to_do
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import OPEN_STATES, State, Verb
 from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant, FolderProblem, InboxMessage
@@ -78,13 +79,14 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         "to_decide": waiting_for_decision_of(user),
         "messages": intake_failures_for(user),
         "files": files_in_quarantine_for(user),
+        "gaps": gaps_to_do(_cared_for(user)),
     }
     counts = count_each(user, rows)
     return NavigationCounts(
         mine=counts["mine"],
         open=counts["open"],
         to_decide=counts["to_decide"],
-        intake_failures=counts["messages"] + counts["files"],
+        intake_failures=counts["messages"] + counts["files"] + counts["gaps"],
     )
 
 

@@ -12,7 +12,8 @@ from exceptions_app.models import ExceptionCase, Occurrence
 from exceptions_app.queries.counters import Count, count_each
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort, page
 from exceptions_app.queries.messages import WAS_A_FAILURE
-from integrations.models import Connection, FolderProblem, InboxContent, InboxMessage
+from exceptions_app.queries.pull_sources import gaps_set_aside, gaps_to_do
+from integrations.models import Connection, FolderProblem, InboxContent, InboxMessage, SequenceGap
 
 NEWEST_FIRST = Sort("newest", (Key("received_at", "time", descending=True), Key("id", "integer", descending=True)))
 PAGE_SIZE = 50
@@ -34,12 +35,16 @@ class FailureFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailurePage:
-    """One page of failures, newest first, and the newest files in quarantine; `counts` are of both together."""
+    """One page of failures, newest first, the newest files in quarantine, and the oldest numbers that are missing.
+
+    `counts` are of all together.
+    """
 
     page: Page[InboxMessage]
     counts: Mapping[str, Count]
     files: list[FolderProblem]
     more_files: bool
+    gaps: list[SequenceGap]
 
 
 def failures(connections: Collection[int], status: InboxMessage.Status) -> QuerySet[InboxMessage]:
@@ -53,7 +58,7 @@ def files_in_quarantine(connections: Collection[int], status: InboxMessage.Statu
 def read_failure_page(
     filters: FailureFilter, *, user: AbstractUser, cursor: str = "", direction: Direction = "after"
 ) -> FailurePage:
-    """Three queries. Raises keyset.InvalidCursor."""
+    """Four queries. Raises keyset.InvalidCursor."""
     rows = failures(filters.connections, filters.status).select_related("connection")
     if filters.contains:
         rows = rows.filter(external_id__icontains=filters.contains)
@@ -67,7 +72,15 @@ def read_failure_page(
         counts=_counts(filters.connections, user),
         files=files[:MOST_FILES],
         more_files=len(files) > MOST_FILES,
+        gaps=list(
+            _gaps(filters).select_related("source__connection").defer("source__secret").order_by("pk")[:MOST_FILES]
+        ),
     )
+
+
+def _gaps(filters: FailureFilter) -> QuerySet[SequenceGap]:
+    found = gaps_to_do if filters.status == TO_DO else gaps_set_aside
+    return found(filters.connections)
 
 
 def _counts(connections: Collection[int], user: AbstractUser) -> Mapping[str, Count]:
@@ -77,8 +90,13 @@ def _counts(connections: Collection[int], user: AbstractUser) -> Mapping[str, Co
     for status in (TO_DO, SET_ASIDE):
         rows[status.value] = failures(connections, status)
         rows[f"{status.value} files"] = files_in_quarantine(connections, status)
+    rows[f"{TO_DO.value} gaps"], rows[f"{SET_ASIDE.value} gaps"] = gaps_to_do(connections), gaps_set_aside(connections)
     counts = count_each(user, rows)
-    return {status: counts[status.value] + counts[f"{status.value} files"] for status in (TO_DO, SET_ASIDE)}
+    parts = ("{}", "{} files", "{} gaps")
+    return {
+        status: sum((counts[part.format(status.value)] for part in parts), start=Count(0))
+        for status in (TO_DO, SET_ASIDE)
+    }
 
 
 def connections_by_name(keys: Collection[int]) -> list[Connection]:
@@ -94,7 +112,8 @@ def find_failure(number: int, connections: Collection[int]) -> InboxMessage | No
 
 def find_file(number: int, connections: Collection[int]) -> FolderProblem | None:
     """A file that is or was in quarantine, or None when it is not among these connections."""
-    return FolderProblem.objects.select_related("connection").filter(pk=number, connection__in=connections).first()
+    rows = FolderProblem.objects.select_related("connection", "pull_source").defer("pull_source__secret")
+    return rows.filter(pk=number, connection__in=connections).first()
 
 
 def cases_of(message: InboxMessage, user: AbstractUser) -> list[ExceptionCase]:

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path, re_path
 
-from exceptions_app.views import audit, connections, field_map_edit, field_maps, intake_failures, quarantine
+from exceptions_app.views import (
+    audit,
+    connections,
+    field_map_edit,
+    field_maps,
+    intake_failures,
+    pull_sources,
+    quarantine,
+)
 
 urlpatterns: list[URLPattern] = [
     path("audit/", audit.audit, name="audit"),
@@ -18,6 +26,12 @@ urlpatterns: list[URLPattern] = [
     ),
     path("intake-failures/files/<int:ref>/", quarantine.file, name="quarantined_file"),
     path("intake-failures/files/<int:ref>/set-aside/", quarantine.set_aside, name="quarantined_file_set_aside"),
+    path("intake-failures/gaps/<int:ref>/", pull_sources.gap, name="sequence_gap"),
+    path("intake-failures/gaps/<int:ref>/set-aside/", pull_sources.set_gap_aside, name="sequence_gap_set_aside"),
+    path("pull-sources/<slug:ref>/", pull_sources.pull_source, name="pull_source"),
+    path("pull-sources/<slug:ref>/now/", pull_sources.pull_now, name="pull_source_now"),
+    path("pull-sources/<slug:ref>/pause/", pull_sources.pause, name="pull_source_pause"),
+    path("pull-sources/<slug:ref>/resume/", pull_sources.resume, name="pull_source_resume"),
     path("connections/", connections.connections, name="connections"),
     path("connections/<slug:ref>/", connections.connection, name="connection"),
     path("connections/<slug:ref>/pause/", connections.pause, name="connection_pause"),

@@ -21,10 +21,12 @@ from exceptions_app.queries import connections as reads
 from exceptions_app.queries.batches import recent_batches
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.field_maps import map_states
+from exceptions_app.queries.pull_sources import sources_of
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
+from exceptions_app.views.pull_sources import row_of
 from exceptions_app.views.scope import person
 from integrations.connectors.base import Capabilities, TargetKind
 from integrations.connectors.registry import CONNECTORS, UnknownConnector
@@ -112,6 +114,7 @@ def _detail(
         "write_back": without_secrets(found.write_back_url),
         "routes": reads.routes_of(found),
         "maps": map_states(found),
+        "sources": [row_of(source) for source in sources_of(found)],
         "deliveries": reads.recent_deliveries(found, person(request)),
         "batches": recent_batches(found) if sees_failures else [],
         "days": reads.RECENTLY.days,

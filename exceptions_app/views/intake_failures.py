@@ -19,6 +19,7 @@ from exceptions_app.queries import intake_failures as reads
 from exceptions_app.queries.batches import batch_of_message, became_no_exception
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.keyset import Direction, InvalidCursor
+from exceptions_app.queries.pull_sources import files_waiting
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.excerpts import excerpt
@@ -97,6 +98,8 @@ def _list(request: HttpRequest, form: FailureFilterForm, connections: list[Conne
         "rows": found.page.rows,
         "files": found.files,
         "more_files": found.more_files,
+        "gaps": found.gaps,
+        "waiting": files_waiting(filters.connections, at=now()) if status is reads.TO_DO else [],
         "set_aside": status is reads.SET_ASIDE,
         "is_narrowed": bool(chosen or filters.contains),
         "count": found.counts[reads.TO_DO],

@@ -26,6 +26,7 @@ from tests import factories
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.views.repair import BROKEN, address, correction, mend, take_in, with_value
 from tests.exceptions_app.views.test_case import HOLD
+from tests.exceptions_app.views.test_pull_sources import make_source, missing
 from tests.invoices import valid_invoice
 from workbench.models import User
 
@@ -33,7 +34,8 @@ TOKEN = "csrfmiddlewaretoken"
 LATER = MORNING + timedelta(hours=1)
 ELSEWHERE = {
     "correct", "discard", "intake_read_again", "intake_set_aside", "quarantined_file_set_aside", "connection_pause",
-    "connection_resume", "field_map_edit", "field_map_use", "preferences", "logout", "login", "password_change",
+    "connection_resume", "pull_source_now", "pull_source_pause", "pull_source_resume", "sequence_gap_set_aside",
+    "field_map_edit", "field_map_use", "preferences", "logout", "login", "password_change",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 
@@ -130,6 +132,9 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
         yield reverse(f"exceptions:{name}")
     yield reverse("exceptions:intake_failure", args=[failed(cast).pk])
     yield reverse("exceptions:quarantined_file", args=[quarantined(cast).pk])
+    fetched, halted = make_source(cast, "fetched"), make_source(cast, "halted", paused_at=MORNING)
+    yield from (reverse("exceptions:pull_source", args=[source.slug]) for source in (fetched, halted))
+    yield reverse("exceptions:sequence_gap", args=[missing(fetched).pk])
     switch = reverse("exceptions:connection", args=[cast.connection.slug])
     yield switch
     seed_field_maps(cast.connection, by=cast.clerk, at=MORNING)

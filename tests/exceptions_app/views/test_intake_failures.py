@@ -320,7 +320,7 @@ def test_list_costs_the_same_for_any_number(cast, django_assert_num_queries, ite
         fail(cast, f"m-{number}")
     with django_assert_num_queries(5):
         reach = connection_reach_of(cast.clerk)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         found = read_failure_page(FailureFilter(connections=reach.cared_for), user=cast.clerk)
         assert [message.connection.name for message in found.page.rows] == ["Tax authority"] * items
 
