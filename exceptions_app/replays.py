@@ -2,7 +2,10 @@
 
 import logging
 import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
 
 from django.db import connection as database
 from django.utils.timezone import now
@@ -18,43 +21,93 @@ THREADS = 8
 # Seconds of claiming; the next sweep goes on. A claim takes up to 180, and a sweep has 240 with all that it does.
 BUDGET = 30.0
 
+Load = tuple[engine.Claim, ...]
+Result = TypeVar("Result")
+
 
 def carry_out_due() -> int:
     """Carry out what is due until nothing is left or the time is up. Returns how many were settled."""
     settled = 0
     ends_at = time.monotonic() + BUDGET
     while time.monotonic() < ends_at and (claims := engine.claim(limit=THREADS)):
-        if len(claims) == 1:
-            settled += _carry_out(claims[0])
-            continue
-        with ThreadPoolExecutor(max_workers=len(claims)) as pool:
-            settled += sum(pool.map(_carry_out_in_thread, claims))
+        settled += sum(_in_threads(_carry_out, engine.travelling_together(claims)))
     return settled
 
 
-def _carry_out_in_thread(claim: engine.Claim) -> bool:
-    try:
-        return _carry_out(claim)
-    finally:
-        database.close()
+def _in_threads(work: Callable[[Load], Result], loads: Sequence[Load]) -> list[Result]:
+    """Several loads at the same time; a single one in this thread."""
+    if len(loads) == 1:
+        return [work(loads[0])]
+
+    def work_apart(load: Load) -> Result:
+        try:
+            return work(load)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(max_workers=min(len(loads), THREADS)) as pool:
+        return list(pool.map(work_apart, loads))
 
 
-def _carry_out(claim: engine.Claim) -> bool:
-    """One claim from look-up to settlement. A crash in here leaves the row to the next claim, as unknown."""
+def _carry_out(load: Load) -> int:
+    if len(load) > 1:
+        return _carry_out_together(load)
+    settled = False
+    with _by_itself(load[0]):
+        settled = settle(_outcome_of(load[0]), at=now())
+    return int(settled)
+
+
+def _carry_out_together(load: Load) -> int:
+    """Each is held against its approval and asked about by itself; what may be sent then travels in one file."""
+    engine.keep(load)
+    prepared = _in_threads(_prepare, [load[first::THREADS] for first in range(min(THREADS, len(load)))])
+    settled = sum(number for number, _ in prepared)
+    ready = [claim for _, claims in prepared for claim in claims]
+    if ready:
+        for settlement in engine.send_together(ready):
+            with _by_itself(engine.Claim(settlement.delivery, settlement.epoch)):
+                settled += settle(settlement, at=now())
+    return settled
+
+
+def _prepare(load: Load) -> tuple[int, list[engine.Claim]]:
+    """How many of them are settled already, and what may be sent now. A row that may not be sent stops no other."""
+    settled, ready = 0, []
+    for claim in load:
+        with _by_itself(claim):
+            settlement = _outcome_without_sending(claim)
+            if settlement is None:
+                ready.append(claim)
+            else:
+                settled += settle(settlement, at=now())
+    return settled, ready
+
+
+@contextmanager
+def _by_itself(claim: engine.Claim) -> Iterator[None]:
+    """A claim from look-up to settlement. A crash in here leaves the row to the next claim, as unknown."""
     try:
-        return settle(_outcome_of(claim), at=now())
+        yield
     except engine.Fenced:
         log.info("Delivery %s was claimed by another worker.", claim.delivery.pk)
-        return False
     except TimeIsUp:
         raise  # of the task, not of this delivery, which the next claim finds as any that was broken off
     except Exception:
         # The lease runs out and the next claim asks the target first; failing the whole batch would help nobody.
         log.exception("Delivery %s broke off.", claim.delivery.pk)
-        return False
 
 
 def _outcome_of(claim: engine.Claim) -> engine.Settlement:
+    return _held_back(claim) or engine.carry_out(claim)
+
+
+def _outcome_without_sending(claim: engine.Claim) -> engine.Settlement | None:
+    return _held_back(claim) or engine.find_out(claim)
+
+
+def _held_back(claim: engine.Claim) -> engine.Settlement | None:
+    """The end of a claim that may not be carried out; None when it may."""
     if claim.broke_off:
         return engine.park(claim)
     try:
@@ -62,4 +115,4 @@ def _outcome_of(claim: engine.Claim) -> engine.Settlement:
     except NotApproved as error:
         log.error("Not sent: %s", error)  # noqa: TRY400 - a refusal, not a fault of ours
         return engine.hold_back(claim, because=str(error))
-    return engine.carry_out(claim)
+    return None

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db import connection as database
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from integrations.doorbell import ring_on_commit
 from integrations.models import Connection, Delivery, DeliveryContent
+from integrations.promises import collecting_time
 
 
 class AlreadyUnderWay(Exception):
@@ -62,7 +64,7 @@ def enqueue(
                 subject=subject,
                 correlation_id=correlation_id,
                 probe_first=probe_first,
-                due_at=Now(),  # by the database's clock, as everything that decides when something is sent
+                due_at=_due_at(connection, operation),
                 created_at=at,
             )
     except IntegrityError as error:
@@ -70,3 +72,9 @@ def enqueue(
     DeliveryContent.objects.create(delivery=delivery, body=content, media_type=media_type)
     ring_on_commit()
     return delivery
+
+
+def _due_at(connection: Connection, operation: Delivery.Operation) -> Now | CombinedExpression:
+    """By the database's clock, as everything that decides when something is sent."""
+    waits = collecting_time(connection) if operation == Delivery.Operation.SUBMIT else None
+    return Now() + waits if waits else Now()

@@ -42,8 +42,12 @@ def refuse_stronger(*, connector: str, target_kind: str) -> None:
         )
 
 
+def most_in_one_file(connection: Connection) -> int:
+    """How many approved documents may travel together on this connection; 1 where it does not collect."""
+    installed: Connector | None = CONNECTORS.get(connection.connector)
+    return installed.capabilities.bundles if installed is not None and connection.collect_seconds else 1
+
+
 def collecting_time(connection: Connection) -> timedelta:
     """How long an approved document waits for others to travel with; none where the target takes one at a time."""
-    installed: Connector | None = CONNECTORS.get(connection.connector)
-    takes_several = installed is not None and installed.capabilities.bundles > 1
-    return timedelta(seconds=connection.collect_seconds if takes_several else 0)
+    return timedelta(seconds=connection.collect_seconds if most_in_one_file(connection) > 1 else 0)

@@ -111,6 +111,7 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
         "content_sha256": delivery.content_sha256,
         "reference": delivery.reference,
         "detail": delivery.detail,
+        "sent_in": settlement.sent_in,
     }
     if delivery.state in Delivery.BOOKED:
         _resolve(case, delivery, data, at=at)

@@ -202,6 +202,8 @@ def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
         "http_status": found.http_status if found else None,
         "reference": found.reference if found else "",
         "detail": found.detail if found else "",
+        "sent_in": attempt.envelope.reference if attempt.envelope else "",
+        "sent_with": attempt.envelope.number - 1 if attempt.envelope else 0,
     }
 
 

@@ -199,6 +199,8 @@ class Attempt(Shape):
     http_status = serializers.IntegerField(allow_null=True)
     reference = serializers.CharField()
     detail = serializers.CharField()
+    sent_in = serializers.CharField(help_text="The file in which it was sent; empty when it was sent as it is.")
+    sent_with = serializers.IntegerField(help_text="How many others were in that file.")
 
 
 class DeliveryShape(Shape):

@@ -104,10 +104,10 @@ def attempts_of(
         DeliveryAttempt.objects.filter(delivery__in=found)
         .annotate(from_the_end=newest_first, number=oldest_first)
         .filter(from_the_end__lte=limit)
-        .select_related("answer")
+        .select_related("answer", "envelope")
         .order_by("started_at", "id")
     )
-    unread = ["answer__headers"] if with_bodies else ["answer__headers", "answer__body"]
+    unread = ["answer__headers", "envelope__body", *([] if with_bodies else ["answer__body"])]
     for attempt in attempts.defer(*unread):
         found[attempt.delivery_id].append(NumberedAttempt(number=attempt.number, attempt=attempt))
     return found

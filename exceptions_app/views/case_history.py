@@ -120,6 +120,7 @@ _ANSWERS: Mapping[str, tuple[str, str]] = {
     "refused": ("refused", "Refused"),
     "already_exists": ("conflict", "Exists already"),
     "not_sent": ("queued", "Not taken"),
+    "pending": ("unknown", "Not decided yet"),
     "misconfigured": ("refused", "Connection turned down"),
 }
 _NO_ANSWER = ("unknown", "Outcome unknown")
@@ -140,6 +141,8 @@ class AttemptRow:
     detail: str
     body: str
     cut: bool
+    file: str  # the reference of the file in which it was sent; empty when it was sent as it is
+    companions: int  # others in that file
 
 
 def attempt_rows(attempts: Sequence[NumberedAttempt]) -> list[AttemptRow]:
@@ -163,6 +166,8 @@ def _attempt_row(number: int, attempt: DeliveryAttempt) -> AttemptRow:
         detail=answer.detail if answer else "No answer was recorded, so what came of it was found out otherwise.",
         body=body[:MOST_BODY_CHARACTERS],
         cut=len(body) > MOST_BODY_CHARACTERS,
+        file=attempt.envelope.reference if attempt.envelope else "",
+        companions=attempt.envelope.number - 1 if attempt.envelope else 0,
     )
 
 

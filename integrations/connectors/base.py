@@ -7,8 +7,9 @@ the other system. A client never raises for what the network or the target does:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
 
 from integrations.records.record import Record
 from integrations.refusals import Batch, Refusal, RefusalError, RefusedTransaction
@@ -129,6 +130,7 @@ class AnswerKind(StrEnum):
     CONFIRMED = "confirmed"
     REFUSED = "refused"
     ALREADY_EXISTS = "already_exists"  # to be looked up: same content or conflict
+    PENDING = "pending"  # the target has it and has not decided: never sent again by a machine meanwhile
     NOT_SENT = "not_sent"  # provably: no byte of the request reached the target, or it declares so (429, 503)
     MISCONFIGURED = "misconfigured"  # 401, 403, 404, 3xx: pause the connection, no automatic retry
     UNKNOWN = "unknown"
@@ -175,6 +177,37 @@ class TargetClient(Protocol):
         """Send once. `key` is the idempotency key, the same for every attempt of one payload version."""
 
 
+class CannotBundle(ValueError):
+    """These contents do not fit into one submission; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One submission that carries several approved contents and nothing else, checked as the target would."""
+
+    reference: str  # what the target knows the submission by, never used before
+    body: bytes
+    media_type: str
+    count: int
+    sums: Mapping[str, Decimal]  # by currency, ISO 4217
+
+
+@dataclass(frozen=True, slots=True)
+class BundleAnswer:
+    """What came back for a bundle. `whole` is the evidence of the exchange; each of `each` is about one content.
+
+    In the order in which the contents were given; the body of each is its own part of what was answered.
+    """
+
+    whole: Answer
+    each: tuple[Answer, ...]
+
+
+class BundlingClient(TargetClient, Protocol):
+    def submit_bundle(self, *, key: str, bundle: Bundle, contents: Sequence[bytes]) -> BundleAnswer:
+        """Send once; `contents` are those of the bundle, to tell what was answered of each."""
+
+
 class Connector(Protocol):
     name: str
     title: str
@@ -216,3 +249,16 @@ class Connector(Protocol):
         """What a person does about a code; empty when what is wrong says it already, or nothing is known."""
 
     def client(self, endpoint: Endpoint) -> TargetClient: ...
+
+
+@runtime_checkable
+class Bundling(Protocol):
+    """What a connector can do besides, when its target takes several approved contents in one submission."""
+
+    def arrange(self, contents: Sequence[bytes]) -> list[list[int]]:
+        """Which of them travel together: positions in `contents`, each in exactly one group. Never raises."""
+
+    def bundle(self, contents: Sequence[bytes], *, name: str) -> Bundle:
+        """One submission of exactly these, under a reference that follows from them and `name`; raises CannotBundle."""
+
+    def client(self, endpoint: Endpoint) -> BundlingClient: ...

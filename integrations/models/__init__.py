@@ -8,7 +8,14 @@ from integrations.models.connection import (
 )
 from integrations.models.fieldmap import ActiveFieldMap, Direction, FieldMap
 from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage, IntakeRate, MessageBatch
-from integrations.models.outbox import Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
+from integrations.models.outbox import (
+    Delivery,
+    DeliveryAnswer,
+    DeliveryAttempt,
+    DeliveryContent,
+    DeliveryEnvelope,
+    DeliveryEnvelopeAnswer,
+)
 from integrations.models.pull import PullSource, SequenceGap
 
 __all__ = [
@@ -23,6 +30,8 @@ __all__ = [
     "DeliveryAnswer",
     "DeliveryAttempt",
     "DeliveryContent",
+    "DeliveryEnvelope",
+    "DeliveryEnvelopeAnswer",
     "Direction",
     "FieldMap",
     "FolderProblem",

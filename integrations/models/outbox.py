@@ -122,6 +122,7 @@ class Delivery(models.Model):
                 name="delivery_due",
             ),
             models.Index(fields=["subject", "-id"], name="delivery_by_subject"),
+            models.Index(fields=["content_sha256"], name="delivery_by_content"),
         ]
         triggers: ClassVar = [
             frozen_columns(
@@ -155,6 +156,51 @@ class DeliveryContent(models.Model):
         return f"content of delivery {self.delivery_id}"
 
 
+class DeliveryEnvelope(models.Model):
+    """One file in which several deliveries, or one under a new name, were sent: stored before its first byte left.
+
+    Its reference is the target's name for the file, and never used twice.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="envelopes")
+    reference = models.CharField(max_length=100)
+    body = models.BinaryField()
+    media_type = models.CharField(max_length=100)
+    content_sha256 = models.CharField(max_length=64)
+    number = models.PositiveIntegerField(help_text="How many deliveries travel in it.")
+    sums = models.JSONField(help_text="How much in each currency.")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connection", "reference"], name="envelope_reference_once")
+        ]
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class DeliveryEnvelopeAnswer(models.Model):
+    """What came back for the whole file; each delivery of it has its own part as the answer of its attempt."""
+
+    envelope = models.OneToOneField(DeliveryEnvelope, on_delete=models.PROTECT, primary_key=True, related_name="answer")
+    outcome = models.CharField(max_length=20, help_text="That of every delivery, or mixed.")
+    http_status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    detail = models.TextField(blank=True)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"answer {self.outcome} to envelope {self.envelope_id}"
+
+
 class DeliveryAttempt(models.Model):
     """The intent to ask or to send, committed before the first byte leaves."""
 
@@ -168,11 +214,24 @@ class DeliveryAttempt(models.Model):
     epoch = models.PositiveIntegerField()
     started_at = models.DateTimeField()
     content_sha256 = models.CharField(max_length=64)
+    envelope = models.ForeignKey(
+        DeliveryEnvelope,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="attempts",
+        help_text="The file in which it was sent, unless it was sent as it is.",
+    )
+    position = models.PositiveIntegerField(null=True, help_text="Its place among the deliveries of the file, from 1.")
 
     class Meta:
         default_permissions = ()
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["delivery", "epoch", "phase"], name="attempt_once_per_claim")
+            models.UniqueConstraint(fields=["delivery", "epoch", "phase"], name="attempt_once_per_claim"),
+            models.UniqueConstraint(fields=["envelope", "position"], name="attempt_one_place_in_envelope"),
+            models.CheckConstraint(
+                condition=Q(envelope=None, position=None) | Q(envelope__isnull=False, phase="send", position__gte=1),
+                name="attempt_in_envelope_has_place",
+            ),
         ]
         triggers: ClassVar = [append_only(), truncate_refused()]
 

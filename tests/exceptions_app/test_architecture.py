@@ -24,7 +24,7 @@ WRITERS = {
     "Decision": DOMAIN,
     "PayloadVersion": DOMAIN,
     "Transaction": ("exceptions_app/actions/",),
-    "Delivery": ("integrations/delivery.py", "integrations/outbox.py"),
+    "Delivery": ("integrations/delivery/", "integrations/outbox.py"),
     "InboxMessage": ("integrations/inbox.py", "integrations/receiving.py"),
     "FieldMap": ("exceptions_app/actions/",),
     "ActiveFieldMap": ("exceptions_app/actions/",),

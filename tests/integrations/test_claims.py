@@ -124,7 +124,7 @@ def test_worker_sends_what_it_claimed_while_another_was_choosing(cast: Cast):
     with late_worker(choice) as late:
         [claim] = engine.claim(limit=8)
         assert late.execute("FETCH ALL FROM choice").fetchall() == []
-        with at_work(lambda: engine._begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)) as sending:
+        with at_work(lambda: engine.begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)) as sending:
             waited = waits_for(late.info.backend_pid, sending)
             late.execute("ROLLBACK")
             assert (sending.result(60), waited) == (DeliveryAttempt.objects.get(), True)

@@ -171,7 +171,7 @@ def test_wait_doubles_is_bounded_and_honours_the_target(failures: int, retry_aft
 @pytest.mark.parametrize("timeout", [1, 10, 30])
 def test_lease_outlasts_an_exchange_by_far(timeout: int):
     delivery = Delivery(connection=Connection(timeout_seconds=timeout))
-    assert engine._lease(delivery) >= 2 * timedelta(seconds=2 * timeout)
+    assert engine.lease_of(delivery) >= 2 * timedelta(seconds=2 * timeout)
 
 
 def settle(claim: engine.Claim, state: str, **more: Any) -> Delivery | None:
@@ -235,7 +235,7 @@ def test_stale_worker_writes_nothing(cast: Cast):
 
     assert settle(stale, "confirmed", reference="CLR-STALE") is None
     with pytest.raises(engine.Fenced):
-        engine._begin(stale, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)
+        engine.begin(stale, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)
     assert not DeliveryAttempt.objects.exists()
     settled = settle(current, "confirmed", reference="CLR-1")
     assert settled is not None
@@ -253,7 +253,7 @@ def test_what_is_settled_is_settled_once(cast: Cast):
 def test_intent_is_committed_with_its_count_before_the_send(cast: Cast):
     delivery = enqueue(cast.connection)
     [claim] = engine.claim(limit=1)
-    engine._begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)
+    engine.begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)
     delivery.refresh_from_db()
     assert (delivery.state, delivery.sends) == ("sending", 1)
     assert delivery.last_sent_at is not None
@@ -264,13 +264,13 @@ def test_intent_is_committed_with_its_count_before_the_send(cast: Cast):
 def test_send_that_never_left_does_not_count(cast: Cast):
     delivery = enqueue(cast.connection)
     [claim] = engine.claim(limit=1)
-    engine._begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)
+    engine.begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)
     engine.settle(engine.after_sending(claim, Answer(AnswerKind.NOT_SENT, detail="No connection.")))
     delivery.refresh_from_db()
     assert (delivery.state, delivery.sends, delivery.failures, delivery.detail) == ("queued", 0, 1, "No connection.")
     let_leases_end()
     [again] = engine.claim(limit=1)
-    assert engine._must_ask_first(again) is False
+    assert engine.must_ask_first(again) is False
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_send_that_never_left_does_not_count(cast: Cast):
     ],
 )
 def test_target_is_asked_first_unless_nothing_can_be_there(probe_first: bool, sends: int, operation: str, asks: bool):
-    assert engine._must_ask_first(claim_of(probe_first=probe_first, sends=sends, operation=operation)) is asks
+    assert engine.must_ask_first(claim_of(probe_first=probe_first, sends=sends, operation=operation)) is asks
 
 
 def test_failures_and_claims_end_with_a_settlement(cast: Cast):

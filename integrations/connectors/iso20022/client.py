@@ -4,7 +4,7 @@ The bank answers a file with a status report, also one that it rejects: the repo
 takes a message identifier once, and our files derive theirs from their content, so a repeat shows itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -18,7 +18,16 @@ from integrations.answers import (
     retry_after,
     text_of,
 )
-from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence
+from integrations.connectors.base import (
+    Answer,
+    AnswerKind,
+    Bundle,
+    BundleAnswer,
+    Endpoint,
+    Observation,
+    Presence,
+)
+from integrations.connectors.iso20022.files import one_for_all, take_apart
 from integrations.connectors.iso20022.initiation import Payment, PaymentFile, read_file
 from integrations.connectors.iso20022.names import read_message
 from integrations.connectors.iso20022.outcomes import Verdict, outcomes_of
@@ -61,6 +70,16 @@ class BankClient:
         headers = {**self._headers(), "Content-Type": media_type, "Idempotency-Key": key}
         sent = exchange("POST", self._payments, headers=headers, body=content, timeout=self._endpoint.timeout)
         return not_answered(sent) or _read(sent, content)
+
+    def submit_bundle(self, *, key: str, bundle: Bundle, contents: Sequence[bytes]) -> BundleAnswer:
+        headers = {**self._headers(), "Content-Type": bundle.media_type, "Idempotency-Key": key}
+        sent = exchange("POST", self._payments, headers=headers, body=bundle.body, timeout=self._endpoint.timeout)
+        failed = not_answered(sent)
+        if failed is not None:
+            return one_for_all(failed, contents)
+        if _is_report(sent):
+            return take_apart(sent, bundle.body, contents)
+        return one_for_all(_read(sent, bundle.body), contents)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._endpoint.token}", "Accept": "application/xml, application/json"}
@@ -110,7 +129,7 @@ def _read(sent: Exchange, content: bytes) -> Answer:
     told = json_object(sent)
     code = told.get("code")
     match sent.status:
-        case 200 | 201 | 202 | 422 if sent.media_type in ("application/xml", "text/xml"):
+        case _ if _is_report(sent):
             return _read_report(sent, content)
         case 400 | 413 if code in _NO_FILE_CODES:
             return answer(AnswerKind.REFUSED, sent, refusal=_no_file(told))
@@ -120,6 +139,10 @@ def _read(sent: Exchange, content: bytes) -> Answer:
             return answer(AnswerKind.MISCONFIGURED, sent, detail=text_of(told, "detail") or f"HTTP {status}.")
         case status:
             return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
+
+
+def _is_report(sent: Exchange) -> bool:
+    return sent.status in (200, 201, 202, 422) and sent.media_type in ("application/xml", "text/xml")
 
 
 def _read_report(sent: Exchange, content: bytes) -> Answer:
@@ -136,7 +159,9 @@ def _read_report(sent: Exchange, content: bytes) -> Answer:
         return answer(AnswerKind.CONFIRMED, sent, reference=_reference(outcomes.verdicts, report))
     if said != {BatchOutcome.REJECTED}:
         words = outcomes.totals.in_words(unit="payments")
-        return answer(AnswerKind.UNKNOWN, sent, detail=f"The bank has not decided on everything: {words}.")
+        decided_on_some = said & {BatchOutcome.ACCEPTED, BatchOutcome.REJECTED}
+        kind = AnswerKind.UNKNOWN if decided_on_some else AnswerKind.PENDING
+        return answer(kind, sent, detail=f"The bank has not decided on everything: {words}.")
     refusal = refusal_of(outcomes.verdicts[0], file, file, guilty=guilty_payments(file, report))
     if refusal.category is Category.DUPLICATE:
         return answer(AnswerKind.ALREADY_EXISTS, sent, detail=refusal.errors[0].plain)

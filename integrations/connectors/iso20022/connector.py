@@ -6,16 +6,17 @@ from types import MappingProxyType
 from typing import Final
 
 from integrations.connectors.base import (
+    Bundle,
+    BundlingClient,
     Capabilities,
     CheckReport,
     Endpoint,
     IncomingMessage,
     Operation,
-    TargetClient,
     TargetKind,
     Words,
 )
-from integrations.connectors.iso20022 import check, correct, envelope, identity, initiation, parse, read
+from integrations.connectors.iso20022 import check, correct, files, identity, initiation, parse, read
 from integrations.connectors.iso20022.client import BankClient
 from integrations.connectors.iso20022.remedies import is_found_by_our_check, remedy_of
 from integrations.connectors.iso20022.schema import PAIN
@@ -86,9 +87,11 @@ class Iso20022Connector:
     def remedy(self, code: str) -> str:
         return remedy_of(code)
 
-    def bundle(self, contents: Sequence[bytes]) -> bytes:
-        """One payment file with exactly these payments; raises CannotBundle."""
-        return envelope.bundle(contents)
+    def arrange(self, contents: Sequence[bytes]) -> list[list[int]]:
+        return files.arrange(contents, most=_CAPABILITIES.bundles)
 
-    def client(self, endpoint: Endpoint) -> TargetClient:
+    def bundle(self, contents: Sequence[bytes], *, name: str) -> Bundle:
+        return files.make(contents, name=name)
+
+    def client(self, endpoint: Endpoint) -> BundlingClient:
         return BankClient(endpoint)

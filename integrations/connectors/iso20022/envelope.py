@@ -12,6 +12,7 @@ from typing import Final, cast
 
 from lxml import etree
 
+from integrations.connectors.base import CannotBundle
 from integrations.connectors.iso20022.initiation import Payment, PaymentFile, plain, read_file, sum_of
 from integrations.connectors.iso20022.names import Message, child, children, local, text
 from integrations.connectors.xml_document.trees import detach
@@ -24,10 +25,6 @@ _ALONE: Final = "P"
 _SHARED: Final = "M"  # one of several payments of its file with the same end-to-end identifier
 _BLOCK_OWN_PARTS: Final = ("PmtInfId", "NbOfTxs", "CtrlSum", "CdtTrfTxInf")
 _HEADER_OWN_PARTS: Final = ("MsgId", "CreDtTm", "NbOfTxs", "CtrlSum")
-
-
-class CannotBundle(ValueError):
-    """These payments do not fit into one file; the text says why."""
 
 
 def single(file: PaymentFile, payment: Payment) -> bytes:
@@ -123,11 +120,12 @@ def name_of(file: PaymentFile, payment: Payment) -> str:
     return f"{name}|{payment.instruction_id or (own['payment'] if own else '')}" if is_shared else name
 
 
-def bundle(contents: Sequence[bytes]) -> bytes:
+def bundle(contents: Sequence[bytes], *, name: str = "") -> bytes:
     """One payment file with exactly these payments, in an order that does not depend on theirs.
 
     They must be of one version, one debtor account and one execution date; raises CannotBundle, or
-    MessageNotUnderstood when a content is no payment file. The newest of their times of creation is kept.
+    MessageNotUnderstood when a content is no payment file. The newest of their times of creation is kept. The message
+    identifier follows from them and from `name`, which tells one sending of the same payments from another.
     """
     if not contents:
         raise CannotBundle("There is no payment to send.")
@@ -144,10 +142,11 @@ def bundle(contents: Sequence[bytes]) -> bytes:
     made = PaymentFile(_message(document, body, files[0]))
     _set(made.header, "CreDtTm", max(text(file.header, "CreDtTm") for file in files))
     _complete_totals(made)
-    name = "B" + hashlib.sha256(b"".join(map(_digest_of, ordered))).hexdigest()[:24].upper()
-    _set(made.header, "MsgId", name)
+    source = b"".join(map(_digest_of, ordered)) + name.encode()
+    message_id = "B" + hashlib.sha256(source).hexdigest()[:24].upper()
+    _set(made.header, "MsgId", message_id)
     for number, block in enumerate(made.blocks, start=1):
-        _set(block, "PmtInfId", f"{name}-{number}")
+        _set(block, "PmtInfId", f"{message_id}-{number}")
     return _serialise(document)
 
 
@@ -155,16 +154,21 @@ def _digest_of(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
+def shared_by(file: PaymentFile) -> tuple[tuple[str, object], ...]:
+    """What must be the same for payments that travel in one file: in words, and as this file has it."""
+    return (
+        ("versions of pain.001", file.message.name),
+        ("debtor accounts", frozenset(payment.debtor_account for payment in file.payments)),
+        ("execution dates", frozenset(payment.execution_date for payment in file.payments)),
+        ("senders", _without(file.header, _HEADER_OWN_PARTS)),
+    )
+
+
 def _refuse_different(files: Sequence[PaymentFile]) -> None:
     payments = [payment for file in files for payment in file.payments]
-    different: dict[str, set[object]] = {
-        "versions of pain.001": {file.message.name for file in files},
-        "debtor accounts": {payment.debtor_account for payment in payments},
-        "execution dates": {payment.execution_date for payment in payments},
-        "senders": {_without(file.header, _HEADER_OWN_PARTS) for file in files},
-    }
-    for what, values in different.items():
-        if len(values) > 1:
+    for alike in zip(*map(shared_by, files), strict=True):
+        what = alike[0][0]
+        if len({value for _, value in alike}) > 1:
             raise CannotBundle(f"The payments have different {what}; send them in different files.")
     given = [payment.given_end_to_end_id for payment in payments if payment.given_end_to_end_id]
     if len(set(given)) != len(given):

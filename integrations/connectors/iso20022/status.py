@@ -67,6 +67,7 @@ class PaymentStatus:
     reasons: tuple[StatusReason, ...]
     reference: str  # the bank's own, when it gives one
     original: etree._Element | None  # what the bank repeats of the payment
+    element: etree._Element  # the entry itself
 
     @property
     def name(self) -> str:
@@ -176,6 +177,7 @@ def _payment(element: etree._Element, block_id: str, path: str) -> PaymentStatus
         reasons=tuple(_reasons(element, path)),
         reference=text(element, "AcctSvcrRef", "ClrSysRef"),
         original=child(element, "OrgnlTxRef"),
+        element=element,
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.connectors.iso20022.envelope import CannotBundle, bundle
+from integrations.connectors.base import CannotBundle
+from integrations.connectors.iso20022.envelope import bundle
 from integrations.connectors.iso20022.initiation import Payment, read_file
 from integrations.connectors.registry import get_connector
 from integrations.refusals import MessageNotUnderstood

@@ -180,9 +180,9 @@ def test_payment_that_the_bank_only_received_is_not_confirmed(simulator: Running
 
     answer = submit(client_of(simulator), payment_file(Wire("INV-1")))
 
-    assert answer.kind is AnswerKind.UNKNOWN
+    assert answer.kind is AnswerKind.PENDING
     assert answer.detail == (
-        "The bank has not decided on everything: 0 of 1 payments rejected; 1 pending, 125.00 EUR; totals agree."
+        "The bank has not decided on everything: none of 1 payments rejected; 1 pending, 125.00 EUR; totals agree."
     )
 
 

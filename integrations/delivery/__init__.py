@@ -1,0 +1,40 @@
+"""Delivery: claim, ask, send, and say what came of it. PostgreSQL holds the truth; every step survives a kill.
+
+The protocol of a worker. (1) Claim rows with SKIP LOCKED; each claim raises the row's epoch, the fencing token,
+and sets a lease by the database's clock. (2) Commit the intent to ask or to send before the first byte leaves.
+(3) No transaction is open while the target is spoken to. (4) Write the end only if the epoch is still ours.
+A claim whose lease ran out while sending may have been booked: it is asked about before anything is sent again.
+A delivery that breaks its worker off three times in a row is set before a person instead of a fourth.
+
+Several deliveries may travel in one file (`together`). The file is stored with the intents of all that are in it; each
+keeps its own key, approval, attempts and end, and after a lost answer each is asked about by itself.
+"""
+
+from integrations.delivery.asking import after_asking, must_ask_first
+from integrations.delivery.attempts import begin, lease_of
+from integrations.delivery.carrying import carry_out, find_out, hold_back
+from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim
+from integrations.delivery.sending import after_sending
+from integrations.delivery.settling import Settlement, park, settle
+from integrations.delivery.together import keep, send_together, travelling_together
+
+__all__ = [
+    "MAX_CLAIMS",
+    "Claim",
+    "Fenced",
+    "Settlement",
+    "after_asking",
+    "after_sending",
+    "begin",
+    "carry_out",
+    "claim",
+    "find_out",
+    "hold_back",
+    "keep",
+    "lease_of",
+    "must_ask_first",
+    "park",
+    "send_together",
+    "settle",
+    "travelling_together",
+]

@@ -1,0 +1,37 @@
+"""One claim from its first question to its end."""
+
+from integrations.delivery.asking import after_asking, ask, must_ask_first
+from integrations.delivery.attempts import client_of
+from integrations.delivery.claims import Claim, database_now
+from integrations.delivery.sending import send
+from integrations.delivery.settling import Settlement, State, left_to_a_person
+from integrations.delivery.together import needs_a_new_name, send_together
+
+
+def carry_out(claim: Claim) -> Settlement:
+    """Ask and send as needed. Raises Fenced; never raises for what the network or the target does."""
+    found_out = find_out(claim)
+    if found_out is not None:
+        return found_out
+    if needs_a_new_name(claim):
+        return next(send_together([claim]))
+    client, _ = client_of(claim.delivery)
+    return send(claim, client)
+
+
+def find_out(claim: Claim) -> Settlement | None:
+    """Ask the target where there is a doubt; None when the document may be sent now. Raises Fenced."""
+    if not must_ask_first(claim):
+        return None
+    client, capabilities = client_of(claim.delivery)
+    return after_asking(claim, ask(claim, client), capabilities, now=database_now())
+
+
+def hold_back(claim: Claim, *, because: str) -> Settlement:
+    """What may not be sent is cancelled; what was sent before, only once the target was asked and does not have it."""
+    delivery = claim.delivery
+    if delivery.sends == 0:
+        return Settlement(delivery, claim.epoch, State.CANCELLED, detail=because)
+    client, capabilities = client_of(delivery)
+    settlement = after_asking(claim, ask(claim, client), capabilities, now=database_now())
+    return settlement or left_to_a_person(claim, because)

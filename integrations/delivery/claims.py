@@ -1,0 +1,121 @@
+"""Who may work on a delivery: claims with a fencing token and a lease."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Now
+
+from integrations.models import Connection, Delivery
+from integrations.promises import most_in_one_file
+
+LEASE = timedelta(seconds=30)  # from the claim to the first intent; then as `attempts.lease_of` says
+MAX_CLAIMS = 3
+
+State = Delivery.State
+_DOCUMENTS_FIRST = (Delivery.Operation.SUBMIT, Delivery.Operation.WRITE_BACK)
+
+
+class Fenced(Exception):
+    """Another worker claimed the delivery after us; what we know no longer counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery in our hands until its lease ends. `broke_off` when the last three claims came to no end."""
+
+    delivery: Delivery
+    epoch: int
+    broke_off: bool = False
+
+
+def claim(*, limit: int) -> list[Claim]:
+    """Take due deliveries of one operation, documents before words to a source, the oldest first.
+
+    Skips what others hold, connections that are paused, and what is busy: an operation of a connection with as many
+    under way as one claim takes. So a slow target keeps one worker waiting, not all, and a slow source no document.
+    With them come, beyond the limit, those that wait to travel in one file with them.
+    """
+    with transaction.atomic():
+        due = next(filter(None, (_due(operation, limit) for operation in _DOCUMENTS_FIRST)), [])
+        due += _companions(due)
+        claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
+        # The due time doubles as the lease: until it passes nobody else takes the row.
+        Delivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(
+            epoch=F("epoch") + 1,
+            claims=F("claims") + 1,
+            lease_until=Now() + LEASE,
+            due_at=Now() + LEASE,
+            state=State.PROBING,
+        )
+    return claims
+
+
+def _due(operation: Delivery.Operation, limit: int) -> list[Delivery]:
+    """Locked until the transaction ends. Of one operation, so that the index gives the oldest without sorting."""
+    under_way = Delivery.objects.filter(operation=operation, state__in=(State.PROBING, State.SENDING), due_at__gt=Now())
+    counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
+    return list(
+        _lockable()
+        .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
+        .exclude(connection__in=counted.filter(at_once__gte=limit).values("connection"))
+        .order_by("due_at", "id")[:limit]
+    )
+
+
+def _lockable() -> QuerySet[Delivery]:
+    rows = Delivery.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
+    return rows.select_related("connection")
+
+
+def _companions(due: Sequence[Delivery]) -> list[Delivery]:
+    """What was never sent, need not be asked about, and waits for nothing but to travel with one that is due."""
+    found: list[Delivery] = []
+    for connection in {delivery.connection for delivery in due if delivery.operation == Delivery.Operation.SUBMIT}:
+        held = [delivery.pk for delivery in due if delivery.connection_id == connection.pk]
+        room = most_in_one_file(connection) - len(held)
+        if room > 0:
+            found += _waiting(connection, held, room)
+    return found
+
+
+def _waiting(connection: Connection, held: Collection[int], room: int) -> QuerySet[Delivery]:
+    # Before its first claim it waits for companions alone; after that its due time is a wait that it was told.
+    ready = Q(epoch=0) | Q(due_at__lte=Now())
+    return (
+        _lockable()
+        .select_related("content")
+        .filter(ready, connection=connection, operation=Delivery.Operation.SUBMIT, state=State.QUEUED)
+        .filter(sends=0, claims=0, probe_first=False)
+        .exclude(pk__in=held)
+        .order_by("due_at", "id")[:room]
+    )
+
+
+def still_ours(claim: Claim) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(pk=claim.delivery.pk, epoch=claim.epoch, state__in=Delivery.LIVE)
+
+
+def renew(claims: Sequence[Claim], *, lease: timedelta) -> None:
+    """Keep those that are still ours for longer: what waits for its turn is not taken by another worker."""
+    seconds = lease.total_seconds()
+    keys, epochs = [claim.delivery.pk for claim in claims], [claim.epoch for claim in claims]
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE integrations_delivery AS d"
+            " SET due_at = now() + make_interval(secs => %s), lease_until = now() + make_interval(secs => %s)"
+            " FROM unnest(%s::bigint[], %s::int[]) AS ours (id, epoch)"
+            " WHERE d.id = ours.id AND d.epoch = ours.epoch AND d.state IN ('probing', 'sending')",
+            [seconds, seconds, keys, epochs],
+        )
+
+
+def database_now() -> datetime:
+    """The database's clock: workers disagree about the time, the database does not."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now

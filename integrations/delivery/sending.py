@@ -1,0 +1,74 @@
+"""Sending one document as it was approved, and what the answer means."""
+
+from integrations.connectors.base import Answer, AnswerKind, Presence, TargetClient
+from integrations.delivery.asking import ask
+from integrations.delivery.attempts import Phase, begin, content_of, note_answer
+from integrations.delivery.claims import Claim
+from integrations.delivery.settling import Settlement, State, reason_to_pause, wait_of
+from integrations.refusals import bounded
+
+MOST_CONTRADICTIONS = 5  # tries in a row with a target that has a document already and does not have it
+
+
+def send(claim: Claim, client: TargetClient) -> Settlement:
+    """Raises Fenced."""
+    delivery = claim.delivery
+    content = content_of(delivery)
+    attempt = begin(claim, Phase.SEND, State.SENDING)
+    answer = client.submit(
+        key=delivery.key,
+        object_type=delivery.object_type,
+        business_key=delivery.business_key,
+        content=bytes(content.body),
+        media_type=content.media_type,
+    )
+    note_answer(attempt, answer.kind, answer)
+    if answer.kind is AnswerKind.ALREADY_EXISTS:
+        return compare_existing(claim, client, answer)
+    return after_sending(claim, answer)
+
+
+def compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Settlement:
+    """“Already exists” is looked up: the same content is done, other content is a conflict for a person."""
+    delivery = claim.delivery
+    observation = ask(claim, client, phase=Phase.COMPARE)
+    if observation.presence is Presence.SAME:
+        state = State.CONFIRMED if delivery.sends > 1 else State.ALREADY_THERE
+        return Settlement(delivery, claim.epoch, state, observation.reference, answer.detail)
+    if observation.presence is Presence.DIFFERENT:
+        return Settlement(delivery, claim.epoch, State.CONFLICT, observation.reference, answer.detail)
+    if observation.presence is Presence.ABSENT and delivery.failures >= MOST_CONTRADICTIONS:
+        detail = "The target refuses it as one that it has already, but does not have it when it is asked. Ask there."
+        return Settlement(delivery, claim.epoch, State.CONFLICT, answer.reference, detail)
+    wrong = observation.presence is Presence.MISCONFIGURED
+    return Settlement(
+        delivery,
+        claim.epoch,
+        State.UNKNOWN,
+        detail=observation.detail or answer.detail,
+        wait=wait_of(delivery, observation.retry_after),
+        pause_connection=reason_to_pause(delivery, observation.detail) if wrong else "",
+    )
+
+
+def after_sending(claim: Claim, answer: Answer) -> Settlement:
+    """What the answer to a submission means for the delivery."""
+    delivery = claim.delivery
+    if answer.kind is AnswerKind.CONFIRMED:
+        return Settlement(delivery, claim.epoch, State.CONFIRMED, answer.reference, answer.detail)
+    if answer.kind is AnswerKind.REFUSED:
+        refusal = bounded(answer.refusal) if answer.refusal else None
+        return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=refusal)
+    wait = wait_of(delivery, answer.retry_after)
+    if answer.kind in (AnswerKind.UNKNOWN, AnswerKind.PENDING):
+        return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
+    return Settlement(
+        delivery,
+        claim.epoch,
+        # An earlier send of this delivery may still have been booked: then it stays unknown and is asked about.
+        State.UNKNOWN if delivery.sends > 1 else State.QUEUED,
+        detail=answer.detail,
+        wait=wait,
+        not_sent=answer.not_sent,
+        pause_connection=reason_to_pause(delivery, answer.detail) if answer.kind is AnswerKind.MISCONFIGURED else "",
+    )

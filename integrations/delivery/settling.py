@@ -1,0 +1,120 @@
+"""The end of a claim: what it came to, and how that is written."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from integrations.delivery.claims import MAX_CLAIMS, Claim
+from integrations.models import Delivery
+from integrations.refusals import Refusal
+
+PARKED = timedelta(hours=1)
+BACKOFF_FIRST = timedelta(seconds=2)
+BACKOFF_MOST = timedelta(minutes=15)
+SHORTEST_WAIT = timedelta(seconds=1)  # also for a target that says “at once”, again and again
+LONGEST_ASKED_FOR = timedelta(hours=24)  # a target that says when to come back is believed up to here
+
+State = Delivery.State
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Where a claim led: the state to write, and what a person needs to know about it."""
+
+    delivery: Delivery
+    epoch: int
+    state: Delivery.State
+    reference: str = ""
+    detail: str = ""
+    refusal: Refusal | None = None
+    wait: timedelta | None = None  # until the next try, for states that are not final
+    not_sent: bool = False  # the send that was begun provably never reached the target
+    parked: bool = False  # not a word of the target's: a person needs to know that our own side breaks off
+    pause_connection: str = ""  # the reason, when nothing more should be sent there before a person looked
+    sent_in: str = ""  # the reference of the file in which it travelled
+
+
+def park(claim: Claim) -> Settlement:
+    """A delivery that three workers in a row did not survive: told to a person, and left alone for a while."""
+    sent = claim.delivery.sends > 0
+    said = "It may have been sent." if sent else "Nothing was sent."
+    detail = f"The worker broke off on this {MAX_CLAIMS} times. {said} Show it to support; it is tried again later."
+    state = State.UNKNOWN if sent else State.QUEUED
+    return Settlement(claim.delivery, claim.epoch, state, detail=detail, wait=PARKED, parked=True)
+
+
+def left_to_a_person(claim: Claim, because: str) -> Settlement:
+    """Sent, not there after the settle time, and not to be sent again by us: two people say so by a new proposal."""
+    detail = (
+        f"{because} It was sent before, but the target was asked and does not have it. "
+        "Make sure that it was not booked, then propose it anew."
+    )
+    return Settlement(claim.delivery, claim.epoch, State.CANCELLED, detail=detail)
+
+
+def put_back(claim: Claim) -> Settlement:
+    """Not reached in this turn, and due again at once."""
+    state = State.UNKNOWN if claim.delivery.sends else State.QUEUED
+    return Settlement(claim.delivery, claim.epoch, state, detail=claim.delivery.detail, wait=SHORTEST_WAIT)
+
+
+def reason_to_pause(delivery: Delivery, detail: str) -> str:
+    """Why nothing more goes there; empty for a source: that it cannot be told keeps no document from the target."""
+    submits = delivery.operation == Delivery.Operation.SUBMIT
+    return f"{detail} Mend the connection, then resume it." if submits else ""
+
+
+def wait_of(delivery: Delivery, retry_after: float | None) -> timedelta:
+    """Until the next try: what the target asked for, up to a day, else twice as long each time, up to 15 minutes."""
+    if retry_after is not None:
+        return min(max(timedelta(seconds=retry_after), SHORTEST_WAIT), LONGEST_ASKED_FOR)
+    return min(BACKOFF_FIRST * (1 << min(delivery.failures, 12)), BACKOFF_MOST)
+
+
+def settle(settlement: Settlement) -> Delivery | None:
+    """Write the end, in the caller's transaction, if the epoch is still ours; None when we were fenced."""
+    settlement = _second_effect_is_a_conflict(settlement)
+    live = settlement.state in Delivery.LIVE
+    changes: dict[str, object] = {
+        "state": settlement.state,
+        "reference": settlement.reference,
+        "detail": settlement.detail,
+        "lease_until": None,
+        "claims": 0,
+        "sends": F("sends") - 1 if settlement.not_sent else F("sends"),
+        "failures": F("failures") + 1 if live else 0,
+        "due_at": Now() + (settlement.wait or timedelta()) if live else Now(),
+        "finished_at": None if live else Now(),
+    }
+    rows = Delivery.objects.filter(pk=settlement.delivery.pk, epoch=settlement.epoch, state__in=Delivery.LIVE)
+    if not rows.update(**changes):
+        return None
+    settlement.delivery.refresh_from_db()
+    return settlement.delivery
+
+
+def _second_effect_is_a_conflict(settlement: Settlement) -> Settlement:
+    """A target that books a document under a name that it had confirmed before: one confirmed claim is the rule."""
+    if settlement.state is not State.CONFIRMED:
+        return settlement
+    delivery = settlement.delivery
+    earlier = (
+        Delivery.objects.filter(
+            connection=delivery.connection_id,
+            operation=delivery.operation,
+            object_type=delivery.object_type,
+            business_key=delivery.business_key,
+            state=State.CONFIRMED,
+        )
+        .exclude(pk=delivery.pk)
+        .first()
+    )
+    if earlier is None:
+        return settlement
+    detail = (
+        f"The target booked this document a second time, as {settlement.reference}; "
+        f"it had confirmed it as {earlier.reference} ({earlier.subject}). One of the two must be reversed there."
+    )
+    return replace(settlement, state=State.CONFLICT, detail=detail)
