@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import psycopg
 import requests
@@ -11,6 +10,7 @@ import requests
 from tests.unplug.pieces import is_ready
 from tests.unplug.site import CONNECTION, FOLDER_CONNECTION, PATIENCE, POLL_SECONDS, Site
 from tests.unplug.told import Item
+from tests.unplug.ways import Ending
 
 OURS = (CONNECTION, FOLDER_CONNECTION)
 LIVE = ("queued", "probing", "sending", "unknown")
@@ -63,10 +63,12 @@ class Judgement:
         self._arrived: dict[str, list[tuple[str, int, int]]] = {}
         for external_id, status, occurrences, cases in site.rows(ARRIVED, list(OURS)):
             self._arrived.setdefault(sender_s_name(external_id), []).append((status, occurrences, cases))
-        self._cases = {row[1]: row for row in site.rows(CASES, list(OURS))}
-        self._cases_counted = Counter(row[1] for row in site.rows(CASES, list(OURS)))
-        self._effects = Counter(effect["number"] for effect in site.ledger())
-        self._booked = {e["number"]: f"{e['document']}/{e['fiscal_year']}" for e in site.ledger()}
+        rows = site.rows(CASES, list(OURS))
+        self._cases = {row[1]: row for row in rows}
+        self._cases_counted = Counter(row[1] for row in rows)
+        ledger = site.ledger()
+        self._effects = Counter(effect["number"] for effect in ledger)
+        self._booked = {effect["number"]: f"{effect['document']}/{effect['fiscal_year']}" for effect in ledger}
         self._told = Counter((event["data"]["exception"], event["type"]) for event in site.events())
         self._quarantined = site.rows(IN_QUARANTINE, list(OURS))
 
@@ -75,35 +77,44 @@ class Judgement:
         for item in items:
             faults += [f"{item.identifiers}: told {told.fault}" for told in item.history if told.fault]
             for identifier in item.identifiers:
-                found = self._of_approval(item, identifier) if item.way.ends_as == "booked once" else (
-                    self._of_message(item, identifier)
-                )  # fmt: skip
-                faults += [f"{identifier}: {fault}, told {[told.kind for told in item.history]}" for fault in found]
+                told = [told.kind for told in item.history]
+                faults += [f"{identifier}: {fault}, told {told}" for fault in self._faults_of(item, identifier)]
         return faults
 
     def find_unsent(self, items: Iterable[Item], besides: Iterable[str]) -> list[str]:
         """What is there and nobody handed over."""
         sent = {identifier for item in items for identifier in item.identifiers} | {*besides}
-        return [f"{name} is there and nobody sent it" for name in {*self._arrived, *self._cases} - sent]
+        there = {*self._arrived, *self._cases, *self._effects}
+        return [f"{name} is there and nobody sent it" for name in there - sent]
 
-    def _of_message(self, item: Item, identifier: str) -> list[str]:
-        arrived = self._arrived.get(identifier, [])
+    def _faults_of(self, item: Item, identifier: str) -> list[str]:
         if item.given_up:
-            return [f"refused, and yet there: {arrived}"] if arrived else []
+            return self._something_of(item, identifier)
         if not item.accepted:
-            return ["not settled"]
-        faults = [] if arrived == [("processed", 1, 1)] else [f"arrived as {arrived}"]
-        return faults + ([] if self._cases_counted[identifier] == 1 else [f"{self._cases_counted[identifier]} cases"])
+            return ["never settled"]
+        match item.way.ends_as:
+            case Ending.EXCEPTION:
+                return self._not_an_exception(identifier)
+            case Ending.BOOKED:
+                return self._not_booked_once(identifier)
 
-    def _of_approval(self, item: Item, reference: str) -> list[str]:
-        ref, _, state, outcome, booked_as = self._cases[reference]
-        if item.given_up:
-            return [f"not approved, and yet booked {self._effects[reference]} times"] * (self._effects[reference] > 0)
-        there: Any = (state, outcome, booked_as, self._effects[reference])
-        expected = ("resolved", "replayed", self._booked.get(reference), 1)
-        faults = [] if there == expected else [f"{there} instead of {expected}"]
-        told = self._told[ref, "exception.resolved"]
-        return faults + ([] if told == 1 else [f"its source was told {told} times"])
+    def _something_of(self, item: Item, identifier: str) -> list[str]:
+        """What came of something that its sender was told was not kept."""
+        if item.way.ends_as is Ending.BOOKED:
+            return [f"refused, and yet booked {self._effects[identifier]} times"] if self._effects[identifier] else []
+        arrived = self._arrived.get(identifier, [])
+        return [f"refused, and yet there: {arrived}"] if arrived else []
+
+    def _not_an_exception(self, identifier: str) -> list[str]:
+        there = (self._arrived.get(identifier), self._cases_counted[identifier])
+        expected = ([("processed", 1, 1)], 1)
+        return [] if there == expected else [f"{there} instead of {expected}"]
+
+    def _not_booked_once(self, reference: str) -> list[str]:
+        ref, _, *ended = self._cases[reference]
+        there = (*ended, self._effects[reference], self._told[ref, "exception.resolved"])
+        expected = ("resolved", "replayed", self._booked.get(reference), 1, 1)
+        return [] if there == expected else [f"{there} instead of {expected}"]
 
 
 def sender_s_name(external_id: str) -> str:

@@ -6,22 +6,29 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
+from enum import Enum
 
 import requests
 
-from tests.unplug.site import CONNECTION, FOLDER_CONNECTION, REFUSAL, Site, message, refused_journal
+from tests.unplug.site import REFUSAL, Site, message, refused_journal
 from tests.unplug.told import Item, Told, Word, by_http, by_network
 
 BATCH = 5
 
 
+class Ending(Enum):
+    """What must come of what was accepted, exactly once."""
+
+    EXCEPTION = "one message, one occurrence, one exception"
+    BOOKED = "one document at the target, the exception resolved with its number, its source told"
+
+
 class Way(ABC):
-    """How something is handed over. `per_second` items are; each of its identifiers must end as `expect` says."""
+    """How something is handed over. `per_second` items are, each with identifiers of its own."""
 
     name: str
     per_second: float
-    connection = CONNECTION
-    ends_as = "exception"
+    ends_as = Ending.EXCEPTION
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -81,7 +88,6 @@ class Folder(Way):
 
     name = "folder"
     per_second = 1
-    connection = FOLDER_CONNECTION
 
     def send(self, item: Item) -> Told:
         stem = item.identifiers[0]
@@ -106,7 +112,7 @@ class Approval(Way):
 
     name = "approval"
     per_second = 0.5
-    ends_as = "booked once"
+    ends_as = Ending.BOOKED
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
