@@ -3,10 +3,12 @@
 import json
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import requests
+from standardwebhooks.webhooks import Webhook
 
 from tests.integrations.connectors.erp.postings import detail, gateway_error, journal
 from tests.unplug.plant import Plant
@@ -28,21 +30,29 @@ from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.grants import grant_connection
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import LegalEntity, Queue, Route
-from integrations.models import Connection
+from integrations import webhooks
+from integrations.models import Connection, PullSource
 from workbench.tokens import create_api_token
 setup = machine(SETUP)
+secret = webhooks.new_secret()
 people = {{user.username: user for user in get_user_model().objects.filter(username__in=["clerk", "controller"])}}
 for position, (slug, folder) in enumerate([("{CONNECTION}", ""), ("{FOLDER_CONNECTION}", "{FOLDER_CONNECTION}")]):
     connection = Connection(slug=slug, name=slug, connector="erp", watched_folder=folder, timeout_seconds=2,
         target_url=settings.SIMULATOR_URL + "/erp", target_token=settings.SIMULATOR_TOKEN,
-        write_back_url=settings.SIMULATOR_URL + "/source/webhook", write_back_secret=settings.SIMULATOR_WEBHOOK_SECRET)
+        write_back_url=settings.SIMULATOR_URL + "/source/webhook", write_back_secret=settings.SIMULATOR_WEBHOOK_SECRET,
+        webhook_secret=secret)
     save_configuration(connection, by=setup, at=now())
     route = Route(position=9100 + position, connection=connection, queue=Queue.objects.earliest("pk"),
         entity=LegalEntity.objects.get(code="NL01"))
     save_configuration(route, by=setup, at=now())
     grant_connection("ingest_messages", people["clerk"], connection, by=setup, at=now())
-print(json.dumps({{name: create_api_token(user, name="unplug", expires_at=None, at=now())[1]
-    for name, user in people.items()}}))
+feed = PullSource(connection=Connection.objects.get(slug="{CONNECTION}"), slug="{CONNECTION}-feed", name="Feed",
+    kind="rest", settings={{"url": settings.SIMULATOR_URL + "/feed/items", "sequence": "/sequence"}},
+    secret=settings.SIMULATOR_TOKEN, every_seconds=5)
+feed.full_clean()
+save_configuration(feed, by=setup, at=now(), because="For this test.")
+print(json.dumps({{"webhook_secret": secret, "tokens": {{
+    name: create_api_token(user, name="unplug", expires_at=None, at=now())[1] for name, user in people.items()}}}}))
 """
 
 REFUSAL = gateway_error(detail("KI/235", "Account 630000 requires a cost object", COST_CENTER))
@@ -71,6 +81,7 @@ class Site:
 
     plant: Plant
     tokens: dict[str, str]
+    webhook_secret: str
     folder: Path
 
     @classmethod
@@ -78,11 +89,27 @@ class Site:
         printed = plant.manage("shell", "--no-imports", "-c", SET_UP)
         folder = plant.seen_home / "intake" / FOLDER_CONNECTION
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(plant, json.loads(printed.strip().splitlines()[-1]), folder)
+        return cls(plant=plant, folder=folder, **json.loads(printed.strip().splitlines()[-1]))
 
     def post(self, who: str, path: str, body: dict[str, Any], *, key: str = "", seconds: float = TIME_OUT) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens[who]}"} | ({"Idempotency-Key": key} if key else {})
         return requests.post(f"{self.plant.url}/api/v1{path}", json=body, headers=headers, timeout=seconds)
+
+    def hook(self, body: bytes, media_type: str, *, identifier: str) -> Any:
+        """A webhook signed after Standard Webhooks, by the library that others use."""
+        moment = datetime.now(UTC)
+        signature = Webhook(self.webhook_secret).sign(msg_id=identifier, timestamp=moment, data=body.decode())
+        headers = {
+            "Content-Type": media_type,
+            "webhook-id": identifier,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": signature,
+        }
+        return requests.post(f"{self.plant.url}/hooks/{CONNECTION}/", data=body, headers=headers, timeout=TIME_OUT)
+
+    def feed(self, item: dict[str, Any]) -> requests.Response:
+        """Put an item on the feed that the workbench pulls."""
+        return requests.post(f"{self.plant.simulator_url}/control/feed", json={"add": [item]}, timeout=TIME_OUT)
 
     def call(self, who: str, path: str, body: dict[str, Any]) -> Any:
         """A call that must succeed."""

@@ -68,7 +68,7 @@ def test_piece_unplugged(site: Site, ways: list[Way], lines: list[Line], cookies
     prepare(ways)
     with Trickle(ways) as trickle, unplugged(site.plant, piece, seconds=SECONDS) as outage:
         seen = look(site.plant, cookies)
-    wait_until_calm(site, seconds=SECONDS)
+    wait_until_calm(site, trickle.items, seconds=SECONDS)
     lines.append(Line(piece, SECONDS, trickle.items, calm_after=time.monotonic() - outage.ended_at))
     judgement = Judgement(site)
     assert judgement.find_faults(trickle.items) == []

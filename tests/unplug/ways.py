@@ -1,7 +1,8 @@
-"""The ways in through which the trickle comes. A new way is a class here and one entry in `all_ways`."""
+"""The ways in through which the trickle comes. A new way is a class here and one entry in `WAYS`."""
 
 import errno
 import itertools
+import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -59,7 +60,7 @@ class ApiSingle(Way):
     """POST /api/v1/messages, one message."""
 
     name = "api"
-    per_second = 4
+    per_second = 3
 
     def send(self, item: Item) -> Told:
         return by_http(self.site.post("clerk", "/messages", message(item.identifiers[0])))
@@ -107,6 +108,47 @@ class Folder(Way):
         return Told(Word.ACCEPTED, "dropped")
 
 
+class Hook(Way):
+    """A signed webhook whose body is a message."""
+
+    name = "hook"
+    per_second = 1
+    media_type = "application/json"
+
+    def send(self, item: Item) -> Told:
+        return by_http(self.site.hook(self.body(item), self.media_type, identifier=item.identifiers[0]))
+
+    def body(self, item: Item) -> bytes:
+        """Without the connection, which is in the address, and the identifier, which is in a header."""
+        parts = message(item.identifiers[0])
+        return json.dumps({name: parts[name] for name in ("payload", "refusal")}).encode()
+
+
+class Event(Hook):
+    """A signed webhook that brings a CloudEvent; its identifier is that of the event, whatever the webhook's."""
+
+    name = "event"
+    media_type = "application/cloudevents+json"
+
+    def body(self, item: Item) -> bytes:
+        attributes = {"specversion": "1.0", "type": "posting.refused", "source": "unplug", "id": item.identifiers[0]}
+        return json.dumps(attributes | {"data": json.loads(super().body(item))}).encode()
+
+
+class Feed(Way):
+    """An item on a feed that the workbench pulls. What tells its author is the source system."""
+
+    name = "feed"
+    per_second = 0.5
+
+    def send(self, item: Item) -> Told:
+        reference = item.identifiers[0]
+        parts = message(reference)
+        entry = {"id": reference, "payload": json.loads(parts["payload"]["text"]), "refusal": parts["refusal"]}
+        self.site.feed(entry).raise_for_status()
+        return Told(Word.ACCEPTED, "on the feed")
+
+
 class Approval(Way):
     """Approving what was corrected and proposed before: each approval sets a delivery going."""
 
@@ -142,5 +184,8 @@ class Approval(Way):
         return self._waiting
 
 
+WAYS: tuple[type[Way], ...] = (ApiSingle, ApiBatch, Folder, Hook, Event, Feed, Approval)
+
+
 def all_ways(site: Site) -> list[Way]:
-    return [ApiSingle(site), ApiBatch(site), Folder(site), Approval(site)]
+    return [way(site) for way in WAYS]
