@@ -93,6 +93,8 @@ def _disk_full(plant: Plant, *, seconds: float) -> Iterator[None]:
 
 
 def is_ready(plant: Plant) -> bool:
+    """Whether it serves, and misses nothing."""
     with suppress(requests.RequestException):
-        return requests.get(f"{plant.url}/readyz", timeout=LOOK_SECONDS).status_code == 200
+        answer = requests.get(f"{plant.url}/readyz", timeout=LOOK_SECONDS)
+        return answer.ok and {*answer.json().values()} == {True, "ok"}
     return False

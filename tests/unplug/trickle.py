@@ -13,6 +13,7 @@ from tests.unplug.ways import Way
 
 AT_ONCE = 48  # senders; while nothing answers each of them waits for its time-out
 TICK = 0.02  # seconds
+LONGEST_WAIT = 8  # seconds until a sender comes again, twice as long each time
 
 
 class Trickle:
@@ -76,7 +77,8 @@ class Trickle:
             item = self._under_way.pop(done)
             done.result()
             if not item.is_settled:
-                due = time.monotonic() + item.history[-1].again_in
+                patience = min(2 ** (len(item.history) - 1), LONGEST_WAIT)
+                due = time.monotonic() + min(item.history[-1].again_in * patience, LONGEST_WAIT)
                 heapq.heappush(self._due, (due, next(self._order), item))
         while self._due and self._due[0][0] <= time.monotonic() and len(self._under_way) < AT_ONCE:
             self._start(pool, heapq.heappop(self._due)[2])
