@@ -12,7 +12,7 @@ from typing import Any
 from workbench.embedded.home import Home
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 240
+READY_SECONDS = 480  # nothing is wrong with what is slow
 STOP_SECONDS = 60
 POLL_SECONDS = 0.1
 # What would lead the installation to the servers of the test run, or tell Django that it runs there.
