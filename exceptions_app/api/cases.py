@@ -95,7 +95,7 @@ class VersionItem(ApiView):
         return Response(version_of(_version(case, number), case, request))
 
 
-class _AnyType(BaseContentNegotiation):
+class AnyType(BaseContentNegotiation):
     """Whatever the client accepts: bytes are what they are."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
@@ -107,7 +107,7 @@ class _AnyType(BaseContentNegotiation):
 
 
 class VersionContent(ApiView):
-    content_negotiation_class = _AnyType
+    content_negotiation_class = AnyType
 
     @endpoint(
         "read_version_content",

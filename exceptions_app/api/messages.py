@@ -104,7 +104,7 @@ class MessageShape(Shape):
 
 
 class Messages(ActingView):
-    query_parameters = PARAMETERS | {"status", "connection"}
+    query_parameters = PARAMETERS | {"status", "connection", "contains"}
 
     @endpoint(
         "list_messages",
@@ -118,6 +118,7 @@ class Messages(ActingView):
         parameters=[
             OpenApiParameter("status", OpenApiTypes.STR, enum=InboxMessage.Status.values),
             OpenApiParameter("connection", OpenApiTypes.STR, description="Name of a connection."),
+            OpenApiParameter("contains", OpenApiTypes.STR, description="Part of the sender's identifier."),
             CURSOR, PAGE_SIZE,
         ],
     )  # fmt: skip
@@ -131,6 +132,8 @@ class Messages(ActingView):
             found = found.filter(status=status)
         if (slug := request.query_params.get("connection")) is not None:
             found = found.filter(connection__slug=slug.replace("\x00", "�"))
+        if text := request.query_params.get("contains", "").strip():
+            found = found.filter(external_id__icontains=text.replace("\x00", "�"))
         return answer_page(
             page_of(request, found.select_related("connection", "batch")), lambda rows: represent(rows, request)
         )

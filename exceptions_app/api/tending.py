@@ -19,7 +19,7 @@ from exceptions_app.api.messages import NUMBER, MessageShape, message_for, repre
 from exceptions_app.api.problems import Problem, at, pointer_to
 from exceptions_app.queries.connection_reach import connection_reach_of
 from integrations.inbox import MessageRefused
-from integrations.models import Connection, InboxMessage
+from integrations.models import Connection
 
 _PROBLEMS = (*WRITING, kinds.NOT_FOUND, kinds.NOT_POSSIBLE_NOW)
 _SLUG = OpenApiParameter("slug", OpenApiTypes.STR, OpenApiParameter.PATH, description="Name of the connection.")
@@ -46,7 +46,7 @@ class ReadAgain(ActingView):
         try:
             changed = intake_failures.read_again(message.pk, by=person(request), at=now())
         except MessageRefused as error:
-            raise _problem_of(error, message) from error
+            raise tending_problem(error, state=message.status) from error
         return Response(represent([changed], request)[0])
 
 
@@ -72,13 +72,14 @@ class SetAside(ActingView):
         try:
             changed = intake_failures.set_aside(message.pk, by=person(request), at=now(), because=because)
         except MessageRefused as error:
-            raise _problem_of(error, message) from error
+            raise tending_problem(error, state=message.status) from error
         return Response(represent([changed], request)[0])
 
 
-def _problem_of(error: MessageRefused, message: InboxMessage) -> Problem:
-    if error.field == "message":
-        return Problem(kinds.NOT_POSSIBLE_NOW, f"{error.problem} {error.remedy}", state=message.status)
+def tending_problem(error: MessageRefused, *, state: str, about: str = "message") -> Problem:
+    """What `about` cannot do now, or a field that cannot be used."""
+    if error.field == about:
+        return Problem(kinds.NOT_POSSIBLE_NOW, f"{error.problem} {error.remedy}", state=state)
     errors = [at(pointer_to(error.field), error.problem, error.remedy)]
     return Problem(kinds.INVALID_CONTENT, error.problem, errors=errors)
 

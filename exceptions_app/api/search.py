@@ -1,0 +1,78 @@
+"""The box at the top of every page, for programs."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from exceptions_app.api.base import ApiView, person
+from exceptions_app.api.documented import READING, endpoint
+from exceptions_app.api.problems import parameter
+from exceptions_app.api.responses import ExceptionSummary, Shape
+from exceptions_app.models import ExceptionCase
+from exceptions_app.queries import search as queries
+from exceptions_app.queries.reach import reach_of
+
+MOST_CHARACTERS = 200
+
+
+class FoundBy(Shape):
+    label_ = serializers.CharField(help_text="What was found, such as Invoice number.")
+    value = serializers.CharField()
+
+
+class SearchMatch(Shape):
+    found_by = FoundBy()
+    exception = ExceptionSummary()
+
+
+class SearchResult(Shape):
+    """What a text names, whole numbers first."""
+
+    only = serializers.CharField(allow_null=True, help_text="The exception, when the text is its whole number alone.")
+    is_capped = serializers.BooleanField(help_text=f"Whether there are more than the {queries.MOST_MATCHES} shown.")
+    results = SearchMatch(many=True)
+
+
+class Search(ApiView):
+    query_parameters = frozenset({"q"})
+
+    @endpoint(
+        "search_exceptions",
+        "Search",
+        "Exceptions by what a person has at hand: our reference, a document number in any spelling, a name, the "
+        "target's reference, or an amount with or without its currency. The same as the search of the pages.",
+        tag="Exceptions",
+        answers={200: SearchResult},
+        problems=READING,
+        parameters=[
+            OpenApiParameter(
+                "q", OpenApiTypes.STR, required=True,
+                description=f"At most {MOST_CHARACTERS} characters; parts from {queries.SHORTEST_PART} on.",
+            )
+        ],
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        text = request.query_params.get("q", "").strip().replace("\x00", "�")
+        if not text or len(text) > MOST_CHARACTERS:
+            raise parameter(
+                "q", "There is nothing to search for, or too much.", f"Send 1 to {MOST_CHARACTERS} characters."
+            )
+        found = queries.search(reach_of(person(request)), text)
+        related = ("queue", "entity", "connection", "cause", "assignee")
+        cases = ExceptionCase.objects.select_related(*related).in_bulk([match.case.pk for match in found.matches])
+        shape = ExceptionSummary(context={"request": request})
+        return Response(
+            {
+                "only": found.only.ref if found.only else None,
+                "is_capped": found.is_capped,
+                "results": [
+                    {
+                        "found_by": {"label": match.label, "value": match.value},
+                        "exception": shape.to_representation(cases[match.case.pk]),
+                    }
+                    for match in found.matches
+                ],
+            }
+        )
