@@ -9,6 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from exceptions_app.models import ExceptionCase, Occurrence
 from exceptions_app.queries.connection_reach import ConnectionReach
 from exceptions_app.queries.messages import WAS_A_FAILURE
+from exceptions_app.queries.reach import reach_of
+from exceptions_app.states import Verb
 from integrations.fieldmaps.active import MapVersion, Versioned
 from integrations.models import ActiveFieldMap, Connection, Direction, FieldMap, InboxContent, InboxMessage
 
@@ -111,15 +113,18 @@ def with_draft(in_use: Iterable[Versioned], key: MapKey, declared: str, *, numbe
 def messages_to_try(connection: Connection, user: AbstractUser, reach: ConnectionReach) -> QuerySet[InboxMessage]:
     """Messages of the connection whose payload the person may see, newest first.
 
-    That is who corrects where the connection leads, and what became exceptions only as far as they may see those.
-    Whoever merely configures the connection sees no payload.
+    That is who corrects where the connection leads; what became exceptions or was delivered only where they may see
+    that. Whoever merely configures the connection sees no payload.
     """
     if connection.pk not in reach.worked:
         return InboxMessage.objects.none()
     arrivals = Occurrence.objects.filter(inbox_message=OuterRef("pk"))
     visible = arrivals.filter(case__in=ExceptionCase.objects.visible_to(user).values("pk"))
     processed = Q(status=InboxMessage.Status.PROCESSED)
-    passed_on = processed & Q(purpose=InboxMessage.Purpose.DELIVER) & ~Exists(arrivals)
+    granted = reach_of(user)
+    passed_on = processed & Q(
+        transaction__queue__in=granted.queues(Verb.SEE), transaction__entity__in=granted.entities(Verb.SEE)
+    )
     found = InboxMessage.objects.filter(WAS_A_FAILURE | (processed & Exists(visible)) | passed_on)
     return found.filter(connection=connection).order_by("-id")
 

@@ -27,7 +27,7 @@ def test_maps_in_use_are_checked_and_the_line_of_a_fault_is_named():
     ]
     old = FieldMap.objects.create(
         connection=connection, direction="inbound", object_type="invoice", number=2, note="From long ago.",
-        declared='{\n "rules": [\n  {"to": "/no_such_field", "from": "/a"}]}', author=machine(SETUP),
+        declared='{\n "rules": [\n  {"to": "/no_such_field", "from": "/a"}]}', author_id=machine(SETUP).pk,
         created_at=MORNING,
     )  # fmt: skip
     ActiveFieldMap.objects.filter(direction="inbound").update(version=old, revision=2)

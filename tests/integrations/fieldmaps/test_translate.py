@@ -145,7 +145,7 @@ def test_number_that_only_the_context_knows_is_missing_without_it():
 
 def test_journal_comes_from_a_csv_file_with_its_sums_at_the_top():
     payload = "Ref;Date;Account;Debit;Credit\r\nJ-1;01.11.2026;400000;100,00;\r\nJ-1;01.11.2026;170000;;100,00\r\n"
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"to": "/company", "value": "NL01"},
         {"to": "/reference", "from": "/rows/0/Ref"},
         {"to": "/posting_date", "from": "/rows/0/Date", "as": "date", "date_format": "%d.%m.%Y"},
