@@ -29,6 +29,9 @@ CASES = """SELECT 'EX-' || e.id, e.document_number, e.state, e.outcome, e.refere
 IN_QUARANTINE = """SELECT p.file_name, p.problem FROM integrations_folderproblem p
     JOIN integrations_connection c ON c.id = p.connection_id WHERE c.slug = ANY(%s)"""
 
+TRANSACTIONS = """SELECT t.external_id, t.state, t.reference FROM exceptions_app_transaction t
+    JOIN integrations_connection c ON c.id = t.connection_id WHERE c.slug = ANY(%s)"""
+UNDER_WAY = ("checking", "waiting", "delivering", "outcome_unknown")
 GAPS = "SELECT first, last FROM integrations_sequencegap WHERE closed_at IS NULL"
 
 
@@ -48,6 +51,7 @@ def what_stirs(site: Site, accepted: set[str]) -> list[str]:
     try:
         arrived = {sender_s_name(row[0]) for row in site.rows(ARRIVED, list(OURS))}
         stirring = [f"on its way {identifier}" for identifier in accepted - arrived]
+        stirring += [f"{row[1]} {row[0]}" for row in site.rows(TRANSACTIONS, list(OURS)) if row[1] in UNDER_WAY]
         stirring += [f"unread {row[0]}" for row in site.rows(UNREAD, list(OURS))]
         stirring += [f"undelivered {row[0]}" for row in site.rows(UNDELIVERED, list(OURS), list(LIVE))]
         site.ledger()
@@ -74,7 +78,11 @@ class Judgement:
         ledger = site.ledger()
         self._effects = Counter(effect["number"] for effect in ledger)
         self._booked = {effect["number"]: f"{effect['document']}/{effect['fiscal_year']}" for effect in ledger}
-        self._told = Counter((event["data"]["exception"], event["type"]) for event in site.events())
+        self._transactions: dict[str, list[tuple[str, str]]] = {}
+        for external_id, state, reference in site.rows(TRANSACTIONS, list(OURS)):
+            self._transactions.setdefault(external_id, []).append((state, reference))
+        events = [(event["type"], event["data"]) for event in site.events()]
+        self._told = Counter((data.get("id") or data["exception"], kind) for kind, data in events)
         self._quarantined = site.rows(IN_QUARANTINE, list(OURS))
         self._gaps = site.rows(GAPS)
 
@@ -93,7 +101,7 @@ class Judgement:
         sent = {identifier for item in items for identifier in item.identifiers} | {*besides}
         # The demonstration has documents at the same target.
         booked = {number for number in self._effects if number.startswith(tuple(f"{way.name}-" for way in WAYS))}
-        there = {*self._arrived, *self._cases, *booked}
+        there = {*self._arrived, *self._cases, *self._transactions, *booked}
         return [f"{name} is there and nobody sent it" for name in there - sent]
 
     def _faults_of(self, item: Item, identifier: str) -> list[str]:
@@ -104,6 +112,8 @@ class Judgement:
         match item.way.ends_as:
             case Ending.EXCEPTION:
                 return self._not_an_exception(identifier)
+            case Ending.DELIVERED:
+                return self._not_delivered_once(identifier)
             case Ending.BOOKED:
                 return self._not_booked_once(identifier)
 
@@ -117,6 +127,16 @@ class Judgement:
     def _not_an_exception(self, identifier: str) -> list[str]:
         there = (self._arrived.get(identifier), self._cases_counted[identifier])
         expected = ([("processed", 1, 1)], 1)
+        return [] if there == expected else [f"{there} instead of {expected}"]
+
+    def _not_delivered_once(self, identifier: str) -> list[str]:
+        there = (
+            self._arrived.get(identifier),
+            self._transactions.get(identifier),
+            self._effects[identifier],
+            self._told[identifier, "transaction.delivered"],
+        )
+        expected = ([("processed", 0, 0)], [("delivered", self._booked.get(identifier))], 1, 1)
         return [] if there == expected else [f"{there} instead of {expected}"]
 
     def _not_booked_once(self, reference: str) -> list[str]:

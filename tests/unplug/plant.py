@@ -19,6 +19,7 @@ import psycopg
 from tests.stack import RunningStack
 
 DISK_BYTES = 2 * 1024**3  # room for the write-ahead log of an hour; only what is used takes memory
+TRIES = 100
 OWN_DISK = ["unshare", "--user", "--map-root-user", "--mount", "--"]
 # The simulator stands for other companies' systems, whose disk is their own.
 MOUNT = 'mount -t tmpfs -o "size=$1,mode=700" tmpfs "$2" && ln -s "$3" "$2/simulator" && shift 3 && exec "$@"'
@@ -102,9 +103,12 @@ class Plant(RunningStack):
 
     def fill_disk(self) -> None:
         """Nothing more can be written: the disk becomes as small as what is on it."""
-        facts = os.statvfs(self.seen_home)
-        with suppress(subprocess.CalledProcessError):  # more was written meanwhile, so it is asked for again
-            self.resize_disk((facts.f_blocks - facts.f_bfree) * facts.f_frsize)
+        for _ in range(TRIES):
+            facts = os.statvfs(self.seen_home)
+            with suppress(subprocess.CalledProcessError):  # more was written in between
+                self.resize_disk((facts.f_blocks - facts.f_bfree) * facts.f_frsize)
+                return
+        raise AssertionError("The disk could not be filled.")
 
 
 def family(pid: int) -> set[int]:

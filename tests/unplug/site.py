@@ -11,6 +11,7 @@ import requests
 from standardwebhooks.webhooks import Webhook
 
 from tests.integrations.connectors.erp.postings import detail, gateway_error, journal
+from tests.sftp_server import PASSWORD, USER, SftpServer
 from tests.unplug.plant import Plant
 from tests.unplug.told import TIME_OUT
 
@@ -23,6 +24,7 @@ PATIENCE = 120  # seconds: these machines are noisy
 # Both lead to the simulated ERP. A short time-out, so that what is lost sight of is asked about soon.
 SET_UP = f"""
 import json
+import os
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils.timezone import now
@@ -34,24 +36,27 @@ from integrations import webhooks
 from integrations.models import Connection, PullSource
 from workbench.tokens import create_api_token
 setup = machine(SETUP)
-secret = webhooks.new_secret()
+hook_secret = webhooks.new_secret()
 people = {{user.username: user for user in get_user_model().objects.filter(username__in=["clerk", "controller"])}}
 for position, (slug, folder) in enumerate([("{CONNECTION}", ""), ("{FOLDER_CONNECTION}", "{FOLDER_CONNECTION}")]):
     connection = Connection(slug=slug, name=slug, connector="erp", watched_folder=folder, timeout_seconds=2,
         target_url=settings.SIMULATOR_URL + "/erp", target_token=settings.SIMULATOR_TOKEN,
         write_back_url=settings.SIMULATOR_URL + "/source/webhook", write_back_secret=settings.SIMULATOR_WEBHOOK_SECRET,
-        webhook_secret=secret)
+        webhook_secret=hook_secret)
     save_configuration(connection, by=setup, at=now())
     route = Route(position=9100 + position, connection=connection, queue=Queue.objects.earliest("pk"),
         entity=LegalEntity.objects.get(code="NL01"))
     save_configuration(route, by=setup, at=now())
     grant_connection("ingest_messages", people["clerk"], connection, by=setup, at=now())
-feed = PullSource(connection=Connection.objects.get(slug="{CONNECTION}"), slug="{CONNECTION}-feed", name="Feed",
-    kind="rest", settings={{"url": settings.SIMULATOR_URL + "/feed/items", "sequence": "/sequence"}},
-    secret=settings.SIMULATOR_TOKEN, every_seconds=5)
-feed.full_clean()
-save_configuration(feed, by=setup, at=now(), because="For this test.")
-print(json.dumps({{"webhook_secret": secret, "tokens": {{
+feed = {{"url": settings.SIMULATOR_URL + "/feed/items", "sequence": "/sequence"}}
+sftp = json.loads(os.environ["UNPLUG_SFTP"])
+connection = Connection.objects.get(slug="{CONNECTION}")
+for kind, given, secret in [("rest", feed, settings.SIMULATOR_TOKEN), ("sftp", sftp, "{PASSWORD}")]:
+    source = PullSource(connection=connection, slug="{CONNECTION}-" + kind, name=kind, kind=kind, settings=given,
+        secret=secret, every_seconds=5)
+    source.full_clean()
+    save_configuration(source, by=setup, at=now(), because="For this test.")
+print(json.dumps({{"webhook_secret": hook_secret, "tokens": {{
     name: create_api_token(user, name="unplug", expires_at=None, at=now())[1] for name, user in people.items()}}}}))
 """
 
@@ -83,13 +88,19 @@ class Site:
     tokens: dict[str, str]
     webhook_secret: str
     folder: Path
+    sftp_folder: Path
 
     @classmethod
-    def set_up(cls, plant: Plant) -> "Site":
+    def set_up(cls, plant: Plant, sftp: SftpServer) -> "Site":
+        """`sftp` stands for the server of a partner."""
+        partner = {"host": "127.0.0.1", "port": sftp.port, "user": USER, "folder": "/out", "host_keys": [sftp.host_key]}
+        plant.environment["UNPLUG_SFTP"] = json.dumps(partner)
+        sftp_folder = sftp.root / "out"
+        sftp_folder.mkdir()
         printed = plant.manage("shell", "--no-imports", "-c", SET_UP)
         folder = plant.seen_home / "intake" / FOLDER_CONNECTION
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(plant=plant, folder=folder, **json.loads(printed.strip().splitlines()[-1]))
+        return cls(plant=plant, folder=folder, sftp_folder=sftp_folder, **json.loads(printed.strip().splitlines()[-1]))
 
     def post(self, who: str, path: str, body: dict[str, Any], *, key: str = "", seconds: float = TIME_OUT) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens[who]}"} | ({"Idempotency-Key": key} if key else {})

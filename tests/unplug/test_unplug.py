@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.sftp_server import sftp_server
 from tests.unplug.judge import Judgement, wait_until_calm
-from tests.unplug.pieces import DISK, PROCESSES, Look, look, unplugged
+from tests.unplug.pieces import DISK, LOOK_SECONDS, NO_ANSWER_SECONDS, PROCESSES, Look, look, unplugged
 from tests.unplug.plant import Plant
 from tests.unplug.report import Line, table
 from tests.unplug.site import Site
@@ -23,7 +24,7 @@ from tests.unplug.trickle import Trickle
 from tests.unplug.ways import Approval, Way, all_ways
 
 SECONDS = float(os.environ.get("WB_UNPLUG_SECONDS", "10"))
-pytestmark = [pytest.mark.unplug, pytest.mark.xdist_group("unplug"), pytest.mark.timeout(600 + 5 * SECONDS)]
+pytestmark = [pytest.mark.unplug, pytest.mark.xdist_group("unplug"), pytest.mark.timeout(900 + 5 * SECONDS)]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,9 @@ def site() -> Iterator[Site]:
     directory = Path(tempfile.mkdtemp(prefix="wb-unplug-", dir="/tmp"))
     plant = Plant(directory, API_REQUESTS_PER_MINUTE="1000000")
     try:
-        plant.start()
-        yield Site.set_up(plant)
+        with sftp_server(directory) as sftp:
+            plant.start()
+            yield Site.set_up(plant, sftp)
     finally:
         plant.stop()
         shutil.rmtree(directory, ignore_errors=True)
@@ -67,7 +69,7 @@ def test_piece_unplugged(site: Site, ways: list[Way], lines: list[Line], cookies
         pytest.skip("The disk was NOT filled: this machine refuses the user and mount namespaces for a small disk.")
     prepare(ways)
     with Trickle(ways) as trickle, unplugged(site.plant, piece, seconds=SECONDS) as outage:
-        seen = look(site.plant, cookies)
+        seen = look(site.plant, cookies, seconds=NO_ANSWER_SECONDS if piece == "web" else LOOK_SECONDS)
     wait_until_calm(site, trickle.items, seconds=SECONDS)
     lines.append(Line(piece, SECONDS, trickle.items, calm_after=time.monotonic() - outage.ended_at))
     judgement = Judgement(site)

@@ -8,10 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 from enum import Enum
+from pathlib import Path
 
 import requests
 
-from tests.unplug.site import REFUSAL, Site, message, refused_journal
+from tests.integrations.connectors.erp.postings import journal
+from tests.unplug.site import CONNECTION, REFUSAL, Site, message, refused_journal
 from tests.unplug.told import Item, Told, Word, by_http, by_network
 
 BATCH = 5
@@ -21,6 +23,7 @@ class Ending(Enum):
     """What must come of what was accepted, exactly once."""
 
     EXCEPTION = "one message, one occurrence, one exception"
+    DELIVERED = "one transaction, delivered as one document at the target, its source told"
     BOOKED = "one document at the target, the exception resolved with its number, its source told"
 
 
@@ -88,12 +91,16 @@ class Folder(Way):
     """A pair of files in a watched folder. What tells the sender is its operating system."""
 
     name = "folder"
-    per_second = 1
+    per_second: float = 1
+
+    @property
+    def place(self) -> Path:
+        return self.site.folder
 
     def send(self, item: Item) -> Told:
         stem = item.identifiers[0]
         parts = [(f"{stem}.refusal.json", REFUSAL), (f"{stem}.json", refused_journal(stem))]
-        written = [(self.site.folder / f"{name}.part", name, content) for name, content in parts]
+        written = [(self.place / f"{name}.part", name, content) for name, content in parts]
         try:
             for path, _, content in written:
                 path.write_bytes(content)
@@ -106,6 +113,17 @@ class Folder(Way):
             fault = "" if error.errno == errno.ENOSPC else str(error)
             return Told(Word.REFUSED, "no space left", fault=fault)
         return Told(Word.ACCEPTED, "dropped")
+
+
+class Sftp(Folder):
+    """A pair of files on the server of a partner, which the workbench fetches."""
+
+    name = "sftp"
+    per_second = 0.5
+
+    @property
+    def place(self) -> Path:
+        return self.site.sftp_folder
 
 
 class Hook(Way):
@@ -149,6 +167,20 @@ class Feed(Way):
         return Told(Word.ACCEPTED, "on the feed")
 
 
+class FrontDoor(Way):
+    """POST /api/v1/transactions: a document that is right, handed over for delivery."""
+
+    name = "transaction"
+    per_second = 1
+    ends_as = Ending.DELIVERED
+
+    def send(self, item: Item) -> Told:
+        reference = item.identifiers[0]
+        payload = {"media_type": "application/json", "text": journal(reference=reference).decode()}
+        body = {"connection": CONNECTION, "id": reference, "payload": payload}
+        return by_http(self.site.post("clerk", "/transactions", body))
+
+
 class Approval(Way):
     """Approving what was corrected and proposed before: each approval sets a delivery going."""
 
@@ -184,7 +216,7 @@ class Approval(Way):
         return self._waiting
 
 
-WAYS: tuple[type[Way], ...] = (ApiSingle, ApiBatch, Folder, Hook, Event, Feed, Approval)
+WAYS: tuple[type[Way], ...] = (ApiSingle, ApiBatch, Folder, Sftp, Hook, Event, Feed, FrontDoor, Approval)
 
 
 def all_ways(site: Site) -> list[Way]:
