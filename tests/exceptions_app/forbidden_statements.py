@@ -41,7 +41,10 @@ WRITTEN_ONCE = {
     "integrations_deliveryattempt": "phase = 'probe'",
     "integrations_deliveryanswer": "outcome = 'confirmed'",
     "integrations_deliverycontent": "body = 'x'",
+    "integrations_deliveryenvelope": "body = 'x'",
+    "integrations_deliveryenvelopeanswer": "outcome = 'confirmed'",
     "integrations_inboxcontent": "payload = 'x'",
+    "integrations_messagebatch": "agree = NOT agree",
 }
 NEVER_DELETED = (
     "exceptions_app_exceptioncase",
@@ -210,8 +213,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "a route added without an audit event": (
         UNHEARD,
         (
-            "INSERT INTO exceptions_app_route (position, party_id, category, queue_id, entity_id, priority) "
-            "SELECT 99, '', '', queue_id, entity_id, 3 FROM exceptions_app_route LIMIT 1;"
+            "INSERT INTO exceptions_app_route (position, party_id, category, object_type, queue_id, entity_id, priority) "
+            "SELECT 99, '', '', '', queue_id, entity_id, 3 FROM exceptions_app_route LIMIT 1;"
         ),
     ),
     # Who may do what

@@ -8,11 +8,21 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection as database
+from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from exceptions_app.actions.work import assign, comment
 from exceptions_app.models import Proposal
-from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt, InboxMessage
+from integrations import batches
+from integrations.models import (
+    Delivery,
+    DeliveryAnswer,
+    DeliveryAttempt,
+    DeliveryEnvelope,
+    DeliveryEnvelopeAnswer,
+    InboxMessage,
+)
+from integrations.refusals import Batch, BatchTotals, OutcomeTotals
 from tests.arrivals import mend, propose, replay, take_in
 from tests.cast import MORNING, Cast, give_role, make_cast
 from tests.exceptions_app.forbidden_statements import (
@@ -43,10 +53,20 @@ def play(cast: Cast) -> Values:
     comment(waiting.pk, by=cast.clerk, at=MORNING, text="See the order.")
     replaying = replay(cast, "INV-1002")
     delivery = Delivery.objects.get(subject=replaying.subject)
+    sha256 = delivery.content_sha256
+    envelope = DeliveryEnvelope.objects.create(
+        connection=cast.connection, reference="B1", body=b"1", media_type="application/xml", content_sha256=sha256,
+        number=1, sums={}, made_at=MORNING,
+    )  # fmt: skip
+    DeliveryEnvelopeAnswer.objects.create(envelope=envelope, outcome="unknown", finished_at=MORNING)
     attempt = DeliveryAttempt.objects.create(
-        delivery=delivery, phase="send", epoch=1, started_at=MORNING, content_sha256=delivery.content_sha256
-    )
+        delivery=delivery, phase="send", epoch=1, started_at=MORNING, content_sha256=sha256, envelope=envelope,
+        position=1,
+    )  # fmt: skip
     DeliveryAnswer.objects.create(attempt=attempt, outcome="unknown", finished_at=MORNING)
+    with transaction.atomic():
+        totals = BatchTotals(sent=OutcomeTotals(0, {}), outcomes={})
+        batches.record(InboxMessage.objects.earliest("pk"), Batch("FILE-1", "payments", totals), at=MORNING)
     dismissed = dismiss(take_in(cast, "INV-1003"), cast.clerk, approver=cast.controller)
     return {
         "case": waiting.pk,
