@@ -37,8 +37,11 @@ def enqueue(
     probe_first: bool,
     at: datetime,
     correlation_id: str = "",
+    despite_warnings: bool = False,
 ) -> Delivery:
     """Write one delivery. Sent by a worker after the commit; a second live one for the same key is refused.
+
+    `despite_warnings`: people decided it who saw what the target may warn of.
 
     Raises RuntimeError outside a transaction, AlreadyUnderWay for a second live delivery of the same document.
     """
@@ -64,6 +67,7 @@ def enqueue(
                 subject=subject,
                 correlation_id=correlation_id,
                 probe_first=probe_first,
+                despite_warnings=despite_warnings,
                 due_at=_due_at(connection, operation),
                 created_at=at,
             )

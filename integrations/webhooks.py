@@ -153,7 +153,16 @@ class WebhookClient:
         """A receiver cannot be asked; it recognises a repeat by its webhook-id."""
         return Observation(Presence.UNANSWERED, detail="A webhook's receiver cannot be asked.")
 
-    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+    def submit(
+        self,
+        *,
+        key: str,
+        object_type: str,
+        business_key: str,
+        content: bytes,
+        media_type: str,
+        despite_warnings: bool = False,
+    ) -> Answer:
         try:
             headers = sign(self.endpoint.token, message_id=key, timestamp=datetime.now(UTC), body=content)
         except WebhookSecretInvalid as error:

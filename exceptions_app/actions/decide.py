@@ -189,6 +189,7 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
         subject=case.subject,
         correlation_id=case.ref,
         probe_first=sent_before or not all(refusals),
+        despite_warnings=True,
         at=at,
     )
 

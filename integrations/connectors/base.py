@@ -173,8 +173,21 @@ class TargetClient(Protocol):
     def probe(self, *, object_type: str, business_key: str, content: bytes) -> Observation:
         """Ask whether the target has the document; `content` tells same from different."""
 
-    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
-        """Send once. `key` is the idempotency key, the same for every attempt of one payload version."""
+    def submit(
+        self,
+        *,
+        key: str,
+        object_type: str,
+        business_key: str,
+        content: bytes,
+        media_type: str,
+        despite_warnings: bool = False,
+    ) -> Answer:
+        """Send once. `key` is the idempotency key, the same for every attempt of one payload version.
+
+        `despite_warnings`: people saw what the target warns of and want it booked; a target that never warns has no
+        use for it.
+        """
 
 
 class CannotBundle(ValueError):

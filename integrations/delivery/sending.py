@@ -21,6 +21,7 @@ def send(claim: Claim, client: TargetClient) -> Settlement:
         business_key=delivery.business_key,
         content=bytes(content.body),
         media_type=content.media_type,
+        despite_warnings=delivery.despite_warnings,
     )
     note_answer(attempt, answer.kind, answer)
     if answer.kind is AnswerKind.ALREADY_EXISTS:

@@ -63,6 +63,9 @@ class Delivery(models.Model):
     subject = models.CharField(max_length=100, help_text="What it is for, in the audit's words: case:EX-1042.")
     correlation_id = models.CharField(max_length=100, blank=True)
     probe_first = models.BooleanField(default=False)
+    despite_warnings = models.BooleanField(
+        default=False, help_text="People who saw the warnings decided it; else a warning alone stops it."
+    )
     state = models.CharField(max_length=20, choices=State, default=State.QUEUED)
     epoch = models.PositiveIntegerField(default=0, help_text="Fencing token: raised by every claim.")
     lease_until = models.DateTimeField(null=True)
@@ -126,7 +129,14 @@ class Delivery(models.Model):
         ]
         triggers: ClassVar = [
             frozen_columns(
-                "connection_id", "operation", "object_type", "business_key", "key", "content_sha256", "subject"
+                "connection_id",
+                "operation",
+                "object_type",
+                "business_key",
+                "key",
+                "content_sha256",
+                "subject",
+                "despite_warnings",
             ),
             _FINAL_STATES_ARE_FINAL,
             never_deleted(),

@@ -52,7 +52,16 @@ class TaxAuthorityClient:
         presence, reference = _presence(asked, hashlib.sha256(content).hexdigest())
         return observation(presence, asked, reference=reference)
 
-    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+    def submit(
+        self,
+        *,
+        key: str,
+        object_type: str,
+        business_key: str,
+        content: bytes,
+        media_type: str,
+        despite_warnings: bool = False,
+    ) -> Answer:
         headers = {**self._headers(), "Content-Type": media_type, "Idempotency-Key": key}
         timeout = self._endpoint.timeout
         sent = exchange("POST", self._documents, headers=headers, body=content, timeout=timeout)

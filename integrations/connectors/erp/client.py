@@ -1,8 +1,8 @@
 """The ERP over HTTP: ask whether a posting is there, send a posting once.
 
 A status never decides alone: an outcome is definitive only when the body is one that the ERP documents, since anything
-between us and it can answer with a status of its own. What is sent from here has been approved by people who saw the
-warnings, so the ERP is asked to book in spite of them (`Prefer: handling=lenient`, RFC 7240 §4.4).
+between us and it can answer with a status of its own. What people approved, who saw the warnings, the ERP is asked to
+book in spite of them (`Prefer: handling=lenient`, RFC 7240 §4.4); what nobody saw is to be refused for a warning alone.
 """
 
 from typing import Any, Final
@@ -51,12 +51,21 @@ class ErpClient:
             retry_after=retry_after(asked.headers),
         )
 
-    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+    def submit(
+        self,
+        *,
+        key: str,
+        object_type: str,
+        business_key: str,
+        content: bytes,
+        media_type: str,
+        despite_warnings: bool = False,
+    ) -> Answer:
         headers = {
             **self._headers(),
             "Content-Type": media_type,
             "Idempotency-Key": key,
-            "Prefer": "handling=lenient",
+            "Prefer": f"handling={'lenient' if despite_warnings else 'strict'}",
         }
         sent = exchange("POST", self._postings, headers=headers, body=content, timeout=self._endpoint.timeout)
         return not_answered(sent) or _read(sent, content)

@@ -66,7 +66,16 @@ class BankClient:
             retry_after=retry_after(asked.headers),
         )
 
-    def submit(self, *, key: str, object_type: str, business_key: str, content: bytes, media_type: str) -> Answer:
+    def submit(
+        self,
+        *,
+        key: str,
+        object_type: str,
+        business_key: str,
+        content: bytes,
+        media_type: str,
+        despite_warnings: bool = False,
+    ) -> Answer:
         headers = {**self._headers(), "Content-Type": media_type, "Idempotency-Key": key}
         sent = exchange("POST", self._payments, headers=headers, body=content, timeout=self._endpoint.timeout)
         return not_answered(sent) or _read(sent, content)

@@ -25,10 +25,10 @@ def client_of(simulator: RunningSimulator, *, timeout: float = PATIENCE) -> Targ
     return client_at(simulator.erp_url, token=simulator.token, timeout=timeout)
 
 
-def submit(client: TargetClient, content: bytes, *, key: str = KEY) -> Answer:
+def submit(client: TargetClient, content: bytes, *, key: str = KEY, despite_warnings: bool = True) -> Answer:
     return client.submit(
         key=key, object_type="journal", business_key="as the case has it", content=content,
-        media_type="application/json",
+        media_type="application/json", despite_warnings=despite_warnings,
     )  # fmt: skip
 
 
@@ -253,16 +253,17 @@ def test_look_up_that_is_not_understood_is_unanswered(status: str, body: bytes):
         assert probe(client_at(server.url), journal()).presence is Presence.UNANSWERED
 
 
-def test_key_token_and_content_go_out_as_they_are():
+@pytest.mark.parametrize(("despite_warnings", "handling"), [(True, b"lenient"), (False, b"strict")])
+def test_key_token_and_content_go_out_as_they_are(despite_warnings: bool, handling: bytes):
     with scripted(answering("500 Internal Server Error")) as server:
-        submit(client_at(server.url + "/", token="abc"), journal())
+        submit(client_at(server.url + "/", token="abc"), journal(), despite_warnings=despite_warnings)
 
     [request] = server.requests
     head, _, body = request.partition(b"\r\n\r\n")
     assert body == journal()
     assert {
         b"POST /path/postings HTTP/1.1", b"Idempotency-Key: " + KEY.encode(), b"Authorization: Bearer abc",
-        b"Content-Type: application/json", b"Prefer: handling=lenient",
+        b"Content-Type: application/json", b"Prefer: handling=" + handling,
     } <= set(head.split(b"\r\n"))  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def client_of(simulator: RunningSimulator) -> TargetClient:
 def submit(simulator: RunningSimulator, found: RefusedTransaction, content: bytes) -> Answer:
     return client_of(simulator).submit(
         key=KEY, object_type=found.object_type, business_key=found.business_key, content=content,
-        media_type=found.media_type,
+        media_type=found.media_type, despite_warnings=True,
     )  # fmt: skip
 
 
