@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+ENOUGH = 90.0  # seconds after which a pull that goes well makes room for others, and goes on soon
 _LONGEST = 500  # characters of what another system says
 
 

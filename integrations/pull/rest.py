@@ -1,6 +1,7 @@
 """A feed read page by page: the cursor moves in the transaction that stores the page, so nothing is lost or doubled."""
 
 import base64
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from integrations.envelope import Envelope, take_out, text_of, value_at, whole_n
 from integrations.http import Outcome, exchange
 from integrations.models import InboxMessage, PullSource
 from integrations.pull import gaps
-from integrations.pull.outcome import NoRoom, Overtaken, Pulled, PullFailed
+from integrations.pull.outcome import ENOUGH, NoRoom, Overtaken, Pulled, PullFailed
 from integrations.pull.unusable import keep_item
 from integrations.pull_settings import RestSettings
 
@@ -44,6 +45,7 @@ def pull(source: PullSource, settings: RestSettings, *, at: datetime) -> Pulled:
     pulled = Pulled()
     cursor = str(source.cursor.get("cursor", settings.start))
     seen = {cursor}
+    enough_at = time.monotonic() + ENOUGH
     for _ in range(settings.pages):
         page = _fetch(source, settings, _page_address(settings, cursor))
         _store(source, settings, page, cursor=page.next_cursor or cursor, pulled=pulled, at=at)
@@ -58,6 +60,9 @@ def pull(source: PullSource, settings: RestSettings, *, at: datetime) -> Pulled:
             break
         cursor = page.next_cursor
         seen.add(cursor)
+        if time.monotonic() >= enough_at:
+            pulled.again_in = timedelta(0)
+            return pulled
     else:
         pulled.again_in = timedelta(0)
     if settings.gap_url:

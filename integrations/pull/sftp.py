@@ -8,6 +8,7 @@ the message is durable. A worker that is killed leaves what the next one recogni
 import logging
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from django.db import transaction
 
 from integrations import file_pairs, inbox
 from integrations.models import InboxMessage, PullSource
-from integrations.pull.outcome import NoRoom, Overtaken, Pulled, fit_to_show
+from integrations.pull.outcome import ENOUGH, NoRoom, Overtaken, Pulled, fit_to_show
 from integrations.pull.sftp_wire import MOST_ENTRIES, Entry, Server, signed_in
 from integrations.pull.unusable import report
 from integrations.pull_settings import SftpSettings
@@ -92,7 +93,11 @@ class _Folder:
         for entry in look.unsafe:
             self._report_unsafe(entry)
         wanted = [pair for pair in look.ready if not self._is_known(pair)] if self._leaves else look.ready
+        enough_at = time.monotonic() + ENOUGH
         for pair in wanted[: self._settings.files]:
+            if time.monotonic() >= enough_at:
+                self._pulled.again_in = timedelta(0)
+                break
             claimed = pair if self._leaves else self._claim(pair)
             if claimed is not None:
                 self._take_in(claimed)
