@@ -134,7 +134,7 @@ def _connected(settings: SftpSettings, timeout: float) -> paramiko.Transport:
     except AddressRefused as error:
         raise PullFailed(str(error)) from error
     except OSError as error:
-        raise PullFailed(f"No connection: {error}.") from error
+        raise PullFailed(f"No connection: {getattr(error, 'strerror', None) or error}.") from error
     failure: OSError = OSError("the name has no address")
     for address in addresses:
         try:
@@ -146,11 +146,11 @@ def _connected(settings: SftpSettings, timeout: float) -> paramiko.Transport:
             transport = paramiko.Transport(wire)
         except (OSError, paramiko.SSHException) as error:
             wire.close()
-            raise PullFailed(f"No connection: {error}.") from error
+            raise PullFailed(f"No connection: {getattr(error, 'strerror', None) or error}.") from error
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout
         transport.channel_timeout = timeout
         return transport
-    raise PullFailed(f"No connection: {failure}.")
+    raise PullFailed(f"No connection: {failure.strerror or failure}.")
 
 
 def _agree_on_keys(transport: paramiko.Transport, timeout: float) -> None:
