@@ -20,7 +20,8 @@ _COLUMNS = {
     "exception": "Exception",
 }
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Source systems of the demonstration</title>
+<html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,">
+<title>Source systems of the demonstration</title>
 <style>:root {{ color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }} body {{ margin: 2rem; }}
 table {{ border-collapse: collapse; }}
 th, td {{ padding: .35rem .9rem; text-align: start; border-block-end: 1px solid #8886; }}

@@ -88,6 +88,7 @@ def test_held_journal_gets_its_cost_centre_and_is_booked_once(stack: RunningStac
     expect(page.locator("#case-lines").get_by_role("row").nth(1)).to_contain_text("missing")
     found = find_violations(page)
     page.get_by_role("button", name="Claim").click()
+    expect(page.get_by_text(re.compile(r"You have EX-\d+ now\."))).to_be_visible()
     page.locator("#case-correction summary").first.click()
     correct(page, {"Line 1: Cost centre": postings.HELD_COST_CENTER}, "The owner of the project named it.")
     page.locator("#case-ways summary", has_text="Propose release").click()
