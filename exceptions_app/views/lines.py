@@ -48,7 +48,7 @@ def lines_of(record: Record | None, problems: Iterable[Problem]) -> LineTable | 
     """The first lines of a record; None when it has none that read as a table."""
     if record is None:
         return None
-    pointed = [problem for problem in problems if problem.path and not problem.solved]
+    pointed = [problem for problem in problems if problem.path and not problem.solved and not problem.changed]
     tones = {problem.path: "danger" if problem.severity == "error" else "warning" for problem in pointed}
     lines: dict[str, dict[str, RecordField]] = {}
     for field in record.fields:

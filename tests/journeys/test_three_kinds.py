@@ -38,7 +38,7 @@ def correct(page: Page, fields: dict[str, str], because: str) -> None:
         form.get_by_label(label).first.fill(value)
     page.get_by_label("Why this correction is right").fill(because)
     page.get_by_role("button", name="Check and save as version 2").click()
-    expect(page.locator("#case-problems").get_by_text("The check passes")).to_be_visible()
+    expect(page.get_by_text("Version 2 is saved and passes the check.")).to_be_visible()
 
 
 def approve(page: Page, number: str, *, verb: str, amount: str) -> None:

@@ -17,9 +17,7 @@ from integrations.connectors.json_document.pointers import pointer_to
 from integrations.records.record import ValueKind
 from integrations.refusals import MessageNotUnderstood, RefusalError, Severity
 
-CHECK_NAME: Final = (
-    "The workbench's own check of an ERP posting: structure, balance and totals (not the ERP's master data)"
-)
+CHECK_NAME: Final = "workbench's own check of an ERP posting: structure, balance and totals (not the ERP's master data)"
 _SUMS: Final = frozenset({"BALANCE", "TOTAL"})
 _EXAMPLES: Final = {
     ValueKind.AMOUNT: "an amount, such as 1234.50",
