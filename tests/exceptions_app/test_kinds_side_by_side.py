@@ -102,7 +102,8 @@ def test_what_only_the_erp_can_judge_is_not_called_solved(cast: Cast, ledger: No
     steps = connector.operations_for(UNBALANCED, {"/lines/0/cost_center": "CC-1000", "/lines/0/debit": "1250.00"})
     correct(case.pk, by=cast.clerk, at=MORNING, because="Agreed.", base_version=1, operations=steps)
     page = page_of(case, signed_in(cast.clerk))
-    unseen, _, solved = page.partition("Cannot be checked here")[2].partition("Solved by the correction")
+    problems = page.partition('id="case-problems"')[2].partition('id="case-lines"')[0]
+    unseen, _, solved = problems.partition("Cannot be checked here")[2].partition("Solved by the correction")
 
     assert "What can be checked here is right in version 2." in page
     assert "Debits and credits do not come to the same sum." in solved

@@ -79,7 +79,7 @@ def test_policy_that_sends_it_is_named_with_what_it_saw(erp: Connection):
     assert sent_on.data["policy"] == "handover/1"
     assert sent_on.data["handed_over_by"] == "crm"
     assert sent_on.data["content_sha256"] == now_of(transaction).content_sha256
-    assert sent_on.data["check"].startswith("The workbench's own check")
+    assert sent_on.data["check"].startswith("workbench's own check")
 
 
 def test_document_that_fails_the_check_is_held_before_anything_is_sent(
