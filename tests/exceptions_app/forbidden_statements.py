@@ -213,7 +213,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "a route added without an audit event": (
         UNHEARD,
         (
-            "INSERT INTO exceptions_app_route (position, party_id, category, object_type, queue_id, entity_id, priority) "
+            "INSERT INTO exceptions_app_route"
+            " (position, party_id, category, object_type, queue_id, entity_id, priority) "
             "SELECT 99, '', '', '', queue_id, entity_id, 3 FROM exceptions_app_route LIMIT 1;"
         ),
     ),
