@@ -37,7 +37,7 @@ def mixed(cast: Cast) -> list[ExceptionCase]:
         factories.make_case(cast, entity=cast.germany, amount="-45.10", currency="USD", priority=2),
         factories.make_case(cast, cause=cause, amount=None, opened_at=now() - timedelta(days=1)),
         factories.make_case(cast, counterparty="Süd & Söhne GmbH", opened_at=now(), due_at=now() + timedelta(days=9)),
-        factories.make_case(cast, amount="10.00", opened_at=MORNING + timedelta(days=1)),
+        factories.make_case(cast, amount="10.00", opened_at=MORNING + timedelta(days=1), object_type="journal"),
     ]
     work.claim(cases[0].pk, by=cast.clerk, at=now())
     work.claim(cases[4].pk, by=cast.second_clerk, at=now())
@@ -63,6 +63,7 @@ ASKED: list[dict[str, str]] = [
     {"state": "any", "category": "policy_hold"},
     {"state": "any", "kind": "held"},
     {"state": "any", "kind": "failed", "currency": "usd"},
+    {"state": "any", "object_type": "journal"},
     {"state": "open", "cause": "{cause}"},
     {"state": "any", "connection": "{connection}"},
     {"state": "open", "due": "overdue"},
