@@ -24,6 +24,15 @@ def measure(size: Size) -> list[Figure]:
         return lambda: [call("POST", PATH, expect=202, headers=headers, body=body) for body in bodies]
 
     with floors.bare_connection() as bare:
+
+        def at_once(number: int) -> Figure:
+            return compare(
+                "receive", f"{number:,} at once", items=number, rounds=size.rounds, unit="per second",
+                ours=lambda _: post([_many(_messages(number), scene)]),
+                floor=lambda _: _bare(floors.insert_together, bare, number),
+                floor_is="bare INSERTs with one commit",
+            )  # fmt: skip
+
         return [
             compare(
                 "receive", "one by one", items=size.messages, rounds=size.rounds, unit="per second",
@@ -31,12 +40,8 @@ def measure(size: Size) -> list[Figure]:
                 floor=lambda _: _bare(floors.insert_each, bare, size.messages),
                 floor_is="a bare INSERT and commit for each",
             ),
-            compare(
-                "receive", f"{size.batch:,} at once", items=size.batch, rounds=size.rounds, unit="per second",
-                ours=lambda _: post([_many(_messages(size.batch), scene)]),
-                floor=lambda _: _bare(floors.insert_together, bare, size.batch),
-                floor_is="bare INSERTs with one commit",
-            ),
+            at_once(size.batch),
+            at_once(size.large_batch),
         ]  # fmt: skip
 
 

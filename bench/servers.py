@@ -19,6 +19,7 @@ SETTINGS = {
     "WB_PROFILE": "development",
     "LOG_LEVEL": "ERROR",
     "API_REQUESTS_PER_MINUTE": "1000000000",
+    "WB_MESSAGES_MAX_BYTES": str(128 * 1024 * 1024),
     "INTEGRATIONS_ALLOW_LOOPBACK": "true",
 }
 

@@ -11,6 +11,7 @@ class Size:
     rounds: int
     messages: int
     batch: int
+    large_batch: int
     read: int
     open_exceptions: tuple[int, ...]
     pages: int
@@ -20,13 +21,16 @@ class Size:
 
 SIZES = MappingProxyType(
     {
-        "tiny": Size(1, messages=2, batch=3, read=2, open_exceptions=(60, 120), pages=1, deliveries=2, events=5),
+        "tiny": Size(
+            1, messages=2, batch=3, large_batch=6, read=2, open_exceptions=(60, 120), pages=1, deliveries=2, events=5
+        ),
         "small": Size(
-            3, messages=20, batch=100, read=20, open_exceptions=(1_000, 10_000), pages=5, deliveries=16, events=200
+            3, messages=20, batch=100, large_batch=1_000, read=20, open_exceptions=(1_000, 10_000), pages=5,
+            deliveries=16, events=200,
         ),
         "full": Size(
-            5, messages=50, batch=200, read=50, open_exceptions=(1_000, 10_000, 100_000), pages=10, deliveries=48,
-            events=1_000,
+            5, messages=50, batch=200, large_batch=5_000, read=50, open_exceptions=(1_000, 10_000, 100_000), pages=10,
+            deliveries=48, events=1_000,
         ),
     }
 )  # fmt: skip

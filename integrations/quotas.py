@@ -41,25 +41,51 @@ class QuotaReached(MessageRefused):
         self.installation = installation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Room:
-    """How many of the wanted messages are taken, and why not all of them."""
+    """How many more may wait to be read, and how many more may come at all; None for as many as come."""
 
-    number: int
-    reached: QuotaReached | None = None
+    waiting: int
+    full: QuotaReached | None = None
+    coming: int | None = None
+    too_fast: QuotaReached | None = None
+    taken: int = 0
+
+    def take(self, *, waits: bool) -> QuotaReached | None:
+        """Room for one more message, or why there is none. One that came in conflict waits for no reader."""
+        if waits and not self.waiting:
+            return self.full
+        if self.coming == 0:
+            return self.too_fast
+        self.waiting -= waits
+        self.coming = None if self.coming is None else self.coming - 1
+        self.taken += 1
+        return None
 
 
-def take_room(connection: Connection, *, wanted: int, at: datetime) -> Room:
-    """Room for `wanted` new messages, or for as many as there is; they count as taken when the transaction commits."""
-    room = _among_the_pending(connection, wanted, at=at)
-    if connection.per_minute is None or not room.number:
-        return room
-    return _in_this_minute(connection, connection.per_minute, room, at=at)
+def room_of(connection: Connection, *, wanted: int, at: datetime) -> Room:
+    """The room for `wanted` new messages; `count_taken` says afterwards how many it were, in the same transaction."""
+    room = _among_the_pending(connection, wanted, at=at) if wanted else Room(0)
+    if connection.per_minute is not None:
+        began_at, taken = _rate_locked(connection, at=at)
+        room.coming = max(0, connection.per_minute - taken)
+        room.too_fast = QuotaReached(
+            f"{connection} takes {connection.per_minute:,} new messages a minute, and so many came.",
+            limit="per-minute",
+            quota=connection.per_minute,
+            retry_after=_until(began_at + MINUTE, at=at),
+        )
+    return room
+
+
+def count_taken(connection: Connection, room: Room) -> None:
+    if room.taken and connection.per_minute is not None:
+        IntakeRate.objects.filter(connection=connection).update(taken=F("taken") + room.taken)
 
 
 def has_room(connection: Connection, *, at: datetime) -> bool:
     """Whether one more message would be taken now; for those who can wait without being told."""
-    if _among_the_pending(connection, 1, at=at).reached is not None:
+    if not _among_the_pending(connection, 1, at=at).waiting:
         return False
     rate = rate_of(connection, at=at)
     return rate is None or rate.left > 0
@@ -163,18 +189,6 @@ def _reached(
         retry_after=min(LONGEST_WAIT, max(1, ceil(seconds))),
         installation=connection is None,
     )
-
-
-def _in_this_minute(connection: Connection, limit: int, room: Room, *, at: datetime) -> Room:
-    began_at, taken = _rate_locked(connection, at=at)
-    number = min(room.number, max(0, limit - taken))
-    if number:
-        IntakeRate.objects.filter(connection=connection).update(taken=F("taken") + number)
-    if number == room.number:
-        return room
-    seconds = _until(began_at + MINUTE, at=at)
-    problem = f"{connection} takes {limit:,} new messages a minute, and so many came."
-    return Room(number, QuotaReached(problem, limit="per-minute", quota=limit, retry_after=seconds))
 
 
 def _rate_locked(connection: Connection, *, at: datetime) -> tuple[datetime, int]:

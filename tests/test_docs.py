@@ -87,8 +87,8 @@ def test_examples_of_the_api_work_on_a_fresh_demonstration(
     call_command("seed_demo")
     before = set(ExceptionCase.objects.values_list("pk", flat=True))
     read_before = set(InboxMessage.objects.values_list("pk", flat=True))
-    make_token, by_curl = _blocks("sh")
-    [by_python] = _blocks("python")
+    make_token, by_curl, *_ = _blocks("sh")
+    by_python, *_ = _blocks("python")
     words = re.search(r"manage (create_api_token .*?) --because", make_token)
     assert words is not None
     monkeypatch.chdir(tmp_path)
@@ -114,6 +114,25 @@ def test_examples_of_the_api_work_on_a_fresh_demonstration(
     clerk, source = User.objects.get(username="clerk"), User.objects.get(username="billing")
     assert set(ExceptionCase.objects.visible_to(clerk)) >= {refused, held}
     assert list(ExceptionCase.objects.visible_to(source)) == []
+
+
+def test_example_of_a_webhook_works_on_a_fresh_demonstration(
+    live_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    call_command("seed_demo")
+    [words] = [
+        found for block in _blocks("sh") for found in re.findall(r"manage (rotate_webhook_secret .*?) --because", block)
+    ]
+    [by_python] = [block for block in _blocks("python") if "/hooks/" in block]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "webhook-secret").write_text(_printed(*words.split(), "--because", "To try webhooks"))
+    answer = io.StringIO()
+    with redirect_stdout(answer):
+        exec(by_python.replace("http://127.0.0.1:8000", live_server.url), {})  # noqa: S102 — our own documentation
+    assert json.loads(answer.getvalue())["status"] == "accepted"
+    kept = InboxMessage.objects.get(via="hook")
+    assert (kept.external_id, kept.ordering_key, kept.connection.slug) == ("event-1", "supplier-7", "billing-nl")
 
 
 def _printed(*command: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer
@@ -26,6 +27,7 @@ from exceptions_app.api.documented import (
     endpoint,
 )
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
+from exceptions_app.api.parsing import JsonLinesParser, SafeJSONParser
 from exceptions_app.api.problems import parameter, problem_body, problem_response
 from exceptions_app.api.receiving import STATUSES, Outcome, refuse_for_room, room_told, take_in
 from exceptions_app.api.responses import BatchShape, Shape
@@ -104,6 +106,7 @@ class MessageShape(Shape):
 
 
 class Messages(ActingView):
+    parser_classes = [SafeJSONParser, JsonLinesParser]
     query_parameters = PARAMETERS | {"status", "connection", "contains"}
 
     @endpoint(
@@ -141,12 +144,12 @@ class Messages(ActingView):
     @endpoint(
         "hand_in_messages",
         "Hand in messages",
-        "One message, or up to 1,000 in messages. It is durable when the answer comes: 202 means committed. The same "
-        "identifier with the same content is a repeat and no error, so a message may be sent again at any time. The "
-        "same identifier with other content is kept as an intake failure and answered with 409, or with the status "
-        "conflict among many. Of many, each has its own outcome; look at every status. What cannot be read as a "
-        "document is no error here: it becomes an intake failure that people see, with its original. Needs "
-        "ingest_messages on the connection.",
+        "One message, or up to 5,000: in messages, or as application/x-ndjson one on each line. It is durable when the "
+        "answer comes: 202 means committed. The same identifier with the same content is a repeat and no error, so a "
+        "message may be sent again at any time. The same identifier with other content is kept as an intake failure "
+        "and answered with 409, or with the status conflict among many. Of many, each has its own outcome; look at "
+        "every status. What cannot be read as a document is no error here: it becomes an intake failure that people "
+        "see, with its original. Needs ingest_messages on the connection.",
         tag=_TAG,
         request=PolymorphicProxySerializer(
             "OneOrManyMessages", [requests.Message, requests.ManyMessagesDocumented], resource_type_field_name=None
@@ -169,6 +172,11 @@ class Messages(ActingView):
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return super().post(request, *args, **kwargs)
+
+    @property
+    def most_bytes(self) -> int:
+        """A request of thousands is larger than what other addresses have to read."""
+        return int(settings.MESSAGES_MAX_BYTES)
 
     def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if isinstance(request.data, dict) and "messages" in request.data:

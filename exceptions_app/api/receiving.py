@@ -58,6 +58,9 @@ def take_in(items: Sequence[Any], request: Request, *, scoped: bool) -> list[Out
     form = requests.Message()
     for place, item in enumerate(items):
         pointer = ("messages", place) if scoped else ()
+        if isinstance(item, Problem):
+            outcomes[place] = Outcome("", "", problem=item)
+            continue
         try:
             read[place] = form.run_validation(item)
         except serializers.ValidationError as error:

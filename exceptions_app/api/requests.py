@@ -14,7 +14,7 @@ from exceptions_app.states import CLOSED_WITHOUT_SENDING
 from integrations.models import InboxMessage
 
 REASON_LENGTH = 500
-MOST_MESSAGES = 1000
+MOST_MESSAGES = 5000
 MOST_HEADERS = 200
 
 _MEDIA_TYPE = RegexValidator(

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.timezone import now
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
@@ -146,6 +147,10 @@ class Connection(models.Model):
         until = self.webhook_previous_until
         previous = self.webhook_secret_previous if until is not None and at < until else ""
         return [secret for secret in (self.webhook_secret, previous) if secret]
+
+    @property
+    def previous_webhook_secret_counts(self) -> bool:
+        return self.webhook_previous_until is not None and self.webhook_previous_until > now()
 
     @property
     def is_paused(self) -> bool:

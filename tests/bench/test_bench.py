@@ -43,6 +43,7 @@ def test_every_benchmark_reports_its_figures(reported: list[dict[str, Any]]):
     assert [(figure["benchmark"], figure["what"], figure["unit"]) for figure in reported] == [
         ("receive", "one by one", "per second"),
         ("receive", "3 at once", "per second"),
+        ("receive", "6 at once", "per second"),
         ("intake", "read into exceptions", "per second"),
         ("queue page", "60 open", "ms each"),
         ("queue page", "120 open", "ms each"),

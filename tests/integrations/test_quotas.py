@@ -14,7 +14,6 @@ from tests.arrivals import configure, handed_in, receive
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
 from tests.integrations.test_inbox import other_connection
-from tests.integrations.test_receive_many import receive_many
 
 __all__ = ["other_connection"]
 pytestmark = pytest.mark.django_db
@@ -62,10 +61,9 @@ def test_no_more_wait_than_may_and_what_is_known_is_recognised_all_the_same(cast
 def test_failures_and_what_is_read_take_no_room(cast: Cast):
     connection = configure(cast.connection, most_pending=1)
     receive(connection, handed_in("a"))
-    conflict = receive_many(connection, handed_in("a", payload=b"<other/>"))
-    assert isinstance(conflict[0], quotas.QuotaReached)
+    assert receive(connection, handed_in("a", payload=b"<other/>")).conflict
+    assert offered(connection, "b") == [("pending", 1)]
     read_one()
-    receive(connection, handed_in("a", payload=b"<other/>"))
     assert offered(connection, "b") == ["taken"]
 
 

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from audit.models import AuditEvent
 from integrations import inbox
 from integrations.models import Connection, InboxContent, InboxMessage
-from tests.arrivals import handed_in, receive
+from tests.arrivals import configure, handed_in, receive
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
 
@@ -76,3 +79,35 @@ def test_the_same_at_once_in_opposite_orders_are_kept_once(cast: Cast):
         sorted(words_for(outcome) for answered in outcomes for outcome in answered) == ["new"] * 20 + ["repeat"] * 140
     )
     assert list(InboxMessage.objects.values_list("repeats", flat=True)) == [7] * 20
+
+
+NAMES = st.sampled_from(["a", "b", "c", ""])
+CONTENTS = st.sampled_from([b"<one/>", b"<two/>"])
+PURPOSES = st.sampled_from(list(InboxMessage.Purpose))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(NAMES, CONTENTS, PURPOSES), max_size=8), st.sampled_from([1, 3, 100]))
+def test_many_at_once_end_as_one_by_one(cast: Cast, sent: list[tuple[str, bytes, Any]], most_pending: int):
+    """The same outcomes, and the same messages with the same counts and events, in the same order."""
+    messages = [handed_in(name, payload=content, purpose=purpose) for name, content, purpose in sent]
+    told = []
+    for take_in in (_one_by_one, receive_many):
+        with transaction.atomic():
+            connection = configure(cast.connection, most_pending=most_pending)
+            outcomes = take_in(connection, *messages)
+            kept = InboxMessage.objects.order_by("id")
+            told.append(
+                (
+                    [words_for(outcome) for outcome in outcomes],
+                    list(kept.values_list("external_id", "content_sha256", "status", "conflict", "repeats", "problem")),
+                    [bytes(content.payload) for content in InboxContent.objects.order_by("message_id")],
+                    sorted(AuditEvent.objects.filter(action__startswith="message.").values_list("action", "summary")),
+                )
+            )
+            transaction.set_rollback(True)
+    assert told[0] == told[1]
+
+
+def _one_by_one(connection: Connection, *messages: inbox.HandedIn) -> list[inbox.Receipt | inbox.MessageRefused]:
+    return [outcome for message in messages for outcome in receive_many(connection, message)]

@@ -1,6 +1,8 @@
 """Handing messages in: one, many, again, with other content, by whom, and what cannot be used."""
 
 import base64
+import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -131,12 +133,12 @@ def test_many_messages_have_an_outcome_each(source: Api, cast: Cast, conforms: C
 
 
 def test_more_messages_than_a_request_may_have(source: Api) -> None:
-    response = source.post("messages", {"messages": [message(str(n)) | {"context": {}} for n in range(1001)]})
+    response = source.post("messages", {"messages": [message(str(n)) | {"context": {}} for n in range(5001)]})
     assert kind_of(response) == (422, "invalid-content")
     assert response.json()["errors"] == [
         {
             "pointer": "/messages",
-            "detail": "There are more than 1000 messages in this request.",
+            "detail": "There are more than 5000 messages in this request.",
             "remedy": "Shorten it, or split it.",
         }
     ]
@@ -296,3 +298,59 @@ def test_numbers_of_the_context_stay_exact(source: Api) -> None:
     )
     assert source.post("messages", raw).status_code == 202
     assert InboxContent.objects.get().context == {"a": ["0.1", str(Decimal("1e2")), 7]}
+
+
+def lines(*items: Any) -> bytes:
+    return b"\n".join(item if isinstance(item, bytes) else json.dumps(item).encode() for item in items)
+
+
+def test_message_on_each_line_has_an_outcome_each(source: Api, conforms: Conforms) -> None:
+    body = lines(message("a"), b"", b'{"id": ', message("b", payload=None), b'{"a": 1, "a": 2}', message("a"), b"")
+    response = source.post("messages", body, content_type="application/x-ndjson")
+    conforms(response.json(), "ManyReceipts")
+    found = response.json()["messages"]
+    assert [item["status"] for item in found] == ["accepted", "refused", "refused", "refused", "repeat"]
+    problems = [item["problem"] for item in found if item["problem"]]
+    assert [(problem["status"], problem["errors"][0]["pointer"]) for problem in problems] == [
+        (400, "/messages/1"), (422, "/messages/2/payload"), (400, "/messages/3/a"),
+    ]  # fmt: skip
+
+
+def test_lines_without_a_message_are_refused(source: Api) -> None:
+    assert kind_of(source.post("messages", b"\n\n", content_type="application/x-ndjson")) == (422, "invalid-content")
+
+
+def test_three_thousand_messages_at_once(source: Api) -> None:
+    """More than there are locks to be had in one transaction."""
+    names = [f"m-{number}" for number in range(3000)]
+    body = lines(*(message(name, payload={"media_type": XML, "text": f"<a>{name}</a>"}) for name in names))
+    first, again = (source.post("messages", body, content_type="application/x-ndjson").json() for _ in range(2))
+    assert [first["accepted"], again["repeat"]] == [3000, 3000]
+    assert [item["id"] for item in first["messages"]] == names
+    assert list(InboxMessage.objects.order_by("id").values_list("external_id", flat=True)) == names
+
+
+def test_sender_is_told_how_much_room_there_is(source: Api, cast: Cast) -> None:
+    configure(cast.connection, per_minute=2, most_pending=50)
+    first = source.post("messages", message("a"))
+    assert first["RateLimit-Policy"] == '"pending";q=50;qu="messages", "per-minute";q=2;qu="messages";w=60'
+    assert re.fullmatch(r'"per-minute";r=1;t=(59|60)', first["RateLimit"])
+    many = source.post("messages", {"messages": [message(name) for name in "abc"]})
+    assert [item["status"] for item in many.json()["messages"]] == ["repeat", "accepted", "refused"]
+    problem = many.json()["messages"][2]["problem"]
+    assert (many.status_code, problem["type"], problem["status"]) == (202, "/api/problems/#quota-reached", 429)
+    beyond = source.post("messages", message("c"), idempotency_key="k-1")
+    assert kind_of(beyond) == (429, "quota-reached")
+    assert beyond["RateLimit"] == f'"per-minute";r=0;t={beyond["Retry-After"]}'
+    assert 1 <= int(beyond["Retry-After"]) == beyond.json()["retry_after"] <= 60
+    assert kind_of(source.post("messages", {"messages": [message("c"), message("d")]})) == (429, "quota-reached")
+    assert source.post("messages", message("a")).json()["status"] == "repeat"
+    configure(cast.connection, per_minute=None)
+    assert source.post("messages", message("c"), idempotency_key="k-1").json()["status"] == "accepted"
+
+
+def test_everybody_waits_while_too_much_waits_anywhere(source: Api, settings: Any) -> None:
+    settings.INTAKE_MOST_PENDING = 1
+    source.post("messages", message("a"))
+    beyond = source.post("messages", message("b"))
+    assert (kind_of(beyond), beyond["Retry-After"]) == ((503, "overloaded"), "1")

@@ -168,6 +168,7 @@ def test_hostile_body_is_refused_with_the_place(
 
 
 def test_body_beyond_the_limit(api: As, cast: Cast, settings: Any) -> None:
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
-    response = api(cast.clerk).post("messages", b'{"id": "' + b"a" * 1000 + b'"}')
-    assert kind_of(response) == (413, "too-large")
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = settings.MESSAGES_MAX_BYTES = 1000
+    for address in ("messages", f"exceptions/{factories.make_case(cast).ref}/comment"):
+        response = api(cast.clerk).post(address, b'{"text": "' + b"a" * 1000 + b'"}')
+        assert kind_of(response) == (413, "too-large")
