@@ -396,13 +396,3 @@ def test_what_cannot_be_claimed_stays_where_it_lies(watched: Connection, place: 
     assert sorted(path.name for path in place.glob("*.xml")) == ["INV-1001.refusal.xml", "INV-1001.xml"]
     monkeypatch.undo()
     assert collect(watched) == 1
-
-
-def test_files_stay_where_they_are_while_there_is_no_room(watched: Connection, place: Path):
-    configure(watched, most_pending=1)
-    for name in ("INV-1", "INV-2"):
-        drop(place, name, payload=refused_invoice(name))
-    assert [collect(watched), collect(watched)] == [1, 0]
-    assert sorted(path.name for path in place.glob("INV*")) == ["INV-2.refusal.xml", "INV-2.xml"]
-    intake.read_messages(limit=1, at=MORNING)
-    assert (collect(watched), InboxMessage.objects.count(), FolderProblem.objects.count()) == (1, 2, 0)
