@@ -148,7 +148,7 @@ class Declaration:
     note: str = ""
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)  # a text may have a megabyte
 def read_text(text: str) -> Declaration:
     """The map that a JSON text declares; raises MapNotUnderstood with the place of the first fault."""
     try:
