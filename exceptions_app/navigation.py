@@ -74,6 +74,7 @@ ENTRIES = (
     ),
     Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide"),
     Entry("Search", "search", "exceptions:search"),
+    Entry("Transactions", "arrow-right", "exceptions:transactions", _with_any_grant),
     Entry(
         "Intake failures", "intake", "exceptions:intake_failures", _caring_for_messages,
         also_on=("exceptions:intake_failure", "exceptions:quarantined_file"), count="intake_failures",

@@ -4,15 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from exceptions_app.models import Transaction
-from exceptions_app.models.handover import TransactionQuerySet
+from exceptions_app.models import ExceptionCase, Transaction
+from exceptions_app.models.handover import TX_PREFIX, TransactionQuerySet
 from exceptions_app.queries.connection_reach import granted_on_connections
+from exceptions_app.queries.keyset import Direction, Key, Page, Sort, page
 from exceptions_app.queries.reach import Reach, reach_of
 from exceptions_app.states import Verb
+from integrations.models import Connection
 
+NEWEST_FIRST = Sort("newest", (Key("id", "integer", descending=True),))
+PAGE_SIZE = 50
+MOST_RECENT = 5  # on the page of a connection
+MOST_FOUND = 20
 WITH_ITS_NAMES = ("connection", "case", "duplicate_of", "queue", "entity")
+
+_PREFIX = TX_PREFIX.rstrip("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +95,38 @@ def filtered(found: TransactionQuerySet, wanted: TransactionFilter) -> Transacti
             | Q(reference__icontains=text)
         )
     return found.select_related(*WITH_ITS_NAMES)
+
+
+def transaction_page(
+    sight: Sight, wanted: TransactionFilter, *, cursor: str = "", direction: Direction = "after"
+) -> Page[Transaction]:
+    """Newest first. One query; raises keyset.InvalidCursor."""
+    found = filtered(sight.transactions(), wanted)
+    return page(found, NEWEST_FIRST, size=PAGE_SIZE, cursor=cursor, direction=direction)
+
+
+def recent_of(sight: Sight, connection: Connection) -> list[Transaction]:
+    """The newest of one connection. One query."""
+    found = sight.transactions().filter(connection=connection).select_related(*WITH_ITS_NAMES)
+    return list(found.order_by("-id")[:MOST_RECENT])
+
+
+def taken_up_by(case: ExceptionCase) -> list[Transaction]:
+    """The transactions that are held by this exception, or ended with it. One query."""
+    return list(case.transactions.select_related("connection").order_by("id")[:MOST_FOUND])
+
+
+def find(sight: Sight, text: str) -> list[Transaction]:
+    """By our reference, or by the beginning of the sender's identifier. One query."""
+    wanted = Q(external_id__startswith=text)
+    compact = "".join(text.split()).upper()
+    if compact.startswith(_PREFIX):
+        wanted |= Q(pk__in=Transaction.objects.with_ref(compact.removeprefix(_PREFIX).lstrip("-")))
+    found = sight.transactions().filter(wanted).select_related(*WITH_ITS_NAMES)
+    return list(found.order_by("-id")[:MOST_FOUND])
+
+
+def connections_of(sight: Sight) -> list[Connection]:
+    """Those that a person may choose from: where there is anything to see. One query."""
+    seen = Exists(sight.transactions().filter(connection=OuterRef("pk")))
+    return list(Connection.objects.filter(seen).only("slug", "name").order_by("name", "pk"))

@@ -63,7 +63,13 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "outcome_unknown": ("warning", "outcome-unknown"),
         "resolved": ("success", "resolved"),
         "dismissed": ("neutral", "dismissed"),
-        # deliveries and proposals share the badge
+        # transactions handed over, deliveries and proposals share the badge
+        "checking": ("neutral", "clock"),
+        "delivering": ("transit", "replaying"),
+        "held": ("warning", "hold"),
+        "delivered": ("success", "resolved"),
+        "duplicate": ("neutral", "history"),
+        "closed": ("neutral", "dismissed"),
         "queued": ("neutral", "clock"),
         "probing": ("transit", "search"),
         "sending": ("transit", "replaying"),

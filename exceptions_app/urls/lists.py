@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from exceptions_app.views import approvals, preferences, queue, search
+from exceptions_app.views import approvals, preferences, queue, search, transactions
 
 urlpatterns = [
     path("", queue.my_queue, name="my_queue"),
     path("queue/", queue.queue, name="queue"),
     path("approvals/", approvals.approvals, name="approvals"),
+    path("transactions/", transactions.transactions, name="transactions"),
     path("search/", search.search, name="search"),
     path("preferences/", preferences.preferences, name="preferences"),
 ]

@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
+from exceptions_app.queries.transactions import taken_up_by
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
@@ -113,6 +114,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "decision": page.decision,
         "submission": page.submission,
         "write_back": page.write_back,
+        "transactions": taken_up_by(case),
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
         "kept": kept_texts(items, bound=asked.bound, typed=typed, record=record),
         "draft_is_old": _draft_is_old(page),

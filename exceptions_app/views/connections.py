@@ -22,12 +22,15 @@ from exceptions_app.queries.batches import recent_batches
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.field_maps import map_states
 from exceptions_app.queries.pull_sources import sources_of
+from exceptions_app.queries.transactions import recent_of, sight_within
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.pull_sources import row_of
+from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
+from exceptions_app.views.transactions import Row, rows_of
 from integrations.connectors.base import Capabilities, TargetKind
 from integrations.connectors.registry import CONNECTORS, UnknownConnector
 from integrations.folder import folder_of
@@ -115,6 +118,7 @@ def _detail(
         "routes": reads.routes_of(found),
         "maps": map_states(found),
         "sources": [row_of(source) for source in sources_of(found)],
+        "transactions": _transactions(request, found),
         "deliveries": reads.recent_deliveries(found, person(request)),
         "batches": recent_batches(found) if sees_failures else [],
         "days": reads.RECENTLY.days,
@@ -122,6 +126,11 @@ def _detail(
         "trail": [{"label": "Connections", "url": reverse("exceptions:connections")}],
     }
     return render(request, "exceptions/connection.html", context, status=status)
+
+
+def _transactions(request: HttpRequest, found: Connection) -> list[Row]:
+    sight = sight_within(reach_for(request), person(request))
+    return rows_of(recent_of(sight, found), sight)
 
 
 def _admin_url(request: HttpRequest, found: Connection) -> str:

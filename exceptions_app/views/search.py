@@ -6,8 +6,12 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from exceptions_app.queries import search as queries
+from exceptions_app.queries import transactions
+from exceptions_app.queries.transactions import sight_within
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.reach import reach_for
+from exceptions_app.views.scope import person
+from exceptions_app.views.transactions import Row, rows_of
 
 MOST_CHARACTERS = 200
 
@@ -21,4 +25,13 @@ def search(request: HttpRequest) -> HttpResponse:
     found = queries.search(reach_for(request), text)
     if found.only is not None:
         return redirect("exceptions:case", ref=found.only.ref)
-    return render(request, "exceptions/search.html", {"search_query": text, "found": found})
+    context = {"search_query": text, "found": found, "transactions": _transactions(request, text)}
+    return render(request, "exceptions/search.html", context)
+
+
+def _transactions(request: HttpRequest, text: str) -> list[Row]:
+    """What was handed over for delivery under this reference or identifier."""
+    if len(text) < queries.SHORTEST_PART:
+        return []
+    sight = sight_within(reach_for(request), person(request))
+    return rows_of(transactions.find(sight, text), sight)
