@@ -36,12 +36,12 @@ EVERYBODY = ["All queues", "Search", "API"]
 @pytest.mark.parametrize(
     ("who", "more"),
     [
-        ("clerk", ["My queue", "Approvals", "Intake failures", "Connections"]),
-        ("controller", ["Approvals", "Connections"]),
-        ("support", ["Connections"]),
-        ("auditor", ["Connections", "Audit"]),
+        ("clerk", ["My queue", "Approvals", "Intake failures", "Transactions", "Connections"]),
+        ("controller", ["Approvals", "Transactions", "Connections"]),
+        ("support", ["Transactions", "Connections"]),
+        ("auditor", ["Transactions", "Connections", "Audit"]),
         ("outsider", []),
-        ("administrator", ["Intake failures", "Connections", "Administration"]),
+        ("administrator", ["Intake failures", "Transactions", "Connections", "Administration"]),
     ],
 )
 def test_entries_by_role(cast, signed_in, who, more):

@@ -21,7 +21,9 @@ def erp(cast: Cast, connected: None, simulator: RunningSimulator) -> Connection:
     return configure(cast.connection, connector="erp", target_url=simulator.erp_url)
 
 
-def document(external_id: str = "crm-1", payload: bytes = b"", **context: object) -> HandedIn:
+def document(
+    external_id: str = "crm-1", payload: bytes = b"", *, ordering_key: str = "", **context: object
+) -> HandedIn:
     """A customer invoice that is to be delivered, unless another payload is given."""
     return HandedIn(
         external_id,
@@ -29,6 +31,7 @@ def document(external_id: str = "crm-1", payload: bytes = b"", **context: object
         "application/json",
         purpose=InboxMessage.Purpose.DELIVER,
         context=context,
+        ordering_key=ordering_key,
     )
 
 
