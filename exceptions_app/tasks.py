@@ -6,7 +6,6 @@ from typing import Any
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
 from django.utils.timezone import now
 
 from exceptions_app import intake, replays
@@ -58,8 +57,7 @@ def _release_waiting() -> None:
     """What waits for a predecessor is released with it; here are those that missed it, and those whose time is up."""
     for transaction_id in handover_release.waiting():
         try:
-            with transaction.atomic():
-                handover_release.release(transaction_id, by=WORKER, at=now())
+            handover_release.release(transaction_id, by=WORKER, at=now())
         except SoftTimeLimitExceeded:
             raise
         except Exception:

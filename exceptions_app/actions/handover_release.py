@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db import transaction as database_transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from exceptions_app.actions import handover, handover_hold
@@ -82,6 +83,7 @@ def _followers(settled: Transaction) -> QuerySet[Transaction]:
     return Transaction.objects.filter(follows, state=_S.WAITING).order_by("pk")
 
 
+@database_transaction.atomic
 def release(transaction_id: int, *, by: str, at: datetime) -> bool:
     """Send what waits for nothing any more; True when it moved. It may have moved meanwhile."""
     transaction = handover.lock(transaction_id)

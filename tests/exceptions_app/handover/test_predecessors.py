@@ -50,7 +50,7 @@ def test_one_that_is_delivered_already_keeps_nobody(erp: Connection):
 
 
 def test_all_of_several_must_be_delivered(erp: Connection):
-    [payment] = hand_in(erp, document("payment-1", after=["a", "b"]))
+    [payment] = hand_in(erp, document("payment-1", after=["a", "b"], wait_at_most=2_600_000))
     run(erp, document("a", journal(reference="A")))
     assert states(payment) == ["waiting"]
     run(erp, document("b", journal(reference="B")))
