@@ -45,7 +45,8 @@ def totals_of(row: MessageBatch) -> BatchTotals:
     """The totals as they were recorded."""
     return BatchTotals(
         sent=_totals(row.sent),
-        outcomes={BatchOutcome(outcome): _totals(found) for outcome, found in row.outcomes.items()},
+        # JSON of the database has an order of its own; here they stand as people expect them.
+        outcomes={outcome: _totals(row.outcomes[outcome]) for outcome in BatchOutcome if outcome in row.outcomes},
         findings=tuple(row.findings),
     )
 
