@@ -12,6 +12,7 @@ from exceptions_app.actions import handover_hold
 from exceptions_app.actions.open_case import one_reader_at_a_time, open_or_repeat
 from exceptions_app.machines import INTAKE
 from exceptions_app.models import ExceptionCase
+from exceptions_app.outages import outage_of
 from integrations import batches, inbox
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.doorbell import TimeIsUp
@@ -56,9 +57,12 @@ def _read_or_fail(message: InboxMessage, *, at: datetime) -> None:
         inbox.fail(message, at=at, problem=str(error), field="connection", remedy="Correct the connection.")
     except TimeIsUp:
         raise  # of the task, not the message's fault: another reader takes it up
-    except Exception:
+    except Exception as error:
         log.exception("Message %s could not be read.", message.pk)
-        inbox.failed_unexpectedly(message, at=at)
+        if outage_of(error) is None:
+            inbox.failed_unexpectedly(message, at=at)
+        else:
+            inbox.uncount_claim(message)  # a full disk is not the message's fault, however often it is tried
 
 
 def read(message: InboxMessage, *, at: datetime) -> list[ExceptionCase]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from audit import log
@@ -150,6 +150,11 @@ def fail(message: InboxMessage, *, at: datetime, problem: str, field: str, remed
     message.save(update_fields=["status", "processed_at", "problem", "problem_field", "remedy"])
     _let_the_next_go(message)
     log.record_many([failed_entry(message, at=at)])
+
+
+def uncount_claim(message: InboxMessage) -> None:
+    """As if it had not been tried, which says nothing about it; another reader takes it up when the claim ends."""
+    InboxMessage.objects.filter(pk=message.pk).update(claims=F("claims") - 1)
 
 
 def failed_unexpectedly(message: InboxMessage, *, at: datetime) -> None:
