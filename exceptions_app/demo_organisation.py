@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.grants import ROLES, add_to_role, grant_connection, grant_role, grant_verbs
+from exceptions_app.demo_front_door import CRM
 from exceptions_app.demo_people import PEOPLE
 from exceptions_app.models import LegalEntity, Queue, Route
 from integrations.demo.companies import MERIDIAN_DE, MERIDIAN_NL
@@ -64,6 +65,14 @@ def _billing(entity: str) -> tuple[_Way, ...]:
     return (_Way("holds", entity, 2, _HOLD), _Way("e-invoicing", entity))
 
 
+_POSTINGS = tuple(
+    way
+    for code in ("NL01", "DE01")
+    for way in (
+        _Way("general-ledger", code, object_type="journal", party_id=code),
+        _Way("receivables", code, object_type="customer_invoice", party_id=code),
+    )
+)
 _SOURCES = (
     _Source(
         "billing-nl", "Billing Netherlands", "en16931", "Billing platform team", "billing", "Billing platform",
@@ -75,15 +84,9 @@ _SOURCES = (
     ),
     _Source(
         LEDGER, "Corporate ledger (ERP)", "erp", "Finance systems team", "ledger-gateway", "Gateway of the ledger",
-        tuple(
-            way
-            for code in ("NL01", "DE01")
-            for way in (
-                _Way("general-ledger", code, object_type="journal", party_id=code),
-                _Way("receivables", code, object_type="customer_invoice", party_id=code),
-            )
-        ),
+        _POSTINGS,
     ),
+    _Source(CRM, "CRM (deals to be booked)", "erp", "Sales operations", CRM, "CRM", _POSTINGS),
     _Source(
         TREASURY, "House bank", "iso20022", "Treasury systems team", "payment-hub", "Payment hub",
         tuple(

@@ -12,7 +12,7 @@ from exceptions_app.facts import facts_of
 from exceptions_app.handover_states import TransactionState
 from exceptions_app.machines import INTAKE
 from exceptions_app.models import ExceptionCase, Transaction
-from exceptions_app.translation import errors_of, translate
+from exceptions_app.translation import errors_of, is_of_field_map, translate
 from exceptions_app.triage.routing import find_route
 from integrations import inbox
 from integrations.connectors.registry import get_connector
@@ -149,7 +149,8 @@ def _refusal_of(transaction: Transaction, document: Document, earlier: list[Tran
         error = finding("HANDED_OVER", plain, general="A document of the same number was handed over before.")
         return refusal_before_posting(Category.DUPLICATE, error, *document.errors, sub="other_content")
     if document.errors:
-        return refusal_before_posting(Category.SCHEMA, *document.errors)
+        category = Category.MASTER_DATA if is_of_field_map(document.errors[0]) else Category.SCHEMA
+        return refusal_before_posting(category, *document.errors)
     if _is_in_care(transaction):
         error = finding("IN_CARE", "This document has an open exception, and was now handed over for delivery.")
         return refusal_before_posting(Category.DUPLICATE, error, sub="in_care")

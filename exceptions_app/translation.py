@@ -27,6 +27,11 @@ def errors_of(translation: Translation) -> tuple[RefusalError, ...]:
     return tuple(_error(fault) for fault in translation.faults)
 
 
+def is_of_field_map(error: RefusalError) -> bool:
+    """Whether it is for those who care for the maps and their tables rather than for the document."""
+    return error.code == CODE
+
+
 def _error(fault: Fault) -> RefusalError:
     plain = f"{fault.problem} {fault.remedy}".strip()
     return RefusalError(

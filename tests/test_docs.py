@@ -162,5 +162,5 @@ def test_example_of_handing_over_is_sent_once(live_server: LiveServer, tmp_path:
     for _ in range(20):
         intake.read_messages(limit=10, at=now())
     assert (first["id"], first["state"], again["ref"]) == ("deal-4711", "checking", first["ref"])
-    sent = Transaction.objects.get()
+    sent = Transaction.objects.get(external_id="deal-4711")
     assert (sent.ref, sent.state, sent.document_number) == (first["ref"], "delivering", "4900004711")

@@ -1,6 +1,6 @@
 """Taking transactions in for delivery: durable before the answer, and the same one taken in once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +38,9 @@ def hand_over(
     receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
     messages = {receipt.message.pk: receipt.message for receipt in receipts if not receipt.message.conflict}
     there = _there_already(messages)
+    repeats = [receipt.message.pk for receipt in receipts if receipt.is_repeat and receipt.message.pk not in there]
+    if repeats:
+        there |= _begun_meanwhile(repeats)
     unknown = [message for pk, message in messages.items() if pk not in there]
     begun = {one.inbox_message_id: one for one in handover.begin(unknown, at=at)} if unknown else {}
     known = there | begun
@@ -47,7 +50,17 @@ def hand_over(
     ]
 
 
-def _there_already(messages: dict[int, InboxMessage]) -> dict[int, Transaction]:
+def _begun_meanwhile(message_ids: Sequence[int]) -> dict[int, Transaction]:
+    """Transactions of messages that came in by another way: their reader and other senders begin them too.
+
+    Whoever is at it has the message locked, and is waited for.
+    """
+    waiting = InboxMessage.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=message_ids)
+    list(waiting.order_by("pk").values_list("pk", flat=True))
+    return _there_already(message_ids)
+
+
+def _there_already(messages: Collection[int]) -> dict[int, Transaction]:
     found = Transaction.objects.select_related("connection", "case", "duplicate_of", "inbox_message").filter(
         inbox_message__in=messages
     )

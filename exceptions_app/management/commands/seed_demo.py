@@ -16,6 +16,7 @@ from django.utils.timezone import now
 
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
+from exceptions_app.demo_front_door import hand_deals_over
 from exceptions_app.demo_organisation import TARGETS, set_up_organisation
 from exceptions_app.demo_other_kinds import tell_of_postings_and_payments
 from exceptions_app.demo_people import PEOPLE
@@ -47,6 +48,7 @@ class Command(BaseCommand):
             if not Connection.objects.exists():
                 set_up_organisation(by=machine(SETUP), at=now() - timedelta(days=20))
                 _take_messages_in(at=now())
+                hand_deals_over(by=machine(SETUP), at=now())
                 _set_up_simulator(today=now().date())
             _point_to_simulator(at=now())
         # One transaction each from here on, as in daily work.

@@ -1,0 +1,18 @@
+"""What the demonstration's CRM handed over is there to be looked at."""
+
+import pytest
+from django.core.management import call_command
+
+from exceptions_app.models import Transaction
+
+
+@pytest.mark.django_db
+def test_deals_of_the_demonstration_are_sent_recognised_and_held():
+    call_command("seed_demo")
+
+    first, again, unmapped = Transaction.objects.select_related("case__queue").order_by("pk")
+    assert (first.state, first.business_key) == ("delivering", "NL01|MNL-2026-4711")
+    assert (again.state, again.duplicate_of_id) == ("duplicate", first.pk)
+    assert unmapped.case is not None
+    assert (unmapped.state, unmapped.case.category, unmapped.case.queue.slug) == ("held", "master_data", "receivables")
+    assert "no entry for “Leasing”" in unmapped.problem
