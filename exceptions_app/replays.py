@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from exceptions_app.actions.permission import NotApproved
 from exceptions_app.actions.settle import require_approval, settle
+from exceptions_app.outages import Outage, outage_of
 from integrations import delivery as engine
 from integrations.doorbell import TimeIsUp
 
@@ -93,9 +94,11 @@ def _by_itself(claim: engine.Claim) -> Iterator[None]:
         log.info("Delivery %s was claimed by another worker.", claim.delivery.pk)
     except TimeIsUp:
         raise  # of the task, not of this delivery, which the next claim finds as any that was broken off
-    except Exception:
+    except Exception as error:
         # The lease runs out and the next claim asks the target first; failing the whole batch would help nobody.
         log.exception("Delivery %s broke off.", claim.delivery.pk)
+        if outage_of(error) is Outage.DISK:
+            engine.uncount(claim)  # a full disk is not its fault, however often it is tried
 
 
 def _outcome_of(claim: engine.Claim) -> engine.Settlement:

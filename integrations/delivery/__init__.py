@@ -13,7 +13,7 @@ keeps its own key, approval, attempts and end, and after a lost answer each is a
 from integrations.delivery.asking import after_asking, must_ask_first
 from integrations.delivery.attempts import begin, lease_of
 from integrations.delivery.carrying import carry_out, find_out, hold_back
-from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim
+from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim, uncount
 from integrations.delivery.sending import after_sending
 from integrations.delivery.settling import Settlement, park, settle
 from integrations.delivery.together import keep, send_together, travelling_together
@@ -37,4 +37,5 @@ __all__ = [
     "send_together",
     "settle",
     "travelling_together",
+    "uncount",
 ]

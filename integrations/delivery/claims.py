@@ -99,6 +99,11 @@ def still_ours(claim: Claim) -> QuerySet[Delivery]:
     return Delivery.objects.filter(pk=claim.delivery.pk, epoch=claim.epoch, state__in=Delivery.LIVE)
 
 
+def uncount(claim: Claim) -> None:
+    """As if it had not been tried: what broke it off says nothing about the delivery. Its lease runs out as ever."""
+    still_ours(claim).filter(claims__gt=0).update(claims=F("claims") - 1)
+
+
 def renew(claims: Sequence[Claim], *, lease: timedelta) -> None:
     """Keep those that are still ours for longer: what waits for its turn is not taken by another worker."""
     seconds = lease.total_seconds()
