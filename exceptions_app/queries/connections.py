@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from exceptions_app.models import ExceptionCase, Route
 from exceptions_app.models.case import REF_PREFIX
+from exceptions_app.models.handover import SUBJECT_PREFIX
 from integrations.models import SECRETS, Connection, Delivery, DeliveryAttempt, FolderProblem, InboxMessage
 
 RECENTLY = timedelta(days=7)
@@ -76,11 +77,15 @@ class RecentDeliveries:
 
 
 def recent_deliveries(connection: Connection, user: AbstractUser) -> RecentDeliveries:
-    """Two queries: a document's number is as confidential as the exception that it belongs to."""
+    """Those for exceptions, two queries: a document's number is as confidential as the exception it belongs to.
+
+    What was handed over for delivery is listed by itself, with its own state.
+    """
     attempts = DeliveryAttempt.objects.filter(delivery=OuterRef("pk")).order_by().values("delivery")
     counted = Subquery(attempts.annotate(number=Count("pk")).values("number"), output_field=IntegerField())
     newest = list(
         Delivery.objects.filter(connection=connection)
+        .exclude(subject__startswith=SUBJECT_PREFIX)
         .annotate(attempts_made=Coalesce(counted, Value(0)))
         .order_by("-id")[:LOOKED_AT]
     )

@@ -5,6 +5,8 @@ from django.urls import reverse
 
 from exceptions_app.actions.grants import grant_connection
 from exceptions_app.machines import SETUP, machine
+from exceptions_app.queries.connections import recent_deliveries
+from integrations.models import Delivery
 from tests.arrivals import configure
 from tests.cast import MORNING
 from tests.exceptions_app.handover.handing_over import document, hand_in, now_of, read_all
@@ -70,6 +72,12 @@ def test_exception_says_as_what_it_was_handed_over(cast, signed_in, handed_over)
     text = text_of(signed_in(cast.clerk).get(reverse("exceptions:case", args=[held.case.ref])))
     assert "Handed over for delivery as" in text
     assert held.ref in text
+
+
+def test_deliveries_of_a_connection_are_those_for_exceptions(cast, handed_over):
+    assert Delivery.objects.count() == 1
+    found = recent_deliveries(cast.connection, cast.clerk)
+    assert (found.shown, found.hidden) == ([], 0)
 
 
 def test_connection_shows_the_newest(cast, signed_in, handed_over):
