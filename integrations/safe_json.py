@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
@@ -86,7 +87,8 @@ def _scan_depth(data: bytes, *, max_depth: int) -> None:
 
 def _decimal(text: str) -> Decimal | _Fault:
     digits, _, exponent = text.lower().partition("e")
-    if len(digits) > MAX_DIGITS or (exponent and abs(int(exponent[:8])) > MAX_EXPONENT):
+    places = exponent.lstrip("+-").lstrip("0")  # as many leading zeros as one likes are JSON
+    if len(digits) > MAX_DIGITS or len(places) > len(str(MAX_EXPONENT)) or int(places or 0) > MAX_EXPONENT:
         return _Fault(f"The number {_short(text)} is out of range.", f"Use at most {MAX_DIGITS} digits.")
     return Decimal(text)
 
@@ -113,32 +115,48 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_faults(value: Any) -> None:
-    """Walk without recursion and refuse the first value, or text, that cannot be accepted, naming its place."""
-    stack: list[tuple[Any, tuple[str, ...]]] = [(value, ())]
-    while stack:
-        item, place = stack.pop()
-        if isinstance(item, _Fault):
-            _refuse(str(item), item.remedy, place)
-        elif isinstance(item, str):
-            _refuse_text(item, place)
-        elif isinstance(item, dict):
-            for key in item:
-                _refuse_text(key, place)
-            stack.extend((child, (*place, key)) for key, child in reversed(item.items()))
-        elif isinstance(item, list):
-            stack.extend((child, (*place, str(index))) for index, child in reversed(list(enumerate(item))))
+    """Walk without recursion and refuse the first value, or text, that cannot be accepted, naming its place.
+
+    It holds one iterator for each level and no copy of what is there: a small document may have millions of values.
+    """
+    levels: list[Iterator[tuple[object, Any]]] = [iter([("", value)])]
+    steps: list[object] = []  # to what the last level goes through; the first is that to the document itself
+    while levels:
+        for step, item in levels[-1]:
+            if isinstance(item, _Fault):
+                _refuse(str(item), item.remedy, _place(steps, step))
+            elif isinstance(item, str):
+                _refuse_text(item, steps, step)
+            elif isinstance(item, dict):
+                for key in item:
+                    _refuse_text(key, steps, step)
+                steps.append(step)
+                levels.append(iter(item.items()))
+                break
+            elif isinstance(item, list):
+                steps.append(step)
+                levels.append(enumerate(item))
+                break
+        else:
+            levels.pop()
+            if steps:
+                steps.pop()
 
 
-def _refuse_text(text: str, place: tuple[str, ...]) -> None:
+def _place(steps: Sequence[object], step: object) -> list[str]:
+    return [str(one) for one in (*steps, step)][1:]
+
+
+def _refuse_text(text: str, steps: Sequence[object], step: object) -> None:
     if "\x00" in text:
-        _refuse("A text contains the character NUL.", "Remove it.", place)
+        _refuse("A text contains the character NUL.", "Remove it.", _place(steps, step))
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        _refuse("A text contains half of a surrogate pair.", "Send the complete character.", place)
+        _refuse("A text contains half of a surrogate pair.", "Send the complete character.", _place(steps, step))
 
 
-def _refuse(problem: str, remedy: str, place: tuple[str, ...]) -> NoReturn:
+def _refuse(problem: str, remedy: str, place: Sequence[str]) -> NoReturn:
     pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in place)
     pointer = pointer.encode("utf-8", "replace").decode("utf-8")
     where = f" (at {pointer})" if pointer else ""
