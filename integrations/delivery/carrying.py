@@ -2,7 +2,7 @@
 
 from integrations.delivery.asking import after_asking, ask, must_ask_first
 from integrations.delivery.attempts import client_of
-from integrations.delivery.claims import Claim, database_now
+from integrations.delivery.claims import Claim, Fenced, database_now
 from integrations.delivery.sending import send
 from integrations.delivery.settling import Settlement, State, left_to_a_person
 from integrations.delivery.together import needs_a_new_name, send_together
@@ -14,7 +14,10 @@ def carry_out(claim: Claim) -> Settlement:
     if found_out is not None:
         return found_out
     if needs_a_new_name(claim):
-        return next(send_together([claim]))
+        settlement = next(send_together([claim]), None)
+        if settlement is None:
+            raise Fenced
+        return settlement
     client, _ = client_of(claim.delivery)
     return send(claim, client)
 
