@@ -11,7 +11,7 @@ from exceptions_app.actions.open_case import LONGEST_KEY, one_reader_at_a_time
 from exceptions_app.facts import facts_of
 from exceptions_app.handover_states import TransactionState
 from exceptions_app.machines import INTAKE
-from exceptions_app.models import ExceptionCase, Transaction
+from exceptions_app.models import Transaction
 from exceptions_app.translation import errors_of, is_of_field_map, translate
 from exceptions_app.triage.routing import find_route
 from integrations import inbox
@@ -151,20 +151,7 @@ def _refusal_of(transaction: Transaction, document: Document, earlier: list[Tran
     if document.errors:
         category = Category.MASTER_DATA if is_of_field_map(document.errors[0]) else Category.SCHEMA
         return refusal_before_posting(category, *document.errors)
-    if _is_in_care(transaction):
-        error = finding("IN_CARE", "This document has an open exception, and was now handed over for delivery.")
-        return refusal_before_posting(Category.DUPLICATE, error, sub="in_care")
-    return None
-
-
-def _is_in_care(transaction: Transaction) -> bool:
-    """Whether somebody works on this document already: then nothing is sent behind their back."""
-    same = ExceptionCase.objects.filter(
-        connection=transaction.connection,
-        object_type=transaction.object_type,
-        business_key=transaction.business_key,
-    )
-    return same.open().exists()
+    return handover_hold.in_care(transaction)
 
 
 def _hold(transaction: Transaction, document: Document, refusal: Refusal, *, at: datetime) -> None:

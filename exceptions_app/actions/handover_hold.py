@@ -6,7 +6,7 @@ from django.db import transaction as database_transaction
 
 from exceptions_app.actions import handover
 from exceptions_app.actions.open_case import open_or_repeat
-from exceptions_app.models import Transaction
+from exceptions_app.models import ExceptionCase, Transaction
 from exceptions_app.models.handover import SET_ASIDE
 from integrations import inbox
 from integrations.connectors.registry import get_connector
@@ -33,6 +33,19 @@ def finding(code: str, plain: str, *, general: str = "") -> RefusalError:
 
 def refusal_before_posting(category: Category, *errors: RefusalError, sub: str = BEFORE_POSTING) -> Refusal:
     return Refusal(category=category, sub=sub, auto_retry=False, errors=errors)
+
+
+def in_care(transaction: Transaction) -> Refusal | None:
+    """Somebody works on this document already: then nothing is sent behind their back. None when nobody does."""
+    same = ExceptionCase.objects.filter(
+        connection=transaction.connection,
+        object_type=transaction.object_type,
+        business_key=transaction.business_key,
+    )
+    if not same.open().exists():
+        return None
+    error = finding("IN_CARE", "This document has an open exception, and was now handed over for delivery.")
+    return refusal_before_posting(Category.DUPLICATE, error, sub="in_care")
 
 
 def take_up(

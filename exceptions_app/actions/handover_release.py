@@ -1,5 +1,6 @@
 """Predecessors: what a transaction waits for, and that it goes on in the moment in which they are delivered."""
 
+import logging
 from datetime import datetime
 
 from django.db import transaction as database_transaction
@@ -9,7 +10,10 @@ from exceptions_app.actions import handover, handover_hold
 from exceptions_app.actions.open_case import one_reader_at_a_time
 from exceptions_app.handover_states import TransactionState
 from exceptions_app.models import Predecessor, Transaction
-from integrations.refusals import Category
+from integrations.doorbell import TimeIsUp
+from integrations.refusals import Category, Refusal
+
+log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 500
 
@@ -64,23 +68,33 @@ def _earlier_of_its_order(transaction: Transaction) -> Transaction | None:
 
 
 def release_followers(settled: Transaction, *, by: str, at: datetime) -> None:
-    """In the transaction that settled it: whatever waited for it alone goes on, or is told to a person."""
+    """In the transaction that settled it: whatever waited for it alone goes on, or is told to a person.
+
+    One that cannot go on is left to the sweep: what is settled was settled at the target, and stays so.
+    """
     if not settled.is_settled:
         return
-    for waiting_id in _followers(settled).values_list("pk", flat=True):
-        release(waiting_id, by=by, at=at)
+    for waiting_id in _followers(settled):
+        try:
+            release(waiting_id, by=by, at=at)
+        except TimeIsUp:
+            raise
+        except Exception:
+            log.exception("Transaction %s could not be released.", waiting_id)
 
 
-def _followers(settled: Transaction) -> QuerySet[Transaction]:
-    """Those that wait for it or for a repeat of it, and those of its order."""
+def _followers(settled: Transaction) -> list[int]:
+    """Those that wait for it or for a repeat of it, and the next of its order, behind which the others stay."""
+    waiting = Transaction.objects.filter(state=_S.WAITING)
     names = Q(connection=settled.connection_id, external_id=settled.external_id)
     for repeat in settled.repeats.all():
         names |= Q(connection=repeat.connection_id, external_id=repeat.external_id)
     named = Predecessor.objects.filter(names, transaction=OuterRef("pk"))
-    follows = Q(Exists(named))
+    found = set(waiting.filter(Exists(named)).values_list("pk", flat=True))
     if key := settled.inbox_message.ordering_key:
-        follows |= Q(connection=settled.connection_id, inbox_message__ordering_key=key)
-    return Transaction.objects.filter(follows, state=_S.WAITING).order_by("pk")
+        line = waiting.filter(connection=settled.connection_id, inbox_message__ordering_key=key)
+        found.update(line.order_by("inbox_message").values_list("pk", flat=True)[:1])
+    return sorted(found)
 
 
 @database_transaction.atomic
@@ -97,6 +111,12 @@ def release(transaction_id: int, *, by: str, at: datetime) -> bool:
         return _give_up(transaction, f"Its predecessor was not delivered in time: {blocked}", by=by, at=at)
     if blocked:
         return False
+    # While it waited, its document may have come into somebody's care.
+    one_reader_at_a_time(transaction.connection_id, [(transaction.object_type, transaction.business_key)])
+    refusal = handover_hold.in_care(transaction)
+    if refusal is not None:
+        _hold(transaction, refusal, by=by, at=at)
+        return True
     content = transaction.content
     handover.send(
         transaction,
@@ -113,12 +133,16 @@ def _give_up(transaction: Transaction, problem: str, *, by: str, at: datetime) -
     """A person decides: the document as it is, corrected, or not at all."""
     error = handover_hold.finding("PREDECESSOR", problem, general="A predecessor was not delivered.")
     refusal = handover_hold.refusal_before_posting(Category.SEQUENCING, error, sub="predecessor_missing")
-    content = transaction.content
     one_reader_at_a_time(transaction.connection_id, [(transaction.object_type, transaction.business_key)])
+    _hold(transaction, refusal, by=by, at=at)
+    return True
+
+
+def _hold(transaction: Transaction, refusal: Refusal, *, by: str, at: datetime) -> None:
+    content = transaction.content
     handover_hold.take_up(
         transaction, refusal, content=bytes(content.payload), media_type=content.media_type, by=by, at=at
     )
-    return True
 
 
 def waiting() -> list[int]:

@@ -1,18 +1,19 @@
 """Scenario H: what arrives before what it needs waits for it, is released by it, or goes to a person."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils.timezone import now
 
-from exceptions_app import tasks
-from exceptions_app.actions import handover_release
+from exceptions_app import replays, tasks
+from exceptions_app.actions import handover_hold, handover_release
 from exceptions_app.actions.propose import propose_dismissal
 from exceptions_app.machines import WORKER
 from exceptions_app.models import Transaction
 from exceptions_app.states import Outcome
 from integrations.models import Connection, Delivery
-from tests.arrivals import approve_open
+from tests.arrivals import approve_open, propose
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.delivering import work_until_done
 from tests.exceptions_app.handover.handing_over import document, hand_in, now_of, read_all, run, submissions
@@ -22,6 +23,8 @@ from tests.simulator_process import RunningSimulator
 pytestmark = pytest.mark.django_db(transaction=True)
 
 UNBALANCED = journal(posting_date="soon")
+OTHER_CONTENT = json.dumps(json.loads(customer_invoice()) | {"customer": "C-9999"}).encode()
+LATER = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 def states(*transactions: Transaction) -> list[str]:
@@ -124,3 +127,57 @@ def test_order_is_no_dependency_so_what_is_closed_lets_the_next_go(cast: Cast, e
     approve_open(case, by=cast.controller)
     work_until_done()
     assert states(first, second) == ["closed", "delivered"]
+
+
+def test_what_came_into_care_while_it_waited_is_not_sent_behind_anybodys_back(
+    erp: Connection, simulator: RunningSimulator
+):
+    [payment] = hand_in(erp, document("payment-1", after=["supplier-1"]))
+    read_all()
+    [other] = run(erp, document("payment-2", OTHER_CONTENT))
+    assert states(payment, other) == ["waiting", "held"]
+
+    run(erp, document("supplier-1", journal()))
+    work_until_done()
+    after = now_of(payment)
+    assert (after.state, after.case, after.problem) == (
+        "held", other.case, "This document has an open exception, and was now handed over for delivery.",
+    )  # fmt: skip
+    assert [effect["type"] for effect in simulator.effects] == ["journal"]
+
+
+def test_what_cannot_be_released_keeps_nothing_from_being_settled(
+    cast: Cast, erp: Connection, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+):
+    [payment] = hand_in(erp, document("payment-1", after=["supplier-1"]))
+    read_all()
+    [other] = run(erp, document("payment-2", OTHER_CONTENT))
+    assert other.case is not None
+    propose(other.case, by=cast.clerk)
+    approve_open(other.case, by=cast.controller)
+    Delivery.objects.filter(subject=other.case.subject).update(due_at=LATER)
+    # As when its exception is opened in the very moment in which it is released.
+    monkeypatch.setattr(handover_hold, "in_care", lambda _: None)
+
+    [supplier] = hand_in(erp, document("supplier-1", journal()))
+    read_all()
+    replays.carry_out_due()
+    assert states(supplier, payment) == ["delivered", "waiting"]
+    assert [effect["type"] for effect in simulator.effects] == ["journal"]
+
+
+def test_only_the_next_of_an_order_is_looked_at_when_one_is_settled(erp: Connection, monkeypatch: pytest.MonkeyPatch):
+    line = [document(f"d{number}", journal(reference=f"R{number}"), ordering_key="k") for number in range(6)]
+    transactions = hand_in(erp, *line)
+    read_all()
+    looked_at: list[int] = []
+    release = handover_release.release
+
+    def noted(transaction_id: int, **how: object) -> bool:
+        looked_at.append(transaction_id)
+        return release(transaction_id, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(handover_release, "release", noted)
+    work_until_done()
+    assert looked_at == [transaction.pk for transaction in transactions[1:]]
+    assert states(*transactions) == ["delivered"] * 6
