@@ -82,6 +82,10 @@ def not_read(message: InboxMessage, *, by: str, at: datetime) -> None:
 
 
 def set_aside(message: InboxMessage, *, by: str, at: datetime, because: str) -> None:
-    """A person said that nothing is to be done about the message that handed it over."""
-    transaction = handover.of_message(message, at=at)
-    handover.close(transaction, outcome=SET_ASIDE, by=by, at=at, because=because)
+    """A person said that nothing is to be done about the message that handed it over.
+
+    One that came in conflict and was never read is no transaction, and becomes none.
+    """
+    if Transaction.objects.filter(inbox_message=message).exists():
+        transaction = handover.of_message(message, at=at)
+        handover.close(transaction, outcome=SET_ASIDE, by=by, at=at, because=because)

@@ -225,6 +225,15 @@ def test_payload_that_is_no_document_is_held_until_it_is_set_aside(cast: Cast, e
     assert (now_of(transaction).state, now_of(transaction).outcome) == ("closed", "set_aside")
 
 
+def test_identifier_that_came_with_other_content_is_set_aside_and_is_no_transaction(cast: Cast, erp: Connection):
+    [first] = run(erp, document("crm-1"), document("crm-1", journal()))
+
+    message = InboxMessage.objects.get(conflict=True)
+    intake_failures.set_aside(message.pk, by=cast.clerk, at=MORNING, because="A slip of the source.")
+    message.refresh_from_db()
+    assert (message.status, Transaction.objects.get()) == ("set_aside", first)
+
+
 def test_refusal_without_a_route_is_an_intake_failure_that_goes_on_when_read_again(
     cast: Cast, erp: Connection, simulator: RunningSimulator
 ):
