@@ -118,7 +118,7 @@ def taken_up_by(case: ExceptionCase) -> list[Transaction]:
 
 def find(sight: Sight, text: str) -> list[Transaction]:
     """By our reference, or by the beginning of the sender's identifier. One query."""
-    wanted = Q(external_id__startswith=text)
+    wanted = Q(external_id__startswith=text.replace("\x00", ""))
     compact = "".join(text.split()).upper()
     if compact.startswith(_PREFIX):
         wanted |= Q(pk__in=Transaction.objects.with_ref(compact.removeprefix(_PREFIX).lstrip("-")))

@@ -48,15 +48,15 @@ class People:
         return self._pages[username]
 
     def case_in(self, state: str, **wanted: str) -> str:
-        """The address of an exception of the demonstration in that state."""
-        query: dict[str, str | float | bool] = {"state": state, "page_size": 1, **wanted}
+        """The address of an invoice of the demonstration in that state, which the clerk sees too."""
+        query: dict[str, str | float | bool] = {"state": state, "object_type": "invoice", "page_size": 1, **wanted}
         answer = self.page_of("auditor").request.get(API, params=query)
         return f"/exceptions/{answer.json()['results'][0]['ref']}/"
 
     def corrected_case(self) -> str:
         """The address of one that has a second version and is in work."""
         request = self.page_of("auditor").request
-        listed = request.get(API, params={"state": "in_progress"}).json()["results"]
+        listed = request.get(API, params={"state": "in_progress", "object_type": "invoice"}).json()["results"]
         [first, *_] = [case["ref"] for case in listed if request.get(case["url"]).json()["versions_count"] > 1]
         return f"/exceptions/{first}/"
 

@@ -23,7 +23,7 @@ STORY = ["case.opened", "case.claimed", "case.corrected", "case.replay_proposed"
 def effects(stack: RunningStack) -> list[dict[str, str]]:
     """What the simulated tax authority has booked."""
     ledger = requests.get(f"{stack.simulator_url}/control/ledger", timeout=30).json()
-    return [effect for effect in ledger["effects"] if effect["number"] == HERO_NUMBER]
+    return [effect for effect in ledger["effects"] if effect.get("number") == HERO_NUMBER]
 
 
 @pytest.mark.browser
