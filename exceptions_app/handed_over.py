@@ -18,7 +18,7 @@ from integrations import inbox
 from integrations.connectors.registry import get_connector
 from integrations.models import InboxMessage
 from integrations.records.record import Record
-from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusalError
+from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusalError, bounded, problem_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,11 @@ def _refusal_of(transaction: Transaction, document: Document, earlier: list[Tran
 
 
 def _hold(transaction: Transaction, document: Document, refusal: Refusal, *, at: datetime) -> None:
-    handover_hold.take_up(
-        transaction, refusal, content=document.payload, media_type=document.media_type, by=INTAKE, at=at
-    )
+    """Raises MessageNotUnderstood where no exception can be opened: nothing of this reading stays then, so that it may
+    become another document once a field map is mended.
+    """
+    case = handover_hold.open_for(transaction, refusal, content=document.payload, media_type=document.media_type, at=at)
+    handover.hold(transaction, case, problem=problem_of(bounded(refusal)), by=INTAKE, at=at)
 
 
 def _wait(transaction: Transaction, document: Document, *, at: datetime) -> bool:

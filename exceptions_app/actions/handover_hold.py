@@ -55,24 +55,30 @@ def take_up(
 
     Where no exception can be opened, such as for want of a route, its message becomes a visible intake failure.
     """
-    refusal = bounded(refusal)
     message = transaction.inbox_message
-    refused = RefusedTransaction(
-        object_type=transaction.object_type,
-        business_key=transaction.business_key,
-        refusal=refusal,
-        record=get_connector(transaction.connection.connector).read(content),
-        payload=content,
-        media_type=media_type,
-    )
     try:
         with database_transaction.atomic():
-            case = open_or_repeat(message, refused, at=at, arrived_at=at)
+            case = open_for(transaction, refusal, content=content, media_type=media_type, at=at)
     except MessageNotUnderstood as error:
         inbox.fail(message, at=at, problem=error.problem, field=error.field, remedy=error.remedy)
         handover.hold(transaction, None, problem=error.problem, by=by, at=at)
         return
-    handover.hold(transaction, case, problem=problem_of(refusal), by=by, at=at)
+    handover.hold(transaction, case, problem=problem_of(bounded(refusal)), by=by, at=at)
+
+
+def open_for(
+    transaction: Transaction, refusal: Refusal, *, content: bytes, media_type: str, at: datetime
+) -> ExceptionCase:
+    """The exception for it, opened or open already. Raises MessageNotUnderstood where none can be."""
+    refused = RefusedTransaction(
+        object_type=transaction.object_type,
+        business_key=transaction.business_key,
+        refusal=bounded(refusal),
+        record=get_connector(transaction.connection.connector).read(content),
+        payload=content,
+        media_type=media_type,
+    )
+    return open_or_repeat(transaction.inbox_message, refused, at=at, arrived_at=at)
 
 
 def not_read(message: InboxMessage, *, by: str, at: datetime) -> None:

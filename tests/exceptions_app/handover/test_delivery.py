@@ -1,16 +1,19 @@
 """From the front door to the ERP: delivered once, or held with the reason, and the source is told."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from audit.queries import timeline
+from exceptions_app import handed_over
 from exceptions_app.actions import intake_failures, work
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.propose import propose_dismissal
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Transaction
 from exceptions_app.states import Outcome, State
+from exceptions_app.translation import translate
 from integrations.connectors.erp import connector
 from integrations.models import Connection, InboxMessage
 from tests.arrivals import approve_open, configure, propose
@@ -223,6 +226,21 @@ def test_payload_that_is_no_document_is_held_until_it_is_set_aside(cast: Cast, e
     assert transaction.problem == message.problem != ""
     intake_failures.set_aside(message.pk, by=cast.clerk, at=MORNING, because="A test of the source.")
     assert (now_of(transaction).state, now_of(transaction).outcome) == ("closed", "set_aside")
+
+
+def test_what_found_no_route_may_become_another_document_once_its_field_map_is_mended(
+    cast: Cast, erp: Connection, monkeypatch: pytest.MonkeyPatch
+):
+    configure(cast.route, category="tax")
+    [transaction] = run(erp, document(payload=UNBALANCED))
+    message = InboxMessage.objects.get()
+    assert (message.status, transaction.state, transaction.content_sha256) == ("failed", "held", "")
+
+    monkeypatch.setattr(handed_over, "translate", lambda message: replace(translate(message), payload=journal()))
+    intake_failures.read_again(message.pk, by=cast.clerk, at=MORNING)
+    read_all()
+    work_until_done()
+    assert now_of(transaction).state == "delivered"
 
 
 def test_identifier_that_came_with_other_content_is_set_aside_and_is_no_transaction(cast: Cast, erp: Connection):
