@@ -70,7 +70,7 @@ def test_who_is_granted_nothing_is_refused_and_who_configures_sees_no_amount(cas
 def test_exception_says_as_what_it_was_handed_over(cast, signed_in, handed_over):
     _, held = handed_over
     text = text_of(signed_in(cast.clerk).get(reverse("exceptions:case", args=[held.case.ref])))
-    assert "Handed over for delivery as" in text
+    assert "Handed over as" in text
     assert held.ref in text
 
 
