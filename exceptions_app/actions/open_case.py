@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.contrib.auth.models import AbstractUser
 from django.db import connection as database
 
 from exceptions_app.actions.mover import lock, move, record
@@ -105,11 +106,18 @@ def _open(
     )
     _add_occurrence(case, message, transaction, arrived_at=arrived_at)
     remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
+    _record_opening(case, message, transaction, by=intake, at=at)
+    return case
+
+
+def _record_opening(
+    case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, by: AbstractUser, at: datetime
+) -> None:
     errors = transaction.refusal.errors
     record(
         case,
         "case.opened",
-        by=intake,
+        by=by,
         at=at,
         summary=f"{case.ref} opened for {case.document_number}: {problem_of(transaction.refusal)}",
         data={
@@ -120,10 +128,9 @@ def _open(
             "sha256": hashlib.sha256(transaction.payload).hexdigest(),
             "errors": [error.code for error in errors[:CODES_IN_THE_TRAIL]],
             "errors_total": len(errors),
-            "follows": follows.ref if follows else "",
+            "follows": case.follows.ref if case.follows else "",
         },
     )
-    return case
 
 
 def _repeat(
