@@ -32,14 +32,16 @@ class TaxAuthority:
 
     def index(self) -> None:
         effects = self._ledger.effects_of(SYSTEM)
-        self._by_key = {effect["key"]: effect for effect in effects}
-        self._by_business_key = {effect["business_key"]: effect for effect in effects}
+        self._by_key = {effect["key"]: effect for effect in reversed(effects)}
+        self._by_business_key: dict[str, list[Record]] = {}
+        for effect in effects:
+            self._by_business_key.setdefault(effect["business_key"], []).append(effect)
 
     def close(self) -> None:
         self._judge.close()
 
     def submit(self, request: Request) -> Reply:
-        """Judge and book. The fault is noted with the attempt; `refuse` refuses even what is valid."""
+        """Judge and book. The fault is noted with the attempt; `refuse` and `error_in_200` refuse what is valid."""
         key, body, fault = request.key, request.body, request.fault
         attempt = attempt_of(SYSTEM, request)
         if not key:
@@ -49,8 +51,9 @@ class TaxAuthority:
         except DocumentRefused as error:
             return self._answer(attempt, problem(400, error.code, error.detail))
         attempt["business_key"] = document.business_key
-        if fault is FaultName.REFUSE:
-            return self._answer(attempt, xml_reply(422, told_to_refuse()))
+        if fault in (FaultName.REFUSE, FaultName.ERROR_IN_200):
+            status = 422 if fault is FaultName.REFUSE else 200
+            return self._answer(attempt, xml_reply(status, told_to_refuse()))
         if (known := self._by_key.get(key)) is not None:
             return self._answer(attempt, _again(known, document))
         try:
@@ -59,22 +62,27 @@ class TaxAuthority:
             return self._answer(attempt, problem(400, "NOT_CHECKABLE", str(error)))
         if refuses(report):
             return self._answer(attempt, xml_reply(422, report))
-        return self._book(attempt, document)
+        return self._book(attempt, document, fault)
 
-    def _book(self, attempt: Record, document: Document) -> Reply:
+    def _book(self, attempt: Record, document: Document, fault: FaultName) -> Reply:
         with self._lock:
             if (known := self._by_key.get(attempt["key"])) is not None:
                 return self._answer(attempt, _again(known, document), locked=True)
-            if (booked := self._by_business_key.get(document.business_key)) is not None:
-                duplicate = {"code": "DUPLICATE_DOCUMENT", "clearance": booked["clearance"], "sha256": booked["sha256"]}
-                return self._answer(attempt, json_reply(409, duplicate), locked=True)
-            effect = self._effect(attempt, document)
-            attempt["status"] = 201
-            self._ledger.append(effect, attempt)
-            self._by_key[effect["key"]] = self._by_business_key[effect["business_key"]] = effect
-        return json_reply(201, _receipt(effect))
+            booked = self._by_business_key.setdefault(document.business_key, [])
+            if booked:
+                return self._answer(attempt, _duplicate(booked[0]), locked=True)
+            copies = 2 if fault is FaultName.BOOK_TWICE else 1
+            effects = [self._effect(attempt, document, ordinal) for ordinal in range(copies)]
+            reply = (
+                _duplicate(effects[0]) if fault is FaultName.ALREADY_DONE_4XX else json_reply(201, _receipt(effects[0]))
+            )
+            attempt["status"] = reply.status
+            self._ledger.append(*effects, attempt)
+            self._by_key[attempt["key"]] = effects[0]
+            booked += effects
+        return reply
 
-    def _effect(self, attempt: Record, document: Document) -> Record:
+    def _effect(self, attempt: Record, document: Document, ordinal: int) -> Record:
         return {
             "record": "effect",
             "system": SYSTEM,
@@ -85,12 +93,13 @@ class TaxAuthority:
             "seller": document.seller,
             "number": document.number,
             "sha256": document.sha256,
-            "clearance": self._clearance(document),
+            "clearance": self._clearance(document, ordinal),
         }
 
-    def _clearance(self, document: Document) -> str:
+    def _clearance(self, document: Document, ordinal: int) -> str:
         """From seed and content alone, so that the same run gives the same numbers whatever the order."""
-        source = f"{self._seed}|{document.business_key}|{document.sha256}".encode()
+        again = f"|{ordinal}" if ordinal else ""
+        source = f"{self._seed}|{document.business_key}|{document.sha256}{again}".encode()
         return f"CLR-{hashlib.sha256(source).hexdigest()[:12].upper()}"
 
     def _answer(self, attempt: Record, reply: Reply, *, locked: bool = False) -> Reply:
@@ -112,8 +121,8 @@ class TaxAuthority:
         if not business_key:
             return problem(400, "BUSINESS_KEY_MISSING", "Ask with ?business_key=SELLER|NUMBER.")
         with self._lock:
-            effect = self._by_business_key.get(business_key)
-        documents = [] if effect is None else [{**_receipt(effect), "accepted_at": effect["at"]}]
+            found = list(self._by_business_key.get(business_key, []))
+        documents = [{**_receipt(effect), "accepted_at": effect["at"]} for effect in found]
         return json_reply(200, {"documents": documents})
 
     def validate(self, request: Request) -> Reply:
@@ -129,6 +138,11 @@ class TaxAuthority:
 
 def _receipt(effect: Record) -> Record:
     return {name: effect[name] for name in ("clearance", "number", "seller", "sha256")}
+
+
+def _duplicate(booked: Record) -> Reply:
+    told = {"code": "DUPLICATE_DOCUMENT", "clearance": booked["clearance"], "sha256": booked["sha256"]}
+    return json_reply(409, told)
 
 
 def _again(known: Record, document: Document) -> Reply:

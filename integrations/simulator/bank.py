@@ -1,6 +1,7 @@
 """The simulated bank: takes payment files, books what it accepts once, answers with a status report, can be asked."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from integrations.simulator.bank_accounts import Accounts, ChangeNotUnderstood, Reason
@@ -56,14 +57,20 @@ class Bank:
                 return self._answer(attempt, problem(400, error.code, error.detail))
         attempt["business_key"] = _name_of(file)
         with self._lock:
+            if request.fault is FaultName.ERROR_IN_200:  # a bank says 200 with every report, so this one has none
+                return self._answer(attempt, problem(200, "INTERNAL", "The file could not be taken."))
             reason = self._whole_file(file, request)
             if reason is not None:
                 return self._answer(attempt, xml_reply(200, report_of_refusal(file, reason, report_id=_id(attempt))))
             decisions = self._decide(file)
-            effects = [self._effect(attempt, file, decision) for decision in decisions if decision.status == ACCEPTED]
-            attempt["status"] = 200
+            if request.fault is FaultName.HALF_ACCEPT:
+                decisions = _half_of(decisions)
+            effects = self._effects(attempt, file, decisions, copies=2 if request.fault is FaultName.BOOK_TWICE else 1)
+            attempt["status"] = 409 if request.fault is FaultName.ALREADY_DONE_4XX else 200
             self._ledger.append(*effects, attempt)
             self._remember(effects)
+        if request.fault is FaultName.ALREADY_DONE_4XX:
+            return xml_reply(409, report_of_refusal(file, _received_before(file), report_id=_id(attempt)))
         return xml_reply(200, report_on(file, decisions, report_id=_id(attempt)))
 
     def _whole_file(self, file: OrderFile, request: Request) -> Reason | None:
@@ -71,7 +78,7 @@ class Bank:
         if request.fault is FaultName.REFUSE:
             return Reason("MS03", "The bank was told to refuse this file")
         if file.message_id in self._files:
-            return Reason("DU01", f"Message {file.message_id} was received before")
+            return _received_before(file)
         if file.fault:
             return Reason("FF01", file.fault)
         if file.stated_count != str(len(file.orders)):
@@ -102,6 +109,14 @@ class Bank:
         """From seed and content alone, so that the same run gives the same numbers whatever the order."""
         source = f"{self._seed}|{file.message_id}|{file.sha256}|{number}".encode()
         return f"BK{hashlib.sha256(source).hexdigest()[:12].upper()}"
+
+    def _effects(self, attempt: Record, file: OrderFile, decisions: Sequence[Decision], *, copies: int) -> list[Record]:
+        """A second copy is a booking of its own."""
+        accepted = [decision for decision in decisions if decision.status == ACCEPTED]
+        effects = [self._effect(attempt, file, decision) for decision in accepted]
+        for copy in range(1, copies):
+            effects += [effect | {"reference": f"{effect['reference']}{copy}"} for effect in list(effects)]
+        return effects
 
     def _effect(self, attempt: Record, file: OrderFile, decision: Decision) -> Record:
         order = decision.order
@@ -165,6 +180,18 @@ class Bank:
                 return problem(400, "NOT_UNDERSTOOD", error.detail)
             self._ledger.append({"record": "setting", "system": SYSTEM, "change": change})
             return json_reply(200, self._accounts.as_json())
+
+
+def _received_before(file: OrderFile) -> Reason:
+    return Reason("DU01", f"Message {file.message_id} was received before")
+
+
+def _half_of(decisions: Sequence[Decision]) -> list[Decision]:
+    """The first half of what was accepted stays so; the rest is rejected."""
+    accepted = [decision for decision in decisions if decision.status == ACCEPTED]
+    spared = accepted[(len(accepted) + 1) // 2 :]
+    reason = Reason("MS03", "The bank was told to take only half of this file")
+    return [Decision(one.order, REJECTED, reason) if one in spared else one for one in decisions]
 
 
 def _name_of(file: OrderFile) -> str:

@@ -38,7 +38,7 @@ class Erp:
 
     def index(self) -> None:
         effects = self._ledger.effects_of(SYSTEM)
-        self._by_key = {effect["key"]: effect for effect in effects}
+        self._by_key = {effect["key"]: effect for effect in reversed(effects)}
         self._by_business_key: dict[tuple[str, str], list[Record]] = {}
         self._numbers = {effect["document"] for effect in effects}
         for effect in effects:
@@ -52,7 +52,7 @@ class Erp:
         """Nothing is held."""
 
     def submit(self, request: Request) -> Reply:
-        """Judge and book. The fault is noted with the attempt; `refuse` refuses even what is right."""
+        """Judge and book. The fault is noted with the attempt; `refuse` and `error_in_200` refuse what is right."""
         attempt = attempt_of(SYSTEM, request)
         if not request.key:
             return self._answer(attempt, _error(400, "KEY_MISSING", "The header Idempotency-Key is missing."))
@@ -61,8 +61,10 @@ class Erp:
         except Refused as refused:
             return self._answer(attempt, refused.reply)
         attempt["business_key"] = _business_key(content)
-        if request.fault is FaultName.REFUSE:
-            return self._answer(attempt, refusal(request, [Message("ZFI/099", "Told to refuse this posting")]))
+        if request.fault in (FaultName.REFUSE, FaultName.ERROR_IN_200):
+            told = [Message("ZFI/099", "Told to refuse this posting")]
+            status = 400 if request.fault is FaultName.REFUSE else 200
+            return self._answer(attempt, refusal(request, told, status=status))
         books = self._books
         if books.honours_keys and (known := self._by_key.get(request.key)) is not None:
             return self._answer(attempt, _again(known, attempt))
@@ -78,17 +80,17 @@ class Erp:
             place = (content["type"], attempt["business_key"])
             booked = self._by_business_key.setdefault(place, [])
             if self._books.deduplicates_references and booked:
-                text = f"A document with this reference has been posted as {booked[0]['document']}"
-                message = Message("ZFI/070", text, TYPES[content["type"]])
-                return self._answer(attempt, refusal(request, [message], status=409), locked=True)
-            effect = self._effect(attempt, content, request.body, ordinal=len(booked))
-            attempt["status"] = 201
-            self._ledger.append(effect, attempt)
-            self._by_key[effect["key"]] = effect
-            self._numbers.add(effect["document"])
-            booked.append(effect)
-        told = {"messages": [message.as_json() for message in messages]} if messages else {}
-        return json_reply(201, _receipt(effect) | told)
+                return self._answer(attempt, _posted_already(request, content, booked[0]), locked=True)
+            copies = 2 if request.fault is FaultName.BOOK_TWICE else 1
+            effects = [self._effect(attempt, content, request.body, ordinal=len(booked) + n) for n in range(copies)]
+            reply = json_reply(201, _receipt(effects[0]) | _warnings(messages))
+            if request.fault is FaultName.ALREADY_DONE_4XX:
+                reply = _posted_already(request, content, effects[0])
+            attempt["status"] = reply.status
+            self._ledger.append(*effects, attempt)
+            self._by_key[attempt["key"]] = effects[0]
+            booked += effects
+        return reply
 
     def _effect(self, attempt: Record, content: Content, body: bytes, *, ordinal: int) -> Record:
         posting_date = date_in(content, "posting_date")
@@ -115,6 +117,7 @@ class Erp:
         while True:
             document = f"{_NUMBER_RANGES[kind]}{number % 10**_NUMBER_DIGITS:0{_NUMBER_DIGITS}}"
             if document not in self._numbers:
+                self._numbers.add(document)
                 return document
             number += 1
 
@@ -188,6 +191,15 @@ def _is_lenient(request: Request) -> bool:
 
 def _receipt(effect: Record) -> dict[str, Any]:
     return {"document": effect["document"], "fiscal_year": effect["fiscal_year"], "posted_at": effect["at"]}
+
+
+def _warnings(messages: list[Message]) -> dict[str, Any]:
+    return {"messages": [message.as_json() for message in messages]} if messages else {}
+
+
+def _posted_already(request: Request, content: Content, booked: Record) -> Reply:
+    text = f"A document with this reference has been posted as {booked['document']}"
+    return refusal(request, [Message("ZFI/070", text, TYPES[content["type"]])], status=409)
 
 
 def _again(known: Record, attempt: Record) -> Reply:

@@ -5,6 +5,8 @@ import select
 import socket
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,9 +23,9 @@ from integrations.simulator.ledger import Ledger
 from integrations.simulator.replies import Reply, problem
 from integrations.simulator.routes import Refused, Request, Route, Routes, System, World
 from integrations.simulator.source import Source
+from integrations.simulator.wire_faults import turned_away, unreadable
 
 MAX_BODY = 20 * 1024 * 1024  # bytes
-RETRY_AFTER = "1"  # seconds, with 429 and 503
 LOCAL_NAMES = ("127.0.0.1", "localhost")
 
 
@@ -41,9 +43,11 @@ class Simulator(ThreadingHTTPServer):
 
     def __init__(self, *, port: int, ledger: Ledger, seed: int, secrets: Secrets, allow_reset: bool) -> None:
         self.world = World(ledger=ledger, lock=threading.Lock(), seed=seed)
-        self.faults = FaultSwitch()
+        self.faults = FaultSwitch(seed=seed)
+        self.turns = Turns()
         self.token = secrets.token
         self.stopping = threading.Event()
+        self._resets = 0
         self.systems: tuple[System, ...] = (
             TaxAuthority(world=self.world),
             Erp(world=self.world),
@@ -62,12 +66,43 @@ class Simulator(ThreadingHTTPServer):
             system.close()
         self.world.ledger.close()
 
+    def later(self, seconds: float, do: Callable[[], object]) -> None:
+        """What has not been done when the simulator ends, or is reset, is never done."""
+        timer = threading.Timer(seconds, self._if_still_wanted, (do, self._resets))
+        timer.daemon = True
+        timer.start()
+
+    def _if_still_wanted(self, do: Callable[[], object], resets: int) -> None:
+        if not self.stopping.is_set() and resets == self._resets:
+            do()
+
     def reset(self) -> None:
+        self._resets += 1
         with self.world.lock:
             self.world.ledger.reset()
             for system in self.systems:
                 system.index()
         self.faults.clear()
+
+
+class Turns:
+    """How many requests of each path were done, so that one can wait for another that overtakes it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._done: Counter[str] = Counter()
+
+    def passed(self, path: str) -> None:
+        with self._changed:
+            self._done[path] += 1
+            self._changed.notify_all()
+
+    def let_another_pass(self, path: str, *, seconds: float, unless: threading.Event) -> None:
+        ends_at = time.monotonic() + seconds
+        with self._changed:
+            before = self._done[path]
+            while self._done[path] == before and not unless.is_set() and (left := ends_at - time.monotonic()) > 0:
+                self._changed.wait(min(left, 0.2))
 
 
 class RequestHandler(BaseHTTPRequestHandler):
@@ -93,16 +128,32 @@ class RequestHandler(BaseHTTPRequestHandler):
         body = self._read_body()
         if body is None:
             return None
-        fault = self.server.faults.take(method=self.command, path=url.path)
+        fault = self.server.faults.take(method=self.command, path=url.path, content=body or url.query.encode())
         request = Request(
             headers={name.lower(): text for name, text in self.headers.items()},
             query=dict(parse_qsl(url.query)),
             body=body,
             fault=fault.name if fault else FaultName.NONE,
         )
-        reply = self._stopped_by(fault, route, request) or self._not_signed_in(route) or _answer(route, request)
-        if fault is not None and fault.name is FaultName.TIMEOUT_AFTER:
-            return self._hold_and_cut(fault.seconds)
+        reply = self._stopped_by(fault, route, request) or self._not_signed_in(route)
+        if reply is None and fault is not None and fault.name is FaultName.BOOK_LATE:
+            self.server.later(fault.seconds, lambda: _answer(route, request))
+            return self._hold_and_cut(0)
+        reply = reply or _answer(route, request)
+        self.server.turns.passed(url.path)
+        return self._finish(fault, request, reply)
+
+    def _finish(self, fault: Fault | None, request: Request, reply: Reply) -> None:
+        """Faults that spoil an answer after everything was done."""
+        match fault:
+            case Fault(name=FaultName.TIMEOUT_AFTER):
+                return self._hold_and_cut(fault.seconds)
+            case Fault(name=FaultName.DROP_MID_ANSWER):
+                return self._send(reply, half=True)
+            case Fault(name=FaultName.GARBAGE):
+                return self._send(unreadable(request.body))
+            case Fault(name=FaultName.ERROR_AFTER):
+                return self._send(problem(500, "INTERNAL", "Something broke after the request was done."))
         return self._send(reply)
 
     def _read_body(self) -> bytes | None:
@@ -123,7 +174,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         return body
 
     def _stopped_by(self, fault: Fault | None, route: Route, request: Request) -> Reply | None:
-        """Faults that keep a request from being looked at; None lets it through, for `slow` after the wait."""
+        """Faults that keep a request from being looked at; None lets it through, after the wait if there is one."""
         match fault:
             case Fault(name=FaultName.SLOW):
                 self.server.stopping.wait(fault.seconds)
@@ -131,14 +182,13 @@ class RequestHandler(BaseHTTPRequestHandler):
                 _note(route, request, status=None)
                 self._hold_and_cut(fault.seconds)
                 return CUT
-            case Fault(name=FaultName.TOO_MANY_REQUESTS):
-                _note(route, request, status=429)
-                reply = route.problem(429, "TOO_MANY_REQUESTS", "Slow down.")
-                return replace(reply, headers={"Retry-After": RETRY_AFTER})
-            case Fault(name=FaultName.DOWN):
-                _note(route, request, status=503)
-                reply = route.problem(503, "DOWN", "Closed for now.")
-                return replace(reply, headers={"Retry-After": RETRY_AFTER, "Connection": "close"})
+            case Fault(name=FaultName.REORDER):
+                self.server.turns.let_another_pass(fault.path, seconds=fault.seconds, unless=self.server.stopping)
+            case Fault():
+                reply = turned_away(fault.name, route.problem)
+                if reply is not None:
+                    _note(route, request, status=reply.status)
+                return reply
         return None
 
     def _hold_and_cut(self, seconds: float) -> None:
@@ -150,7 +200,7 @@ class RequestHandler(BaseHTTPRequestHandler):
                 break
         self.close_connection = True
 
-    def _send(self, reply: Reply) -> None:
+    def _send(self, reply: Reply, *, half: bool = False) -> None:
         if reply is CUT:
             return
         if reply.status >= HTTPStatus.BAD_REQUEST and self.command == "POST":
@@ -163,7 +213,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         if self.close_connection and "Connection" not in reply.headers:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(reply.body)
+        self.wfile.write(reply.body[: len(reply.body) // 2] if half else reply.body)
+        self.close_connection = self.close_connection or half
 
     def _not_signed_in(self, route: Route) -> Reply | None:
         given = self.headers.get("Authorization", "").encode("latin-1", "replace")
