@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.db import connection as database
@@ -38,10 +39,13 @@ def enqueue(
     at: datetime,
     correlation_id: str = "",
     despite_warnings: bool = False,
+    amount: Decimal | None = None,
+    currency: str = "",
 ) -> Delivery:
     """Write one delivery. Sent by a worker after the commit; a second live one for the same key is refused.
 
-    `despite_warnings`: people decided it who saw what the target may warn of.
+    `despite_warnings`: people decided it who saw what the target may warn of. `amount` in `currency` (ISO 4217) is how
+    much it moves, for the totals of a report; nothing is decided by it.
 
     Raises RuntimeError outside a transaction, AlreadyUnderWay for a second live delivery of the same document.
     """
@@ -68,6 +72,8 @@ def enqueue(
                 correlation_id=correlation_id,
                 probe_first=probe_first,
                 despite_warnings=despite_warnings,
+                amount=amount,
+                currency=currency,
                 due_at=_due_at(connection, operation),
                 created_at=at,
             )

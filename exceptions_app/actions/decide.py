@@ -190,6 +190,8 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
         correlation_id=case.ref,
         probe_first=sent_before or not all(refusals),
         despite_warnings=True,
+        amount=case.amount,
+        currency=case.currency,
         at=at,
     )
 

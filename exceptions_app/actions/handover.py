@@ -100,6 +100,8 @@ def send(
         subject=transaction.subject,
         correlation_id=transaction.ref,
         probe_first=_sent_before(transaction),
+        amount=transaction.amount,
+        currency=transaction.currency,
         at=at,
     )
 

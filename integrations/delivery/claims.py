@@ -16,7 +16,7 @@ LEASE = timedelta(seconds=30)  # from the claim to the first intent; then as `at
 MAX_CLAIMS = 3
 
 State = Delivery.State
-_DOCUMENTS_FIRST = (Delivery.Operation.SUBMIT, Delivery.Operation.WRITE_BACK)
+_DOCUMENTS_FIRST = (Delivery.Operation.SUBMIT, Delivery.Operation.REVERSE, Delivery.Operation.WRITE_BACK)
 
 
 class Fenced(Exception):

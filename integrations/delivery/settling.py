@@ -7,6 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from integrations.delivery.claims import MAX_CLAIMS, Claim
+from integrations.effects import note_end
 from integrations.models import Delivery
 from integrations.refusals import Refusal
 
@@ -62,8 +63,8 @@ def put_back(claim: Claim) -> Settlement:
 
 def reason_to_pause(delivery: Delivery, detail: str) -> str:
     """Why nothing more goes there; empty for a source: that it cannot be told keeps no document from the target."""
-    submits = delivery.operation == Delivery.Operation.SUBMIT
-    return f"{detail} Mend the connection, then resume it." if submits else ""
+    books = delivery.operation in Delivery.BOOKING
+    return f"{detail} Mend the connection, then resume it." if books else ""
 
 
 def wait_of(delivery: Delivery, retry_after: float | None) -> timedelta:
@@ -92,6 +93,7 @@ def settle(settlement: Settlement) -> Delivery | None:
     if not rows.update(**changes):
         return None
     settlement.delivery.refresh_from_db()
+    note_end(settlement.delivery)
     return settlement.delivery
 
 

@@ -6,6 +6,7 @@ from integrations.models.connection import (
     ConnectionGroupGrant,
     ConnectionUserGrant,
 )
+from integrations.models.effects import Effect
 from integrations.models.fieldmap import ActiveFieldMap, Direction, FieldMap
 from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage, IntakeRate, MessageBatch
 from integrations.models.outbox import (
@@ -33,6 +34,7 @@ __all__ = [
     "DeliveryEnvelope",
     "DeliveryEnvelopeAnswer",
     "Direction",
+    "Effect",
     "FieldMap",
     "FolderProblem",
     "InboxContent",

@@ -52,7 +52,10 @@ class Delivery(models.Model):
 
     class Operation(models.TextChoices):
         SUBMIT = "submit", "Submit the document"
+        REVERSE = "reverse", "Reverse what was booked"
         WRITE_BACK = "write_back", "Tell the source"
+
+    BOOKING: ClassVar = (Operation.SUBMIT, Operation.REVERSE)
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="deliveries")
     operation = models.CharField(max_length=20, choices=Operation)
@@ -62,6 +65,10 @@ class Delivery(models.Model):
     content_sha256 = models.CharField(max_length=64)
     subject = models.CharField(max_length=100, help_text="What it is for, in the audit's words: case:EX-1042.")
     correlation_id = models.CharField(max_length=100, blank=True)
+    amount = models.DecimalField(
+        max_digits=21, decimal_places=6, null=True, help_text="How much it moves, for control totals; empty: unknown."
+    )
+    currency = models.CharField(max_length=3, blank=True, default="", db_default="", help_text="ISO 4217.")
     probe_first = models.BooleanField(default=False)
     despite_warnings = models.BooleanField(
         default=False, help_text="People who saw the warnings decided it; else a warning alone stops it."
@@ -99,7 +106,10 @@ class Delivery(models.Model):
                 name="delivery_known_state",
             ),
             models.CheckConstraint(
-                condition=Q(operation__in=["submit", "write_back"]), name="delivery_known_operation"
+                condition=Q(operation__in=["submit", "reverse", "write_back"]), name="delivery_known_operation"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=True) | ~Q(currency=""), name="delivery_amount_has_currency"
             ),
             models.UniqueConstraint(
                 fields=["connection", "operation", "object_type", "business_key"],
@@ -126,6 +136,11 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["subject", "-id"], name="delivery_by_subject"),
             models.Index(fields=["content_sha256"], name="delivery_by_content"),
+            models.Index(fields=["connection", "business_key"], name="delivery_by_document"),
+            # The report of a period, which asks for what books something.
+            models.Index(
+                fields=["created_at", "id"], condition=Q(operation__in=["submit", "reverse"]), name="delivery_by_time"
+            ),
         ]
         triggers: ClassVar = [
             frozen_columns(
@@ -136,6 +151,8 @@ class Delivery(models.Model):
                 "key",
                 "content_sha256",
                 "subject",
+                "amount",
+                "currency",
                 "despite_warnings",
             ),
             _FINAL_STATES_ARE_FINAL,

@@ -43,6 +43,7 @@ WRITTEN_ONCE = {
     "integrations_deliverycontent": "body = 'x'",
     "integrations_deliveryenvelope": "body = 'x'",
     "integrations_deliveryenvelopeanswer": "outcome = 'confirmed'",
+    "integrations_effect": "is_ours = NOT is_ours",
     "integrations_inboxcontent": "payload = 'x'",
     "integrations_messagebatch": "agree = NOT agree",
 }

@@ -20,6 +20,7 @@ from integrations.models import (
     DeliveryAttempt,
     DeliveryEnvelope,
     DeliveryEnvelopeAnswer,
+    Effect,
     InboxMessage,
 )
 from integrations.refusals import Batch, BatchTotals, OutcomeTotals
@@ -63,7 +64,11 @@ def play(cast: Cast) -> Values:
         delivery=delivery, phase="send", epoch=1, started_at=MORNING, content_sha256=sha256, envelope=envelope,
         position=1,
     )  # fmt: skip
-    DeliveryAnswer.objects.create(attempt=attempt, outcome="unknown", finished_at=MORNING)
+    answer = DeliveryAnswer.objects.create(attempt=attempt, outcome="unknown", finished_at=MORNING)
+    Effect.objects.create(
+        connection=cast.connection, object_type="invoice", business_key="x", is_ours=True, content_sha256=sha256,
+        seen_by="confirmed", delivery=delivery, answer=answer, observed_at=MORNING,
+    )  # fmt: skip
     with transaction.atomic():
         totals = BatchTotals(sent=OutcomeTotals(0, {}), outcomes={})
         batches.record(InboxMessage.objects.earliest("pk"), Batch("FILE-1", "payments", totals), at=MORNING)
