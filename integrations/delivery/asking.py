@@ -12,6 +12,7 @@ from integrations.connectors.base import (
 )
 from integrations.delivery.attempts import Phase, begin, content_of, note_answer
 from integrations.delivery.claims import Claim
+from integrations.delivery.safeguards import Safeguard, stands
 from integrations.delivery.settling import Settlement, State, left_to_a_person, reason_to_pause, wait_of
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt
 
@@ -23,6 +24,8 @@ def must_ask_first(claim: Claim) -> bool:
     delivery = claim.delivery
     if delivery.operation == Delivery.Operation.WRITE_BACK:
         return False  # receivers of webhooks recognise a repeat by its identifier
+    if not stands(Safeguard.ASK_FIRST):
+        return False
     return delivery.probe_first or delivery.sends > 0
 
 
@@ -62,7 +65,7 @@ def _absent_after_sending(claim: Claim, capabilities: Capabilities, *, now: date
     """Not there, though we sent it: a late effect may still come, so settle first; then only where it is safe."""
     delivery = claim.delivery
     sent_at = delivery.last_sent_at or now
-    settled_at = sent_at + capabilities.settle_time
+    settled_at = sent_at + (capabilities.settle_time if stands(Safeguard.SETTLE_TIME) else timedelta())
     if now < settled_at:
         detail = "The target does not have it yet; it may still be working on it."
         return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=settled_at - now)

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from integrations.connectors.base import Answer, Capabilities, Endpoint, Observation, TargetClient
 from integrations.connectors.registry import get_connector
-from integrations.delivery.claims import Claim, Fenced, database_now, still_ours
+from integrations.delivery.claims import Claim, Fenced, database_now, guarded_lease, still_ours
 from integrations.models import Connection, Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
 from integrations.promises import effective_capabilities
 from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
@@ -41,7 +41,7 @@ def lease_of(delivery: Delivery) -> timedelta:
 @transaction.atomic
 def begin(claim: Claim, phase: DeliveryAttempt.Phase, state: Delivery.State) -> DeliveryAttempt:
     """Commit the intent; from here on the outcome is unknown until an answer is noted. Raises Fenced."""
-    until = Now() + lease_of(claim.delivery)
+    until = Now() + guarded_lease(lease_of(claim.delivery))
     changes: dict[str, object] = {"state": state, "due_at": until, "lease_until": until}
     if phase is Phase.SEND:
         changes |= {"sends": F("sends") + 1, "last_sent_at": Now()}

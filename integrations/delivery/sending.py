@@ -1,10 +1,14 @@
 """Sending one document as it was approved, and what the answer means."""
 
+import secrets
+
 from integrations.connectors.base import Answer, AnswerKind, Presence, TargetClient
 from integrations.delivery.asking import ask
 from integrations.delivery.attempts import Phase, begin, content_of, note_answer
 from integrations.delivery.claims import Claim
+from integrations.delivery.safeguards import Safeguard, stands
 from integrations.delivery.settling import Settlement, State, reason_to_pause, wait_of
+from integrations.models import Delivery, DeliveryContent
 from integrations.refusals import bounded
 
 MOST_CONTRADICTIONS = 5  # tries in a row with a target that has a document already and does not have it
@@ -12,21 +16,28 @@ MOST_CONTRADICTIONS = 5  # tries in a row with a target that has a document alre
 
 def send(claim: Claim, client: TargetClient) -> Settlement:
     """Raises Fenced."""
-    delivery = claim.delivery
-    content = content_of(delivery)
-    attempt = begin(claim, Phase.SEND, State.SENDING)
-    answer = client.submit(
-        key=delivery.key,
+    content = content_of(claim.delivery)
+    if stands(Safeguard.INTENT_FIRST):
+        attempt = begin(claim, Phase.SEND, State.SENDING)
+        answer = _submit(claim.delivery, content, client)
+    else:
+        answer = _submit(claim.delivery, content, client)
+        attempt = begin(claim, Phase.SEND, State.SENDING)
+    note_answer(attempt, answer.kind, answer)
+    if answer.kind is AnswerKind.ALREADY_EXISTS:
+        return compare_existing(claim, client, answer)
+    return after_sending(claim, answer)
+
+
+def _submit(delivery: Delivery, content: DeliveryContent, client: TargetClient) -> Answer:
+    return client.submit(
+        key=delivery.key if stands(Safeguard.STABLE_KEY) else secrets.token_hex(32),
         object_type=delivery.object_type,
         business_key=delivery.business_key,
         content=bytes(content.body),
         media_type=content.media_type,
         despite_warnings=delivery.despite_warnings,
     )
-    note_answer(attempt, answer.kind, answer)
-    if answer.kind is AnswerKind.ALREADY_EXISTS:
-        return compare_existing(claim, client, answer)
-    return after_sending(claim, answer)
 
 
 def compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Settlement:

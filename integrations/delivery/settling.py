@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db.models import F
 from django.db.models.functions import Now
 
-from integrations.delivery.claims import MAX_CLAIMS, Claim
+from integrations.delivery.claims import MAX_CLAIMS, Claim, live_of_epoch
 from integrations.effects import note_end
 from integrations.models import Delivery
 from integrations.refusals import Refusal
@@ -89,8 +89,7 @@ def settle(settlement: Settlement) -> Delivery | None:
         "due_at": Now() + (settlement.wait or timedelta()) if live else Now(),
         "finished_at": None if live else Now(),
     }
-    rows = Delivery.objects.filter(pk=settlement.delivery.pk, epoch=settlement.epoch, state__in=Delivery.LIVE)
-    if not rows.update(**changes):
+    if not live_of_epoch(settlement.delivery.pk, settlement.epoch).update(**changes):
         return None
     settlement.delivery.refresh_from_db()
     note_end(settlement.delivery)

@@ -1,0 +1,46 @@
+"""What keeps one effect from becoming two, by name, so that a rehearsal can show what each of them is for.
+
+All of them stand, always. No setting and no variable of the environment takes one away: only `remove` does, which the
+workers of a rehearsal call when they start, and which refuses on every database but a rehearsal's own.
+"""
+
+from enum import StrEnum
+
+from django.db import connection as database
+
+# What a rehearsal writes beside its database when it makes it; only a superuser of the cluster can.
+MARK_OF_A_REHEARSAL = "A rehearsal of the Exception Workbench. Nothing in it is business."
+
+
+class Safeguard(StrEnum):
+    STABLE_KEY = "stable-key"  # every attempt of one content goes by the same key
+    INTENT_FIRST = "intent-first"  # the intent to send is committed before the first byte leaves
+    ASK_FIRST = "ask-first"  # what may have been sent is asked about before it is sent again
+    SETTLE_TIME = "settle-time"  # “not there” counts only once a late effect would have shown
+    EPOCH = "epoch"  # a worker whose claim was taken over writes and sends nothing more
+    LEASE = "lease"  # nobody takes a delivery from a worker that is at work on it
+    APPROVAL = "approval"  # the approved decision is looked up before anything is sent
+    ONE_LIVE = "one-live"  # no second delivery of a document while one is under way; the database's own indexes
+
+
+class NotARehearsal(Exception):
+    """A safeguard was to be removed where business is done."""
+
+
+_removed: set[Safeguard] = set()
+
+
+def stands(safeguard: Safeguard) -> bool:
+    return safeguard not in _removed
+
+
+def remove(safeguard: Safeguard) -> None:
+    """In this process and until it ends. Raises NotARehearsal."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+        )
+        mark = cursor.fetchone()[0]
+    if mark != MARK_OF_A_REHEARSAL:
+        raise NotARehearsal(f"The safeguard {safeguard} is only ever removed in a rehearsal, and this is none.")
+    _removed.add(safeguard)
