@@ -35,6 +35,11 @@ class Document:
     maps: tuple[str, ...]  # the versions of the field maps that made it
 
     @property
+    def evidence(self) -> dict[str, object]:
+        """What it passed through, for the audit event of whatever follows."""
+        return {"check": self.check, "field_maps": list(self.maps)}
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(self.payload).hexdigest()
 
@@ -118,7 +123,7 @@ def _go_on(transaction: Transaction, document: Document, *, at: datetime) -> Non
             transaction,
             content=document.payload,
             media_type=document.media_type,
-            evidence={"check": document.check, "field_maps": list(document.maps)},
+            evidence=document.evidence,
             by=INTAKE,
             at=at,
         )
@@ -159,7 +164,8 @@ def _hold(transaction: Transaction, document: Document, refusal: Refusal, *, at:
     become another document once a field map is mended.
     """
     case = handover_hold.open_for(transaction, refusal, content=document.payload, media_type=document.media_type, at=at)
-    handover.hold(transaction, case, problem=problem_of(bounded(refusal)), by=INTAKE, at=at)
+    problem = problem_of(bounded(refusal))
+    handover.hold(transaction, case, problem=problem, by=INTAKE, at=at, evidence=document.evidence)
 
 
 def _wait(transaction: Transaction, document: Document, *, at: datetime) -> bool:
@@ -175,6 +181,7 @@ def _wait(transaction: Transaction, document: Document, *, at: datetime) -> bool
         media_type=document.media_type,
         reason=reason,
         until=at + wishes.longest,
+        evidence=document.evidence,
         at=at,
     )
     handover_release.release(transaction.pk, by=INTAKE, at=at)  # a predecessor may have ended without delivery already

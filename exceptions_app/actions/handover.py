@@ -116,17 +116,41 @@ def _sent_before(transaction: Transaction) -> bool:
 
 
 def wait(
-    transaction: Transaction, *, content: bytes, media_type: str, reason: str, until: datetime, at: datetime
+    transaction: Transaction,
+    *,
+    content: bytes,
+    media_type: str,
+    reason: str,
+    until: datetime,
+    evidence: Mapping[str, object],
+    at: datetime,
 ) -> None:
     """Keep it back, as it was read and checked, until others are delivered; `reason` names the first of them."""
     TransactionContent.objects.get_or_create(
         transaction=transaction, defaults={"payload": content, "media_type": media_type}
     )
     summary = f"{transaction.ref} waits: {reason}"
-    _move(transaction, Move.WAIT, by=INTAKE, at=at, summary=summary, problem=_short(reason), wait_until=until)
+    _move(
+        transaction,
+        Move.WAIT,
+        by=INTAKE,
+        at=at,
+        summary=summary,
+        data=evidence,
+        problem=_short(reason),
+        wait_until=until,
+    )
 
 
-def hold(transaction: Transaction, case: ExceptionCase | None, *, problem: str, by: str, at: datetime) -> None:
+def hold(
+    transaction: Transaction,
+    case: ExceptionCase | None,
+    *,
+    problem: str,
+    by: str,
+    at: datetime,
+    evidence: Mapping[str, object] | None = None,
+) -> None:
     """Nothing more happens by itself: an exception took it up, or nobody could read it and `problem` says why."""
     where = f"as {case.ref}" if case is not None else "among the intake failures"
     _move(
@@ -135,7 +159,7 @@ def hold(transaction: Transaction, case: ExceptionCase | None, *, problem: str, 
         by=by,
         at=at,
         summary=f"{transaction.ref} is held {where}: {problem}",
-        data={"exception": case.ref if case is not None else ""},
+        data={"exception": case.ref if case is not None else "", **(evidence or {})},
         problem=_short(problem),
         case=case,
         wait_until=None,

@@ -1,6 +1,7 @@
 """One transaction as a JSON document, and the tag that changes with it."""
 
 from typing import Any
+from zlib import crc32
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -40,8 +41,16 @@ class TransactionShape(Shape):
     amount = Money(allow_null=True)
     reference = serializers.CharField(help_text="The target's own reference; of a repeat that of the first one.")
     outcome = serializers.CharField(help_text="How it was closed, empty otherwise.")
-    problem = serializers.CharField(help_text="Why it is held or waits, in plain words.")
-    exception = serializers.CharField(allow_null=True, help_text="Reference of the exception that took it up.")
+    problem = serializers.CharField(
+        help_text="Why it is held or waits, in plain words; as the target said since, when it refused a replay."
+    )
+    message = serializers.URLField(
+        help_text="The message that handed it over. Held without an exception, it could not be read: its message says "
+        "why and what to do."
+    )
+    exception = serializers.CharField(
+        allow_null=True, help_text="Reference of the exception that took it up; null while there is none."
+    )
     duplicate_of = FirstShape(allow_null=True, help_text="The first one with the same document and content.")
     wait_until = serializers.DateTimeField(allow_null=True, help_text="When people are told that it still waits.")
     content_sha256 = serializers.CharField(help_text="Of what the target is to get, empty until it is read.")
@@ -54,9 +63,13 @@ def address_of(transaction: Transaction, request: Request) -> str:
 
 
 def tag_of(transaction: Transaction) -> str:
-    """A strong tag: it changes with the transaction, and with the first one that it repeats."""
-    first = transaction.duplicate_of
-    return f'"{transaction.revision}"' if first is None else f'"{transaction.revision}.{first.revision}"'
+    """A strong tag: it changes with the transaction, with the first one that it repeats, and with what holds it."""
+    parts = [transaction.revision]
+    if transaction.duplicate_of is not None:
+        parts.append(transaction.duplicate_of.revision)
+    if transaction.present_problem != transaction.problem:
+        parts.append(crc32(transaction.present_problem.encode()))
+    return '"{}"'.format(".".join(map(str, parts)))
 
 
 def document_of(transaction: Transaction, request: Request, sight: Sight) -> dict[str, Any]:
@@ -74,7 +87,8 @@ def document_of(transaction: Transaction, request: Request, sight: Sight) -> dic
         "amount": money_of(transaction.amount, transaction.currency) if known else None,
         "reference": first.reference if first is not None else transaction.reference,
         "outcome": transaction.outcome,
-        "problem": transaction.problem if known else "",
+        "problem": transaction.present_problem if known else "",
+        "message": reverse("api:message", args=[transaction.inbox_message_id], request=request),
         "exception": transaction.case.ref if transaction.case is not None and known else None,
         "duplicate_of": _first(first, request) if first is not None else None,
         "wait_until": transaction.wait_until,

@@ -170,6 +170,13 @@ class Transaction(models.Model):
         return TransactionState(self.state) in SETTLED
 
     @property
+    def present_problem(self) -> str:
+        """Why it is held as its exception stands now: the target may have refused a replay since."""
+        if self.state == TransactionState.HELD and self.case is not None:
+            return self.case.problem or self.problem
+        return self.problem
+
+    @property
     def state_words(self) -> str:
         return STATE_WORDS[TransactionState(self.state)]
 

@@ -64,6 +64,18 @@ def connection_reach_of(user: AbstractUser) -> ConnectionReach:
     )
 
 
+def worked_within(reach: Reach) -> frozenset[int]:
+    """Connections that lead to a queue and a legal entity on both of which the person may correct.
+
+    One query; two where a route leads from all connections.
+    """
+    columns = Route.objects.values_list("connection_id", "queue_id", "entity_id")
+    found = {connection for connection, queue, entity in columns if _may_correct(reach, queue, entity)}
+    if None in found:
+        return frozenset(Connection.objects.values_list("pk", flat=True))
+    return frozenset(connection for connection in found if connection is not None)
+
+
 def _may_correct(reach: Reach, queue_id: int, entity_id: int) -> bool:
     on_queue = reach.on_queues.get(queue_id, frozenset())
     on_entity = reach.on_entities.get(entity_id, frozenset())

@@ -6,13 +6,14 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, OuterRef, Q
 
+from exceptions_app.handover_states import TransactionState
 from exceptions_app.models import ExceptionCase, Transaction
 from exceptions_app.models.handover import TX_PREFIX, TransactionQuerySet
-from exceptions_app.queries.connection_reach import granted_on_connections
+from exceptions_app.queries.connection_reach import granted_on_connections, worked_within
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort, page
 from exceptions_app.queries.reach import Reach, reach_of
 from exceptions_app.states import Verb
-from integrations.models import Connection
+from integrations.models import Connection, InboxMessage
 
 NEWEST_FIRST = Sort("newest", (Key("id", "integer", descending=True),))
 PAGE_SIZE = 50
@@ -21,27 +22,39 @@ MOST_FOUND = 20
 WITH_ITS_NAMES = ("connection", "case", "duplicate_of", "queue", "entity")
 
 _PREFIX = TX_PREFIX.rstrip("-")
+# Held because nobody could read it, or set aside then: it has no exception, and no queue to which it belongs.
+_UNREAD_STATES = (TransactionState.HELD, TransactionState.CLOSED)
+_UNREAD = Q(case__isnull=True, queue__isnull=True, state__in=_UNREAD_STATES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a person sees, by primary key: connections that they hand in for or configure, queues, legal entities."""
+    """What a person sees, by primary key: connections that they hand in for or configure, queues, legal entities.
+
+    `worked` are connections whose intake failures are theirs to mend.
+    """
 
     ingesting: frozenset[int]
     configured: frozenset[int]
     queues: tuple[int, ...]
     entities: tuple[int, ...]
+    worked: frozenset[int] = frozenset()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.ingesting or self.configured or (self.queues and self.entities))
+        return not (self.ingesting or self.configured or self.worked or (self.queues and self.entities))
 
     def transactions(self) -> TransactionQuerySet:
-        """Those of their connections; and those whose exception, or whose queue without one, is granted to them."""
+        """Those of their connections; those whose exception, or whose queue without one, is granted to them; and
+        those that nobody could read, as the intake failures that they are.
+        """
         places = {"queue__in": self.queues, "entity__in": self.entities}
         of_case = Q(**{f"case__{name}": keys for name, keys in places.items()})
         found: TransactionQuerySet = Transaction.objects.filter(
-            Q(connection__in=self.ingesting | self.configured) | of_case | Q(case__isnull=True, **places)
+            Q(connection__in=self.ingesting | self.configured)
+            | of_case
+            | Q(case__isnull=True, **places)
+            | _UNREAD & Q(connection__in=self.worked)
         )
         return found
 
@@ -50,22 +63,25 @@ class Sight:
         if transaction.connection_id in self.ingesting:
             return True
         place = transaction.case or transaction
+        if place.queue_id is None:
+            return transaction.connection_id in self.worked and transaction.state in _UNREAD_STATES
         return place.queue_id in self.queues and place.entity_id in self.entities
 
 
 def sight_of(user: AbstractUser) -> Sight:
-    """Three queries, whatever the number of connections, queues and entities."""
+    """Four queries, whatever the number of connections, queues and entities; five where a route leads from all."""
     return sight_within(reach_of(user), user)
 
 
 def sight_within(reach: Reach, user: AbstractUser) -> Sight:
-    """The same for a person whose reach is known. One query."""
+    """The same for a person whose reach is known. Two queries, or three."""
     granted = granted_on_connections(user) if user.is_active else {}
     return Sight(
         ingesting=frozenset(granted.get("ingest_messages", ())),
         configured=frozenset(granted.get("configure_connection", ())),
         queues=tuple(reach.queues(Verb.SEE)),
         entities=tuple(reach.entities(Verb.SEE)),
+        worked=worked_within(reach),
     )
 
 
@@ -105,6 +121,12 @@ def transaction_page(
     return page(found, NEWEST_FIRST, size=PAGE_SIZE, cursor=cursor, direction=direction)
 
 
+def find_one(sight: Sight, ref: str) -> Transaction | None:
+    """By our reference; None when it is not there or not theirs to see. One query."""
+    found = sight.transactions().with_ref(ref)
+    return found.select_related(*WITH_ITS_NAMES, "inbox_message", "case__queue", "case__entity").first()
+
+
 def recent_of(sight: Sight, connection: Connection) -> list[Transaction]:
     """The newest of one connection. One query."""
     found = sight.transactions().filter(connection=connection).select_related(*WITH_ITS_NAMES)
@@ -114,6 +136,13 @@ def recent_of(sight: Sight, connection: Connection) -> list[Transaction]:
 def taken_up_by(case: ExceptionCase) -> list[Transaction]:
     """The transactions that are held by this exception, or ended with it. One query."""
     return list(case.transactions.select_related("connection").order_by("id")[:MOST_FOUND])
+
+
+def transaction_of(message: InboxMessage) -> Transaction | None:
+    """As which a message handed something over; None when it did not, or was not read yet. One query, or none."""
+    if message.purpose != InboxMessage.Purpose.DELIVER:
+        return None
+    return Transaction.objects.filter(inbox_message=message).first()
 
 
 def find(sight: Sight, text: str) -> list[Transaction]:

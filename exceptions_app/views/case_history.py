@@ -59,6 +59,18 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.source_notified": ("", "external"),
     "case.source_told": ("success", "external"),
     "case.source_not_told": ("warning", "external"),
+    "transaction.handed_over": ("", "intake"),
+    "transaction.made_to_wait": ("", "hold"),
+    "transaction.sent_on": ("info", "external"),
+    "transaction.held": ("warning", "hold"),
+    "transaction.recognised": ("", "check"),
+    "transaction.outcome_unknown": ("warning", "outcome-unknown"),
+    "transaction.delivered": ("success", "resolved"),
+    "transaction.closed": ("", "dismissed"),
+    "transaction.reopened": ("", "reopen"),
+    "transaction.sending_stopped": ("danger", "danger"),
+    "transaction.source_told": ("success", "external"),
+    "transaction.source_not_told": ("warning", "external"),
 }
 
 
@@ -242,11 +254,11 @@ def _latest_record(case: ExceptionCase) -> Record | None:
 def _attempts(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
     listed = deliveries_of(case, after=after)
     found = attempts_of(listed.items, with_bodies=True)
-    rows = [(delivery, attempt_rows(found[delivery.pk]), _address_of(delivery)) for delivery in listed.items]
+    rows = [(delivery, attempt_rows(found[delivery.pk]), address_of(delivery)) for delivery in listed.items]
     return rows, listed.older
 
 
-def _address_of(delivery: Delivery) -> str:
+def address_of(delivery: Delivery) -> str:
     """Where it goes, while it is on its way: what was sent before may have gone to another address."""
     if not delivery.is_live:
         return ""

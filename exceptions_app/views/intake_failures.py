@@ -20,6 +20,7 @@ from exceptions_app.queries.batches import batch_of_message, became_no_exception
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.keyset import Direction, InvalidCursor
 from exceptions_app.queries.pull_sources import files_waiting
+from exceptions_app.queries.transactions import transaction_of
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.excerpts import excerpt
@@ -156,6 +157,7 @@ def _detail(
         "message": message,
         "form": form,
         "cases": cases,
+        "transaction": transaction_of(message),
         "batch": batch if message.status == InboxMessage.Status.PROCESSED else None,
         "is_failure": message.status == InboxMessage.Status.FAILED,
         "may_act": may_act,

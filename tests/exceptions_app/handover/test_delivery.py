@@ -11,6 +11,7 @@ from exceptions_app import handed_over
 from exceptions_app.actions import intake_failures, work
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.propose import propose_dismissal
+from exceptions_app.api.transaction_document import tag_of
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Transaction
 from exceptions_app.states import Outcome, State
 from exceptions_app.translation import translate
@@ -128,6 +129,24 @@ def test_refusal_by_the_erp_is_corrected_approved_and_booked_once(
     assert (case.state, case.outcome) == (State.RESOLVED, "replayed")
     assert (after.state, after.reference) == ("delivered", reference_of(simulator))
     assert [delivery.state for delivery in submissions(transaction)] == ["refused"]
+
+
+def test_problem_is_what_the_target_says_after_a_refused_replay(cast: Cast, erp: Connection):
+    rows = [{**ROWS[0], "debit": "1200.00", "cost_center": None}, ROWS[1]]
+    [transaction] = run(erp, document(payload=journal(lines=rows)))
+    case, tag = transaction.case, tag_of(transaction)
+    assert case is not None
+    assert transaction.present_problem == transaction.problem
+
+    change(case, {"/lines/0/debit": "1250.00"}, by=cast.clerk)
+    propose(case, by=cast.clerk)
+    approve_open(case, by=cast.controller)
+    work_until_done()
+    after = now_of(transaction)
+    assert after.state == "held"
+    assert after.problem.startswith("The journal does not balance")
+    assert after.present_problem.startswith("Refused by the target: The account needs a cost centre")
+    assert (tag_of(now_of(transaction)), tag_of(after) == tag) == (tag_of(after), False)
 
 
 def test_exception_that_is_dismissed_closes_the_transaction_with_its_outcome(cast: Cast, erp: Connection):
