@@ -15,6 +15,7 @@ from exceptions_app.models import ExceptionCase
 from exceptions_app.outages import outage_of
 from integrations import batches, inbox
 from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.crash_points import Point, passing
 from integrations.doorbell import TimeIsUp
 from integrations.models import InboxMessage
 from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction, bounded
@@ -34,6 +35,7 @@ def _read_next(*, at: datetime) -> bool:
     claim = inbox.claim()
     if claim is None:
         return False
+    passing(Point.MESSAGE_CLAIMED)
     with inbox.claimed(claim) as message:
         if message is None:
             return True  # so late that another reader took it up
@@ -44,6 +46,8 @@ def _read_next(*, at: datetime) -> bool:
         if message.purpose == InboxMessage.Purpose.DELIVER and message.status == InboxMessage.Status.FAILED:
             # Whoever handed it over asks after its transaction, not after the message.
             handover_hold.not_read(message, by=INTAKE, at=at)
+        passing(Point.MESSAGE_READ)
+    passing(Point.MESSAGE_DONE)
     return True
 
 

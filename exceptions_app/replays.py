@@ -14,6 +14,7 @@ from exceptions_app.actions.permission import NotApproved
 from exceptions_app.actions.settle import require_approval, settle
 from exceptions_app.outages import Outage, outage_of
 from integrations import delivery as engine
+from integrations.crash_points import Point, passing
 from integrations.delivery.safeguards import Safeguard, stands
 from integrations.doorbell import TimeIsUp
 
@@ -56,7 +57,7 @@ def _carry_out(load: Load) -> int:
         return _carry_out_together(load)
     settled = False
     with _by_itself(load[0]):
-        settled = settle(_outcome_of(load[0]), at=now())
+        settled = _settle(_outcome_of(load[0]))
     return int(settled)
 
 
@@ -69,7 +70,7 @@ def _carry_out_together(load: Load) -> int:
     if ready:
         for settlement in engine.send_together(ready):
             with _by_itself(engine.Claim(settlement.delivery, settlement.epoch)):
-                settled += settle(settlement, at=now())
+                settled += _settle(settlement)
     return settled
 
 
@@ -82,7 +83,7 @@ def _prepare(load: Load) -> tuple[int, list[engine.Claim]]:
             if settlement is None:
                 ready.append(claim)
             else:
-                settled += settle(settlement, at=now())
+                settled += _settle(settlement)
     return settled, ready
 
 
@@ -100,6 +101,12 @@ def _by_itself(claim: engine.Claim) -> Iterator[None]:
         log.exception("Delivery %s broke off.", claim.delivery.pk)
         if outage_of(error) is Outage.DISK:
             engine.uncount(claim)  # a full disk is not its fault, however often it is tried
+
+
+def _settle(settlement: engine.Settlement) -> bool:
+    settled = settle(settlement, at=now())
+    passing(Point.ENDED)
+    return settled
 
 
 def _outcome_of(claim: engine.Claim) -> engine.Settlement:
@@ -120,5 +127,8 @@ def _held_back(claim: engine.Claim) -> engine.Settlement | None:
         require_approval(claim.delivery)
     except NotApproved as error:
         log.error("Not sent: %s", error)  # noqa: TRY400 - a refusal, not a fault of ours
-        return engine.hold_back(claim, because=str(error))
+        held = engine.hold_back(claim, because=str(error))
+        passing(Point.HELD_BACK)
+        return held
+    passing(Point.APPROVAL_SEEN)
     return None

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from integrations.breaker import Breaker
+from integrations.crash_points import Point, passing
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ def ring_on_commit() -> None:
 
 
 def _ring() -> None:
+    passing(Point.BELL_DUE)
     if breaker.is_resting:
         return
     try:

@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from integrations.addresses import AddressRefused, allowed_addresses, require_allowed_host
+from integrations.crash_points import Point, passing
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +170,9 @@ def _converse(
     received: dict[str, str] = {}
     kept = bytearray()
     try:
+        passing(Point.WIRE_OPEN)
         connection.endheaders(body or None)
+        passing(Point.WIRE_SENT)
         with connection.getresponse() as answer:
             status = answer.status
             received = {

@@ -16,6 +16,7 @@ from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVe
 from exceptions_app.states import SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
 from integrations import outbox
 from integrations.connectors.registry import get_connector
+from integrations.crash_points import Point, passing
 from integrations.models import Delivery
 
 
@@ -55,6 +56,7 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
     summary = f"{by} approved what {proposal.proposer} proposed on {case.ref}: {proposal.kind}."
     move(case, action, by=by, at=at, because=because, summary=summary, data=data, **changes)
     _close(proposal, decision)
+    passing(Point.DECISION_WRITTEN)
     if not sends:
         event = "declined" if proposal.kind == ProposalKind.DECLINE else "dismissed"
         tell_source(case, event, by=by, at=at, because=proposal.because)

@@ -21,6 +21,7 @@ from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
 from integrations import delivery as engine
+from integrations.crash_points import Point, passing
 from integrations.models import Delivery, DeliveryAnswer
 from integrations.refusals import Refusal, RefusalError
 
@@ -79,9 +80,11 @@ def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
         return handover_settle.settle(settlement, at=at)
     found = _find_case(settlement.delivery)
     case = lock(found.pk) if found is not None else None
+    passing(Point.END_LOCKED)
     delivery = engine.settle(settlement)
     if delivery is None:
         return False
+    passing(Point.END_WRITTEN)
     if case is None:
         note_stray(delivery, at=at)
         return True
@@ -91,6 +94,7 @@ def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
         _note_write_back(case, delivery, at=at)
     else:
         _move_case(case, delivery, settlement, at=at)
+    passing(Point.EXCEPTION_MOVED)
     return True
 
 
@@ -201,6 +205,7 @@ def _resolve(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *
             defaults={"value": delivery.reference},
         )
     tell_source(case, "resolved", by=worker, at=at)
+    passing(Point.SOURCE_TO_BE_TOLD)
     handover_follow.case_ended(case, by=WORKER, at=at)
 
 

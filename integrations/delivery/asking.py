@@ -10,6 +10,7 @@ from integrations.connectors.base import (
     TargetClient,
     TargetKind,
 )
+from integrations.crash_points import Point, passing
 from integrations.delivery.attempts import Phase, begin, content_of, note_answer
 from integrations.delivery.claims import Claim
 from integrations.delivery.safeguards import Safeguard, stands
@@ -33,10 +34,13 @@ def ask(claim: Claim, client: TargetClient, *, phase: DeliveryAttempt.Phase = Ph
     """Raises Fenced."""
     delivery = claim.delivery
     attempt = begin(claim, phase, State.PROBING)
+    passing(Point(f"{phase}.intended"))
     observation = client.probe(
         object_type=delivery.object_type, business_key=delivery.business_key, content=bytes(content_of(delivery).body)
     )
+    passing(Point(f"{phase}.answered"))
     note_answer(attempt, observation.presence, observation)
+    passing(Point(f"{phase}.noted"))
     return observation
 
 

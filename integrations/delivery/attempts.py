@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from integrations.connectors.base import Answer, Capabilities, Endpoint, Observation, TargetClient
 from integrations.connectors.registry import get_connector
+from integrations.crash_points import Point, passing
 from integrations.delivery.claims import Claim, Fenced, database_now, guarded_lease, still_ours
 from integrations.models import Connection, Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
 from integrations.promises import effective_capabilities
@@ -48,13 +49,15 @@ def begin(claim: Claim, phase: DeliveryAttempt.Phase, state: Delivery.State) -> 
     if not still_ours(claim).update(**changes):
         raise Fenced
     claim.delivery.refresh_from_db(fields=["state", "sends", "last_sent_at"])
-    return DeliveryAttempt.objects.create(
+    attempt = DeliveryAttempt.objects.create(
         delivery=claim.delivery,
         phase=phase,
         epoch=claim.epoch,
         started_at=database_now(),
         content_sha256=claim.delivery.content_sha256,
     )
+    passing(Point(f"{phase}.written"))
+    return attempt
 
 
 def note_answer(attempt: DeliveryAttempt, outcome: str, answer: Answer | Observation) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
+from integrations.crash_points import Point, passing
 from integrations.delivery.safeguards import Safeguard, stands
 from integrations.models import Connection, Delivery
 from integrations.promises import most_in_one_file
@@ -52,6 +53,8 @@ def claim(*, limit: int) -> list[Claim]:
             due_at=Now() + guarded_lease(LEASE),
             state=State.PROBING,
         )
+        passing(Point.CLAIM_WRITTEN)
+    passing(Point.CLAIMED)
     return claims
 
 

@@ -3,6 +3,7 @@
 import secrets
 
 from integrations.connectors.base import Answer, AnswerKind, Presence, TargetClient
+from integrations.crash_points import Point, passing
 from integrations.delivery.asking import ask
 from integrations.delivery.attempts import Phase, begin, content_of, note_answer
 from integrations.delivery.claims import Claim
@@ -19,11 +20,14 @@ def send(claim: Claim, client: TargetClient) -> Settlement:
     content = content_of(claim.delivery)
     if stands(Safeguard.INTENT_FIRST):
         attempt = begin(claim, Phase.SEND, State.SENDING)
+        passing(Point.SEND_INTENDED)
         answer = _submit(claim.delivery, content, client)
     else:
         answer = _submit(claim.delivery, content, client)
         attempt = begin(claim, Phase.SEND, State.SENDING)
+    passing(Point.SEND_ANSWERED)
     note_answer(attempt, answer.kind, answer)
+    passing(Point.SEND_NOTED)
     if answer.kind is AnswerKind.ALREADY_EXISTS:
         return compare_existing(claim, client, answer)
     return after_sending(claim, answer)

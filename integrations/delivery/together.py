@@ -26,6 +26,7 @@ from integrations.connectors.base import (
     CannotBundle,
 )
 from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.crash_points import Point, passing
 from integrations.delivery.attempts import Phase, content_of, endpoint_of, lease_of
 from integrations.delivery.claims import Claim, Fenced, database_now, renew
 from integrations.delivery.sending import after_sending, compare_existing, send
@@ -196,13 +197,17 @@ def _store(bundle: Bundle, claims: Sequence[Claim]) -> _File:
         )
         for position, claim in enumerate(claims, start=1)
     )
+    passing(Point.FILE_WRITTEN)
     return _File(envelope, bundle, claims, attempts)
 
 
 def _send_file(file: _File, client: BundlingClient, *, ends_at: float) -> Iterator[Settlement]:
     contents = [_body(claim) for claim in file.claims]
+    passing(Point.FILE_INTENDED)
     answer = client.submit_bundle(key=file.envelope.content_sha256, bundle=file.bundle, contents=contents)
+    passing(Point.FILE_ANSWERED)
     _note(file, answer)
+    passing(Point.FILE_NOTED)
     for claim, own in zip(file.claims, answer.each, strict=True):
         try:
             settlement = _after(claim, own, client, ends_at=ends_at)
