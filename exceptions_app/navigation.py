@@ -30,6 +30,10 @@ def _with_any_grant(reader: Reader) -> bool:
     return bool(reader.reach.on_queues) or reader.is_staff
 
 
+def _seeing(reader: Reader) -> bool:
+    return reader.reach.has(Verb.SEE)
+
+
 def _working(reader: Reader) -> bool:
     """Who may not correct anywhere can have no exception of their own."""
     return reader.reach.has(Verb.CORRECT)
@@ -75,6 +79,7 @@ ENTRIES = (
     Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide"),
     Entry("Search", "search", "exceptions:search"),
     Entry("Transactions", "arrow-right", "exceptions:transactions", _with_any_grant),
+    Entry("Effects", "check", "exceptions:effects", _seeing),
     Entry(
         "Intake failures", "intake", "exceptions:intake_failures", _caring_for_messages,
         also_on=("exceptions:intake_failure", "exceptions:quarantined_file"), count="intake_failures",

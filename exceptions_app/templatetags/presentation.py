@@ -79,6 +79,12 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "conflict": ("danger", "danger"),
         "unknown": ("warning", "outcome-unknown"),
         "cancelled": ("neutral", "dismissed"),
+        # effects at the target
+        "proven": ("success", "resolved"),
+        "second_effect": ("danger", "danger"),
+        "unproven": ("warning", "outcome-unknown"),
+        "not_sent": ("neutral", "clock"),
+        "not_booked": ("neutral", "dismissed"),
         "open": ("review", "awaiting-approval"),
         "approved": ("success", "resolved"),
         "rejected": ("danger", "danger"),

@@ -5,6 +5,7 @@ from django.urls import URLPattern, path, re_path
 from exceptions_app.views import (
     audit,
     connections,
+    effects,
     field_map_edit,
     field_maps,
     intake_failures,
@@ -15,6 +16,8 @@ from exceptions_app.views import (
 urlpatterns: list[URLPattern] = [
     path("audit/", audit.audit, name="audit"),
     path("audit/export/", audit.audit_export, name="audit_export"),
+    path("effects/", effects.effects, name="effects"),
+    path("effects/export/", effects.effects_export, name="effects_export"),
     path("intake-failures/", intake_failures.intake_failures, name="intake_failures"),
     path("intake-failures/<int:ref>/", intake_failures.intake_failure, name="intake_failure"),
     path("intake-failures/<int:ref>/read-again/", intake_failures.read_again, name="intake_read_again"),

@@ -53,6 +53,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Deliveries": {
         "delivery.stopped": "Delivery stopped",
+        "effects.exported": "Report on effects exported",
     },
     "Incoming messages": {
         "message.": "Anything about messages",

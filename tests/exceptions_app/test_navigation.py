@@ -36,10 +36,10 @@ EVERYBODY = ["All queues", "Search", "API"]
 @pytest.mark.parametrize(
     ("who", "more"),
     [
-        ("clerk", ["My queue", "Approvals", "Intake failures", "Transactions", "Connections"]),
-        ("controller", ["Approvals", "Transactions", "Connections"]),
-        ("support", ["Transactions", "Connections"]),
-        ("auditor", ["Transactions", "Connections", "Audit"]),
+        ("clerk", ["My queue", "Approvals", "Intake failures", "Transactions", "Effects", "Connections"]),
+        ("controller", ["Approvals", "Transactions", "Effects", "Connections"]),
+        ("support", ["Transactions", "Effects", "Connections"]),
+        ("auditor", ["Transactions", "Effects", "Connections", "Audit"]),
         ("outsider", []),
         ("administrator", ["Intake failures", "Transactions", "Connections", "Administration"]),
     ],
