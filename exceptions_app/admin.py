@@ -138,9 +138,25 @@ class ConnectionAdmin(ConfigurationAdmin):
         return ("slug",) if obj is not None else ()
 
 
+_PULL_EXAMPLE = (
+    'Of a REST feed for example <code>{"url": "https://feed.example/items", "next_cursor": "/next"}</code>, of an SFTP '
+    'folder <code>{"host": "sftp.bank.example", "user": "meridian", "folder": "/outgoing", "host_keys": ["SHA256:…"]}'
+    "</code>. All settings stand in docs/operations.md under “Sources that are fetched from”; how to try one with the "
+    "simulator, in docs/simulator.md."
+)
+
+
 class PullSourceForm(ConfigurationForm):
     """The secret is written and never shown; leaving it empty keeps it."""
 
+    settings = forms.JSONField(
+        widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "spellcheck": "false"}),
+        help_text=_PULL_EXAMPLE,
+        error_messages={
+            "invalid": "This is no JSON. Write an object with the names in double quotes, as in the example.",
+            "required": "Write where it is and how it is read, as in the example.",
+        },
+    )
     secret = forms.CharField(
         required=False,
         widget=forms.PasswordInput,
@@ -157,6 +173,14 @@ class PullSourceForm(ConfigurationForm):
     class Meta:
         model = PullSource
         fields = ("connection", "slug", "name", "kind", "settings", "secret", "every_seconds")
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """What could not even be read is not judged as well."""
+        if field is None and hasattr(error, "error_dict"):
+            error = forms.ValidationError(
+                {name: faults for name, faults in error.error_dict.items() if name not in self.errors}
+            )
+        super().add_error(field, error)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -78,11 +78,14 @@ ENTRIES = (
     ),
     Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide"),
     Entry("Search", "search", "exceptions:search"),
-    Entry("Transactions", "arrow-right", "exceptions:transactions", _with_any_grant),
+    Entry(
+        "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",)
+    ),
     Entry("Effects", "check", "exceptions:effects", _seeing),
     Entry(
         "Intake failures", "intake", "exceptions:intake_failures", _caring_for_messages,
-        also_on=("exceptions:intake_failure", "exceptions:quarantined_file"), count="intake_failures",
+        also_on=("exceptions:intake_failure", "exceptions:quarantined_file", "exceptions:sequence_gap"),
+        count="intake_failures",
     ),
     Entry(
         "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",)

@@ -37,11 +37,12 @@ class FailureFilter:
 class FailurePage:
     """One page of failures, newest first, the newest files in quarantine, and the oldest numbers that are missing.
 
-    `counts` are of all together.
+    `counts` are of all together, by status; `parts` of messages, files and gaps each, of the status that is shown.
     """
 
     page: Page[InboxMessage]
     counts: Mapping[str, Count]
+    parts: Mapping[str, Count]
     files: list[FolderProblem]
     more_files: bool
     gaps: list[SequenceGap]
@@ -67,9 +68,11 @@ def read_failure_page(
         .select_related("connection")
         .order_by("-found_at", "-id")[: MOST_FILES + 1]
     )
+    counted = _counts(filters.connections, user)
     return FailurePage(
         page=page(rows, NEWEST_FIRST, size=PAGE_SIZE, cursor=cursor, direction=direction),
-        counts=_counts(filters.connections, user),
+        counts={status: sum(parts.values(), start=Count(0)) for status, parts in counted.items()},
+        parts=counted[filters.status],
         files=files[:MOST_FILES],
         more_files=len(files) > MOST_FILES,
         gaps=list(
@@ -83,19 +86,16 @@ def _gaps(filters: FailureFilter) -> QuerySet[SequenceGap]:
     return found(filters.connections)
 
 
-def _counts(connections: Collection[int], user: AbstractUser) -> Mapping[str, Count]:
-    if not connections:
-        return {TO_DO: Count(0), SET_ASIDE: Count(0)}
+def _counts(connections: Collection[int], user: AbstractUser) -> Mapping[str, Mapping[str, Count]]:
+    """Status → messages, files and gaps. One query, or none without a connection."""
     rows: dict[str, QuerySet[Any]] = {}
-    for status in (TO_DO, SET_ASIDE):
-        rows[status.value] = failures(connections, status)
+    for status in UNREAD:
+        rows[f"{status.value} messages"] = failures(connections, status)
         rows[f"{status.value} files"] = files_in_quarantine(connections, status)
-    rows[f"{TO_DO.value} gaps"], rows[f"{SET_ASIDE.value} gaps"] = gaps_to_do(connections), gaps_set_aside(connections)
-    counts = count_each(user, rows)
-    parts = ("{}", "{} files", "{} gaps")
+        rows[f"{status.value} gaps"] = (gaps_to_do if status == TO_DO else gaps_set_aside)(connections)
+    counts = count_each(user, rows) if connections else dict.fromkeys(rows, Count(0))
     return {
-        status: sum((counts[part.format(status.value)] for part in parts), start=Count(0))
-        for status in (TO_DO, SET_ASIDE)
+        status: {part: counts[f"{status.value} {part}"] for part in ("messages", "files", "gaps")} for status in UNREAD
     }
 
 

@@ -10,6 +10,7 @@ from exceptions_app.views.problems import Problem
 from integrations.records.record import Record, RecordField, ValueKind
 
 MOST_LINES = 50
+_LONGEST_CODE = 16  # characters
 _LINE = re.compile(r"Line [0-9]+")
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?")
 _NUMBERS = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
@@ -30,6 +31,11 @@ class Cell:
     text: str
     column: Column
     tone: str = ""
+
+    @property
+    def is_code(self) -> bool:
+        """A code such as CC-1000 is read as one, and not broken at its hyphen."""
+        return len(self.text) <= _LONGEST_CODE and " " not in self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,8 @@ class PullSource(models.Model):
     def clean(self) -> None:
         """The settings fit the kind, each fault in words. Raises ValidationError."""
         super().clean()
+        if self.kind not in self.Kind.values:
+            return  # which is said of the field itself
         try:
             read = read_settings(self.kind, self.settings)
         except SettingsRefused as refused:

@@ -1,5 +1,7 @@
 """Forms of the administration: what is refused stands at its field."""
 
+import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,8 +10,9 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from audit.queries import timeline
-from exceptions_app.admin import ConnectionForm
+from exceptions_app.admin import ConnectionForm, PullSourceForm
 from exceptions_app.models import LegalEntity
+from integrations.pull_settings import read_settings
 from tests.arrivals import configure
 from tests.cast import Cast
 from workbench.models import User
@@ -123,3 +126,43 @@ def test_rule_and_secret_for_webhooks_are_kept_and_an_empty_secret_keeps_the_old
     assert filled(webhook_secret="secret").errors == {
         "webhook_secret": ["A webhook secret is whsec_ followed by 24 to 64 bytes in base64."]
     }
+
+
+def pulled(cast: Cast, **more: str) -> PullSourceForm:
+    given = {
+        "connection": str(cast.connection.pk), "slug": "feed", "name": "Feed", "kind": "rest", "secret": "token",
+        "settings": '{"url": "https://feed.example/items"}', "every_seconds": "60", "because": "A new source.",
+    }  # fmt: skip
+    return PullSourceForm(given | more)
+
+
+def test_source_that_is_written_well_has_no_fault(cast: Cast):
+    assert pulled(cast).errors == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "fault"),
+    [
+        ("{", "This is no JSON. Write an object with the names in double quotes, as in the example."),
+        ("{}", "Write where it is and how it is read, as in the example."),
+        ('{"urls": "x"}', "url: this is missing. Write an address such as https://feed.example/items, "),
+    ],
+)
+def test_settings_of_a_source_have_one_fault_each(cast: Cast, typed: str, fault: str):
+    errors = pulled(cast, settings=typed).errors
+    assert list(errors) == ["settings"]
+    assert errors["settings"][0].startswith(fault)
+    assert len([text for text in errors["settings"] if "no JSON" in text or "as in the example" in text]) < 2
+
+
+def test_source_without_a_kind_is_refused_there_alone(cast: Cast):
+    assert pulled(cast, kind="").errors == {"kind": ["This field is required."]}
+
+
+def test_form_of_a_source_shows_an_example_and_where_all_settings_stand(cast: Cast):
+    help_text = str(pulled(cast).fields["settings"].help_text)
+    assert "docs/operations.md" in help_text
+    for example in re.findall(r"<code>(.*?)</code>", help_text):
+        read_settings(
+            "sftp" if "host" in example else "rest", json.loads(example.replace("SHA256:…", f"SHA256:{'A' * 43}"))
+        )

@@ -259,8 +259,15 @@ def read_document(payload: bytes, *, field: str = "payload") -> UblDocument:
     tag = tree.getroot().tag
     if tag not in names.OBJECT_TYPES:
         raise MessageNotUnderstood(
-            f"The document is a {str(tag)[:120]}, not a UBL 2.1 Invoice or CreditNote.",
+            f"The document begins with {_quoted(str(tag))}, and is no UBL 2.1 Invoice or CreditNote.",
             field=field,
             remedy="Send the UBL document itself without an envelope, or choose the connection for its format.",
         )
     return UblDocument(tree)
+
+
+def _quoted(tag: str) -> str:
+    """The name of an element, and of which namespace it is when it is of one."""
+    namespace, _, name = tag.rpartition("}")
+    shown = f"<{name[:60]}>"
+    return f"{shown} of the namespace “{namespace.removeprefix('{')[:120]}”" if namespace else shown

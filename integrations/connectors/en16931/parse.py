@@ -110,7 +110,11 @@ def _report_refusal(document: UblDocument, body: bytes, shared: Mapping[str, Any
     root = _parse_report(body)
     found = findings(root)
     if not found:
-        what = "raises nothing" if _is_report(root) else f"is a {etree.QName(root).localname}, not an SVRL report"
+        what = (
+            "raises nothing"
+            if _is_report(root)
+            else f"begins with <{etree.QName(root).localname[:60]}>, and is no SVRL report"
+        )
         raise MessageNotUnderstood(f"The refusal {what}.", field="refusal", remedy=_SEND_REPORT)
     errors = errors_of(root, document)
     if errors[0].severity is Severity.ERROR:

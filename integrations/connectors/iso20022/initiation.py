@@ -162,7 +162,7 @@ def file_of(message: Message, *, field: str = "payload") -> PaymentFile:
     """The same for a message that is already parsed."""
     if message.kind != INITIATION:
         raise MessageNotUnderstood(
-            f"The document is a {message.name or message.kind}, not a pain.001.",
+            f"The document is “{message.name or message.kind}”, not a pain.001.",
             field=field,
             remedy="Send the payment file (pain.001) as it went to the bank.",
         )

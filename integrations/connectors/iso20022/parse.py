@@ -70,7 +70,7 @@ def _sorted_out(message: IncomingMessage) -> tuple[Message | None, Message | Non
             read = read_message(data, field=field)
             if read.kind not in (INITIATION, STATUS_REPORT):
                 raise MessageNotUnderstood(
-                    f"The document is a {read.name or read.kind}, neither a pain.001 nor a pain.002.",
+                    f"The document is “{read.name or read.kind}”, neither a pain.001 nor a pain.002.",
                     field=field,
                     remedy="Send the payment file (pain.001) and the bank's status report (pain.002).",
                 )

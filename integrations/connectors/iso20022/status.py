@@ -110,7 +110,7 @@ def report_of(message: Message, *, field: str = "refusal") -> StatusReport:
     """Read a status report; raises MessageNotUnderstood when the message is none."""
     if message.kind != STATUS_REPORT:
         raise MessageNotUnderstood(
-            f"The document is a {message.name or message.kind}, not a pain.002.",
+            f"The document is “{message.name or message.kind}”, not a pain.002.",
             field=field,
             remedy="Send the bank's status report (pain.002) beside the payment file (pain.001).",
         )

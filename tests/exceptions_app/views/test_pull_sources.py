@@ -167,6 +167,9 @@ def test_overdue_gap_is_an_intake_failure_until_it_is_set_aside(cast, signed_in)
     browser = signed_in(cast.clerk)
     first = browser.get(LIST)
     assert [str(found) for found in first.context["gaps"]] == ["2 to 4"]
+    words = " ".join(first.content.decode().split())
+    assert "1 gap in the numbers of a source." in words
+    assert "Every message could be read" not in words
     assert {tab["label"]: str(tab["count"]) for tab in first.context["tabs"]} == {"To do": "1", "Set aside": "0"}
     counts = {item.label: str(item.count) for item in first.context["navigation"]}
     assert counts["Intake failures"] == "1"

@@ -289,7 +289,7 @@ def test_both_documents_are_found_whichever_place_they_were_sent_in() -> None:
     ("payload", "refusal", "problem"),
     [
         (b"<x/>", b"", "The document is empty."),
-        (b"<Document><Other/></Document>", b"", "The document is a Other, neither a pain.001 nor a pain.002."),
+        (b"<Document><Other/></Document>", b"", "The document is “Other”, neither a pain.001 nor a pain.002."),
         (FOUR, b"", "The refusal is empty."),
         (FOUR, b"<Document", "The document ends inside a tag."),
         (FOUR, b"[]", "The refusal names no code and no reason."),
