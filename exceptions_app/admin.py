@@ -100,11 +100,15 @@ class ConnectionForm(ConfigurationForm):
             "resend_when_absent",
             "target_kind",
             "collect_seconds",
+            "sends_per_minute",
+            "breaker_after",
         )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         cleaned["collect_seconds"] = cleaned.get("collect_seconds") or 0
+        if cleaned.get("breaker_after") is None:
+            cleaned["breaker_after"] = self.instance.breaker_after
         self._refuse_stronger(cleaned)
         for name in ("target_token", "write_back_secret", "webhook_secret"):
             cleaned[name] = cleaned.get(name) or getattr(self.instance, name)

@@ -18,6 +18,7 @@ from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
 from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
+from integrations.delivery import stop_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     """Context of every page: read only when a page shows it, so that fragments cost nothing."""
     return {
         "navigation": SimpleLazyObject(lambda: _items(request)),
+        "sending_stop": SimpleLazyObject(lambda: stop_in_force() if request.user.is_authenticated else None),
         "demonstration_accounts": SimpleLazyObject(demonstration_accounts),
         "environment_name": "Demonstration" if settings.SIMULATOR_URL else "",
         "request_id": request.META.get("REQUEST_ID", ""),

@@ -11,6 +11,7 @@ from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.targets import without_secrets
+from integrations.delivery import gates
 from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant, PullSource
 from integrations.webhooks import new_secret
 
@@ -115,6 +116,7 @@ def resume(connection_id: int, *, by: AbstractUser, at: datetime) -> Connection:
         return connection
     connection.paused_at = None
     connection.paused_because = ""
+    gates.reset(connection.pk)
     return _save(connection, "connection.resumed", by=by, at=at, because="", words="resumed")
 
 

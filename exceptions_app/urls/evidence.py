@@ -11,6 +11,7 @@ from exceptions_app.views import (
     intake_failures,
     pull_sources,
     quarantine,
+    sending,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -36,6 +37,12 @@ urlpatterns: list[URLPattern] = [
     path("pull-sources/<slug:ref>/pause/", pull_sources.pause, name="pull_source_pause"),
     path("pull-sources/<slug:ref>/resume/", pull_sources.resume, name="pull_source_resume"),
     path("connections/", connections.connections, name="connections"),
+    path("sending/stop/", sending.stop_all, {"ref": "all"}, name="sending_stop"),
+    path("sending/resume/", sending.resume_all, {"ref": "all"}, name="sending_resume"),
+    path("connections/<slug:ref>/sending/", sending.sending, name="connection_sending"),
+    path("connections/<slug:ref>/sending/again/", sending.send_again, name="connection_send_again"),
+    path("connections/<slug:ref>/sending/maintenance/", sending.plan_maintenance, name="maintenance_plan"),
+    path("maintenance/<int:ref>/cancel/", sending.cancel_maintenance, name="maintenance_cancel"),
     path("connections/<slug:ref>/", connections.connection, name="connection"),
     path("connections/<slug:ref>/pause/", connections.pause, name="connection_pause"),
     path("connections/<slug:ref>/resume/", connections.resume, name="connection_resume"),

@@ -23,7 +23,9 @@ from exceptions_app.views.lines import lines_of
 from exceptions_app.views.parties import stranger_in
 from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of
 from exceptions_app.views.raw_text import NotText, as_text
+from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
+from integrations.models import Delivery
 from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
@@ -113,6 +115,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "target_address": without_secrets(page.case.connection.target_url),
         "decision": page.decision,
         "submission": page.submission,
+        "hold": _hold_of(page),
         "write_back": page.write_back,
         "transactions": taken_up_by(case),
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
@@ -142,6 +145,14 @@ def _typed_with_draft(page: CasePage, asked: Asked) -> dict[Action, Mapping[str,
     if draft is not None and asked.correction is None and Action.CORRECT not in typed and not _draft_is_old(page):
         typed[Action.CORRECT] = typed_texts(draft.typed)
     return typed
+
+
+def _hold_of(page: CasePage) -> engine.Hold | None:
+    """What keeps it from being sent now; nothing is read for one that is not on its way."""
+    delivery = page.submission
+    if delivery is None or delivery.state not in (Delivery.State.QUEUED, Delivery.State.UNKNOWN):
+        return None
+    return engine.hold_on(delivery.connection_id, delivery.operation)
 
 
 def _draft_is_old(page: CasePage) -> bool:

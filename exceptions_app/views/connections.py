@@ -17,11 +17,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from exceptions_app.actions import connections as actions
+from exceptions_app.actions.sending import may_stop_sending
 from exceptions_app.queries import connections as reads
 from exceptions_app.queries.batches import recent_batches
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.field_maps import map_states
 from exceptions_app.queries.pull_sources import sources_of
+from exceptions_app.queries.sending import windows_of
 from exceptions_app.queries.transactions import recent_of, sight_within
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.errors import not_permitted
@@ -30,12 +32,14 @@ from exceptions_app.views.posted import posted_from
 from exceptions_app.views.pull_sources import row_of
 from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
+from exceptions_app.views.sending import StopForm
 from exceptions_app.views.transactions import Row, rows_of
+from integrations import delivery as engine
 from integrations.connectors.base import Capabilities, TargetKind
 from integrations.connectors.registry import CONNECTORS, UnknownConnector
 from integrations.folder import folder_of
 from integrations.left_lying import LeftLying, left_lying
-from integrations.models import Connection
+from integrations.models import Connection, Delivery
 from integrations.promises import effective_capabilities
 
 MISSING_REACH = (
@@ -71,10 +75,14 @@ def connections(request: HttpRequest) -> HttpResponse:
     if not reach.seen:
         return not_permitted(request, MISSING_REACH, permission=_PERMISSION)
     rows = list(reads.connections_with_state(reach.seen, at=now()))
+    holds = engine.holds_on(reach.seen)
     context = {
-        "rows": [(found, _connector_title(found), found.pk in reach.cared_for) for found in rows],
+        "rows": [(found, _connector_title(found), found.pk in reach.cared_for, holds.get(found.pk)) for found in rows],
         "paused": sum(found.is_paused for found in rows),
         "days": reads.RECENTLY.days,
+        "stop": engine.stop_in_force(),
+        "stop_form": StopForm(initial=dict(interrupted_at(request, reverse("exceptions:connections")).typed)),
+        "may_stop": may_stop_sending(person(request)),
     }
     return render(request, "exceptions/connections.html", context)
 
@@ -122,6 +130,9 @@ def _detail(
         "deliveries": reads.recent_deliveries(found, person(request)),
         "batches": recent_batches(found) if sees_failures else [],
         "days": reads.RECENTLY.days,
+        "hold": engine.hold_on(found.pk),
+        "tell_hold": engine.hold_on(found.pk, Delivery.Operation.WRITE_BACK),
+        "windows": windows_of(found, at=now()),
         "admin_url": _admin_url(request, found),
         "trail": [{"label": "Connections", "url": reverse("exceptions:connections")}],
     }

@@ -6,6 +6,9 @@ and sets a lease by the database's clock. (2) Commit the intent to ask or to sen
 A claim whose lease ran out while sending may have been booked: it is asked about before anything is sent again.
 A delivery that breaks its worker off three times in a row is set before a person instead of a fourth.
 
+Whether anything goes to a place at all is asked in one place (`holds`): a stop of all sending, a pause, a maintenance
+window, a target that does not work, that asked to wait, or that takes so many a minute (`gates`).
+
 Several deliveries may travel in one file (`together`). The file is stored with the intents of all that are in it; each
 keeps its own key, approval, attempts and end, and after a lost answer each is asked about by itself.
 """
@@ -14,6 +17,7 @@ from integrations.delivery.asking import after_asking, must_ask_first
 from integrations.delivery.attempts import begin, lease_of
 from integrations.delivery.carrying import carry_out, find_out, hold_back
 from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim, uncount
+from integrations.delivery.holds import HeldBy, Hold, hold_on, holds_on, stop_in_force
 from integrations.delivery.sending import after_sending
 from integrations.delivery.settling import Settlement, park, settle
 from integrations.delivery.together import keep, send_together, travelling_together
@@ -22,6 +26,8 @@ __all__ = [
     "MAX_CLAIMS",
     "Claim",
     "Fenced",
+    "HeldBy",
+    "Hold",
     "Settlement",
     "after_asking",
     "after_sending",
@@ -30,12 +36,15 @@ __all__ = [
     "claim",
     "find_out",
     "hold_back",
+    "hold_on",
+    "holds_on",
     "keep",
     "lease_of",
     "must_ask_first",
     "park",
     "send_together",
     "settle",
+    "stop_in_force",
     "travelling_together",
     "uncount",
 ]

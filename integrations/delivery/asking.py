@@ -14,7 +14,7 @@ from integrations.crash_points import Point, passing
 from integrations.delivery.attempts import Phase, begin, content_of, note_answer
 from integrations.delivery.claims import Claim
 from integrations.delivery.safeguards import Safeguard, stands
-from integrations.delivery.settling import Settlement, State, left_to_a_person, reason_to_pause, wait_of
+from integrations.delivery.settling import Settlement, State, asked_for, left_to_a_person, reason_to_pause, wait_of
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt
 
 RESENDING_KINDS = frozenset({TargetKind.DEDUPLICATES, TargetKind.UPSERTS})
@@ -59,7 +59,16 @@ def after_asking(
         wrong = observation.presence is Presence.MISCONFIGURED
         pause = reason_to_pause(delivery, observation.detail) if wrong else ""
         wait = wait_of(delivery, observation.retry_after)
-        return Settlement(delivery, claim.epoch, state, detail=observation.detail, wait=wait, pause_connection=pause)
+        return Settlement(
+            delivery,
+            claim.epoch,
+            state,
+            detail=observation.detail,
+            wait=wait,
+            pause_connection=pause,
+            failed_technically=not wrong,
+            asked_to_wait=asked_for(observation.retry_after),
+        )
     if not sent_before:
         return None
     return _absent_after_sending(claim, capabilities, now=now)

@@ -10,8 +10,10 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from integrations.crash_points import Point, passing
+from integrations.delivery.gates import admitted
+from integrations.delivery.holds import closed_to
 from integrations.delivery.safeguards import Safeguard, stands
-from integrations.models import Connection, Delivery
+from integrations.models import Connection, Delivery, Gate
 from integrations.promises import most_in_one_file
 
 LEASE = timedelta(seconds=30)  # from the claim to the first intent; then as `attempts.lease_of` says
@@ -37,12 +39,13 @@ class Claim:
 def claim(*, limit: int) -> list[Claim]:
     """Take due deliveries of one operation, documents before words to a source, the oldest first.
 
-    Skips what others hold, connections that are paused, and what is busy: an operation of a connection with as many
-    under way as one claim takes. So a slow target keeps one worker waiting, not all, and a slow source no document.
+    Skips what others hold, connections to which nothing goes now (`holds`), and what is busy: an operation of a
+    connection with as many under way as one claim takes. So a slow target keeps one worker waiting, not all, and a slow
+    source no document. Of what is left, the gates of the targets let through as much as they have room for.
     With them come, beyond the limit, those that wait to travel in one file with them.
     """
     with transaction.atomic():
-        due = next(filter(None, (_due(operation, limit) for operation in _DOCUMENTS_FIRST)), [])
+        due = admitted(next(filter(None, (_due(operation, limit) for operation in _DOCUMENTS_FIRST)), []))
         due += _companions(due)
         claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
         # The due time doubles as the lease: until it passes nobody else takes the row.
@@ -64,7 +67,8 @@ def _due(operation: Delivery.Operation, limit: int) -> list[Delivery]:
     counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
     return list(
         _lockable()
-        .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now(), connection__paused_at__isnull=True)
+        .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now())
+        .exclude(connection__in=closed_to(operation))
         .exclude(connection__in=counted.filter(at_once__gte=limit).values("connection"))
         .order_by("due_at", "id")[:limit]
     )
@@ -93,6 +97,7 @@ def _waiting(connection: Connection, held: Collection[int], room: int) -> QueryS
         _lockable()
         .select_related("content")
         .filter(ready, connection=connection, operation=Delivery.Operation.SUBMIT, state=State.QUEUED)
+        .exclude(connection__in=Gate.objects.filter(opened_at__isnull=False))  # a canary travels alone
         .filter(sends=0, claims=0, probe_first=False)
         .exclude(pk__in=held)
         .order_by("due_at", "id")[:room]

@@ -8,7 +8,7 @@ from integrations.delivery.asking import ask
 from integrations.delivery.attempts import Phase, begin, content_of, note_answer
 from integrations.delivery.claims import Claim
 from integrations.delivery.safeguards import Safeguard, stands
-from integrations.delivery.settling import Settlement, State, reason_to_pause, wait_of
+from integrations.delivery.settling import Settlement, State, asked_for, reason_to_pause, wait_of
 from integrations.models import Delivery, DeliveryContent
 from integrations.refusals import bounded
 
@@ -64,6 +64,8 @@ def compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Sett
         detail=observation.detail or answer.detail,
         wait=wait_of(delivery, observation.retry_after),
         pause_connection=reason_to_pause(delivery, observation.detail) if wrong else "",
+        failed_technically=observation.presence is Presence.UNANSWERED,
+        asked_to_wait=asked_for(observation.retry_after),
     )
 
 
@@ -76,8 +78,11 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
         refusal = bounded(answer.refusal) if answer.refusal else None
         return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=refusal)
     wait = wait_of(delivery, answer.retry_after)
+    failed = answer.kind in (AnswerKind.UNKNOWN, AnswerKind.NOT_SENT)
     if answer.kind in (AnswerKind.UNKNOWN, AnswerKind.PENDING):
-        return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait)
+        return Settlement(
+            delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait, failed_technically=failed
+        )
     return Settlement(
         delivery,
         claim.epoch,
@@ -87,4 +92,6 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
         wait=wait,
         not_sent=answer.not_sent,
         pause_connection=reason_to_pause(delivery, answer.detail) if answer.kind is AnswerKind.MISCONFIGURED else "",
+        failed_technically=failed,
+        asked_to_wait=asked_for(answer.retry_after),
     )

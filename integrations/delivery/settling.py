@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import F
 from django.db.models.functions import Now
 
+from integrations.delivery import gates
 from integrations.delivery.claims import MAX_CLAIMS, Claim, live_of_epoch
 from integrations.effects import note_end
 from integrations.models import Delivery
@@ -18,6 +19,7 @@ SHORTEST_WAIT = timedelta(seconds=1)  # also for a target that says â€œat onceâ€
 LONGEST_ASKED_FOR = timedelta(hours=24)  # a target that says when to come back is believed up to here
 
 State = Delivery.State
+_SAID_BY_THE_TARGET = (*Delivery.BOOKED, State.REFUSED, State.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Settlement:
     parked: bool = False  # not a word of the target's: a person needs to know that our own side breaks off
     pause_connection: str = ""  # the reason, when nothing more should be sent there before a person looked
     sent_in: str = ""  # the reference of the file in which it travelled
+    failed_technically: bool = False  # no answer, or none that a target gives that works
+    asked_to_wait: timedelta | None = None  # the target said when to come back; that holds for all that goes there
 
 
 def park(claim: Claim) -> Settlement:
@@ -74,6 +78,11 @@ def wait_of(delivery: Delivery, retry_after: float | None) -> timedelta:
     return min(BACKOFF_FIRST * (1 << min(delivery.failures, 12)), BACKOFF_MOST)
 
 
+def asked_for(retry_after: float | None) -> timedelta | None:
+    """How long the target asked to wait, within what it is believed."""
+    return None if retry_after is None else min(timedelta(seconds=max(retry_after, 0)), LONGEST_ASKED_FOR)
+
+
 def settle(settlement: Settlement) -> Delivery | None:
     """Write the end, in the caller's transaction, if the epoch is still ours; None when we were fenced."""
     settlement = _second_effect_is_a_conflict(settlement)
@@ -93,7 +102,21 @@ def settle(settlement: Settlement) -> Delivery | None:
         return None
     settlement.delivery.refresh_from_db()
     note_end(settlement.delivery)
+    _tell_the_gate(settlement)
     return settlement.delivery
+
+
+def _tell_the_gate(settlement: Settlement) -> None:
+    """What it says about the target: it works, it does not, or it wants to be left alone for a while."""
+    delivery = settlement.delivery
+    if delivery.operation == Delivery.Operation.WRITE_BACK:
+        return
+    if settlement.state in _SAID_BY_THE_TARGET:
+        gates.went_through(delivery.connection)
+    elif settlement.asked_to_wait is not None:
+        gates.asked_to_wait(delivery.connection, settlement.asked_to_wait)
+    elif settlement.failed_technically:
+        gates.failed(delivery.connection, settlement.sent_in or str(delivery.pk), because=settlement.detail)
 
 
 def _second_effect_is_a_conflict(settlement: Settlement) -> Settlement:

@@ -18,8 +18,10 @@ from integrations.models.outbox import (
     DeliveryEnvelopeAnswer,
 )
 from integrations.models.pull import PullSource, SequenceGap
+from integrations.models.sending import ALL_SENDING, Gate, MaintenanceWindow, SendingStop
 
 __all__ = [
+    "ALL_SENDING",
     "GIVEN_OR_TAKEN",
     "LONGEST_TIMEOUT",
     "SECRETS",
@@ -37,10 +39,13 @@ __all__ = [
     "Effect",
     "FieldMap",
     "FolderProblem",
+    "Gate",
     "InboxContent",
     "InboxMessage",
     "IntakeRate",
+    "MaintenanceWindow",
     "MessageBatch",
     "PullSource",
+    "SendingStop",
     "SequenceGap",
 ]

@@ -21,6 +21,7 @@ from integrations.secret_box import SealedTextField
 # A claim may ask, send and compare, each for at most twice this long, within the time limit of a worker's task.
 LONGEST_TIMEOUT = 30  # seconds
 LONGEST_COLLECTING = 3600  # seconds
+MOST_FAILURES = 1000  # in a row, before the breaker opens
 SECRETS = ("target_token", "write_back_secret", "webhook_secret", "webhook_secret_previous")
 
 
@@ -85,6 +86,19 @@ class Connection(models.Model):
         help_text="How long an approved document waits for others to travel in one file, where the target takes "
         "several at once; 0: each travels alone.",
     )
+    sends_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Documents taken up for the target in any minute, by all workers together; empty for no limit.",
+    )
+    breaker_after = models.PositiveSmallIntegerField(
+        default=10,
+        blank=True,
+        validators=[MaxValueValidator(MOST_FAILURES)],
+        help_text="After so many technical failures in a row nothing more is sent but one document now and then, until "
+        "one goes through; 0: never.",
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=300, blank=True)
     _history_user: AbstractBaseUser  # what django-simple-history writes beside the next row of the history
@@ -105,6 +119,10 @@ class Connection(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(collect_seconds__lte=LONGEST_COLLECTING), name="connection_collecting_in_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(sends_per_minute__isnull=True) | Q(sends_per_minute__gte=1),
+                name="connection_sends_at_all",
             ),
             models.UniqueConstraint(
                 fields=["watched_folder"],
