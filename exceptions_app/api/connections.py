@@ -16,9 +16,11 @@ from exceptions_app.api.account import ConnectionShape, represent_connection
 from exceptions_app.api.base import ApiView, person
 from exceptions_app.api.documented import READING, endpoint
 from exceptions_app.api.responses import Shape
+from exceptions_app.api.sending import HoldShape, represent_hold
 from exceptions_app.queries import connections as reads
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.targets import without_secrets
+from integrations import delivery as engine
 from integrations.connectors.base import TargetKind
 from integrations.connectors.registry import UnknownConnector
 from integrations.models import Connection, Delivery
@@ -69,6 +71,9 @@ class ConnectionDetail(ConnectionShape):
     untold_because = serializers.CharField(help_text="Why the source could not be told; empty when it was.")
     last_message_at = serializers.DateTimeField(allow_null=True)
     last_delivery_at = serializers.DateTimeField(allow_null=True, help_text="When something was last booked there.")
+    hold = HoldShape(allow_null=True, help_text="Why nothing is sent to the target now; null when it is.")
+    sends_per_minute = serializers.IntegerField(allow_null=True, help_text="Null: as many as there are.")
+    breaker_after = serializers.IntegerField(help_text="Technical failures in a row after which it rests; 0: never.")
     promises = serializers.SerializerMethodField()
     routes = RouteShape(many=True)
 
@@ -125,6 +130,9 @@ class ConnectionItem(ApiView):
                 "untold_because": getattr(found, "untold_because", None) or "",
                 "last_message_at": getattr(found, "last_message_at", None),
                 "last_delivery_at": getattr(found, "last_delivery_at", None),
+                "hold": represent_hold(engine.hold_on(found.pk)),
+                "sends_per_minute": found.sends_per_minute,
+                "breaker_after": found.breaker_after,
                 "promises": _promises(found),
                 "routes": [
                     {

@@ -135,6 +135,11 @@ class Because(StrictSerializer):
     because = _reason("Why; the person who decides and the auditor read it.")
 
 
+class Maintenance(Because):
+    starts_at = Moment(help_text="From then on nothing is sent to the target.")
+    ends_at = Moment(help_text="From then on it goes on by itself.")
+
+
 class PerhapsBecause(StrictSerializer):
     because = _reason("Why, for the audit trail.", required=False, allow_blank=True, default="")
 

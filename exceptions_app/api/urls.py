@@ -16,6 +16,7 @@ from exceptions_app.api import (
     proposals,
     quarantine,
     search,
+    sending,
     tending,
     transactions,
 )
@@ -62,6 +63,18 @@ urlpatterns = [
     path("connections/<slug:slug>/deliveries", connections.ConnectionDeliveries.as_view(), name="deliveries"),
     path("connections/<slug:slug>/pause", tending.Pause.as_view(), name="pause"),
     path("connections/<slug:slug>/resume", tending.Resume.as_view(), name="resume-connection"),
+    path("connections/<slug:slug>/send-again", sending.SendAgain.as_view(), name="send-again"),
+    path(
+        "connections/<slug:slug>/maintenance-windows", sending.MaintenanceWindows.as_view(), name="maintenance-windows"
+    ),
+    path(
+        "connections/<slug:slug>/maintenance-windows/<int:number>/cancel",
+        sending.CancelMaintenance.as_view(),
+        name="cancel-maintenance",
+    ),
+    path("sending", sending.StopItem.as_view(), name="sending"),
+    path("sending/stop", sending.Stop.as_view(), name="stop-sending"),
+    path("sending/resume", sending.Resume.as_view(), name="resume-sending"),
     path("connections/<slug:slug>/field-maps", field_maps.FieldMaps.as_view(), name="field-maps"),
     path("connections/<slug:slug>/field-maps/<str:name>", field_maps.FieldMapItem.as_view(), name="field-map"),
     path(
