@@ -1,18 +1,24 @@
-"""What clients share when they turn an HTTP exchange into an answer: what a status may mean, and when to come back."""
+"""What clients share when they turn an HTTP exchange into an answer: what a status may mean, and when to come back.
+
+A target turns a request away in the ways that its connector declares, by status and code together; the same status
+without the code may come from anything in between, and says nothing.
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from integrations.connectors.base import Answer, AnswerKind, Observation, Presence
+from integrations.connectors.base import Answer, AnswerKind, Observation, Presence, Throttle, WaitIn
 from integrations.http import Exchange, Outcome
 from integrations.refusals import Refusal
 
 MAX_RETRY_AFTER = 24 * 3600.0  # seconds
 MAX_TEXT = 500  # characters of a detail that another system gives
+_SECONDS_IN_TEXT = re.compile(r"\bin ([0-9]{1,6}) seconds?\b", re.IGNORECASE)
 _REFERENCE = re.compile(r"[!-~]{1,100}")
 _NOT_ANSWERED = {
     Outcome.NOT_SENT: AnswerKind.NOT_SENT,
@@ -52,14 +58,74 @@ def not_answered(sent: Exchange) -> Answer | None:
     return None if kind is None else answer(kind, sent, turned_away=sent.outcome is Outcome.FORBIDDEN)
 
 
-def observation(presence: Presence, asked: Exchange, *, reference: str = "") -> Observation:
-    """What a look-up found, with the evidence of its exchange; when it learned nothing, why, and whose fault."""
-    detail = asked.detail
+def turned_away(
+    sent: Exchange, throttles: Sequence[Throttle], *, code: str, text: str, signed_out: frozenset[str]
+) -> Answer | None:
+    """The answer of a target that did not look at the document, in one of the ways that it declares; else None.
+
+    `signed_out` are the codes by which it refuses a sign-in: that is for a person to mend.
+    """
+    if sent.status == 401 and code in signed_out:
+        return answer(AnswerKind.MISCONFIGURED, sent, detail=text or f"HTTP {sent.status}.", turned_away=True)
+    throttle = _throttle(sent, throttles, code=code)
+    if throttle is None:
+        return None
+    return replace(
+        answer(AnswerKind.NOT_SENT, sent, detail=text), retry_after=_wait_asked_for(throttle, sent.headers, text)
+    )
+
+
+def _throttle(sent: Exchange, throttles: Sequence[Throttle], *, code: str) -> Throttle | None:
+    return next((found for found in throttles if (found.status, found.code) == (sent.status, code)), None)
+
+
+def _wait_asked_for(throttle: Throttle, headers: Mapping[str, str], text: str) -> float | None:
+    """Seconds; None when it does not say."""
+    match throttle.wait_in:
+        case WaitIn.RATE_LIMIT_RESET:
+            return _until_reset(headers)
+        case WaitIn.TEXT:
+            found = _SECONDS_IN_TEXT.search(text)
+            return min(float(found[1]), MAX_RETRY_AFTER) if found else None
+    return retry_after(headers)
+
+
+def _until_reset(headers: Mapping[str, str]) -> float | None:
+    """By the target's own clock where it tells its time, since ours may differ from it."""
+    reset = headers.get("x-ratelimit-reset", "").strip()
+    if not reset.isascii() or not reset.isdigit():
+        return None
+    try:
+        now = parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (TypeError, ValueError):
+        now = datetime.now(UTC).timestamp()
+    return min(max(float(reset[:12]) - now, 0.0), MAX_RETRY_AFTER)
+
+
+def observation(
+    presence: Presence,
+    asked: Exchange,
+    *,
+    reference: str = "",
+    detail: str = "",
+    said: str = "",
+    code: str = "",
+    throttles: Sequence[Throttle] = (),
+) -> Observation:
+    """What a look-up found, with the evidence of its exchange; when it learned nothing, why, and whose fault.
+
+    `said` and `code` are what the target's own error body holds, if it sent one.
+    """
+    wait = retry_after(asked.headers)
+    detail = detail or asked.detail
     if presence is Presence.UNANSWERED:
+        throttle = _throttle(asked, throttles, code=code)
         wrong = asked.outcome is Outcome.ANSWERED and asked.status in MISCONFIGURED_STATUSES
-        if wrong or asked.outcome is Outcome.FORBIDDEN:
+        if throttle is not None:
+            wait = _wait_asked_for(throttle, asked.headers, said)
+        elif wrong or asked.outcome is Outcome.FORBIDDEN:
             presence = Presence.MISCONFIGURED
-        told = text_of(json_object(asked), "detail") or f"HTTP {asked.status}."
+        told = said or f"HTTP {asked.status}."
         detail = detail or (told if asked.status != 200 else "HTTP 200 with a body that means nothing to us.")
     return Observation(
         presence=presence,
@@ -68,7 +134,7 @@ def observation(presence: Presence, asked: Exchange, *, reference: str = "") -> 
         headers=asked.evidence,
         body=asked.body,
         detail=detail,
-        retry_after=retry_after(asked.headers),
+        retry_after=wait,
     )
 
 

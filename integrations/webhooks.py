@@ -37,8 +37,8 @@ CAPABILITIES = Capabilities(
     key_life=timedelta(days=30),
     checks_natively=False,
     check_name="",
-    already_exists_looks_like="A repeated webhook-id is answered with success",
-    throttles_by="429 with Retry-After",
+    already_exists=(),
+    throttles=(),
 )
 
 

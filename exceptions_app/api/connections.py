@@ -50,6 +50,15 @@ class Promised(Shape):
     )
     bundles = serializers.IntegerField(help_text="How many approved documents may travel together.")
     checks_natively = serializers.BooleanField(help_text="Whether the check is the target's own.")
+    already_exists = serializers.ListField(
+        child=serializers.CharField(), help_text="The codes by which it says that it has a document already."
+    )
+    throttles = serializers.ListField(
+        child=serializers.CharField(), help_text="How it says that it takes nothing for now, in words."
+    )
+    ordering = serializers.CharField(help_text="any, or same_object: changes of one object in their order.")
+    correction_renames = serializers.CharField(help_text="What a correction must rename; empty for nothing.")
+    lists_what_it_has = serializers.BooleanField(help_text="Whether its own list can be compared with ours.")
 
 
 class RouteShape(Shape):
@@ -184,6 +193,11 @@ def _promises(connection: Connection) -> dict[str, Any] | None:
         "key_life_seconds": int(promised.key_life.total_seconds()) if promised.key_life else None,
         "bundles": promised.bundles,
         "checks_natively": promised.checks_natively,
+        "already_exists": list(promised.already_exists),
+        "throttles": [throttle.in_words for throttle in promised.throttles],
+        "ordering": promised.ordering.value,
+        "correction_renames": promised.correction_envelope,
+        "lists_what_it_has": promised.lists_what_it_has,
     }
 
 

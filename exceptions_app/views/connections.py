@@ -35,7 +35,7 @@ from exceptions_app.views.scope import person
 from exceptions_app.views.sending import StopForm
 from exceptions_app.views.transactions import Row, rows_of
 from integrations import delivery as engine
-from integrations.connectors.base import Capabilities, TargetKind
+from integrations.connectors.base import Capabilities, Ordering, TargetKind
 from integrations.connectors.registry import CONNECTORS, UnknownConnector
 from integrations.folder import folder_of
 from integrations.left_lying import LeftLying, left_lying
@@ -53,6 +53,12 @@ _KINDS = {
     TargetKind.UPSERTS: "Keeps one document per business key, so that sending again changes nothing.",
     TargetKind.ASKABLE: "Can only be asked whether it has the document.",
     TargetKind.NEITHER: "Neither recognises a repeat nor answers questions: a person decides about every resend.",
+}
+
+
+_ORDERINGS = {
+    Ordering.ANY: "in any order",
+    Ordering.SAME_OBJECT: "changes of one object in the order in which they were made",
 }
 
 
@@ -165,7 +171,10 @@ class Promises:
     key_life: str
     check: str
     already_exists: str
-    throttling: str
+    throttling: tuple[str, ...]
+    ordering: str
+    correction: str
+    listing: str
 
 
 def _promises(found: Connection) -> Promises | None:
@@ -195,8 +204,11 @@ def promises_in_words(declared: Capabilities, *, resends: bool, waits: str = "")
         settle_time=_span(declared.settle_time),
         key_life=_span(declared.key_life) if declared.key_life else "no end declared",
         check=f"{declared.check_name}; {native}",
-        already_exists=declared.already_exists_looks_like,
-        throttling=declared.throttles_by,
+        already_exists=" or ".join(declared.already_exists) or "it does not say so",
+        throttling=tuple(throttle.in_words for throttle in declared.throttles) or ("never, as far as is known",),
+        ordering=_ORDERINGS[declared.ordering],
+        correction=declared.correction_envelope or "nothing: it keeps its number and its name",
+        listing="yes" if declared.lists_what_it_has else "no",
     )
 
 

@@ -40,9 +40,39 @@ class TargetKind(StrEnum):
     NEITHER = "neither"  # always a person
 
 
+class Ordering(StrEnum):
+    ANY = "any"  # documents do not depend on one another
+    SAME_OBJECT = "same_object"  # changes of one object, in the order in which they were made
+
+
+class WaitIn(StrEnum):
+    """Where a target that turns a request away says how long to wait."""
+
+    RETRY_AFTER = "Retry-After"  # a header, RFC 9110 §10.2.3
+    RATE_LIMIT_RESET = "X-RateLimit-Reset"  # a header, in seconds since 1970
+    TEXT = "text"  # “try again in 5 seconds”
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """One way in which a target says that it takes nothing for now; it has not looked at what it answers so.
+
+    By `status` alone a proxy may have said it, so that the code in the body counts too.
+    """
+
+    status: int
+    code: str
+    wait_in: WaitIn
+
+    @property
+    def in_words(self) -> str:
+        where = "a text that says when to try again" if self.wait_in is WaitIn.TEXT else self.wait_in.value
+        return f"{self.status} {self.code} with {where}"
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the target promises, declared and not guessed; shown on the connection's page.
+    """What the target promises, declared and not guessed; shown on the connection's page, held by a contract test.
 
     `key_life` is for people alone. Nothing is sent a second time on the strength of a key: a document is looked up
     first, however old its key, and sent again only when it is not there.
@@ -54,8 +84,11 @@ class Capabilities:
     key_life: timedelta | None  # how long the target recognises a repeat by its key; None: no end declared
     checks_natively: bool
     check_name: str  # in words: which check a correction passes before it may be proposed
-    already_exists_looks_like: str
-    throttles_by: str
+    already_exists: tuple[str, ...]  # the codes by which it says so
+    throttles: tuple[Throttle, ...]
+    ordering: Ordering = Ordering.ANY
+    correction_envelope: str = ""  # in words: what a correction must rename though the document keeps its number
+    lists_what_it_has: bool = False  # for the comparison of its own list with what we believe
     bundles: int = 1  # how many approved transactions may travel in one submission
 
 

@@ -43,8 +43,8 @@ def capabilities(kind: TargetKind = TargetKind.DEDUPLICATES) -> Capabilities:
         key_life=None,
         checks_natively=False,
         check_name="",
-        already_exists_looks_like="",
-        throttles_by="",
+        already_exists=(),
+        throttles=(),
     )
 
 

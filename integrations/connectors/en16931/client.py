@@ -19,8 +19,17 @@ from integrations.answers import (
     observation,
     reference_of,
     text_of,
+    turned_away,
 )
-from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence
+from integrations.connectors.base import (
+    Answer,
+    AnswerKind,
+    Endpoint,
+    Observation,
+    Presence,
+    Throttle,
+    WaitIn,
+)
 from integrations.http import Exchange, Outcome, exchange
 from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusalError, Severity
 
@@ -30,7 +39,13 @@ DocumentKey = Callable[[bytes], str]  # content → "<seller>|<invoice number>",
 # Refusals of a body that is no document: the authority looked at nothing else.
 _SCHEMA_CODES = frozenset({"NOT_XML", "DOCTYPE_FORBIDDEN", "NOT_AN_INVOICE", "NOT_CHECKABLE", "TOO_LARGE"})
 # The authority documents that it answers these before it looks at the document.
-_BEFORE_PROCESSING = {401: "TOKEN_REFUSED", 429: "TOO_MANY_REQUESTS", 503: "DOWN"}
+THROTTLES = (
+    Throttle(429, "TOO_MANY_REQUESTS", WaitIn.RETRY_AFTER),
+    Throttle(403, "RATE_LIMITED", WaitIn.RATE_LIMIT_RESET),
+    Throttle(400, "REQUEST_LIMIT_EXCEEDED", WaitIn.TEXT),
+    Throttle(503, "DOWN", WaitIn.RETRY_AFTER),
+)
+_SIGNED_OUT = frozenset({"TOKEN_REFUSED", "TOKEN_EXPIRED"})
 
 
 class TaxAuthorityClient:
@@ -50,7 +65,9 @@ class TaxAuthorityClient:
         url = f"{self._documents}?{urlencode({'business_key': key})}"
         asked = exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
         presence, reference = _presence(asked, hashlib.sha256(content).hexdigest())
-        return observation(presence, asked, reference=reference)
+        told = json_object(asked)
+        said, code = text_of(told, "detail"), text_of(told, "code")
+        return observation(presence, asked, reference=reference, said=said, code=code, throttles=THROTTLES)
 
     def submit(
         self,
@@ -72,12 +89,15 @@ class TaxAuthorityClient:
 
     def _read(self, sent: Exchange, content: bytes) -> Answer:
         told = json_object(sent)
-        code = told.get("code")
+        code, detail = text_of(told, "code"), text_of(told, "detail")
+        away = turned_away(sent, THROTTLES, code=code, text=detail, signed_out=_SIGNED_OUT)
+        if away is not None:
+            return away
         match sent.status:
+            case 200 | 201 | 422 if sent.media_type == "application/xml":
+                return self._read_report(sent, content)
             case 200 | 201:
                 return _read_receipt(sent, told, hashlib.sha256(content).hexdigest())
-            case 422 if sent.media_type == "application/xml":
-                return self._read_report(sent, content)
             case 422 if code == "KEY_REUSED":
                 return answer(
                     AnswerKind.MISCONFIGURED, sent, detail="The key of this sending was used for other content."
@@ -86,12 +106,8 @@ class TaxAuthorityClient:
                 return answer(AnswerKind.REFUSED, sent, refusal=_not_a_document(told))
             case 409 if code == "DUPLICATE_DOCUMENT":
                 return answer(AnswerKind.ALREADY_EXISTS, sent, reference=reference_of(told, "clearance"))
-            case 429 | 503 if code == _BEFORE_PROCESSING[sent.status]:
-                return answer(AnswerKind.NOT_SENT, sent, detail=text_of(told, "detail"))
             case status if status in MISCONFIGURED_STATUSES:
-                detail = text_of(told, "detail") or f"HTTP {status}."
-                turned_away = code == _BEFORE_PROCESSING.get(status, "")
-                return answer(AnswerKind.MISCONFIGURED, sent, detail=detail, turned_away=turned_away)
+                return answer(AnswerKind.MISCONFIGURED, sent, detail=detail or f"HTTP {status}.")
             case status:
                 return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
 

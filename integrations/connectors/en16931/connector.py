@@ -16,7 +16,7 @@ from integrations.connectors.base import (
     Words,
 )
 from integrations.connectors.en16931 import check, document, identity, parse, read
-from integrations.connectors.en16931.client import TaxAuthorityClient
+from integrations.connectors.en16931.client import THROTTLES, TaxAuthorityClient
 from integrations.connectors.en16931.grammar import UBL
 from integrations.connectors.en16931.rules import is_of_the_standard
 from integrations.connectors.xml_document import correct, differences
@@ -30,8 +30,8 @@ _CAPABILITIES: Final = Capabilities(
     key_life=None,
     checks_natively=True,
     check_name=check.check_name(),
-    already_exists_looks_like="409 DUPLICATE_DOCUMENT with the clearance number of the document that is there",
-    throttles_by="429 with Retry-After",
+    already_exists=("DUPLICATE_DOCUMENT",),
+    throttles=THROTTLES,
 )
 _WORDS: Final = Words(
     target="the tax authority",

@@ -8,8 +8,16 @@ book in spite of them (`Prefer: handling=lenient`, RFC 7240 §4.4); what nobody 
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from integrations.answers import MISCONFIGURED_STATUSES, answer, not_answered, reference_of, retry_after
-from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence
+from integrations.answers import (
+    MISCONFIGURED_STATUSES,
+    answer,
+    not_answered,
+    observation,
+    reference_of,
+    turned_away,
+)
+from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence, Throttle, WaitIn
+from integrations.connectors.erp.codes import meaning_of
 from integrations.connectors.erp.document import Posting, posts_the_same, read_posting
 from integrations.connectors.erp.messages import ErrorBody, read_error
 from integrations.connectors.erp.parse import read_refusal
@@ -18,7 +26,13 @@ from integrations.refusals import Category, MessageNotUnderstood, RefusalError
 from integrations.safe_json import UnsafeJson, loads
 
 # The ERP documents that it answers these before it looks at the posting.
-_BEFORE_PROCESSING: Final = {429: "TOO_MANY_REQUESTS", 503: "DOWN"}
+THROTTLES: Final = (
+    Throttle(429, "TOO_MANY_REQUESTS", WaitIn.RETRY_AFTER),
+    Throttle(403, "RATE_LIMITED", WaitIn.RATE_LIMIT_RESET),
+    Throttle(400, "REQUEST_LIMIT_EXCEEDED", WaitIn.TEXT),
+    Throttle(503, "DOWN", WaitIn.RETRY_AFTER),
+)
+SIGNED_OUT: Final = frozenset({"TOKEN_REFUSED", "TOKEN_EXPIRED"})
 _KEY_REUSED: Final = "KEY_REUSED"
 _REFUSED: Final = frozenset({400, 409, 412, 422, 423})
 
@@ -41,14 +55,9 @@ class ErpClient:
         query = urlencode({**asked_for, "reference": posting.number})
         asked = exchange("GET", f"{self._postings}?{query}", headers=self._headers(), timeout=self._endpoint.timeout)
         presence, reference, detail = _presence(asked, posting)
-        return Observation(
-            presence=presence,
-            reference=reference,
-            http_status=asked.status,
-            headers=asked.evidence,
-            body=asked.body,
-            detail=detail or asked.detail,
-            retry_after=retry_after(asked.headers),
+        code, said = head_of(error_in(asked))
+        return observation(
+            presence, asked, reference=reference, detail=detail, said=said, code=code, throttles=THROTTLES
         )
 
     def submit(
@@ -75,10 +84,14 @@ class ErpClient:
 
 
 def _read(sent: Exchange, content: bytes) -> Answer:
-    error = _error_in(sent)
-    code = error.messages[0].code if error else ""
-    text = error.messages[0].text if error else ""
+    error = error_in(sent)
+    code, text = head_of(error)
+    away = turned_away(sent, THROTTLES, code=code, text=text, signed_out=SIGNED_OUT)
+    if away is not None:
+        return away
     match sent.status:
+        case 200 | 201 if error is not None:
+            return _error_in_success(sent, error, content)
         case 200 | 201:
             reference = _reference(_json(sent))
             if not reference:
@@ -86,14 +99,22 @@ def _read(sent: Exchange, content: bytes) -> Answer:
             return answer(AnswerKind.CONFIRMED, sent, reference=reference)
         case 422 if code == _KEY_REUSED:
             return answer(AnswerKind.MISCONFIGURED, sent, detail="The key of this sending was used for other content.")
-        case 429 | 503 if code == _BEFORE_PROCESSING[sent.status]:
-            return answer(AnswerKind.NOT_SENT, sent, detail=text)
         case status if status in _REFUSED and error is not None:
             return _read_refusal(sent, content)
         case status if status in MISCONFIGURED_STATUSES:
             return answer(AnswerKind.MISCONFIGURED, sent, detail=text or f"HTTP {status}.")
         case status:
             return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
+
+
+def _error_in_success(sent: Exchange, error: ErrorBody, content: bytes) -> Answer:
+    """What gateways answer that cannot change the status any more: a refusal, when all of it is in words of the ERP's
+    that we know and no document is named. Else nobody knows.
+    """
+    known = all(meaning_of(message.code) is not None for message in error.messages)
+    if not known or _reference(_json(sent)):
+        return answer(AnswerKind.UNKNOWN, sent, detail=f"Answered with success and an error: {error.messages[0].text}")
+    return _read_refusal(sent, content)
 
 
 def _read_refusal(sent: Exchange, content: bytes) -> Answer:
@@ -122,7 +143,13 @@ def _json(exchanged: Exchange) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _error_in(sent: Exchange) -> ErrorBody | None:
+def head_of(error: ErrorBody | None) -> tuple[str, str]:
+    """The code and the text that stand first; empty without an error."""
+    return (error.messages[0].code, error.messages[0].text) if error else ("", "")
+
+
+def error_in(sent: Exchange) -> ErrorBody | None:
+    """The ERP's own error body, whatever the status; None when there is none."""
     try:
         return read_error(sent.body) if sent.media_type == "application/json" else None
     except MessageNotUnderstood:

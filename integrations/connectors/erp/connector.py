@@ -19,7 +19,7 @@ from integrations.connectors.base import (
     Words,
 )
 from integrations.connectors.erp import check, document, parse, read
-from integrations.connectors.erp.client import ErpClient
+from integrations.connectors.erp.client import THROTTLES, ErpClient
 from integrations.connectors.erp.codes import is_found_by_our_check, remedy_of
 from integrations.connectors.erp.terms import LAYOUTS
 from integrations.records.record import Record
@@ -32,8 +32,8 @@ _CAPABILITIES: Final = Capabilities(
     key_life=None,
     checks_natively=False,
     check_name=check.CHECK_NAME,
-    already_exists_looks_like="409 with a message of the category duplicate, such as ZFI/070",
-    throttles_by="429 with Retry-After",
+    already_exists=("ZFI/070", "F5/286"),
+    throttles=THROTTLES,
 )
 _WORDS: Final = Words(
     target="the ERP",

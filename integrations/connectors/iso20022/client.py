@@ -14,9 +14,10 @@ from integrations.answers import (
     answer,
     json_object,
     not_answered,
+    observation,
     reference_of,
-    retry_after,
     text_of,
+    turned_away,
 )
 from integrations.connectors.base import (
     Answer,
@@ -26,6 +27,8 @@ from integrations.connectors.base import (
     Endpoint,
     Observation,
     Presence,
+    Throttle,
+    WaitIn,
 )
 from integrations.connectors.iso20022.files import one_for_all, take_apart
 from integrations.connectors.iso20022.initiation import Payment, PaymentFile, read_file
@@ -38,7 +41,15 @@ from integrations.http import Exchange, Outcome, exchange
 from integrations.refusals import BatchOutcome, Category, MessageNotUnderstood, Refusal, RefusalError, Severity
 
 _NO_FILE_CODES: Final = frozenset({"NOT_XML", "DOCTYPE_FORBIDDEN", "NOT_A_PAYMENT_FILE", "TOO_LARGE"})
-_BEFORE_PROCESSING: Final = {429: "TOO_MANY_REQUESTS", 503: "DOWN"}
+# The bank documents that it answers these before it looks at the file.
+THROTTLES: Final = (
+    Throttle(429, "TOO_MANY_REQUESTS", WaitIn.RETRY_AFTER),
+    Throttle(403, "RATE_LIMITED", WaitIn.RATE_LIMIT_RESET),
+    Throttle(400, "REQUEST_LIMIT_EXCEEDED", WaitIn.TEXT),
+    Throttle(503, "DOWN", WaitIn.RETRY_AFTER),
+)
+_SIGNED_OUT: Final = frozenset({"TOKEN_REFUSED", "TOKEN_EXPIRED"})
+_REPORT_STATUSES: Final = frozenset({200, 201, 202, 400, 409, 422})
 
 
 class BankClient:
@@ -56,15 +67,9 @@ class BankClient:
         url = f"{self._payments}?{urlencode(_question(file))}"
         asked = exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
         presence, reference = _presence(asked, file)
-        return Observation(
-            presence=presence,
-            reference=reference,
-            http_status=asked.status,
-            headers=asked.evidence,
-            body=asked.body,
-            detail=asked.detail,
-            retry_after=retry_after(asked.headers),
-        )
+        told = json_object(asked)
+        said, code = text_of(told, "detail"), text_of(told, "code")
+        return observation(presence, asked, reference=reference, said=said, code=code, throttles=THROTTLES)
 
     def submit(
         self,
@@ -136,22 +141,23 @@ def _amount(found: Mapping[str, Any]) -> Decimal | None:
 
 def _read(sent: Exchange, content: bytes) -> Answer:
     told = json_object(sent)
-    code = told.get("code")
+    code, detail = text_of(told, "code"), text_of(told, "detail")
+    away = turned_away(sent, THROTTLES, code=code, text=detail, signed_out=_SIGNED_OUT)
+    if away is not None:
+        return away
     match sent.status:
         case _ if _is_report(sent):
             return _read_report(sent, content)
         case 400 | 413 if code in _NO_FILE_CODES:
             return answer(AnswerKind.REFUSED, sent, refusal=_no_file(told))
-        case 429 | 503 if code == _BEFORE_PROCESSING[sent.status]:
-            return answer(AnswerKind.NOT_SENT, sent, detail=text_of(told, "detail"))
         case status if status in MISCONFIGURED_STATUSES:
-            return answer(AnswerKind.MISCONFIGURED, sent, detail=text_of(told, "detail") or f"HTTP {status}.")
+            return answer(AnswerKind.MISCONFIGURED, sent, detail=detail or f"HTTP {status}.")
         case status:
             return answer(AnswerKind.UNKNOWN, sent, detail=f"HTTP {status} with a body that means nothing to us.")
 
 
 def _is_report(sent: Exchange) -> bool:
-    return sent.status in (200, 201, 202, 422) and sent.media_type in ("application/xml", "text/xml")
+    return sent.status in _REPORT_STATUSES and sent.media_type in ("application/xml", "text/xml")
 
 
 def _read_report(sent: Exchange, content: bytes) -> Answer:

@@ -17,7 +17,7 @@ from integrations.connectors.base import (
     Words,
 )
 from integrations.connectors.iso20022 import check, correct, files, identity, initiation, parse, read
-from integrations.connectors.iso20022.client import BankClient
+from integrations.connectors.iso20022.client import THROTTLES, BankClient
 from integrations.connectors.iso20022.remedies import is_found_by_our_check, remedy_of
 from integrations.connectors.iso20022.schema import PAIN
 from integrations.connectors.xml_document import correct as xml_correct
@@ -32,8 +32,9 @@ _CAPABILITIES: Final = Capabilities(
     key_life=None,
     checks_natively=False,
     check_name=check.CHECK_NAME,
-    already_exists_looks_like="pain.002 with the reason DU01 (message), DU04 (end-to-end identifier), AM05 or DUPL",
-    throttles_by="429 with Retry-After",
+    already_exists=("DU01", "DU04", "AM05", "DUPL"),
+    throttles=THROTTLES,
+    correction_envelope="a new file name (message identifier); the end-to-end identifier of the payment stays",
     bundles=500,
 )
 _WORDS: Final = Words(

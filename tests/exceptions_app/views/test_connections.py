@@ -103,7 +103,7 @@ def test_connection_shows_promises_in_words(cast, signed_in):
     declared = CONNECTORS["en16931"].capabilities
     for words in (
         "Recognises a repeat by the key", "invoice number and seller", "5 seconds", "no end declared",
-        declared.check_name, declared.already_exists_looks_like, declared.throttles_by,
+        declared.check_name, *declared.already_exists, *(throttle.in_words for throttle in declared.throttles),
     ):  # fmt: skip
         assert words in shown
 
