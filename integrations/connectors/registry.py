@@ -3,9 +3,10 @@
 from integrations.connectors.base import Connector
 from integrations.connectors.en16931 import connector as en16931
 from integrations.connectors.erp import connector as erp
+from integrations.connectors.erp_master import connector as erp_master
 from integrations.connectors.iso20022 import connector as iso20022
 
-CONNECTORS: dict[str, Connector] = {connector.name: connector for connector in (en16931, erp, iso20022)}
+CONNECTORS: dict[str, Connector] = {connector.name: connector for connector in (en16931, erp, erp_master, iso20022)}
 
 
 class UnknownConnector(LookupError):

@@ -30,8 +30,8 @@ class Erp:
 
     def routes(self) -> Routes:
         return {
-            ("POST", _POSTINGS): Route(self.submit, signed_in=True, note=self.note_unanswered, problem=_error),
-            ("GET", _POSTINGS): Route(self.find, signed_in=True, problem=_error),
+            ("POST", _POSTINGS): Route(self.submit, signed_in=True, note=self.note_unanswered, problem=erp_error),
+            ("GET", _POSTINGS): Route(self.find, signed_in=True, problem=erp_error),
             ("GET", _CONTROL): Route(self.show_books),
             ("POST", _CONTROL): Route(self.change_books),
         }
@@ -55,7 +55,7 @@ class Erp:
         """Judge and book. The fault is noted with the attempt; `refuse` and `error_in_200` refuse what is right."""
         attempt = attempt_of(SYSTEM, request)
         if not request.key:
-            return self._answer(attempt, _error(400, "KEY_MISSING", "The header Idempotency-Key is missing."))
+            return self._answer(attempt, erp_error(400, "KEY_MISSING", "The header Idempotency-Key is missing."))
         try:
             content = content_of(request.body)
         except Refused as refused:
@@ -69,7 +69,7 @@ class Erp:
         if books.honours_keys and (known := self._by_key.get(request.key)) is not None:
             return self._answer(attempt, _again(known, attempt))
         messages = judge(content, books)
-        if any(message.severity == "error" for message in messages) or (messages and not _is_lenient(request)):
+        if any(message.severity == "error" for message in messages) or (messages and not is_lenient(request)):
             return self._answer(attempt, refusal(request, messages))
         return self._book(attempt, content, request, messages)
 
@@ -138,7 +138,7 @@ class Erp:
     def find(self, request: Request) -> Reply:
         asked = {name: request.query.get(name, "") for name in ("company", "type", "reference")}
         if not all(asked.values()):
-            return _error(400, "QUESTION_INCOMPLETE", "Ask with ?company=, type= and reference=.")
+            return erp_error(400, "QUESTION_INCOMPLETE", "Ask with ?company=, type= and reference=.")
         with self._lock:
             place = (asked["type"], f"{asked['company']}|{asked['reference']}")
             found = list(self._by_business_key.get(place, []))
@@ -168,10 +168,10 @@ def content_of(body: bytes) -> Content:
     try:
         content = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise Refused(_error(400, "ZFI/001", "The body is not JSON.")) from None
+        raise Refused(erp_error(400, "ZFI/001", "The body is not JSON.")) from None
     if not isinstance(content, dict) or content.get("type") not in tuple(TYPES):
         known = " or ".join(TYPES)
-        raise Refused(_error(400, "ZFI/001", f"The body is not a posting: its type must be {known}."))
+        raise Refused(erp_error(400, "ZFI/001", f"The body is not a posting: its type must be {known}."))
     return content
 
 
@@ -183,7 +183,7 @@ def _business_key(content: Content) -> str:
     return f"{text_of(content, 'company')}|{text_of(content, TYPES[content['type']])}"
 
 
-def _is_lenient(request: Request) -> bool:
+def is_lenient(request: Request) -> bool:
     """RFC 7240: a sender that accepts warnings says so."""
     preferences = request.headers.get("prefer", "").replace(" ", "").lower().split(",")
     return "handling=lenient" in preferences
@@ -205,7 +205,7 @@ def _posted_already(request: Request, content: Content, booked: Record) -> Reply
 def _again(known: Record, attempt: Record) -> Reply:
     if known["sha256"] == attempt["sha256"]:
         return json_reply(200, _receipt(known))
-    return _error(422, "KEY_REUSED", "This Idempotency-Key was used for other content.")
+    return erp_error(422, "KEY_REUSED", "This Idempotency-Key was used for other content.")
 
 
 def refusal(request: Request, messages: list[Message], *, status: int = 400) -> Reply:
@@ -213,8 +213,8 @@ def refusal(request: Request, messages: list[Message], *, status: int = 400) -> 
     head = next((message for message in messages if message.severity == "error"), messages[0])
     details = [message.as_json() for message in messages]
     transaction = hashlib.sha256(request.key.encode() + request.body).hexdigest()[:32].upper()
-    return _error(status, head.code, head.text, innererror={"transactionid": transaction, "errordetails": details})
+    return erp_error(status, head.code, head.text, innererror={"transactionid": transaction, "errordetails": details})
 
 
-def _error(status: int, code: str, text: str, **more: Any) -> Reply:
+def erp_error(status: int, code: str, text: str, **more: Any) -> Reply:
     return json_reply(status, {"error": {"code": code, "message": {"lang": "en", "value": text}, **more}})

@@ -35,6 +35,7 @@ class FaultName(StrEnum):
     NONE = "none"
 
 
+WRITES = "POST/PUT"
 DEFAULT_PATH = "/tax-authority/documents"
 MAX_SECONDS = 600.0
 _WHATEVER_THE_METHOD = frozenset({FaultName.DOWN, FaultName.TOKEN_EXPIRED})
@@ -53,14 +54,14 @@ class FaultNotUnderstood(Exception):
 class Fault:
     name: FaultName
     path: str
-    method: str  # "*" for all
+    method: str  # "*" for all, WRITES for what may have an effect
     seconds: float
     remaining: int | None  # None: until switched off
     share: float | None = None  # of the requests, above 0, up to 1; None: all of them
     seed: int = 0
 
     def hits(self, method: str, path: str) -> bool:
-        return self.path == path and self.method in ("*", method)
+        return self.path == path and (self.method == "*" or method in self.method.split("/"))
 
     def as_json(self) -> dict[str, Any]:
         told = {"fault": self.name, "path": self.path, "method": self.method, "seconds": self.seconds}
@@ -90,7 +91,7 @@ class FaultSwitch:
             name=name,
             path=str(request.get("path", DEFAULT_PATH)),
             # A look-up books nothing: only an outage touches it, unless the caller says otherwise.
-            method=str(request.get("method", "*" if name in _WHATEVER_THE_METHOD else "POST")),
+            method=str(request.get("method", "*" if name in _WHATEVER_THE_METHOD else WRITES)),
             seconds=_seconds_of(request),
             remaining=_times_of(request),
             share=share,

@@ -24,12 +24,16 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What came in. Header names are in lower case; `fault` is the one in force, which is noted with the attempt."""
+    """What came in. Header names are in lower case; `fault` is the one in force, which is noted with the attempt.
+
+    `rest` is what of the address stands for the `*` of its route.
+    """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     fault: FaultName = FaultName.NONE
+    rest: str = ""
 
     @property
     def key(self) -> str:
@@ -68,7 +72,18 @@ class Route:
     problem: Callable[[int, str, str], Reply] = problem
 
 
-Routes = dict[tuple[str, str], Route]  # (method, path) → who answers it
+Routes = dict[tuple[str, str], Route]  # (method, path) → who answers it; a path may end in /* for whatever follows
+
+
+def route_of(routes: Routes, method: str, path: str) -> tuple[str, str, Route] | None:
+    """The place of a path, by which faults name it, what follows it, and its route; None where nobody answers."""
+    if (exact := routes.get((method, path))) is not None:
+        return path, "", exact
+    for (known, place), route in routes.items():
+        stem = place.removesuffix("*")
+        if known == method and stem != place and path.startswith(stem):
+            return stem.rstrip("/"), path.removeprefix(stem), route
+    return None
 
 
 class System(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from integrations.simulator.authority import TaxAuthority
 from integrations.simulator.bank import Bank
@@ -20,8 +20,9 @@ from integrations.simulator.erp import Erp
 from integrations.simulator.faults import Fault, FaultName, FaultSwitch
 from integrations.simulator.feed import Feed
 from integrations.simulator.ledger import Ledger
+from integrations.simulator.master_data import MasterData
 from integrations.simulator.replies import Reply, problem
-from integrations.simulator.routes import Refused, Request, Route, Routes, System, World
+from integrations.simulator.routes import Refused, Request, Route, Routes, System, World, route_of
 from integrations.simulator.source import Source
 from integrations.simulator.wire_faults import turned_away, unreadable
 
@@ -51,6 +52,7 @@ class Simulator(ThreadingHTTPServer):
         self.systems: tuple[System, ...] = (
             TaxAuthority(world=self.world),
             Erp(world=self.world),
+            MasterData(world=self.world),
             Bank(world=self.world),
             Source(world=self.world, secret=secrets.webhook),
             Feed(world=self.world),
@@ -118,29 +120,35 @@ class RequestHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         url = urlsplit(self.path)
         if (self.headers.get("Host") or "").partition(":")[0] not in LOCAL_NAMES:
             return self._send(problem(421, "WRONG_HOST", "The simulator answers on 127.0.0.1 and localhost only."))
-        route = self.server.routes.get((self.command, url.path))
-        if route is None:
+        found = route_of(self.server.routes, self.command, url.path)
+        if found is None:
             return self._send(problem(404, "NOT_FOUND", f"There is no {self.command} {url.path} here."))
+        place, rest, route = found
         body = self._read_body()
         if body is None:
             return None
-        fault = self.server.faults.take(method=self.command, path=url.path, content=body or url.query.encode())
+        told_apart_by = rest.encode() + (body or url.query.encode())
+        fault = self.server.faults.take(method=self.command, path=place, content=told_apart_by)
         request = Request(
             headers={name.lower(): text for name, text in self.headers.items()},
             query=dict(parse_qsl(url.query)),
             body=body,
             fault=fault.name if fault else FaultName.NONE,
+            rest=unquote(rest),
         )
         reply = self._stopped_by(fault, route, request) or self._not_signed_in(route)
         if reply is None and fault is not None and fault.name is FaultName.BOOK_LATE:
             self.server.later(fault.seconds, lambda: _answer(route, request))
             return self._hold_and_cut(0)
         reply = reply or _answer(route, request)
-        self.server.turns.passed(url.path)
+        self.server.turns.passed(place)
         return self._finish(fault, request, reply)
 
     def _finish(self, fault: Fault | None, request: Request, reply: Reply) -> None:
@@ -203,7 +211,7 @@ class RequestHandler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply, *, half: bool = False) -> None:
         if reply is CUT:
             return
-        if reply.status >= HTTPStatus.BAD_REQUEST and self.command == "POST":
+        if reply.status >= HTTPStatus.BAD_REQUEST and self.command in ("POST", "PUT"):
             self.close_connection = True  # a body may stand unread on the connection
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.media_type)

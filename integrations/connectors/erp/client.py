@@ -93,7 +93,7 @@ def _read(sent: Exchange, content: bytes) -> Answer:
         case 200 | 201 if error is not None:
             return _error_in_success(sent, error, content)
         case 200 | 201:
-            reference = _reference(_json(sent))
+            reference = _reference(json_of(sent))
             if not reference:
                 return answer(AnswerKind.UNKNOWN, sent, detail="Accepted without a document number.")
             return answer(AnswerKind.CONFIRMED, sent, reference=reference)
@@ -112,7 +112,7 @@ def _error_in_success(sent: Exchange, error: ErrorBody, content: bytes) -> Answe
     that we know and no document is named. Else nobody knows.
     """
     known = all(meaning_of(message.code) is not None for message in error.messages)
-    if not known or _reference(_json(sent)):
+    if not known or _reference(json_of(sent)):
         return answer(AnswerKind.UNKNOWN, sent, detail=f"Answered with success and an error: {error.messages[0].text}")
     return _read_refusal(sent, content)
 
@@ -132,7 +132,7 @@ def _first_text(errors: tuple[RefusalError, ...]) -> str:
     return errors[0].text if errors else ""
 
 
-def _json(exchanged: Exchange) -> dict[str, Any]:
+def json_of(exchanged: Exchange) -> dict[str, Any]:
     """The body as a JSON object with exact numbers; empty when it is anything else."""
     if exchanged.media_type != "application/json":
         return {}
@@ -163,7 +163,7 @@ def _reference(told: dict[str, Any]) -> str:
 
 
 def _presence(asked: Exchange, posting: Posting) -> tuple[Presence, str, str]:
-    found = _json(asked).get("postings")
+    found = json_of(asked).get("postings")
     if asked.outcome is not Outcome.ANSWERED or asked.status != 200 or not isinstance(found, list):
         return Presence.UNANSWERED, "", ""
     if not found:

@@ -65,21 +65,21 @@ def refusal_of(posting: Posting, record: Record, *, body: bytes, status: int | N
     try:
         error = read_error(body)
     except MessageNotUnderstood as problem:
-        if _is_transport(status):
-            return _transport_refusal(status or 0, shared)
+        if is_transport(status):
+            return transport_refusal(status or 0, shared)
         if not body.strip():
             raise MessageNotUnderstood("The refusal is empty.", field="refusal", remedy=SEND_ERROR) from None
         raise problem from None
     if error.transaction_id:
         shared["keys"] = {**shared["keys"], "transaction_id": error.transaction_id}
     meanings = [meaning_of(message.code) for message in error.messages]
-    if _is_transport(status) and not any(meanings):
-        return _transport_refusal(status or 0, shared, error.messages)
+    if is_transport(status) and not any(meanings):
+        return transport_refusal(status or 0, shared, error.messages)
     errors = tuple(_error_of(posting, found, of) for found, of in zip(error.messages, meanings, strict=True))
-    return _classified(errors, meanings, shared)
+    return classified(errors, meanings, shared)
 
 
-def _classified(
+def classified(
     errors: tuple[RefusalError, ...], meanings: Sequence[Meaning | None], shared: Mapping[str, Any]
 ) -> Refusal:
     """The category of the gravest: a duplicate first, then what is known, in the ERP's own order."""
@@ -130,11 +130,11 @@ def _meant(posting: Posting, meaning: Meaning | None) -> tuple[str, ...]:
     return (name,) if name in posting.layout.head else ()
 
 
-def _is_transport(status: int | None) -> bool:
+def is_transport(status: int | None) -> bool:
     return status is not None and (status in _TRANSPORT_SUBS or status >= 500)
 
 
-def _transport_refusal(status: int, shared: Mapping[str, Any], messages: Sequence[Message] = ()) -> Refusal:
+def transport_refusal(status: int, shared: Mapping[str, Any], messages: Sequence[Message] = ()) -> Refusal:
     """The way there failed, not the posting."""
     sub = _TRANSPORT_SUBS.get(status, "server_error")
     told = messages or (Message(f"HTTP {status}", f"HTTP status {status} without a reason."),)

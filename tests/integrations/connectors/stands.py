@@ -7,6 +7,7 @@ from functools import lru_cache
 from integrations.connectors.base import Answer, Connector, Endpoint, Observation, TargetClient
 from integrations.connectors.registry import get_connector
 from tests.integrations.connectors.erp.postings import journal
+from tests.integrations.connectors.erp_master.partners import supplier
 from tests.integrations.connectors.iso20022.payment_files import Wire, payment_file
 from tests.invoices import valid_invoice, without_issue_date
 from tests.simulator_process import RunningSimulator
@@ -65,6 +66,12 @@ STANDS = {
             document=lambda number: journal(reference=f"JE-{number}"),
             changed=lambda number: journal(reference=f"JE-{number}", text="Another text"),
             wrong=lambda: journal(lines=[{"account": "630000", "cost_center": "CC-1000", "debit": "1.00"}]),
+        ),
+        Stand(
+            "erp_master", "erp", "/erp/partners", "application/json",
+            document=lambda number: supplier(id=f"S-{2000 + number}"),
+            changed=lambda number: supplier(id=f"S-{2000 + number}", city="Delft"),
+            wrong=lambda: supplier(iban="NL91ABNA0417164301"),
         ),
         Stand(
             "iso20022", "bank", "/bank/payments", "application/xml",
