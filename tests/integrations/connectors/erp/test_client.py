@@ -245,7 +245,6 @@ def test_status_that_blames_the_connection_stops_it(status: str):
         ("200 OK", b'{"postings": ["a"]}'),
         ("200 OK", b'{"postings": [{"document": "5100000123", "fiscal_year": 2026}]}'),
         ("200 OK", b'{"postings": [{"document": "", "fiscal_year": 2026, "posting": {}}]}'),
-        ("404 Not Found", b'{"postings": []}'),
     ],
 )
 def test_look_up_that_is_not_understood_is_unanswered(status: str, body: bytes):
@@ -274,3 +273,10 @@ def test_look_up_asks_for_company_kind_and_reference():
     assert server.requests[0].startswith(
         b"GET /path/postings?company=NL01&type=customer_invoice&reference=A%26B+1 HTTP/1.1\r\n"
     )
+
+
+def test_not_found_is_not_absent_and_blames_the_connection():
+    with scripted(answering("404 Not Found", b'{"postings": []}', JSON)) as server:
+        observation = probe(client_at(server.url), journal())
+
+    assert (observation.presence, observation.detail) == (Presence.MISCONFIGURED, "HTTP 404.")
