@@ -24,7 +24,7 @@ class Safeguard(StrEnum):
 
 
 class NotARehearsal(Exception):
-    """A safeguard was to be removed where business is done."""
+    """Something that only a rehearsal may do was tried where business is done."""
 
 
 _removed: set[Safeguard] = set()
@@ -36,11 +36,16 @@ def stands(safeguard: Safeguard) -> bool:
 
 def remove(safeguard: Safeguard) -> None:
     """In this process and until it ends. Raises NotARehearsal."""
+    require_rehearsal(f"take away the safeguard {safeguard}")
+    _removed.add(safeguard)
+
+
+def require_rehearsal(purpose: str) -> None:
+    """Raises NotARehearsal on every database that does not bear the mark of one."""
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
         )
         mark = cursor.fetchone()[0]
     if mark != MARK_OF_A_REHEARSAL:
-        raise NotARehearsal(f"The safeguard {safeguard} is only ever removed in a rehearsal, and this is none.")
-    _removed.add(safeguard)
+        raise NotARehearsal(f"Only a rehearsal may {purpose}, on a database of its own; this is none.")

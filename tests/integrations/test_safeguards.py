@@ -9,7 +9,7 @@ from integrations.delivery.safeguards import NotARehearsal, Safeguard, remove, s
 @pytest.mark.django_db
 @pytest.mark.parametrize("safeguard", Safeguard)
 def test_safeguard_stands_where_business_is_done(safeguard: Safeguard):
-    with pytest.raises(NotARehearsal, match=f"{safeguard} is only ever removed in a rehearsal"):
+    with pytest.raises(NotARehearsal, match=f"Only a rehearsal may take away the safeguard {safeguard}"):
         remove(safeguard)
     assert stands(safeguard)
 

@@ -1,0 +1,66 @@
+"""Storms over a private installation, judged by what the targets booked; and what each safeguard prevents."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from integrations.delivery.safeguards import Safeguard
+from workbench.rehearsal.lanes import BY_DEFAULT, LANES
+from workbench.rehearsal.plan import PROOFS, STORM, Plan, plan_without
+from workbench.rehearsal.plant import Plant
+from workbench.rehearsal.rehearse import play
+from workbench.rehearsal.report import lines_of
+from workbench.rehearsal.result import Result
+
+pytestmark = [pytest.mark.storm, pytest.mark.xdist_group("storm"), pytest.mark.timeout(900)]
+
+REPLAYS = 700
+LEAST_DOUBLED = 50  # by the naive engine, or the storm does not bite
+CALM_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def plant() -> Iterator[Plant]:
+    with Plant(list(LANES.values())) as started:
+        yield started
+
+
+def played(plan: Plan, plant: Plant) -> Result:
+    result = play(plan, plant, say=print)
+    print("\n".join(lines_of(result)))
+    return result
+
+
+def test_storm_over_every_kind_of_target(plant: Plant):
+    result = played(Plan(replays=REPLAYS), plant)
+    assert result.failed_checks == []
+    figures = {name: result.total(name) for name in ("replays", "lost", "doubled", "false_resolved")}
+    assert figures == {"replays": REPLAYS, "lost": 0, "doubled": 0, "false_resolved": 0}
+    assert {lane.kind for lane in result.lanes} == {*BY_DEFAULT}
+    assert result.calm_after_seconds <= CALM_SECONDS
+    assert {what for what, number in result.blows.items() if number < least(what)} == set()
+
+
+def least(what: str) -> int:
+    asked_for = {
+        "kill": STORM.kills,
+        "freeze": STORM.freezes,
+        "database_restart": STORM.database_restarts,
+        "flush": STORM.flushes,
+        "broker_restart": STORM.broker_restarts,
+        "toxic": STORM.toxics,
+    }
+    return asked_for[what]
+
+
+def test_storm_bites_the_naive_engine(plant: Plant):
+    result = played(Plan(replays=REPLAYS, minutes=0.6, kinds=("deduplicates",), naive=True), plant)
+    assert result.total("replays") == REPLAYS
+    assert result.total("doubled") >= LEAST_DOUBLED
+
+
+@pytest.mark.parametrize("safeguard", Safeguard)
+def test_safeguard_left_out_fails_its_check(plant: Plant, safeguard: Safeguard):
+    proof = PROOFS[safeguard]
+    result = played(plan_without(safeguard, replays=40, minutes=0.2, seed=1), plant)
+    assert (proof.kind, proof.check) in result.failed_checks

@@ -1,0 +1,76 @@
+"""The process in which the people of a rehearsal are: it prepares everything, and decides when it is told to."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from workbench.embedded.servers import python
+from workbench.embedded.stack import ROOT
+from workbench.rehearsal.documents import Document
+from workbench.rehearsal.plant import CannotRehearse, Plant
+
+_AS_MUCH_OF_A_LOG_AS_HELPS = 3000  # characters
+
+
+class People:
+    def __init__(self, told: IO[str], said: IO[str], log: Path) -> None:
+        self._told = told
+        self._said = said
+        self._log = log
+
+    def expect(self, word: str) -> None:
+        for line in self._said:  # among what it logs
+            if line.strip() == word:
+                break
+        else:
+            why = self._log.read_text(encoding="utf-8", errors="replace")[-_AS_MUCH_OF_A_LOG_AS_HELPS:]
+            raise CannotRehearse(f"The people of the rehearsal broke off:\n{why}")
+
+    def begin_to_decide(self, *, seconds: float) -> None:
+        self._told.write(f"{seconds}\n")
+        self._told.flush()
+
+    def wait_until_decided(self) -> None:
+        self.expect("decided")
+
+
+def notes_of(plant: Plant) -> Path:
+    """Where they note what was acknowledged to them."""
+    return plant.home.path / f"notes-{plant.run}.jsonl"
+
+
+@contextmanager
+def people(plant: Plant, documents: Mapping[str, list[Document]], *, seed: int) -> Iterator[People]:
+    """With everything proposed that waits for a decision. Raises CannotRehearse."""
+    plan, log = plant.home.path / "plan.json", plant.home.logs / "people.log"
+    content = {
+        "seed": seed,
+        "notes": str(notes_of(plant)),
+        "targets": {kind: {"url": target.url, "token": target.token} for kind, target in plant.targets.items()},
+        "documents": {kind: [asdict(document) for document in found] for kind, found in documents.items()},
+    }
+    plan.write_text(json.dumps(content), encoding="utf-8")
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(  # noqa: S603 - a command of our own
+            python("manage.py", "rehearsal_desk", str(plan)),
+            cwd=ROOT,
+            env=plant.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        if process.stdin is None or process.stdout is None:
+            raise CannotRehearse("The people of the rehearsal cannot be spoken to.")
+        try:
+            found = People(process.stdin, process.stdout, log)
+            found.expect("ready")
+            yield found
+        finally:
+            process.kill()

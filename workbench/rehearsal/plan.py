@@ -1,0 +1,118 @@
+"""What a rehearsal is to be: how many replays, against which targets, and what is done to them meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+from integrations.delivery.safeguards import Safeguard
+from workbench.rehearsal.lanes import BY_DEFAULT
+
+REPLAYS: Final = 700
+MINUTES: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A share of the requests of one method at the target."""
+
+    name: str
+    share: float
+    method: str = "POST"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How hard it blows. The numbers of blows are for a minute."""
+
+    faults: tuple[Fault, ...] = ()
+    late: float = 0.0  # the share of submissions that take effect after their connection was cut
+    kills: int = 0
+    freezes: int = 0
+    database_restarts: int = 0
+    flushes: int = 0
+    broker_restarts: int = 0
+    toxics: int = 0
+    pause_before_sending: float = 0.0  # seconds, at most
+    pause_after_asking: float = 0.0  # the share of look-ups after which a worker pauses longer than its lease
+    doubtful: float = 0.25  # the share of exceptions of which the source does not know whether they were booked
+    extras: bool = True  # twins, and rows that nobody approved
+
+
+STORM: Final = Mix(
+    faults=(
+        Fault("timeout_before", 0.06),
+        Fault("timeout_after", 0.02, seconds=3),
+        Fault("drop_mid_answer", 0.03),
+        Fault("error_after", 0.03),
+        Fault("garbage", 0.02),
+        Fault("already_done_4xx", 0.01),
+        Fault("down", 0.03),
+        Fault("too_many_requests", 0.02),
+        Fault("timeout_before", 0.04, method="GET"),
+        Fault("garbage", 0.02, method="GET"),
+    ),
+    late=0.04,
+    kills=25,
+    freezes=15,
+    database_restarts=2,
+    flushes=2,
+    broker_restarts=1,
+    toxics=8,
+    pause_before_sending=0.15,
+    pause_after_asking=0.01,
+)
+_CALM: Final = Mix(extras=False, doubtful=0.0)
+_LOSES_ANSWERS: Final = replace(_CALM, faults=(Fault("drop_mid_answer", 0.4),))
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Where a safeguard shows what it is for: on which kind of target, in what weather, and which check then fails."""
+
+    kind: str
+    mix: Mix
+    check: str
+
+
+PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
+    {
+        Safeguard.STABLE_KEY: Proof("deduplicates", replace(_CALM, late=0.5), "one effect"),
+        Safeguard.INTENT_FIRST: Proof("askable", replace(_CALM, kills=40, pause_before_sending=0.0), "intent first"),
+        Safeguard.ASK_FIRST: Proof("askable", _LOSES_ANSWERS, "one effect"),
+        Safeguard.SETTLE_TIME: Proof("askable-resend", replace(_CALM, late=0.5), "one effect"),
+        Safeguard.EPOCH: Proof("askable", replace(_LOSES_ANSWERS, doubtful=1.0, pause_after_asking=0.3), "one effect"),
+        Safeguard.LEASE: Proof("deduplicates", replace(_CALM, pause_before_sending=0.5), "lease kept"),
+        Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, extras=True), "approved only"),
+        Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=True, pause_before_sending=0.5), "one effect"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`naive` runs the control instead of the product's engine."""
+
+    replays: int = REPLAYS
+    minutes: float = MINUTES
+    seed: int = 1
+    kinds: tuple[str, ...] = BY_DEFAULT
+    without: Safeguard | None = None
+    naive: bool = False
+    mix: Mix = field(default=STORM)
+
+    @property
+    def seconds(self) -> float:
+        return 60.0 * self.minutes
+
+    def shares(self) -> dict[str, int]:
+        """How many replays each kind of target gets."""
+        each, more = divmod(self.replays, len(self.kinds))
+        return {kind: each + (place < more) for place, kind in enumerate(self.kinds)}
+
+
+def plan_without(safeguard: Safeguard, *, replays: int, minutes: float, seed: int) -> Plan:
+    """A storm in which the safeguard is missing and the check that it is for must fail."""
+    proof = PROOFS[safeguard]
+    return Plan(replays=replays, minutes=minutes, seed=seed, kinds=(proof.kind,), without=safeguard, mix=proof.mix)

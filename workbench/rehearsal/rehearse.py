@@ -1,0 +1,185 @@
+"""One rehearsal, from its private installation to its figures."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from integrations.connectors.registry import get_connector
+from integrations.delivery.safeguards import Safeguard
+from workbench.rehearsal import control
+from workbench.rehearsal.checks import CHECKS, still_under_way, waiting_for_person
+from workbench.rehearsal.documents import Document, documents_of
+from workbench.rehearsal.evidence import SOURCE, Evidence, gather
+from workbench.rehearsal.lanes import LANES
+from workbench.rehearsal.people import notes_of, people
+from workbench.rehearsal.plan import Plan
+from workbench.rehearsal.plant import Plant
+from workbench.rehearsal.result import LaneResult, Result, machine
+from workbench.rehearsal.stage import TIMEOUT
+from workbench.rehearsal.storm import Storm
+
+WORKERS: Final = 2
+PROCESSES: Final = 2  # of each worker
+_LEASE: Final = 4.0 * TIMEOUT
+_LONGEST_CALM: Final = 120.0  # seconds after the last blow
+_POLL: Final = 0.5
+_DECIDING: Final = 0.9  # of the storm's time
+_SHOWN: Final = 5  # of what is wrong
+_ONE_LIVE_INDEXES: Final = ("delivery_one_live", "delivery_key_live_once")
+
+Say = Callable[[str], None]
+
+
+def rehearse(plan: Plan, *, say: Say) -> Result:
+    """In a private installation that is made for it and thrown away. Raises CannotRehearse."""
+    with Plant([LANES[kind] for kind in plan.kinds]) as plant:
+        say("The private installation is up.")
+        return play(plan, plant, say=say)
+
+
+def play(plan: Plan, plant: Plant, *, say: Say) -> Result:
+    """In a private installation that is there already; each rehearsal has a database of its own there."""
+    began_at = datetime.now(UTC)
+    plant.begin_afresh()
+    if plan.naive:
+        storm, lanes = control.play(plan, plant, say=say)
+        calm_after = 0.0
+    else:
+        storm, calm_after = _storm_over_the_workbench(plan, plant, say=say)
+        lanes = tuple(_judged(evidence) for evidence in _evidence(plant, plan.kinds))
+    return Result(
+        began_at=began_at.isoformat(timespec="seconds"),
+        engine="naive" if plan.naive else "workbench",
+        seed=plan.seed,
+        without=plan.without or "",
+        workers=WORKERS * PROCESSES,
+        storm_seconds=plan.seconds,
+        calm_after_seconds=round(calm_after, 1),
+        blows=dict(storm.dealt),
+        machine=machine(),
+        lanes=lanes,
+    )
+
+
+def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[Storm, float]:
+    """The storm, and the seconds that it took afterwards until nothing was under way."""
+    documents = {
+        kind: documents_of(
+            kind, number, run=plant.run, seed=plan.seed, extras=plan.mix.extras, doubtful=plan.mix.doubtful
+        )
+        for kind, number in plan.shares().items()
+    }
+    _book_what_sources_lost_sight_of(plant, documents)
+    with people(plant, documents, seed=plan.seed) as deciding:
+        say(f"{sum(map(len, documents.values()))} exceptions were brought in, corrected and proposed.")
+        if plan.without is Safeguard.ONE_LIVE:
+            _drop_indexes(plant)
+        switch_faults(plan, plant)
+        _start_workers(plan, plant)
+        deciding.begin_to_decide(seconds=plan.seconds * _DECIDING)
+        storm = Storm(plant, plan.mix, seconds=plan.seconds, seed=plan.seed)
+        storm.run()
+        for target in plant.targets.values():
+            target.no_faults()
+        say("The storm is over.")
+        deciding.wait_until_decided()
+    calm_after = _wait_for_calm(plan, plant, since=storm.ended_at)
+    say(f"Nothing is under way any more, {calm_after:.1f} s after the last blow.")
+    plant.stop_workers()
+    return storm, calm_after
+
+
+def _book_what_sources_lost_sight_of(plant: Plant, documents: Mapping[str, list[Document]]) -> None:
+    """The time-out that was a success: the target has it, and the source handed it in as failed."""
+    for kind, of_lane in documents.items():
+        target = plant.targets[kind]
+        for document in of_lane:
+            if document.booked_before:
+                key = {"Idempotency-Key": f"{SOURCE}-{document.reference}"}
+                target.post_bytes(target.lane.path, document.right, **key)
+
+
+def switch_faults(plan: Plan, plant: Plant) -> None:
+    for target in plant.targets.values():
+        if not target.lane.can_be_asked:
+            target.answer_no_question()
+        for fault in plan.mix.faults:
+            if fault.method == "POST" or target.lane.can_be_asked:
+                target.fault(fault.name, share=fault.share, seconds=fault.seconds, method=fault.method, seed=plan.seed)
+        if plan.mix.late:
+            target.fault("book_late", share=plan.mix.late, seconds=target.lane.late, seed=plan.seed)
+
+
+def _start_workers(plan: Plan, plant: Plant) -> None:
+    arguments = [
+        *("--processes", str(PROCESSES)),
+        *("--pause-before-sending", str(plan.mix.pause_before_sending)),
+        *("--pause-after-asking", str(plan.mix.pause_after_asking)),
+        *(("--without", plan.without) if plan.without and plan.without is not Safeguard.ONE_LIVE else ()),
+    ]
+    workers = [
+        plant.process(name, "manage.py", "rehearsal_worker", "--name", name, *arguments)
+        for name in (f"worker-{number}" for number in range(1, WORKERS + 1))
+    ]
+    beats = [
+        plant.process(
+            name,
+            *("-m", "celery", "-A", "workbench", "beat", "--loglevel", "WARNING", "--pidfile="),
+            *("--schedule", str(plant.home.path / name)),
+        )
+        for name in ("beat-1", "beat-2")
+    ]
+    plant.start_workers(workers, beats, processes=PROCESSES)
+
+
+def _drop_indexes(plant: Plant) -> None:
+    with plant.database() as database:
+        for name in _ONE_LIVE_INDEXES:
+            database.execute(f"DROP INDEX {name}")
+
+
+def _evidence(plant: Plant, kinds: tuple[str, ...]) -> list[Evidence]:
+    with plant.database() as database:
+        return [
+            gather(
+                LANES[kind],
+                plant.targets[kind],
+                database,
+                notes_of(plant),
+                settle_seconds=get_connector(LANES[kind].connector).capabilities.settle_time.total_seconds(),
+                lease_seconds=_LEASE,
+            )
+            for kind in kinds
+        ]
+
+
+def _wait_for_calm(plan: Plan, plant: Plant, *, since: float) -> float:
+    """Seconds from the last blow until nothing is under way any more; late effects are waited for besides."""
+    calm_at = 0.0
+    while not calm_at and time.monotonic() - since < _LONGEST_CALM:
+        if any(still_under_way(evidence) for evidence in _evidence(plant, plan.kinds)):
+            time.sleep(_POLL)
+        else:
+            calm_at = time.monotonic()
+    latest = since + max(target.lane.late for target in plant.targets.values()) + 1
+    time.sleep(max(0.0, latest - time.monotonic()))
+    return (calm_at or time.monotonic()) - since
+
+
+def _judged(evidence: Evidence) -> LaneResult:
+    found = {name: check(evidence) for name, check in CHECKS.items()}
+    counts = {name: len(faults) for name, faults in found.items()}
+    if counts["one effect"] <= evidence.lane.most_doubled:
+        found["one effect"] = []
+    return LaneResult(
+        kind=evidence.lane.kind,
+        words=evidence.lane.words,
+        replays=sum(case.approved for case in evidence.cases.values()),
+        effects=sum(map(len, evidence.effects.values())),
+        lost=counts["nothing lost"],
+        doubled=counts["one effect"],
+        false_resolved=counts["resolved is booked"],
+        waiting_for_person=len(waiting_for_person(evidence)),
+        failed={name: faults[:_SHOWN] for name, faults in found.items() if faults},
+    )
