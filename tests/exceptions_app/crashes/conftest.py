@@ -1,0 +1,3 @@
+from tests.mortal_workers import mortal_program, workers
+
+__all__ = ["mortal_program", "workers"]
