@@ -12,6 +12,7 @@ from integrations.simulator.routes import Request, Route, Routes, World
 
 # What the source keeps of a message, and what its people call it.
 _COLUMNS = {
+    "id": "Identifier",
     "document_number": "Document",
     "object_type": "Kind",
     "outcome": "How it ended",
@@ -91,5 +92,8 @@ def _row(event: dict[str, Any]) -> str:
     content = event["content"] if isinstance(event["content"], dict) else {}
     data = content.get("data")
     told = data if isinstance(data, dict) else {}
+    # Of a transaction that was handed over the state is the end, and its own identifier what tells it from a repeat.
+    others = {"outcome": "state", "reason": "problem", "id": "message_id"}
+    told = {**told, **{name: told.get(name) or told.get(other) for name, other in others.items()}}
     cells = [event["at"][:19].replace("T", " "), *(str(told.get(name) or "") for name in _COLUMNS)]
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

@@ -1,9 +1,17 @@
+import io
+import json
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from integrations.pull_settings import RestSettings, read_settings
 from tests.simulator_process import RunningSimulator
+
+ROOT = Path(__file__).parents[3]
 
 
 def read(simulator: RunningSimulator, **query: str) -> dict[str, Any]:
@@ -80,3 +88,27 @@ def test_change_that_cannot_be_made_is_refused_at_its_field(
 
 def test_cursor_that_is_none_is_refused(simulator: RunningSimulator):
     assert simulator.get("/feed/items", cursor="x").status_code == 422
+
+
+def test_documented_example_fills_the_feed_and_prints_settings_that_a_source_takes(
+    simulator: RunningSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    [example] = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs" / "simulator.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    started = {"environment": {"WB_SIMULATOR_URL": simulator.url, "SIMULATOR_TOKEN": "the token"}}
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "state.json").write_text(json.dumps(started))
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    monkeypatch.chdir(tmp_path)
+
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(example, {})  # noqa: S102 - what the documentation tells people to run
+
+    settings, secret = (line.partition(": ")[2] for line in printed.getvalue().splitlines())
+    found = read_settings("rest", json.loads(settings))
+    assert isinstance(found, RestSettings)
+    assert (found.url, found.sequence, secret) == (f"{simulator.url}/feed/items", "/sequence", "the token")
+    assert simulator.get("/control/feed").json() == {"items": 2, "last": 3, "held": [1]}
+    assert read(simulator)["items"][0]["refusal"]["media_type"] == "application/xml"

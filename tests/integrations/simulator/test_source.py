@@ -71,3 +71,18 @@ def test_page_shows_what_the_source_was_told_and_escapes_it(simulator: RunningSi
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     for words in ("JE-1 &lt;b&gt;", "released", "1000000123/2026"):
         assert f"<td>{words}</td>" in page.text
+
+
+def test_page_tells_a_repeat_of_a_transaction_from_the_first_and_says_how_each_ended(
+    simulator: RunningSimulator,
+) -> None:
+    for place, (identifier, state) in enumerate([("deal-1", "delivered"), ("deal-1-again", "duplicate")]):
+        told = {"id": identifier, "state": state, "outcome": "", "problem": "", "document_number": "MNL-1"}
+        body = json.dumps({"type": f"transaction.{state}", "data": told}).encode()
+        simulator.post("/source/webhook", body, **signed(body, message_id=f"msg-{place}"))
+
+    page = simulator.get("/source/").text
+
+    assert page.count("<td>MNL-1</td>") == 2
+    for words in ("deal-1", "deal-1-again", "delivered", "duplicate"):
+        assert f"<td>{words}</td>" in page
