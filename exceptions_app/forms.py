@@ -153,6 +153,7 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
     Action.ASSIGN: AssignForm,
     Action.HOLD: HoldForm,
     Action.RESUME: MoveForm,
+    Action.TRANSLATE: MoveForm,
     Action.PROPOSE: ReasonForm,
     Action.RELEASE: ReasonForm,
     Action.DECLINE: ReasonForm,

@@ -1,17 +1,18 @@
 """Reading what a source handed over for delivery: recognised, checked, and sent on, held back or made to wait."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from exceptions_app.actions import handover, handover_hold, handover_release, predecessors
-from exceptions_app.actions.handover_hold import finding, refusal_before_posting
+from exceptions_app.actions.handover_hold import THE_CHECK, finding, refusal_before_posting
 from exceptions_app.actions.open_case import LONGEST_KEY, one_reader_at_a_time
 from exceptions_app.facts import facts_of
 from exceptions_app.handover_states import TransactionState
 from exceptions_app.machines import INTAKE
 from exceptions_app.models import Transaction
+from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.translation import errors_of, is_of_field_map, translate
 from exceptions_app.triage.routing import find_route
 from integrations import inbox
@@ -77,7 +78,7 @@ def _document_of(message: InboxMessage) -> Document:
         business_key,
         record,
         report.check,
-        errors=(*faults, *report.errors),
+        errors=(*faults, *(replace(error, said_by=THE_CHECK) for error in report.errors)),
         maps=tuple(str(used) for used in translation.maps),
     )
 
@@ -154,8 +155,9 @@ def _refusal_of(transaction: Transaction, document: Document, earlier: list[Tran
         error = finding("HANDED_OVER", plain, general="A document of the same number was handed over before.")
         return refusal_before_posting(Category.DUPLICATE, error, *document.errors, sub="other_content")
     if document.errors:
-        category = Category.MASTER_DATA if is_of_field_map(document.errors[0]) else Category.SCHEMA
-        return refusal_before_posting(category, *document.errors)
+        if is_of_field_map(document.errors[0]):
+            return refusal_before_posting(Category.MASTER_DATA, *document.errors, sub=HELD_BY_FIELD_MAP)
+        return refusal_before_posting(Category.SCHEMA, *document.errors)
     return handover_hold.in_care(transaction)
 
 

@@ -16,6 +16,7 @@ from exceptions_app.models import (
     QueueGroupGrant,
     QueueUserGrant,
 )
+from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, State, Verb, refusal_of
 
 # Part of what a decision is bound to: raised when the rules of approval change.
@@ -32,8 +33,11 @@ VERB_WORDS: Mapping[Verb, str] = {
 
 _DECIDING = frozenset({Action.APPROVE, Action.APPROVE_CLOSURE, Action.REJECT})
 _WORKING = frozenset(
-    {Action.HOLD, Action.RESUME, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.DISMISS}
-)
+    {
+        Action.HOLD, Action.RESUME, Action.CORRECT, Action.TRANSLATE, Action.PROPOSE, Action.RELEASE, Action.DECLINE,
+        Action.DISMISS,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Rul
         return _may_decide(action, by)
     if action in _WORKING and case.assignee_id not in (None, by.user.pk):
         return Ruling(False, f"{case.assignee} is working on this. Assign it to yourself first.")
+    if action is Action.TRANSLATE and case.sub != HELD_BY_FIELD_MAP:
+        return Ruling(False, "No field map held this exception: there is nothing to translate again.")
     if action is Action.CLAIM and case.assignee_id == by.user.pk:
         return Ruling(False, "You have this exception already.")
     if action is Action.CLAIM and case.assignee_id is not None:

@@ -72,6 +72,7 @@ class Action(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     CORRECT = "correct"
+    TRANSLATE = "translate"
     PROPOSE = "propose"
     RELEASE = "release"
     DECLINE = "decline"
@@ -121,6 +122,10 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.RESUME: Transition("Resume", frozenset({State.WAITING}), State.IN_PROGRESS, Verb.CORRECT, "case.resumed"),
     # A correction of what waits for approval takes it back to work: the approval would be for other bytes.
     Action.CORRECT: Transition("Correct", _UNDECIDED, State.IN_PROGRESS, Verb.CORRECT, "case.corrected"),
+    # Of what a field map held: the source's message anew, by the maps that are in use now.
+    Action.TRANSLATE: Transition(
+        "Translate again", _UNDECIDED, State.IN_PROGRESS, Verb.CORRECT, "case.translated_again", _FAILED
+    ),
     Action.PROPOSE: Transition(
         "Propose replay", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.replay_proposed", _FAILED
     ),

@@ -49,7 +49,8 @@ class RefusalError:
     `path` is the vendor's own location, `field_path` the same place as a path into the payload bound for the
     target (empty when it points nowhere), `term` the field's standard identifier (BT-2), `field` its label.
     `general` says what is wrong without a name, amount or value of this document, for what many share; it is empty
-    where `plain` has none of these.
+    where `plain` has none of these. `said_by` names who found it, where that was not the other system. `was` is the
+    source's own value where it differs from what stands in the payload; `allowed` are values that would do there.
     """
 
     code: str
@@ -63,6 +64,9 @@ class RefusalError:
     proposed_value: str | None = None
     language: str = "en"
     general: str = ""
+    said_by: str = ""
+    was: str = ""
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,7 @@ MOST_ERRORS = 500
 LONGEST_TEXT = 1000
 LONGEST_CODE = 100
 LONGEST_PATH = 500
+MOST_ALLOWED = 100
 
 
 def bounded(refusal: Refusal) -> Refusal:
@@ -198,6 +203,9 @@ def _bounded(error: RefusalError) -> RefusalError:
         proposed_value=proposed if proposed is None or len(proposed) <= LONGEST_TEXT else None,
         language=_cut(error.language, LONGEST_CODE),
         general=_cut(error.general, LONGEST_TEXT),
+        said_by=_cut(error.said_by, LONGEST_CODE),
+        was=_cut(error.was, LONGEST_TEXT),
+        allowed=tuple(_cut(value, LONGEST_CODE) for value in error.allowed[:MOST_ALLOWED]),
     )
 
 

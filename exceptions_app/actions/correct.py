@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -53,8 +53,8 @@ def correct(
     after, steps = _apply(connector, before, operations, payload)
     if after == before:
         raise Invalid("changes", NOTHING_CHANGED)
-    version = _write(case, latest, connector, before, after, steps, by=by, at=at, because=because)
-    dropped = _drop_proposal(case, by=by, at=at)
+    version = write_version(case, latest, connector, after, steps, by=by, at=at, because=because)
+    dropped = drop_proposal(case, by=by, at=at)
     _move(case, version, by=by, at=at, because=because, dropped=dropped, record=connector.read(after))
     Draft.objects.filter(case=case, author_id=by.pk).delete()
     return version
@@ -78,19 +78,20 @@ def _apply(
         raise CorrectionError(error.problem, remedy=error.remedy) from error
 
 
-def _write(
+def write_version(
     case: ExceptionCase,
     latest: PayloadVersion,
     connector: Connector,
-    before: bytes,
     after: bytes,
     steps: list[Operation],
     *,
     by: AbstractUser,
     at: datetime,
     because: str,
+    field_maps: Sequence[Mapping[str, object]] = (),
 ) -> PayloadVersion:
-    report = connector.check(after)
+    """The next version of a locked exception, with the report of its check; `steps` lead there from the latest."""
+    report, before = connector.check(after), bytes(latest.content)
     return PayloadVersion.objects.create(
         case=case,
         number=latest.number + 1,
@@ -104,6 +105,7 @@ def _write(
         check_name=report.check,
         check_passed=report.passed,
         check_errors=[asdict(error) for error in report.errors],
+        field_maps=list(field_maps),
         created_at=at,
     )
 
@@ -131,7 +133,8 @@ def business_changes(before: Record, after: Record) -> list[dict[str, str]]:
     return changes
 
 
-def _drop_proposal(case: ExceptionCase, *, by: AbstractUser, at: datetime) -> Proposal | None:
+def drop_proposal(case: ExceptionCase, *, by: AbstractUser, at: datetime) -> Proposal | None:
+    """The open proposal of a locked exception whose content changes: it no longer holds."""
     if case.state != State.AWAITING_APPROVAL:
         return None
     proposal = Proposal.objects.get(case=case, state=Proposal.State.OPEN)
@@ -142,7 +145,7 @@ def _drop_proposal(case: ExceptionCase, *, by: AbstractUser, at: datetime) -> Pr
     return proposal
 
 
-def _steps_for_the_trail(version: PayloadVersion) -> dict[str, object]:
+def steps_for_the_trail(version: PayloadVersion) -> dict[str, object]:
     """What was changed, as the audit event tells it; a whole new document is told by its hash, the version has it."""
     steps = {"operations": version.operations, "changes": version.changes}
     if len(json.dumps(steps)) <= MOST_IN_THE_TRAIL:
@@ -174,7 +177,7 @@ def _move(
         data={
             "version": version.number,
             "sha256": version.sha256,
-            **_steps_for_the_trail(version),
+            **steps_for_the_trail(version),
             "check": version.check_name,
             "passed": bool(version.check_passed),
             "dropped_proposal": dropped.frozen_sha256 if dropped else "",

@@ -24,11 +24,13 @@ from integrations.refusals import (
 
 BEFORE_POSTING = "before_posting"
 """The sub-category of what was held before anything was sent."""
+THE_WORKBENCH = "the workbench"
+THE_CHECK = "the check here"
 
 
 def finding(code: str, plain: str, *, general: str = "") -> RefusalError:
     """One error of our own, in plain words; `general` has no name, amount or value of this document."""
-    return RefusalError(code, Severity.ERROR, plain, plain=plain, general=general)
+    return RefusalError(code, Severity.ERROR, plain, plain=plain, general=general, said_by=THE_WORKBENCH)
 
 
 def refusal_before_posting(category: Category, *errors: RefusalError, sub: str = BEFORE_POSTING) -> Refusal:

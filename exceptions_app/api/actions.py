@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from exceptions_app.actions import decide, propose, work
 from exceptions_app.actions.mover import Invalid
+from exceptions_app.actions.translate import translate_again
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests, responses
 from exceptions_app.api.base import ActingView, case_for, person
@@ -56,6 +57,7 @@ def _action(
     success: int = 200,
     deciding: bool = False,
     sends: bool = False,
+    translates: bool = False,
     example: Mapping[str, Any] | None = None,
 ) -> Callable[[type[CaseAction]], type[CaseAction]]:
     """Describe the POST of a CaseAction: its documentation, its form and its status."""
@@ -64,7 +66,7 @@ def _action(
         row = TRANSITIONS[action]
         verb = row.verb.value if row.verb else Verb.SEE.value
         problems = (*PROBLEMS, *(_DECIDING if deciding else ()), *((kinds.CHECK_FAILED,) if sends else ()))
-
+        problems += (kinds.NOT_TRANSLATED,) if translates else ()
         view.form, view.success = form, success
         described: type[CaseAction] = extend_schema_view(
             post=endpoint(
@@ -124,6 +126,18 @@ class Hold(CaseAction):
 class Resume(CaseAction):
     def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
         work.resume(case.pk, by=by, at=at)
+
+
+@_action(
+    Action.TRANSLATE, requests.Nothing,
+    "Of what a field map held: translate the source's message anew, by the field maps that are in use now, and keep "
+    "the result as the next version. Nothing is sent; it is proposed and decided on like any correction, and neither "
+    "who wrote the maps nor who put them to use decides.",
+    translates=True,
+)  # fmt: skip
+class Translate(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        translate_again(case.pk, by=by, at=at)
 
 
 @_action(

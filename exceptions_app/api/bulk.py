@@ -39,6 +39,7 @@ VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
         Action.HOLD.value: actions.Hold,
         Action.RESUME.value: actions.Resume,
         Action.CORRECT.value: corrections.Correct,
+        Action.TRANSLATE.value: actions.Translate,
         Action.PROPOSE.value: actions.Propose,
         Action.RELEASE.value: actions.Release,
         Action.DECLINE.value: actions.Decline,

@@ -29,7 +29,7 @@ from integrations.models import Delivery, DeliveryAttempt
 from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
-_ERROR_TEXTS = ("code", "severity", "plain", "text", "term", "field", "field_path", "path")
+_ERROR_TEXTS = ("code", "severity", "plain", "text", "term", "field", "field_path", "path", "said_by", "was")
 
 
 def respond(request: Request, ref: str, *, status: int = 200) -> Response:
@@ -83,7 +83,10 @@ def _arrival(arrival: Occurrence) -> dict[str, Any]:
 
 def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
     """One stored error with every key, also when it was stored before a key was known."""
-    return {name: str(error.get(name) or "") for name in _ERROR_TEXTS} | {"proposed_value": error.get("proposed_value")}
+    return {name: str(error.get(name) or "") for name in _ERROR_TEXTS} | {
+        "proposed_value": error.get("proposed_value"),
+        "allowed": list(error.get("allowed") or ()),
+    }
 
 
 def _record(case: ExceptionCase, content: bytes) -> dict[str, Any] | None:
@@ -142,7 +145,13 @@ def version_summary_of(version: PayloadVersion, case: ExceptionCase, request: Re
 
 def version_of(version: PayloadVersion, case: ExceptionCase, request: Request) -> dict[str, Any]:
     """A version with all that it changed."""
-    changed = {"operations": version.operations, "changes": version.changes}
+    changed = {
+        "operations": version.operations,
+        "changes": version.changes,
+        "field_maps": [
+            {name: used[name] for name in ("direction", "object_type", "number")} for used in version.field_maps
+        ],
+    }
     return {**version_summary_of(version, case, request), **changed}
 
 

@@ -132,6 +132,11 @@ CHECK_FAILED = ProblemKind(
     "The latest version does not pass the check that the target would apply, so it cannot be proposed.",
     "Correct what the errors name, then propose again.",
 )  # fmt: skip
+NOT_TRANSLATED = ProblemKind(
+    "not-translated", 422, "The field maps do not translate it",
+    "The field maps in use make no new version of what the source handed over; the errors name their faults.",
+    "Mend the field map and put the new version to use, then translate again.",
+)  # fmt: skip
 KEY_REUSED = ProblemKind(
     "key-reused", 422, "This key was used for another request",
     "The Idempotency-Key belongs to a request with another address or body.",
@@ -193,7 +198,7 @@ KINDS: Final[tuple[ProblemKind, ...]] = (
     MALFORMED, INVALID_PARAMETER, REFUSED, UNAUTHENTICATED, NOT_PERMITTED, NOT_FOUND, UNKNOWN_CONNECTION,
     METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE, APPROVAL_NO_LONGER_HOLDS,
     ALREADY_UNDER_WAY, IDENTIFIER_REUSED, REQUEST_IN_FLIGHT, LENGTH_REQUIRED, PRECONDITION_FAILED, TOO_LARGE,
-    UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, KEY_REUSED, PRECONDITION_REQUIRED,
-    TOO_MANY_REQUESTS, BAD_SIGNATURE, QUOTA_REACHED, OVERLOADED,
+    UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, NOT_TRANSLATED, KEY_REUSED,
+    PRECONDITION_REQUIRED, TOO_MANY_REQUESTS, BAD_SIGNATURE, QUOTA_REACHED, OVERLOADED,
     SERVER_ERROR, UNAVAILABLE, STORAGE_FULL,
 )  # fmt: skip

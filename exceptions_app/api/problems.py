@@ -13,6 +13,7 @@ from exceptions_app import policies
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
+from exceptions_app.actions.translate import TranslationFailed
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problem_kinds import ProblemKind
 from exceptions_app.outages import Outage, outage_of
@@ -132,7 +133,17 @@ def _of_domain(exc: Exception) -> Problem | None:
                 kinds.CHECK_FAILED, str(exc), errors=[_of_check(error) for error in exc.report.errors],
                 check=exc.report.check,
             )  # fmt: skip
+        case TranslationFailed():
+            return Problem(kinds.NOT_TRANSLATED, str(exc), errors=[_of_map(error) for error in exc.errors])
     return None
+
+
+def _of_map(error: RefusalError) -> dict[str, str]:
+    remedy = f"What would pass: {', '.join(error.allowed)}." if error.allowed else "Mend the map, or the source."
+    return {
+        "code": error.code, "said_by": error.said_by, "path": error.field_path, "source": error.path, "was": error.was,
+        "detail": error.plain, "remedy": remedy,
+    }  # fmt: skip
 
 
 def _of_check(error: RefusalError) -> dict[str, str]:

@@ -119,7 +119,14 @@ class RuleError(Shape):
     field = serializers.CharField(help_text="The field's label.")
     field_path = serializers.CharField(help_text="Where it stands in the payload.")
     path = serializers.CharField(help_text="The other system's own location.")
+    said_by = serializers.CharField(
+        help_text="Who found it where that was not the other system, such as a field map with its version."
+    )
+    was = serializers.CharField(help_text="What the source sent, where that is not what stands in the payload.")
     proposed_value = serializers.CharField(allow_null=True, help_text="A value that would mend it, when one is known.")
+    allowed = serializers.ListField(
+        child=serializers.CharField(), help_text="Values that would do there, where that is known; the first 100."
+    )
 
 
 class Check(Shape):
@@ -157,11 +164,20 @@ class VersionSummary(Shape):
     created_at = serializers.DateTimeField()
 
 
+class UsedFieldMap(Shape):
+    """A version of a field map that translated a payload."""
+
+    direction = serializers.CharField(help_text="inbound or outbound.")
+    object_type = serializers.CharField()
+    number = serializers.IntegerField()
+
+
 class Version(VersionSummary):
     """A version with all that it changed against the one before."""
 
     operations = OperationShape(many=True)
     changes = Change(many=True, help_text="What changed, in business fields.")
+    field_maps = UsedFieldMap(many=True, help_text="The field maps that made it, when it was translated again.")
 
 
 class DecisionShape(Shape):

@@ -48,6 +48,7 @@ urlpatterns = [
     path("exceptions/<str:ref>/hold", actions.Hold.as_view(), name="hold"),
     path("exceptions/<str:ref>/resume", actions.Resume.as_view(), name="resume"),
     path("exceptions/<str:ref>/correct", corrections.Correct.as_view(), name="correct"),
+    path("exceptions/<str:ref>/translate", actions.Translate.as_view(), name="translate"),
     path("exceptions/<str:ref>/propose", actions.Propose.as_view(), name="propose"),
     path("exceptions/<str:ref>/release", actions.Release.as_view(), name="release"),
     path("exceptions/<str:ref>/decline", actions.Decline.as_view(), name="decline"),

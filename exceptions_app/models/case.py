@@ -21,6 +21,8 @@ from integrations.models import Connection
 from integrations.refusals import Category
 
 REF_PREFIX = "EX-"
+HELD_BY_FIELD_MAP = "field_map"
+"""The sub-category of a transaction that a field map could not translate."""
 
 # What stands for a missing value in an order, so that rows without it come last and none is lost between pages.
 _IS_OPEN = Q(state__in=sorted(state.value for state in OPEN_STATES))

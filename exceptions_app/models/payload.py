@@ -51,6 +51,11 @@ class PayloadVersion(models.Model):
     check_name = models.CharField(max_length=200, blank=True)
     check_passed = models.BooleanField(null=True)
     check_errors = models.JSONField(default=list)
+    field_maps = models.JSONField(
+        default=list,
+        help_text="The versions of the field maps that made it when it was translated again, each with its author and "
+        "who put it to use.",
+    )
     created_at = models.DateTimeField()
 
     class Meta:

@@ -27,6 +27,7 @@ from exceptions_app.models import (
     QueueUserGrant,
     Route,
 )
+from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.queries.batches import BatchInWords, batch_of_case
 from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, Verb
 from integrations.connectors.registry import UnknownConnector, get_connector
@@ -39,8 +40,9 @@ MOST_EVENTS = 20  # that are told to a person whose page was out of date
 _RELATED_TO_ONE = ("queue", "entity", "connection", "assignee", "cause", "follows")
 # The order of the buttons: what decides and what comes next first.
 _ORDER = (
-    Action.APPROVE, Action.REJECT, Action.RESUME, Action.CLAIM, Action.CORRECT, Action.PROPOSE, Action.RELEASE,
-    Action.DECLINE, Action.ASSIGN, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.DISMISS, Action.COMMENT,
+    Action.APPROVE, Action.REJECT, Action.RESUME, Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE,
+    Action.RELEASE, Action.DECLINE, Action.ASSIGN, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.DISMISS,
+    Action.COMMENT,
 )  # fmt: skip
 
 
@@ -71,6 +73,12 @@ class CasePage:
     batch: BatchInWords | None  # in which it came in last
     draft: Draft | None
     comments_count: int
+    translated: int  # the newest version that the field maps made when it was translated again; 0 when none did
+    by_hand: frozenset[str]  # paths that were corrected since
+
+    def is_translated(self, path: str) -> bool:
+        """Whether the field maps wrote what stands at a path now."""
+        return bool(self.translated) and path not in self.by_hand
 
     @property
     def first_content(self) -> bytes:
@@ -122,6 +130,7 @@ def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:
     first, latest = _first_and_latest(case)
     first_arrival, newest_arrival = _first_and_newest(case)
     deliveries = _newest_deliveries(case)
+    translated, by_hand = _translated(case, latest)
     return CasePage(
         case=case,
         standing=policies.standing(user, case),
@@ -138,7 +147,20 @@ def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:
         batch=batch_of_case(newest_arrival, user),
         draft=Draft.objects.filter(case=case, author_id=user.pk).first(),
         comments_count=Comment.objects.filter(case=case).count(),
+        translated=translated,
+        by_hand=by_hand,
     )
+
+
+def _translated(case: ExceptionCase, latest: PayloadVersion) -> tuple[int, frozenset[str]]:
+    if case.sub != HELD_BY_FIELD_MAP or latest.number == 1:
+        return 0, frozenset()
+    versions = PayloadVersion.objects.filter(case=case)
+    number = versions.exclude(field_maps=[]).order_by("-number").values_list("number", flat=True).first()
+    if number is None:
+        return 0, frozenset()
+    since = versions.filter(number__gt=number).values_list("changes", flat=True)
+    return number, frozenset(str(change["path"]) for changes in since for change in changes)
 
 
 def _first_and_latest(case: ExceptionCase) -> tuple[PayloadVersion, PayloadVersion]:
@@ -212,13 +234,20 @@ def possible_actions(page: CasePage) -> list[policies.Possibility]:
     """Each action for this kind of exception, with why not. The two ways to approve are one, by what is proposed."""
     proposal = page.standing.proposal
     closes = proposal is not None and ProposalKind(proposal.kind) in CLOSING_KINDS
-    offered = [action for action in _ORDER if Kind(page.case.kind) in TRANSITIONS[action].kinds]
+    offered = [action for action in _ORDER if _is_for(page.case, action)]
     asked = [Action.APPROVE_CLOSURE if closes and action is Action.APPROVE else action for action in offered]
     found = policies.possibilities(page.case, page.standing, asked)
     return [
         replace(_unless_the_check_fails(possible, page), action=action)
         for action, possible in zip(offered, found, strict=True)
     ]
+
+
+def _is_for(case: ExceptionCase, action: Action) -> bool:
+    """Nobody is told why they may not translate what no field map has to do with."""
+    if action is Action.TRANSLATE and case.sub != HELD_BY_FIELD_MAP:
+        return False
+    return Kind(case.kind) in TRANSITIONS[action].kinds
 
 
 def _unless_the_check_fails(possible: policies.Possibility, page: CasePage) -> policies.Possibility:

@@ -12,6 +12,7 @@ from exceptions_app.queries.messages import WAS_A_FAILURE
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Verb
 from integrations.fieldmaps.active import MapVersion, Versioned
+from integrations.fieldmaps.words import title_of
 from integrations.models import ActiveFieldMap, Connection, Direction, FieldMap, InboxContent, InboxMessage
 
 MOST_MESSAGES = 20
@@ -36,6 +37,10 @@ class MapState:
     key: MapKey
     latest: FieldMap | None = None
     active: ActiveFieldMap | None = None
+
+    @property
+    def title(self) -> str:
+        return title_of(self.key.direction, self.key.object_type)
 
     @property
     def number(self) -> int:

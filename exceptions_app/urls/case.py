@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/assign/", moves.assign, name="assign"),
     path("exceptions/<str:ref>/hold/", moves.hold, name="hold"),
     path("exceptions/<str:ref>/resume/", moves.resume, name="resume"),
+    path("exceptions/<str:ref>/translate/", moves.translate, name="translate"),
     path("exceptions/<str:ref>/propose/", moves.replay, name="propose"),
     path("exceptions/<str:ref>/release/", moves.release, name="release"),
     path("exceptions/<str:ref>/decline/", moves.decline, name="decline"),

@@ -7,6 +7,7 @@ from exceptions_app.views import (
     connections,
     effects,
     field_map_edit,
+    field_map_held,
     field_maps,
     intake_failures,
     pull_sources,
@@ -50,6 +51,11 @@ urlpatterns: list[URLPattern] = [
     path("connections/<slug:slug>/field-maps/<slug:ref>/", field_map_edit.field_map, name="field_map"),
     path("connections/<slug:slug>/field-maps/<slug:ref>/edit/", field_map_edit.field_map_edit, name="field_map_edit"),
     path("connections/<slug:slug>/field-maps/<slug:ref>/use/", field_map_edit.field_map_use, name="field_map_use"),
+    path(
+        "connections/<slug:slug>/field-maps/<slug:ref>/translate-held/",
+        field_map_held.translate_held,
+        name="field_map_translate_held",
+    ),
     path(
         "connections/<slug:slug>/field-maps/<slug:ref>/compare/", field_maps.field_map_compare, name="field_map_compare"
     ),

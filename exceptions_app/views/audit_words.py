@@ -13,6 +13,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "case.resumed": "Resumed",
         "case.hold_ended": "Hold ended",
         "case.corrected": "Corrected",
+        "case.translated_again": "Translated again",
         "case.commented": "Commented",
     },
     "Proposals and decisions": {

@@ -21,7 +21,7 @@ from exceptions_app.views.changes import for_the_table, shown_changes
 from exceptions_app.views.correction_fields import lay_out
 from exceptions_app.views.lines import lines_of
 from exceptions_app.views.parties import stranger_in
-from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of
+from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of, said_by_of
 from exceptions_app.views.raw_text import NotText, as_text
 from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
@@ -98,6 +98,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "standing_count": sum(problem.standing is Standing.STANDS for problem in problems),
         "unseen_count": sum(problem.standing is Standing.UNSEEN for problem in problems),
         "untouched_count": sum(problem.standing is Standing.UNSEEN and not problem.changed for problem in problems),
+        "said_by": said_by_of(page),
         "words": get_connector(case.connection.connector).words,
         "refused_again": present_errors(page)[0] is Judge.TARGET,
         "is_held": case.kind == Kind.HELD,

@@ -38,6 +38,8 @@ class FieldRow:
         notes = [f"{self.bound.auto_id}_helptext"] if self.bound.help_text else []
         notes += [f"{self.bound.auto_id}_error"] if self.bound.errors else []
         notes += [self.problem.note_id] if self.problem else []
+        notes += [f"{self.problem.note_id}-was"] if self.problem and self.problem.was else []
+        notes += [f"{self.problem.note_id}-allowed"] if self.problem and self.problem.allowed else []
         return " ".join(notes)
 
 

@@ -24,6 +24,7 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import field_maps as reads
 from exceptions_app.queries.connection_reach import ConnectionReach
 from exceptions_app.queries.field_maps import MOST_MESSAGES, MapKey, MapState
+from exceptions_app.queries.held_by_maps import held_by_maps
 from exceptions_app.views.errors import changed_meanwhile
 from exceptions_app.views.field_map_documents import documents_of, ways_of
 from exceptions_app.views.field_map_forms import MapForm, UseForm
@@ -77,20 +78,21 @@ def _place(request: HttpRequest, slug: str, ref: str) -> _Place:
 def field_map(request: HttpRequest, slug: str, ref: str) -> HttpResponse:
     place = _place(request, slug, ref)
     typed = dict(interrupted_at(request, request.path).typed)
-    initial = {"base": place.state.number, "declared": _to_begin_with(request, place), **typed}
-    return _page(request, place, _form(request, place, initial=initial))
+    number, declared = _to_begin_with(request, place)
+    form = _form(request, place, initial={"base": place.state.number, "declared": declared, **typed})
+    return _page(request, place, form, begins_with=None if typed else number)
 
 
-def _to_begin_with(request: HttpRequest, place: _Place) -> str:
-    """The version that is asked for, else the newest, else what such a map must write at least."""
+def _to_begin_with(request: HttpRequest, place: _Place) -> tuple[int | None, str]:
+    """The version that is asked for, else the newest, else what such a map must write at least; with its number."""
     asked = request.GET.get("from", "")
     if asked.isascii() and asked.isdigit() and len(asked) < 10:
         version = reads.find_version(place.connection, place.key, int(asked))
         if version is not None:
-            return version.declared
+            return version.number, version.declared
     if place.state.latest is not None:
-        return place.state.latest.declared
-    return starter_for(place.key.direction, place.key.object_type)
+        return place.state.number, place.state.latest.declared
+    return None, starter_for(place.key.direction, place.key.object_type)
 
 
 def _form(request: HttpRequest, place: _Place, **given: Any) -> MapForm:
@@ -106,6 +108,7 @@ def _page(
     preview: Preview | None = None,
     meanwhile: dict[str, Any] | None = None,
     use: UseForm | None = None,
+    begins_with: int | None = None,
     status: int = 200,
 ) -> HttpResponse:
     context = {
@@ -115,6 +118,8 @@ def _page(
         "state": place.state,
         "versions": reads.versions_of(place.connection, place.key),
         "form": form,
+        "begins_with": begins_with,
+        "held": held_by_maps(place.connection, person(request)),
         "use": use or UseForm(initial={"revision": place.state.revision}, auto_id="use_%s"),
         "preview": preview,
         "documents": documents_of(preview) if preview else (),
@@ -225,8 +230,9 @@ def field_map_use(request: HttpRequest, slug: str, ref: str) -> HttpResponse:
     if not place.may_configure:
         raise NotPermitted(may_not_map(place.connection))
     if not form.is_valid():
-        editor = _form(request, place, initial={"base": place.state.number, "declared": _to_begin_with(request, place)})
-        return _page(request, place, editor, use=form, status=422)
+        begins_with, declared = _to_begin_with(request, place)
+        editor = _form(request, place, initial={"base": place.state.number, "declared": declared})
+        return _page(request, place, editor, use=form, begins_with=begins_with, status=422)
     number = form.cleaned_data["number"]
     try:
         use_version(

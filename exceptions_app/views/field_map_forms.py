@@ -7,6 +7,7 @@ from django import forms
 from django.utils.timezone import localtime
 
 from exceptions_app.actions.field_maps import MOST_NOTE
+from exceptions_app.forms import ActionCheckedField
 from integrations.models import InboxMessage
 
 _MEDIA_TYPES: Final = [("application/json", "JSON"), ("application/xml", "XML"), ("text/csv", "CSV")]
@@ -25,12 +26,11 @@ class MapForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 30, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}),
         error_messages={"required": "Write the map, or load a version into the editor."},
     )
-    note = forms.CharField(
+    note = ActionCheckedField(
         label="What this version changes",
         max_length=MOST_NOTE,
-        required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Needed to save. Colleagues and auditors read this.",
+        help_text="Colleagues and auditors read this. A preview does without.",
     )
     message = forms.ChoiceField(label="Try it on a message of this connection", required=False)
     pasted = forms.CharField(

@@ -15,12 +15,11 @@ from exceptions_app.queries.field_maps import MapKey, MapState
 from exceptions_app.views.field_map_forms import UseForm
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
+from integrations.fieldmaps import words
 from integrations.fieldmaps.declaration import MapNotUnderstood, read_text
 from integrations.fieldmaps.words import differences, readings
 from integrations.models import Connection, Direction, FieldMap
 from integrations.records.schemas import DESCRIPTIONS
-
-DIRECTIONS = {Direction.INBOUND: "from the source", Direction.OUTBOUND: "to the target"}
 
 
 def connection_for(request: HttpRequest, slug: str) -> tuple[Connection, ConnectionReach]:
@@ -41,7 +40,7 @@ def key_of(ref: str) -> MapKey:
 
 
 def title_of(key: MapKey) -> str:
-    return f"{DESCRIPTIONS[key.object_type].label} {DIRECTIONS[Direction(key.direction)]}"
+    return words.title_of(key.direction, key.object_type)
 
 
 def page_of(found: Connection, key: MapKey) -> str:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
 from exceptions_app.actions import decide, propose, work
+from exceptions_app.actions.translate import translate_again
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import people_who_may
@@ -75,6 +76,15 @@ def resume(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
         return work.resume(case.pk, by=person(request), at=now())
 
     return carry_out(request, case, Action.RESUME, _form(request, Action.RESUME), act, words=f"{case.ref} is resumed.")
+
+
+@_move
+def translate(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return translate_again(case.pk, by=person(request), at=now(), revision=typed["revision"])
+
+    words = f"{case.ref} is translated again. Look at what changed, then propose it."
+    return carry_out(request, case, Action.TRANSLATE, _form(request, Action.TRANSLATE), act, words=words)
 
 
 def _proposing(

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from exceptions_app.actions.handover_hold import THE_CHECK, THE_WORKBENCH
 from exceptions_app.forms import field_name
 from exceptions_app.queries.case_page import MOST_CHECKED_IN_PASSING, CasePage, Judge, present_errors
 from exceptions_app.states import Kind, State
 from exceptions_app.templatetags.presentation import with_amounts
+from exceptions_app.translation import CODE as FIELD_MAP
 from integrations.connectors.base import Connector, Words
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.records.record import Record, RecordField, label_with_term
@@ -17,6 +19,7 @@ from integrations.records.record import Record, RecordField, label_with_term
 _TERM = re.compile(r"\bBT-\d{1,3}(?:-\d)?\b")
 _CAUSE = re.compile(r"\bof line (\d{1,6}) \((BT-\d{1,3})\)")
 _MOST_NEIGHBOURS = 6
+_MOST_ALLOWED = 20
 
 
 class Standing(StrEnum):
@@ -31,7 +34,9 @@ class Standing(StrEnum):
 class Problem:
     """One error in the words of the page. `name` is the input that mends it, empty when no input does.
 
-    `code_words` say whose code it is, `said_words` who said it; `remedy` what a person does about it.
+    `code_words` say whose code it is, `said_words` who said it; `remedy` what a person does about it. `said_by` names
+    who found it where that was not the other system, such as a field map with its version. `was` is what the source
+    sent, at `location`; `allowed` are values that would do.
     `changed` when the field that it points to has another value than it came in with.
     """
 
@@ -52,6 +57,19 @@ class Problem:
     standing: Standing = Standing.STANDS
     changed: bool = False
     found_here: bool = False  # by our own check, before anybody else was asked
+    said_by: str = ""
+    was: str = ""
+    allowed: Sequence[str] = ()
+    by_field_map: bool = False
+
+    @property
+    def allowed_at_first(self) -> Sequence[str]:
+        """As many as are read at a glance."""
+        return self.allowed[:_MOST_ALLOWED]
+
+    @property
+    def allowed_beyond(self) -> int:
+        return max(0, len(self.allowed) - _MOST_ALLOWED)
 
     @property
     def solved(self) -> bool:
@@ -71,7 +89,7 @@ class Problem:
 class ProblemGroup:
     """Problems that are read together; the first group needs no title."""
 
-    kind: str  # errors, found (here), warnings, unseen, solved
+    kind: str  # errors, found (here), warnings, unseen, by_hand (what no map could translate), solved
     problems: Sequence[Problem]
 
 
@@ -113,10 +131,13 @@ def _found_here(page: CasePage, record: Record | None, connector: Connector | No
 
 def groups_of(problems: Iterable[Problem]) -> list[ProblemGroup]:
     """Errors and warnings apart, and apart from them what cannot be judged here and what is solved."""
-    groups: dict[str, list[Problem]] = {"errors": [], "found": [], "warnings": [], "unseen": [], "solved": []}
+    kinds = ("errors", "found", "warnings", "unseen", "by_hand", "solved")
+    groups: dict[str, list[Problem]] = {kind: [] for kind in kinds}
     for problem in problems:
         if problem.found_here:
             groups["found"].append(problem)
+        elif problem.standing is Standing.UNSEEN and problem.by_field_map:
+            groups["by_hand"].append(problem)
         elif problem.standing is not Standing.STANDS:
             groups[problem.standing.value].append(problem)
         else:
@@ -149,6 +170,10 @@ def _standing_of(
     accepted = page.case.state == State.RESOLVED
     if judge is Judge.TARGET or accepted:
         return Standing.SOLVED if is_error else None
+    if error.get("code") == FIELD_MAP:
+        return Standing.SOLVED if page.is_translated(str(error.get("field_path", ""))) else Standing.UNSEEN
+    if error.get("said_by") == THE_CHECK:
+        return Standing.SOLVED if is_error else None
     if connector is not None and not connector.check_finds(str(error.get("code", ""))):
         return Standing.UNSEEN
     return Standing.SOLVED if is_error else None
@@ -168,7 +193,9 @@ def _identity(error: Mapping[str, Any]) -> tuple[str, str]:
     return str(error.get("code", "")), str(error.get("field_path", ""))
 
 
-def _said(words: Words | None, *, own: bool, held: bool) -> str:
+def _said(words: Words | None, *, by: str, own: bool, held: bool) -> str:
+    if by:
+        return f"As {by} said it"
     if words is None:
         return "As it was said"
     return words.own_said if own else words.said_of_a_hold if held else words.said
@@ -182,24 +209,37 @@ def _problem(
     field = _field_of(record, path, term) if record is not None and path else None
     label = str(error.get("field") or (field.label if field else ""))
     proposed = error.get("proposed_value")
-    says_no_more = own and error.get("text") == error.get("plain")
+    said_by = str(error.get("said_by") or "")
+    says_no_more = (own or said_by) and error.get("text") == error.get("plain")
     code, words = str(error.get("code", "")), connector.words if connector is not None else None
     return Problem(
         code=code,
         code_words=(words.own_code if own else words.code) if words is not None else "Code",
-        said_words=_said(words, own=own, held=held),
-        remedy="" if own or connector is None else connector.remedy(code),
+        said_words=_said(words, by=said_by, own=own, held=held),
+        remedy="" if own or said_by or connector is None else connector.remedy(code),
         severity=str(error.get("severity", "error")),
         plain=with_amounts(error.get("plain") or error.get("text") or "", record.headline.currency if record else ""),
         original="" if says_no_more else str(error.get("text") or ""),
-        location="" if says_no_more else str(error.get("path") or ""),
+        location="" if says_no_more and not error.get("was") else str(error.get("path") or ""),
         path=field.path if field is not None else path,
         label=_label(label, term, field),
         value=field.value if field else None,
         currency=field.currency if field else "",
         proposed=str(proposed) if proposed not in (None, "") and field is not None else None,
         name=field_name(field.path) if field is not None else "",
+        said_by=said_by,
+        was=str(error.get("was") or ""),
+        allowed=tuple(error.get("allowed") or ()),
+        by_field_map=code == FIELD_MAP,
     )
+
+
+def said_by_of(page: CasePage) -> str:
+    """Who said what it came in with: the connection's other side, unless we held it ourselves."""
+    names = {str(error.get("said_by") or "") for error in page.came_in}
+    if not names or "" in names:
+        return page.case.connection.name
+    return next(iter(names)) if len(names) == 1 else THE_WORKBENCH
 
 
 def _label(label: str, term: str, field: RecordField | None) -> str:

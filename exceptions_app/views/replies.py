@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
+from exceptions_app.actions.translate import TranslationFailed
 from exceptions_app.models import ExceptionCase
 from exceptions_app.navigation import add_fresh_counts
 from exceptions_app.policies import NotPermitted
@@ -90,7 +91,7 @@ def carry_out(
     except Invalid as error:
         form.add_error(error.field if error.field in form.fields else None, error.problem)
         return _again(request, case, action, form, None, status=422)
-    except (CheckFailed, AlreadyUnderWay, NotPermitted, *CONFLICTS) as error:
+    except (CheckFailed, TranslationFailed, AlreadyUnderWay, NotPermitted, *CONFLICTS) as error:
         notice, status = refusal_notice(error, case, seen=form.cleaned_data.get("revision"))
         return _again(request, case, action, form, notice, status=status)
     return done(request, case, words)
@@ -127,6 +128,9 @@ def refusal_notice(error: Exception, case: ExceptionCase, *, seen: int | None = 
     if isinstance(error, CheckFailed):
         lines = [problem.plain or problem.text for problem in error.report.errors]
         return Notice(tone="danger", title="It does not pass the check", text=str(error), lines=lines), 422
+    if isinstance(error, TranslationFailed):
+        lines = [problem.plain for problem in error.errors]
+        return Notice(tone="danger", title="It was not translated", text=str(error), lines=lines), 422
     if isinstance(error, AlreadyUnderWay):
         return Notice(tone="danger", title="It is under way already", text=f"{error} {NOTHING_DONE}"), 422
     if isinstance(error, DecidedAlready):

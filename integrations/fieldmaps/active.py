@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from django.utils.timezone import localdate
 
-from integrations.fieldmaps.apply import Mapped, map_source
+from integrations.fieldmaps.apply import FROM_CANONICAL, Mapped, map_source
 from integrations.fieldmaps.declaration import Declaration, Known, MapNotUnderstood, read_text
 from integrations.fieldmaps.source import BadPath, JsonSource, Source, read_source
 from integrations.fieldmaps.trail import Fault, Stage, followed, of_findings, of_map
+from integrations.fieldmaps.words import title_of
 from integrations.models import ActiveFieldMap, Connection, Direction, InboxMessage
 from integrations.records.schemas import DESCRIPTIONS
 from integrations.records.schemas.judge import findings
@@ -35,6 +36,12 @@ class MapVersion:
 
     def __str__(self) -> str:
         return f"{self.direction} {self.object_type} {self.number or '(draft)'}"
+
+    @property
+    def in_words(self) -> str:
+        """As people call it: “Invoice from the source” (version 3)."""
+        which = f"version {self.number}" if self.number else "as it is written here"
+        return f"“{title_of(self.direction, self.object_type)}” ({which})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +102,17 @@ def translate(
 
 
 def maps_in_use(connection: Connection) -> list[Versioned]:
-    rows = ActiveFieldMap.objects.filter(connection=connection, version__isnull=False).select_related("version")
     return [
         Versioned(MapVersion(row.direction, row.object_type, row.version.number), row.version.declared)
-        for row in rows.order_by("direction", "object_type")
+        for row in in_use(connection)
         if row.version is not None
     ]
+
+
+def in_use(connection: Connection) -> list[ActiveFieldMap]:
+    """Which version of each map translates now, with who wrote it and who put it to use. One query."""
+    rows = ActiveFieldMap.objects.filter(connection=connection, version__isnull=False)
+    return list(rows.select_related("version__author", "changed_by").order_by("direction", "object_type"))
 
 
 def translate_by(
@@ -127,7 +139,7 @@ def _first_for(maps: Sequence[Versioned], source: Source) -> Versioned:
     fitting = [found for found in maps if _is_for(found, source)]
     if len(fitting) == 1:
         return fitting[0]
-    names = ", ".join(str(found.version) for found in (fitting or maps))
+    names = "; ".join(found.version.in_words for found in (fitting or maps))
     if fitting:
         raise MessageNotUnderstood(
             f"More than one field map is for this payload: {names}.",
@@ -173,7 +185,7 @@ def _carry_out(
     try:
         first = map_source(_read(inbound), source, context=context) if inbound else None
         canonical = _canonical(object_type, first, source)
-        second = map_source(_read(outbound), JsonSource(canonical), context=context) if outbound else None
+        second = _outbound(outbound, canonical, context)
     except _Unreadable as error:
         return Translation(unchanged.payload, unchanged.media_type, used, object_type, faults=(error.fault,))
     faults = of_map(Stage.INBOUND, first)
@@ -190,6 +202,12 @@ def _carry_out(
         inbound=first,
         outbound=second,
     )
+
+
+def _outbound(found: Versioned | None, canonical: dict[str, Any], context: Context) -> Mapped | None:
+    if found is None:
+        return None
+    return map_source(_read(found), JsonSource(canonical), context=context, reads=FROM_CANONICAL)
 
 
 def _canonical(object_type: str, mapped: Mapped | None, source: Source) -> dict[str, Any]:
@@ -211,7 +229,7 @@ def _read(found: Versioned) -> Declaration:
         return read_text(found.declared)
     except MapNotUnderstood as error:
         stage = Stage(found.version.direction)
-        problem = f"The field map {found.version} can no longer be read: {error.problem}"
+        problem = f"The field map {found.version.in_words} can no longer be read: {error.problem}"
         raise _Unreadable(
             Fault(stage, error.place, problem=problem, remedy="Save and use a version that can.")
         ) from None

@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from itertools import islice
 from typing import Any, Final
 
 from integrations.connectors.json_document.pointers import pointer_to
 from integrations.fieldmaps.declaration import Declaration, Known, Rule
 from integrations.fieldmaps.source import BadPath, Source, read_source
 from integrations.fieldmaps.values import NotConvertible, TargetValue, as_decimal, convert
+from integrations.refusals import MOST_ALLOWED
 
 MOST_ROWS: Final = 10_000
 _DIGITS_OF_A_SUM: Final = 100  # ten thousand numbers of 50 digits have 55
@@ -28,7 +30,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A value that could not be mapped. `to` is where it should have gone, `was` what stood in the source."""
+    """A value that could not be mapped. `to` is where it should have gone, `was` what stood in the source.
+
+    `allowed` are the values that could have been written there, where a table says which; the first of them.
+    """
 
     rule: str
     source: str
@@ -36,19 +41,34 @@ class Fault:
     problem: str
     remedy: str
     was: str = ""
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a map reads, in words: where a value is missing, and who would have to write it."""
+
+    place: str
+    writer: str
+
+
+FROM_THE_SOURCE: Final = Reads("the source", "the source send")
+FROM_CANONICAL: Final = Reads("the canonical document", "the inbound map or the source write")
 
 
 @dataclass(slots=True)
 class Mapped:
     """What a map made of a payload. With faults it is not whole and must not be sent.
 
-    `ways` says for every place that was read where its value goes first, also when nothing stood there.
+    `ways` says for every place that was read where its value goes first, also when nothing stood there; `tables` by
+    which table, where it goes there by one.
     """
 
     document: dict[str, Any] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     ways: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -72,19 +92,26 @@ def map_payload(
     return map_source(declaration, read_source(payload, media_type), context=context)
 
 
-def map_source(declaration: Declaration, source: Source, *, context: Mapping[Known, str] | None = None) -> Mapped:
-    """The same for a payload that is already read."""
-    run = _Run(Mapped(), source, context or {})
+def map_source(
+    declaration: Declaration,
+    source: Source,
+    *,
+    context: Mapping[Known, str] | None = None,
+    reads: Reads = FROM_THE_SOURCE,
+) -> Mapped:
+    """The same for a payload that is already read. `reads` is what faults call it."""
+    run = _Run(Mapped(), source, context or {}, reads)
     run.carry_out(declaration.rules, source, (), run.mapped.document)
     return run.mapped
 
 
 class _Unmapped(Exception):
-    def __init__(self, problem: str, remedy: str, *, was: str = "") -> None:
+    def __init__(self, problem: str, remedy: str, *, was: str = "", allowed: tuple[str, ...] = ()) -> None:
         super().__init__(problem)
         self.problem = problem
         self.remedy = remedy
         self.was = was
+        self.allowed = allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +119,7 @@ class _Run:
     mapped: Mapped
     top: Source
     context: Mapping[Known, str]
+    reads: Reads
 
     def carry_out(
         self, rules: tuple[Rule, ...], row: Source, above: tuple[str | int, ...], into: dict[str, Any]
@@ -99,7 +127,7 @@ class _Run:
         for rule in rules:
             source, to = self.top if rule.top else row, pointer_to(*above, *rule.to)
             for place in _places(rule, source):
-                self.mapped.ways.setdefault(place, to)
+                self._remember_way(place, to, rule)
             try:
                 if rule.each is not None:
                     self._carry_out_for_each(rule, source, (*above, *rule.to), into)
@@ -114,8 +142,15 @@ class _Run:
                     _put(into, rule.to, value)
                     self.mapped.steps.append(Step(rule.place, _origin(rule, source), was, to, _shown(value)))
 
+    def _remember_way(self, place: str, to: str, rule: Rule) -> None:
+        """The first way of a value is the one that its faults tell."""
+        if place not in self.mapped.ways:
+            self.mapped.ways[place] = to
+            if rule.table is not None:
+                self.mapped.tables[place] = rule.table
+
     def _fault(self, rule: Rule, source: Source, to: str, found: _Unmapped) -> None:
-        fault = Fault(rule.place, _origin(rule, source), to, found.problem, found.remedy, found.was)
+        fault = Fault(rule.place, _origin(rule, source), to, found.problem, found.remedy, found.was, found.allowed)
         self.mapped.faults.append(fault)
 
     def _carry_out_for_each(self, rule: Rule, source: Source, to: tuple[str | int, ...], into: dict[str, Any]) -> None:
@@ -123,7 +158,7 @@ class _Run:
         if len(found) > MOST_ROWS:
             raise _Unmapped(
                 f"The list has {len(found):,} rows, more than the {MOST_ROWS:,} of one document.",
-                "Have the source send it in parts.",
+                f"Have {self.reads.writer} it in parts.",
             )
         rows: list[dict[str, Any]] = []
         for index, row in enumerate(found):
@@ -132,22 +167,24 @@ class _Run:
         if rows:
             _put(into, rule.to, rows)
         elif rule.required:
-            raise _Unmapped("The list is empty or missing in the source.", "Have the source send its rows.")
+            problem = f"The list is empty or missing in {self.reads.place}."
+            raise _Unmapped(problem, f"Have {self.reads.writer} its rows.")
 
     def _value_of(self, rule: Rule, source: Source) -> tuple[str, TargetValue | None]:
         """What stood in the source, and what it becomes; None when there is nothing to write."""
         if rule.value is not None:
             return "", rule.value
         if rule.summed:
-            return _sum_of(rule, source)
+            return _sum_of(rule, source, self.reads)
         was = self.context.get(rule.context, "") if rule.context else _text_at(source, rule.source)
         text: str | None = was if was.strip() else rule.default
         if text is None:
             if rule.required:
-                missing = f"known of this message ({rule.context})" if rule.context else "there in the source"
-                raise _Unmapped(f"The value is not {missing}.", "Have the source send it, or give a default.", was=was)
+                missing = f"known of this message ({rule.context})" if rule.context else f"there in {self.reads.place}"
+                remedy = f"Have {self.reads.writer} it, or give a default."
+                raise _Unmapped(f"The value is not {missing}.", remedy, was=was, allowed=_allowed(rule))
             return was, None
-        text = _looked_up(text, rule)
+        text = _looked_up(text, rule, self.reads)
         return was, None if text is None else _converted(text, rule)
 
 
@@ -162,15 +199,21 @@ def _text_at(source: Source, path: str) -> str:
     return found[0] if found else ""
 
 
-def _looked_up(text: str, rule: Rule) -> str | None:
+def _allowed(rule: Rule) -> tuple[str, ...]:
+    """What the rule's table can write, each once and in its order; nothing where it has none."""
+    return tuple(islice(dict.fromkeys(rule.table.values()), MOST_ALLOWED)) if rule.table is not None else ()
+
+
+def _looked_up(text: str, rule: Rule, reads: Reads) -> str | None:
     if rule.table is None or text in rule.table:
         return text if rule.table is None else rule.table[text]
     if rule.otherwise == "refuse":
         named = f"The table “{rule.table_name}”" if rule.table_name else "The table of this rule"
         raise _Unmapped(
             f"{named} has no entry for “{text[:80]}”.",
-            "Add it to the table, or have the source send a value that is in it.",
+            f"Add it to the table, or have {reads.writer} a value that is in it.",
             was=text,
+            allowed=_allowed(rule),
         )
     return text if rule.otherwise == "keep" else None
 
@@ -182,11 +225,11 @@ def _converted(text: str, rule: Rule) -> TargetValue:
         raise _Unmapped(str(error), "Correct it at the source, or the form that the rule expects.", was=text) from None
 
 
-def _sum_of(rule: Rule, source: Source) -> tuple[str, TargetValue]:
+def _sum_of(rule: Rule, source: Source, reads: Reads) -> tuple[str, TargetValue]:
     texts = [text for path in rule.summed for text in source.texts(path)]
     was = " + ".join(texts[:6]) + (" + …" if len(texts) > 6 else "")
     if not texts and rule.required:
-        raise _Unmapped("There is nothing to add up in the source.", "Have the source send the amounts.")
+        raise _Unmapped(f"There is nothing to add up in {reads.place}.", f"Have {reads.writer} the amounts.")
     try:
         with localcontext(prec=_DIGITS_OF_A_SUM):
             total = sum((as_decimal(text, mark=rule.decimal_mark) for text in texts), Decimal())

@@ -12,6 +12,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from integrations import safe_json
 from integrations.connectors.json_document.pointers import BadPointer, pointer_to, steps_of
+from integrations.fieldmaps.misfits import problem_of
 
 MOST_RULES: Final = 500
 MOST_BYTES: Final = 1_000_000  # of a declaration as text
@@ -265,14 +266,5 @@ def _target(pointer: str, place: str) -> tuple[str, ...]:
 
 
 def _refusal(fault: ValidationError) -> MapNotUnderstood:
-    place = pointer_to(*fault.absolute_path)
-    match fault.validator:
-        case "oneOf":
-            problem = "A rule takes its value from exactly one of from, value, sum, each and context."
-        case "additionalProperties":
-            problem = f"This is no word of a field map: {fault.message}."
-        case "required" | "dependentRequired":
-            problem = f"Something is missing: {fault.message}."
-        case _:
-            problem = f"This cannot stand here: {fault.message}."
-    return MapNotUnderstood(problem, place=place, remedy="See the documentation of field maps for what a rule may say.")
+    problem, remedy = problem_of(fault)
+    return MapNotUnderstood(problem, place=pointer_to(*fault.absolute_path), remedy=remedy)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from integrations.connectors.json_document.pointers import pointer_to
 from integrations.fieldmaps.apply import Mapped
 from integrations.records.schemas.judge import Finding
+from integrations.refusals import MOST_ALLOWED
 
 
 class Stage(StrEnum):
@@ -23,7 +24,8 @@ class Fault:
 
     `rule` is the rule's place in its map, `source` where the value was read (in the source's payload, or in the
     canonical document for the outbound map), `was` what stood there. `canonical` and `target` are the places where it
-    should have gone, empty where nothing leads there.
+    should have gone, empty where nothing leads there. `allowed` are values that the tables on its way would let pass,
+    as the target would get them.
     """
 
     stage: Stage
@@ -34,6 +36,7 @@ class Fault:
     target: str = ""
     problem: str = ""
     remedy: str = ""
+    allowed: tuple[str, ...] = ()
 
 
 def of_map(stage: Stage, mapped: Mapped | None, *, known: Sequence[Fault] = ()) -> list[Fault]:
@@ -54,6 +57,7 @@ def of_map(stage: Stage, mapped: Mapped | None, *, known: Sequence[Fault] = ()) 
                 target="" if inbound else fault.to,
                 problem=fault.problem,
                 remedy=fault.remedy,
+                allowed=fault.allowed,
             )
         )
     return found
@@ -80,8 +84,24 @@ def of_findings(found: Sequence[Finding], mapped: Mapped | None, *, known: Seque
 
 def followed(faults: Sequence[Fault], outbound: Mapped | None) -> list[Fault]:
     """The faults with the place in the target's document to which the outbound map would have taken the value."""
-    ways: Mapping[str, str] = outbound.ways if outbound else {}
-    return [replace(fault, target=fault.target or ways.get(fault.canonical, "")) for fault in faults]
+    if outbound is None:
+        return list(faults)
+    return [
+        replace(
+            fault,
+            target=fault.target or outbound.ways.get(fault.canonical, ""),
+            allowed=_taken_on(fault.allowed, outbound.tables.get(fault.canonical)),
+        )
+        for fault in faults
+    ]
+
+
+def _taken_on(allowed: tuple[str, ...], table: Mapping[str, str] | None) -> tuple[str, ...]:
+    """What the outbound map makes of the values that the inbound one could write; any of its own where that is open."""
+    if table is None:
+        return allowed
+    taken = [table[value] for value in allowed if value in table] if allowed else list(table.values())
+    return tuple(dict.fromkeys(taken))[:MOST_ALLOWED]
 
 
 def _within(place: str, said: set[str]) -> bool:

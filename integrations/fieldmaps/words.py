@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from integrations.connectors.json_document.pointers import pointer_to
 from integrations.fieldmaps.declaration import As, Declaration, Known, Rule
+from integrations.models import Direction
+from integrations.records.schemas import DESCRIPTIONS
 
 _KNOWN = {
     Known.CONNECTION: "the name of the connection",
@@ -13,6 +15,7 @@ _KNOWN = {
     Known.RECEIVED_DATE: "the day on which it was received",
     Known.SENDER: "who handed it in",
 }
+_DIRECTIONS = {Direction.INBOUND: "from the source", Direction.OUTBOUND: "to the target"}
 _OTHERWISE = {
     "refuse": "a value that is not in it is a fault",
     "keep": "a value that is not in it stays as it is",
@@ -38,6 +41,11 @@ class Difference:
     label: str
     was: str
     will: str
+
+
+def title_of(direction: str, object_type: str) -> str:
+    """What people call a map: “Invoice from the source”."""
+    return f"{DESCRIPTIONS[object_type].label} {_DIRECTIONS[Direction(direction)]}"
 
 
 def readings(declaration: Declaration) -> list[Reading]:

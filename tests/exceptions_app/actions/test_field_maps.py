@@ -121,7 +121,7 @@ def test_who_may_not_configure_the_connection_changes_nothing(mapping, who):
     ("text", "place", "words"),
     [
         ("{", "", "line 1, column 2"),
-        ('{"rules": []}', "/rules", "cannot stand here"),
+        ('{"rules": []}', "/rules", "An empty list cannot stand here."),
         ('{"rules": [{"to": "/numbr", "from": "/no"}]}', "/rules/0/to", "“/numbr” is no field of a canonical invoice"),
         (
             '{"rules": [{"to": "/lines", "each": "/i", "rules": [{"to": "/tax", "from": "/t"}]}]}',

@@ -30,7 +30,7 @@ def test_deal_with_an_unmapped_family_is_held_and_the_next_one_passes_once_it_is
     [held] = run(erp, document("deal-1", deal(family=UNMAPPED_FAMILY)))
     assert (held.state, held.reference) == (TransactionState.HELD, "")
     assert held.case is not None
-    assert (held.case.category, held.case.sub) == ("master_data", "before_posting")
+    assert (held.case.category, held.case.sub) == ("master_data", "field_map")
     [error] = Occurrence.objects.get(case=held.case).errors
     assert error["plain"].startswith("The table “product families” has no entry for “Leasing”.")
     assert error["field_path"] == "/lines/1/product_family"

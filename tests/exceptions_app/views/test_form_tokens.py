@@ -19,6 +19,7 @@ from exceptions_app.actions.settle import settle
 from exceptions_app.demo_field_maps import seed_field_maps
 from exceptions_app.forms import MOVE_FORMS
 from exceptions_app.models import ExceptionCase
+from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.states import Action, Kind, ProposalKind
 from integrations import delivery
 from integrations.models import Delivery, FolderProblem, InboxMessage
@@ -35,7 +36,7 @@ LATER = MORNING + timedelta(hours=1)
 ELSEWHERE = {
     "correct", "discard", "intake_read_again", "intake_set_aside", "quarantined_file_set_aside", "connection_pause",
     "connection_resume", "pull_source_now", "pull_source_pause", "pull_source_resume", "sequence_gap_set_aside",
-    "field_map_edit", "field_map_use", "preferences", "logout", "login", "password_change",
+    "field_map_edit", "field_map_use", "field_map_translate_held", "preferences", "logout", "login", "password_change",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 
@@ -138,6 +139,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     switch = reverse("exceptions:connection", args=[cast.connection.slug])
     yield switch
     seed_field_maps(cast.connection, by=cast.clerk, at=MORNING)
+    yield address(factories.make_case(cast, number="INV-MAPPED", sub=HELD_BY_FIELD_MAP))
     yield reverse("exceptions:field_maps", args=[cast.connection.slug])
     yield reverse("exceptions:field_map", args=[cast.connection.slug, "inbound-invoice"])
     yield reverse("exceptions:field_map_version", args=[cast.connection.slug, "inbound-invoice", 1])

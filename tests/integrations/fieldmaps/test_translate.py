@@ -118,7 +118,7 @@ def test_maps_are_told_apart_by_what_they_are_for():
 def test_map_that_can_no_longer_be_read_is_a_fault_and_nothing_passes_by_it():
     found = translated(deal(), [versioned("inbound", '{"old": []}'), DEAL_MAPS[1]])
     (fault,) = found.faults
-    assert "inbound invoice 1 can no longer be read" in fault.problem
+    assert "“Invoice from the source” (version 1) can no longer be read" in fault.problem
     assert found.payload == deal()
 
 
@@ -127,7 +127,7 @@ def test_field_that_no_rule_writes_is_a_fault_in_words_with_its_place_in_the_tar
     found = translated(deal(), [versioned("inbound", declared(*rules[1:], tables=TABLES)), DEAL_MAPS[1]])
     assert [(fault.stage, fault.problem, fault.target) for fault in found.faults] == [
         (Stage.CANONICAL, "Invoice number is missing.", "/number"),
-        (Stage.OUTBOUND, "The value is not there in the source.", "/customer"),
+        (Stage.OUTBOUND, "The value is not there in the canonical document.", "/customer"),
     ]
 
 
