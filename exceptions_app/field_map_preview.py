@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.timezone import localdate
-
 from exceptions_app.queries.field_maps import MapKey, with_draft
 from integrations.connectors.base import CheckReport
 from integrations.connectors.registry import CONNECTORS
-from integrations.fieldmaps.active import Translation, maps_in_use, translate_by
+from integrations.fieldmaps.active import Translation, day_of, maps_in_use, translate_by
 from integrations.fieldmaps.declaration import Known
 from integrations.models import Connection
 
@@ -43,7 +41,7 @@ def preview_of(
     number: int = 0,
 ) -> Preview:
     """`context` is what is known of a stored message; a payload of one's own counts as received now."""
-    known = context or {Known.CONNECTION: connection.slug, Known.RECEIVED_DATE: localdate(at).isoformat()}
+    known = context or {Known.CONNECTION: connection.slug, Known.RECEIVED_DATE: day_of(at)}
     maps = with_draft(maps_in_use(connection), key, declared.replace("\r\n", "\n"), number=number)
     found = translate_by(maps, payload=payload, media_type=media_type, context=known)
     connector = CONNECTORS.get(connection.connector)

@@ -18,7 +18,7 @@ _ICONS: Mapping[Action, str] = {
     Action.HOLD: "hold",
     Action.RESUME: "resume",
     Action.CORRECT: "correct",
-    Action.TRANSLATE: "replaying",
+    Action.TRANSLATE: "reopen",
     Action.PROPOSE: "propose",
     Action.RELEASE: "release",
     Action.DECLINE: "decline",

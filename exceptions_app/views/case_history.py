@@ -41,7 +41,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.resumed": ("", "resume"),
     "case.hold_ended": ("", "resume"),
     "case.corrected": ("info", "correct"),
-    "case.translated_again": ("info", "replaying"),
+    "case.translated_again": ("info", "reopen"),
     "case.replay_proposed": ("review", "propose"),
     "case.release_proposed": ("review", "release"),
     "case.decline_proposed": ("review", "decline"),

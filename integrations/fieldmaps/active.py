@@ -8,9 +8,10 @@ neither the payload goes on unchanged, byte for byte.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from django.utils.timezone import localdate
+from django.utils.timezone import get_default_timezone, localdate
 
 from integrations.fieldmaps.apply import FROM_CANONICAL, Mapped, map_source
 from integrations.fieldmaps.declaration import Declaration, Known, MapNotUnderstood, read_text
@@ -86,9 +87,14 @@ def context_of(message: InboxMessage) -> dict[Known, str]:
     return {
         Known.CONNECTION: message.connection.slug,
         Known.MESSAGE: message.external_id,
-        Known.RECEIVED_DATE: localdate(message.received_at).isoformat(),
+        Known.RECEIVED_DATE: day_of(message.received_at),
         Known.SENDER: message.received_by,
     }
+
+
+def day_of(at: datetime) -> str:
+    """The day in the time zone of the workbench, whoever asks: a person's own would give other bytes."""
+    return localdate(at, timezone=get_default_timezone()).isoformat()
 
 
 def translate(

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.models import AuditEvent
 from exceptions_app.actions import decide, propose
@@ -254,3 +255,12 @@ def test_page_of_the_map_translates_nothing_for_who_may_not_correct(cast, erp, s
     assert "There was nothing left to translate" in signed_in(cast.auditor).post(action, follow=True).content.decode()
     assert signed_in(cast.clerk).get(action).status_code == 302
     assert len(versions(case)) == 1
+
+
+def test_day_of_receipt_is_that_of_the_workbench_whoever_translates(cast, erp):
+    case = held_by_the_map(erp)
+    mend(erp)
+    with timezone.override("Pacific/Kiritimati"):
+        version = translate_again(case.pk, by=cast.clerk, at=MORNING)
+    posted = [json.loads(bytes(found.content))["posting_date"] for found in (versions(case)[0], version)]
+    assert posted[0] == posted[1]
