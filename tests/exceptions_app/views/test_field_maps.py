@@ -86,7 +86,7 @@ def test_preview_of_a_pasted_payload_shows_the_three_documents_and_saves_nothing
     text = posted(signed_in(mapping.outsider), page(mapping, "field_map_edit"), data, 200)
     for words in ("Source", "Canonical", "Target", "Passes the check", "invoice/1", "customer_invoice", "No objection"):
         assert words in text
-    assert "inbound invoice (draft), outbound invoice 1" in text
+    assert "“Invoice from the source” (as it is written here) and “Invoice to the target” (version 1)" in text
     assert (FieldMap.objects.count(), AuditEvent.objects.filter(action="field_map.saved").count()) == (2, 2)
 
 
@@ -259,7 +259,7 @@ def test_pages_cost_the_same_for_any_number_of_versions(mapping, signed_in, djan
             at=MORNING, declared=INBOUND.declared.replace('"EUR"', f'"EU{number}"'),
         )  # fmt: skip
     client = signed_in(mapping.clerk)
-    for address, queries in ((page(mapping), 17), (page(mapping, "field_map_compare"), 14)):
+    for address, queries in ((page(mapping), 20), (page(mapping, "field_map_compare"), 14)):
         client.get(address)
         with django_assert_num_queries(queries):
             client.get(address)
