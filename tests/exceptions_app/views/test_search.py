@@ -148,7 +148,7 @@ def test_search_asks_the_database_as_often_for_one_as_for_three(cast, signed_in,
         factories.make_case(cast, counterparty="Ateliers Roussel SAS")
     browser = signed_in(cast.clerk)
     look_for(browser, "roussel")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         assert len(found(look_for(browser, "roussel"))) == item_count
 
 

@@ -176,5 +176,5 @@ def test_page_costs_the_same_for_any_number_of_predecessors(cast, signed_in, led
     read_all()
     browser = signed_in(cast.clerk)
     browser.get(page_of(last))
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(26):
         assert len(browser.get(page_of(last)).context["page"].before) == number

@@ -102,5 +102,5 @@ def test_list_costs_the_same_for_any_number(cast, signed_in, django_assert_num_q
     read_all()
     browser = signed_in(cast.clerk)
     browser.get(PAGE)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert len(browser.get(PAGE).context["rows"]) == number
