@@ -10,6 +10,7 @@ from typing import TypeVar
 from django.db import connection as database
 from django.utils.timezone import now
 
+from exceptions_app.actions import batch_run
 from exceptions_app.actions.permission import NotApproved
 from exceptions_app.actions.settle import require_approval, settle
 from exceptions_app.outages import Outage, outage_of
@@ -29,11 +30,19 @@ Result = TypeVar("Result")
 
 
 def carry_out_due() -> int:
-    """Carry out what is due until nothing is left or the time is up. Returns how many were settled."""
+    """Carry out what is due until nothing is left or the time is up. Returns how many were settled.
+
+    What batches may begin next is begun in between, so that they go on as soon as something of them ends.
+    """
     settled = 0
     ends_at = time.monotonic() + BUDGET
-    while time.monotonic() < ends_at and (claims := engine.claim(limit=THREADS)):
-        settled += sum(_in_threads(_carry_out, engine.travelling_together(claims)))
+    while time.monotonic() < ends_at:
+        moved = batch_run.start_due()
+        claims = engine.claim(limit=THREADS)
+        if not claims and not moved:
+            break
+        if claims:
+            settled += sum(_in_threads(_carry_out, engine.travelling_together(claims)))
     return settled
 
 

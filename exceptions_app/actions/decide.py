@@ -12,7 +12,8 @@ from exceptions_app.actions import handover_follow
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
-from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.models import BatchItem, Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.models.replay_batch import BATCH_PREFIX
 from exceptions_app.states import SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
 from integrations import outbox
 from integrations.connectors.registry import get_connector
@@ -29,8 +30,12 @@ class DecidedAlready(ApprovalNoLongerHolds):
 
 
 @transaction.atomic
-def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str = "") -> Decision:
+def approve(
+    case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str = "", batch: str = ""
+) -> Decision:
     """Agree to the proposal whose hash is `frozen_sha256`; what it sends is queued in the same transaction.
+
+    `batch` is the reference of the batch that they agreed to, when it is carried out for them.
 
     Raises policies.NotPermitted for anyone with a hand in it, ApprovalNoLongerHolds when the content changed.
     """
@@ -51,9 +56,11 @@ def approve(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str,
         "content_sha256": proposal.content_sha256,
         "proposer": proposal.proposer.get_username(),
         "idempotency_key": _queue(case, proposal, at=at).key if sends else "",
+        **({"batch": batch} if batch else {}),
     }
     changes = {} if sends else {"outcome": proposal.outcome, "closed_at": at}
-    summary = f"{by} approved what {proposal.proposer} proposed on {case.ref}: {proposal.kind}."
+    part = f", as a part of batch {batch}" if batch else ""
+    summary = f"{by} approved what {proposal.proposer} proposed on {case.ref}: {proposal.kind}{part}."
     move(case, action, by=by, at=at, because=because, summary=summary, data=data, **changes)
     _close(proposal, decision)
     passing(Point.DECISION_WRITTEN)
@@ -106,7 +113,7 @@ def _refuse_decided_before(case: ExceptionCase, frozen_sha256: str, *, by: Abstr
     shown = _shown(case, frozen_sha256)
     decision = Decision.objects.filter(proposal=shown, decider_id=by.pk).first() if shown is not None else None
     if decision is not None:
-        raise DecidedAlready(f"You {decision.get_verdict_display().lower()} this already.")
+        raise DecidedAlready(f"You {decision.get_verdict_display().lower()} this already{_as_part_of(shown)}.")
 
 
 def _shown(case: ExceptionCase, frozen_sha256: str) -> Proposal | None:
@@ -114,12 +121,18 @@ def _shown(case: ExceptionCase, frozen_sha256: str) -> Proposal | None:
     return Proposal.objects.filter(case=case, frozen_sha256=frozen_sha256).order_by("-id").first()
 
 
+def _as_part_of(proposal: Proposal | None) -> str:
+    """Of one that a batch had decided: which batch."""
+    item = BatchItem.objects.filter(proposal=proposal, progress__by_batch=True).first()
+    return f", as a part of batch {BATCH_PREFIX}{item.batch_id}" if item is not None else ""
+
+
 def _why_gone(case: ExceptionCase, frozen_sha256: str) -> str:
     shown = _shown(case, frozen_sha256)
     if shown is not None and shown.state == Proposal.State.SUPERSEDED:
         return f"This approval no longer holds: {shown.closed_because} Look at the new version."
     if shown is not None and shown.state != Proposal.State.OPEN:
-        return f"Somebody was faster: this proposal is {shown.get_state_display().lower()}."
+        return f"Somebody was faster: this proposal is {shown.get_state_display().lower()}{_as_part_of(shown)}."
     if not Proposal.objects.filter(case=case, state=Proposal.State.OPEN).exists():
         return f"Nothing is proposed on {case.ref} now: it is {STATE_WORDS[State(case.state)]}."
     return "What is proposed now is not what you were shown. Look at it again before you decide."

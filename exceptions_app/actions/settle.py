@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from audit.canonical import canonical_bytes
-from exceptions_app.actions import connections, handover_follow, handover_settle
+from exceptions_app.actions import batch_outcome, connections, handover_follow, handover_settle
 from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.actions.permission import NotApproved, content_of, refuse_other_document
 from exceptions_app.actions.propose import frozen_hash
@@ -94,6 +94,7 @@ def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
         _note_write_back(case, delivery, at=at)
     else:
         _move_case(case, delivery, settlement, at=at)
+        batch_outcome.note_end(case, delivery, settlement, at=at)
     passing(Point.EXCEPTION_MOVED)
     return True
 

@@ -12,9 +12,13 @@ from exceptions_app.models.organisation import (
     Route,
 )
 from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
+from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchProgress, ReplayBatch
 
 __all__ = [
     "ApiRequest",
+    "BatchDecision",
+    "BatchItem",
+    "BatchProgress",
     "Cause",
     "Comment",
     "Contributor",
@@ -32,6 +36,7 @@ __all__ = [
     "Queue",
     "QueueGroupGrant",
     "QueueUserGrant",
+    "ReplayBatch",
     "Route",
     "Transaction",
     "TransactionContent",

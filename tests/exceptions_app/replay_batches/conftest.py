@@ -1,0 +1,3 @@
+from tests.exceptions_app.replay_batches.target import target
+
+__all__ = ["target"]
