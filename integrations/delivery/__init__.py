@@ -18,7 +18,7 @@ from integrations.delivery.attempts import begin, lease_of
 from integrations.delivery.carrying import carry_out, find_out, hold_back
 from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim, uncount
 from integrations.delivery.holds import HeldBy, Hold, hold_on, holds_on, stop_in_force
-from integrations.delivery.sending import after_sending
+from integrations.delivery.sending import after_sending, compared
 from integrations.delivery.settling import Settlement, park, settle
 from integrations.delivery.together import keep, send_together, travelling_together
 
@@ -34,6 +34,7 @@ __all__ = [
     "begin",
     "carry_out",
     "claim",
+    "compared",
     "find_out",
     "hold_back",
     "hold_on",

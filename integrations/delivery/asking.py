@@ -1,5 +1,6 @@
 """Asking the target whether it has a document, and what its answer means for the next step."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from integrations.connectors.base import (
@@ -44,10 +45,24 @@ def ask(claim: Claim, client: TargetClient, *, phase: DeliveryAttempt.Phase = Ph
     return observation
 
 
+def is_pending_there(delivery: Delivery) -> bool:
+    """Whether the target said of the last send that it has it and has not decided."""
+    sends = DeliveryAnswer.objects.filter(attempt__delivery=delivery, attempt__phase=Phase.SEND)
+    return sends.order_by("-pk").values_list("outcome", flat=True).first() == AnswerKind.PENDING
+
+
 def after_asking(
-    claim: Claim, observation: Observation, capabilities: Capabilities, *, now: datetime
+    claim: Claim,
+    observation: Observation,
+    capabilities: Capabilities,
+    *,
+    now: datetime,
+    is_pending: Callable[[Delivery], bool] = is_pending_there,
 ) -> Settlement | None:
-    """What the answer of the look-up means; None when the document may be sent now."""
+    """What the answer of the look-up means; None when the document may be sent now. `now` is when it was asked.
+
+    A pure function of what it is given, but for `is_pending`: what the target said of the last send.
+    """
     delivery, sent_before = claim.delivery, claim.delivery.sends > 0
     if observation.presence is Presence.SAME:
         state = State.CONFIRMED if sent_before else State.ALREADY_THERE
@@ -71,10 +86,12 @@ def after_asking(
         )
     if not sent_before:
         return None
-    return _absent_after_sending(claim, capabilities, now=now)
+    return _absent_after_sending(claim, capabilities, now=now, is_pending=is_pending)
 
 
-def _absent_after_sending(claim: Claim, capabilities: Capabilities, *, now: datetime) -> Settlement | None:
+def _absent_after_sending(
+    claim: Claim, capabilities: Capabilities, *, now: datetime, is_pending: Callable[[Delivery], bool]
+) -> Settlement | None:
     """Not there, though we sent it: a late effect may still come, so settle first; then only where it is safe."""
     delivery = claim.delivery
     sent_at = delivery.last_sent_at or now
@@ -82,19 +99,13 @@ def _absent_after_sending(claim: Claim, capabilities: Capabilities, *, now: date
     if now < settled_at:
         detail = "The target does not have it yet; it may still be working on it."
         return Settlement(delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=settled_at - now)
-    if _is_pending_there(delivery):
+    if is_pending(delivery):
         return _still_pending(claim, waited=now - sent_at)
     if capabilities.target_kind in RESENDING_KINDS:
         return None
     if capabilities.target_kind is TargetKind.ASKABLE and delivery.connection.resend_when_absent:
         return None
     return left_to_a_person(claim, "The target does not recognise a repeat.")
-
-
-def _is_pending_there(delivery: Delivery) -> bool:
-    """Whether the target said of the last send that it has it and has not decided."""
-    sends = DeliveryAnswer.objects.filter(attempt__delivery=delivery, attempt__phase=Phase.SEND)
-    return sends.order_by("-pk").values_list("outcome", flat=True).first() == AnswerKind.PENDING
 
 
 def _still_pending(claim: Claim, *, waited: timedelta) -> Settlement:

@@ -27,7 +27,8 @@ def find_out(claim: Claim) -> Settlement | None:
     if not must_ask_first(claim):
         return None
     client, capabilities = client_of(claim.delivery)
-    return after_asking(claim, ask(claim, client), capabilities, now=database_now())
+    asked_at = database_now()  # a worker may be frozen over the answer: that it is not there is no newer for that
+    return after_asking(claim, ask(claim, client), capabilities, now=asked_at)
 
 
 def hold_back(claim: Claim, *, because: str) -> Settlement:
@@ -36,5 +37,6 @@ def hold_back(claim: Claim, *, because: str) -> Settlement:
     if delivery.sends == 0:
         return Settlement(delivery, claim.epoch, State.CANCELLED, detail=because)
     client, capabilities = client_of(delivery)
-    settlement = after_asking(claim, ask(claim, client), capabilities, now=database_now())
+    asked_at = database_now()
+    settlement = after_asking(claim, ask(claim, client), capabilities, now=asked_at)
     return settlement or left_to_a_person(claim, because)

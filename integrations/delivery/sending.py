@@ -2,7 +2,7 @@
 
 import secrets
 
-from integrations.connectors.base import Answer, AnswerKind, Presence, TargetClient
+from integrations.connectors.base import Answer, AnswerKind, Observation, Presence, TargetClient
 from integrations.crash_points import Point, passing
 from integrations.delivery.asking import ask
 from integrations.delivery.attempts import Phase, begin, content_of, note_answer
@@ -46,8 +46,12 @@ def _submit(delivery: Delivery, content: DeliveryContent, client: TargetClient) 
 
 def compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Settlement:
     """“Already exists” is looked up: the same content is done, other content is a conflict for a person."""
+    return compared(claim, ask(claim, client, phase=Phase.COMPARE), answer)
+
+
+def compared(claim: Claim, observation: Observation, answer: Answer) -> Settlement:
+    """What it means that the target said “already exists” and, asked for it, showed this."""
     delivery = claim.delivery
-    observation = ask(claim, client, phase=Phase.COMPARE)
     if observation.presence is Presence.SAME:
         state = State.CONFIRMED if delivery.sends > 1 else State.ALREADY_THERE
         return Settlement(delivery, claim.epoch, state, observation.reference, answer.detail)
