@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from integrations import crash_points
 from integrations import delivery as engine
-from integrations.connectors.base import Capabilities, Endpoint, Observation, Presence
+from integrations.connectors.base import Endpoint, Observation, Presence
 from integrations.connectors.registry import CONNECTORS, get_connector
 from integrations.crash_points import Point
 from integrations.delivery.claims import database_now
@@ -33,12 +33,11 @@ class Empty:
 
 
 class SlowConnector:
+    def __init__(self) -> None:
+        self.capabilities = replace(get_connector("en16931").capabilities, settle_time=SETTLE_TIME)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(get_connector("en16931"), name)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return replace(get_connector("en16931").capabilities, settle_time=SETTLE_TIME)
 
     def client(self, endpoint: Endpoint) -> Any:
         return Empty()
