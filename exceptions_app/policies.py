@@ -32,6 +32,9 @@ VERB_WORDS: Mapping[Verb, str] = {
 }
 
 _DECIDING = frozenset({Action.APPROVE, Action.APPROVE_CLOSURE, Action.REJECT})
+# What a comparison found to stand at the target already: to send it again could only make it worse.
+STANDS_THERE = frozenset({"twice_there", "other_content", "not_confirmed_here"})
+_SENDING = frozenset({Action.PROPOSE, Action.RELEASE})
 _WORKING = frozenset(
     {
         Action.HOLD, Action.RESUME, Action.CORRECT, Action.TRANSLATE, Action.PROPOSE, Action.RELEASE, Action.DECLINE,
@@ -143,6 +146,8 @@ def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Rul
         return Ruling(False, f"{case.assignee} is working on this. Assign it to yourself first.")
     if action is Action.TRANSLATE and case.sub != HELD_BY_FIELD_MAP:
         return Ruling(False, "No field map held this exception: there is nothing to translate again.")
+    if action in _SENDING and case.sub in STANDS_THERE:
+        return Ruling(False, "The target has this document already; to send it again could only make it worse.")
     if action is Action.CLAIM and case.assignee_id == by.user.pk:
         return Ruling(False, "You have this exception already.")
     if action is Action.CLAIM and case.assignee_id is not None:

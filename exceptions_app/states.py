@@ -91,6 +91,7 @@ class Action(StrEnum):
     SEND_CONFLICTED = "send_conflicted"
     SEND_STOPPED = "send_stopped"
     RESOLVE = "resolve"
+    FLAG = "flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,8 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.REOPEN: Transition("Reopen", frozenset({State.DISMISSED}), State.IN_PROGRESS, Verb.CORRECT, "case.reopened"),
     Action.COMMENT: Transition("Comment", frozenset(State), None, Verb.COMMENT, "case.commented"),
     Action.RECUR: Transition("Came in again", OPEN_STATES, None, None, "case.recurred"),
+    # The target's own list does not agree with what is known here, such as when it booked the document twice.
+    Action.FLAG: Transition("Found by a comparison", OPEN_STATES, None, None, "case.disagreement_found"),
     Action.WAKE: Transition("Hold ended", frozenset({State.WAITING}), State.IN_PROGRESS, None, "case.hold_ended"),
     Action.SEND_LOST_SIGHT: Transition(
         "Outcome unknown", frozenset({State.REPLAYING}), State.OUTCOME_UNKNOWN, None, "case.outcome_unknown"

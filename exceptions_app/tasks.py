@@ -9,13 +9,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.timezone import now
 
 from exceptions_app import intake, replays
-from exceptions_app.actions import handover_release, work
+from exceptions_app.actions import compare, handover_release, work
 from exceptions_app.machines import WORKER
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
 
 log = logging.getLogger(__name__)
 
+LONGEST_COMPARISON = 1800  # seconds
+COMPARE_EXPIRES = 60.0  # seconds; then it is looked for again which are due
 READING = 20.0  # seconds of one sweep for messages; the next one goes on
 
 
@@ -32,6 +34,24 @@ def sweep(**_from_newer_senders: Any) -> None:
             raise
         except Exception:
             log.exception("The sweep broke off in %s; the next one takes it up.", step.__name__)
+
+
+@shared_task
+def compare_due(**_from_newer_senders: Any) -> None:
+    """Have what is proven compared with the list of each target that is due, each by a task of its own."""
+    for connection_id in compare.due(at=now()):
+        try:
+            compare_target.apply_async((connection_id,), expires=COMPARE_EXPIRES, retry=False)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the client raises, it is still due a minute later
+            log.warning("Connection %s is not compared now: %s.", connection_id, type(error).__name__)
+
+
+@shared_task(soft_time_limit=LONGEST_COMPARISON, time_limit=LONGEST_COMPARISON + 60)
+def compare_target(connection_id: int, **_from_newer_senders: Any) -> None:
+    """Compare with the list of one target."""
+    compare.compare_unless_done(connection_id, at=now())
 
 
 def _read_messages() -> None:

@@ -20,6 +20,12 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "collect-folders": {"task": "integrations.tasks.collect_folders", "schedule": 2.0, "options": {"expires": 2.0}},
     # Sources to fetch from: each has its own interval, this only looks which are due.
     "pull-due": {"task": "integrations.tasks.pull_due", "schedule": 2.0, "options": {"expires": 2.0}},
+    # Targets whose own list is due to be compared, each by its own interval of a day; this only looks which.
+    "compare-due": {
+        "task": "exceptions_app.tasks.compare_due",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     # Events are readable at once and sealed shortly after. Two seconds keeps the unsealed tail short.
     "seal": {"task": "audit.tasks.seal", "schedule": 2.0, "options": {"expires": 2.0}},
 }

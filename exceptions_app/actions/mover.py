@@ -12,7 +12,7 @@ from exceptions_app.machines import is_machine
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import TRANSITIONS, Action, Kind, State, target_of
 
-_CHANGES_NOTHING = frozenset({Action.COMMENT, Action.RECUR})
+_CHANGES_NOTHING = frozenset({Action.COMMENT, Action.RECUR, Action.FLAG})
 
 
 class ChangedMeanwhile(Exception):

@@ -51,7 +51,7 @@ def open_or_repeat(
         case = lock(current.pk)
         if case.is_open:  # still, now that nobody can close it
             return _repeat(case, message, transaction, at=at, arrived_at=arrived_at)
-    return _open(message, transaction, follows=same.order_by("-id").first(), at=at, arrived_at=arrived_at)
+    return open_new(message, transaction, follows=same.order_by("-id").first(), at=at, arrived_at=arrived_at)
 
 
 def _refuse_unusable(transaction: RefusedTransaction) -> None:
@@ -62,7 +62,7 @@ def _refuse_unusable(transaction: RefusedTransaction) -> None:
         )
 
 
-def _open(
+def open_new(
     message: InboxMessage,
     transaction: RefusedTransaction,
     *,
@@ -70,6 +70,7 @@ def _open(
     at: datetime,
     arrived_at: datetime,
 ) -> ExceptionCase:
+    """A new exception, where none is open for the document; raises MessageNotUnderstood where no route leads on."""
     route = route_for(transaction, message.connection)
     priority = priority_of(
         transaction, base=route.priority, today=at.astimezone(ZoneInfo(route.entity.time_zone)).date()

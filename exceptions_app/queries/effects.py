@@ -53,7 +53,7 @@ MEANING: Final[Mapping[Standing, str]] = {
     Standing.PROVEN: "The target confirmed it, and has it once as far as it was asked.",
     Standing.ALREADY_THERE: "The target had it before, with the same content. Nothing was booked again.",
     Standing.SECOND_EFFECT: "The target booked it more than once. One has to be reversed.",
-    Standing.CONFLICT: "The target has a document of this name with other content.",
+    Standing.CONFLICT: "The target has a document of this name that is not as it should be by what is known here.",
     Standing.UNPROVEN: "It was sent, and nobody knows yet whether it was booked. It is asked about.",
     Standing.NOT_SENT: "It waits to be sent. Nothing can have been booked.",
     Standing.REFUSED: "The target refused it. Nothing was booked.",
@@ -155,11 +155,15 @@ def _standing() -> Case:
         connection=OuterRef("connection"), object_type=OuterRef("object_type"), business_key=OuterRef("business_key")
     )
     ours = same_name.filter(is_ours=True).exclude(reference="")
-    twice = Exists(ours.exclude(reference=OuterRef("reference")))
+    # A reference that only an answer gave may be another name of the same document; one that the target lists, or
+    # that it confirmed beside an earlier one, is another document.
+    further = ours.filter(Q(seen_by=Effect.SeenBy.COMPARISON) | Q(delivery__state=_S.CONFLICT))
+    twice = Exists(further.exclude(reference=OuterRef("reference")))
     booked_by_it = Exists(ours.filter(delivery=OuterRef("pk")))
     return Case(
         When(twice & Q(state__in=Delivery.BOOKED), then=Value(Standing.SECOND_EFFECT)),
-        When(twice & booked_by_it & Q(state=_S.CONFLICT), then=Value(Standing.SECOND_EFFECT)),
+        When(booked_by_it & Q(state=_S.CONFLICT), then=Value(Standing.SECOND_EFFECT)),
+        When(booked_by_it & Q(state__in=(_S.REFUSED, _S.CANCELLED)), then=Value(Standing.CONFLICT)),
         When(state=_S.CONFIRMED, then=Value(Standing.PROVEN)),
         When(state=_S.ALREADY_THERE, then=Value(Standing.ALREADY_THERE)),
         When(state=_S.CONFLICT, then=Value(Standing.CONFLICT)),

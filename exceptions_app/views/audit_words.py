@@ -32,6 +32,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "case.refused_again": "Refused again",
         "case.outcome_unknown": "Outcome unknown",
         "case.conflict_found": "Conflict found",
+        "case.disagreement_found": "The target's list disagrees",
         "case.sending_stopped": "Sending stopped",
         "case.source_notified": "Source notified",
         "case.source_told": "Source told",
@@ -69,6 +70,9 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
     "Deliveries": {
         "delivery.stopped": "Delivery stopped",
         "effects.exported": "Report on effects exported",
+        "comparison.finished": "Compared with the target's list",
+        "comparison.failed": "The target's list could not be read",
+        "comparison.disagreement_found": "The target's list disagrees",
     },
     "Incoming messages": {
         "message.": "Anything about messages",

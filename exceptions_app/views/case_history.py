@@ -40,6 +40,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.put_on_hold": ("", "hold"),
     "case.resumed": ("", "resume"),
     "case.hold_ended": ("", "resume"),
+    "case.disagreement_found": ("danger", "danger"),
     "case.corrected": ("info", "correct"),
     "case.translated_again": ("info", "reopen"),
     "case.replay_proposed": ("review", "propose"),

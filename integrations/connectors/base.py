@@ -4,9 +4,9 @@ A new connector touches no other room. `parse`, `read`, `correct` and `check` ar
 the other system. A client never raises for what the network or the target does: it returns what it knows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
@@ -221,6 +221,34 @@ class TargetClient(Protocol):
         `despite_warnings`: people saw what the target warns of and want it booked; a target that never warns has no
         use for it.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One document of the target's own list. `told` is the entry as it came, which is kept as evidence."""
+
+    business_key: str
+    reference: str
+    booked_at: datetime | None  # where the target says so
+    told: Mapping[str, Any]
+
+
+class CannotList(Exception):
+    """The target's list could not be read to its end; the text says why."""
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """What a client can do besides, when its target tells what it has booked."""
+
+    def booked_between(self, since: datetime, until: datetime) -> Iterator[Listed]:
+        """All that was booked in [since, until), by whomever. Raises CannotList, also between two entries."""
+
+    def booked_under(self, content: bytes) -> Sequence[Listed]:
+        """All that the target has under the name of this document, whenever it was booked; raises CannotList."""
+
+    def is_same(self, listed: Listed, content: bytes) -> bool:
+        """Whether an entry is this very content; False also for what cannot be read."""
 
 
 class CannotBundle(ValueError):

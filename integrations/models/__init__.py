@@ -6,7 +6,7 @@ from integrations.models.connection import (
     ConnectionGroupGrant,
     ConnectionUserGrant,
 )
-from integrations.models.effects import Effect
+from integrations.models.effects import Comparison, ComparisonFinding, Effect
 from integrations.models.fieldmap import ActiveFieldMap, Direction, FieldMap
 from integrations.models.inbox import FolderProblem, InboxContent, InboxMessage, IntakeRate, MessageBatch
 from integrations.models.outbox import (
@@ -26,6 +26,8 @@ __all__ = [
     "LONGEST_TIMEOUT",
     "SECRETS",
     "ActiveFieldMap",
+    "Comparison",
+    "ComparisonFinding",
     "Connection",
     "ConnectionGroupGrant",
     "ConnectionUserGrant",

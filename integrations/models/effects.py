@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import append_only, truncate_refused
+from audit.guard import append_only, audit_required, truncate_refused
 from integrations.models.connection import Connection
 from integrations.models.outbox import Delivery, DeliveryAnswer
 
@@ -56,3 +56,71 @@ class Effect(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference or self.business_key} ({self.seen_by})"
+
+
+_OF_ITS_CONNECTION = "'connection:' || (SELECT slug FROM public.integrations_connection WHERE id = NEW.connection_id)"
+
+
+class Comparison(models.Model):
+    """One comparison of what is proven here with the target's own list, in both directions; written when it ends."""
+
+    class State(models.TextChoices):
+        COMPLETE = "complete", "Complete"
+        FAILED = "failed", "The list could not be read"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="comparisons")
+    state = models.CharField(max_length=20, choices=State)
+    since = models.DateTimeField(help_text="Booked at or after it.")
+    until = models.DateTimeField(help_text="Booked before it.")
+    listed = models.PositiveIntegerField(default=0, help_text="Entries of the target's list.")
+    matched = models.PositiveIntegerField(default=0, help_text="Documents of ours that stand there once, as sent.")
+    not_ours = models.PositiveIntegerField(default=0, help_text="Entries under names for which nothing was sent.")
+    left_out = models.PositiveIntegerField(default=0, help_text="Documents still under way; the next run has them.")
+    compare_from = models.DateTimeField(help_text="Where the next run begins, so that none is left out for good.")
+    detail = models.TextField(blank=True)
+    began_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=["complete", "failed"]), name="comparison_known_state"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["connection", "-id"], name="comparison_newest")]
+        triggers: ClassVar = [append_only(), truncate_refused(), audit_required(_OF_ITS_CONNECTION)]
+
+    def __str__(self) -> str:
+        return f"comparison {self.pk} ({self.state})"
+
+
+class ComparisonFinding(models.Model):
+    """Something on which we and the target's list do not agree; the same is found once, however often it is seen."""
+
+    class Kind(models.TextChoices):
+        TWICE_THERE = "twice_there", "Stands there more than once"
+        MISSING_THERE = "missing_there", "Proven here, and not there"
+        OTHER_CONTENT = "other_content", "Stands there with other content"
+        NOT_CONFIRMED_HERE = "not_confirmed_here", "Stands there, and not booked as far as we know"
+
+    comparison = models.ForeignKey(Comparison, on_delete=models.PROTECT, related_name="findings")
+    kind = models.CharField(max_length=20, choices=Kind)
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.PROTECT, related_name="findings", help_text="Ours, under the same name."
+    )
+    references = models.JSONField(help_text="The target's documents, in the order of their names.")
+    told = models.JSONField(help_text="The entries of the target's list.")
+    fingerprint = models.CharField(max_length=64, unique=True)
+    subject = models.CharField(max_length=100, blank=True, help_text="The exception about it: case:EX-1042.")
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["twice_there", "missing_there", "other_content", "not_confirmed_here"]),
+                name="finding_known_kind",
+            ),
+        ]
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {', '.join(self.references)}"

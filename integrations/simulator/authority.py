@@ -2,6 +2,7 @@
 
 import hashlib
 
+from integrations.simulator.booked import booked_page
 from integrations.simulator.documents import Document, DocumentRefused, read_document
 from integrations.simulator.faults import FaultName
 from integrations.simulator.judge import Judge, NotCheckable, refuses, told_to_refuse
@@ -27,6 +28,7 @@ class TaxAuthority:
         return {
             ("POST", _DOCUMENTS): Route(self.submit, signed_in=True, note=self.note_unanswered),
             ("GET", _DOCUMENTS): Route(self.find, signed_in=True),
+            ("GET", f"{_DOCUMENTS}/booked"): Route(self.list_booked, signed_in=True),
             ("POST", "/tax-authority/validate"): Route(self.validate, signed_in=True),
         }
 
@@ -124,6 +126,17 @@ class TaxAuthority:
             found = list(self._by_business_key.get(business_key, []))
         documents = [{**_receipt(effect), "accepted_at": effect["at"]} for effect in found]
         return json_reply(200, {"documents": documents})
+
+    def list_booked(self, request: Request) -> Reply:
+        with self._lock:
+            effects = self._ledger.effects_of(SYSTEM)
+        return booked_page(
+            request,
+            effects,
+            name="documents",
+            told=lambda effect: {**_receipt(effect), "accepted_at": effect["at"]},
+            problem=problem,
+        )
 
     def validate(self, request: Request) -> Reply:
         """Judge without effect: `accepted`, and the report as text."""

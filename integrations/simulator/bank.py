@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from integrations.simulator.bank_accounts import Accounts, ChangeNotUnderstood, Reason
+from integrations.simulator.booked import booked_page
 from integrations.simulator.faults import FaultName
 from integrations.simulator.ledger import Record
 from integrations.simulator.payment_orders import NOT_PROVIDED, FileRefused, Order, OrderFile, decimal_of, read_orders
@@ -31,6 +32,7 @@ class Bank:
         return {
             ("POST", _PAYMENTS): Route(self.submit, signed_in=True, note=self.note_unanswered),
             ("GET", _PAYMENTS): Route(self.find, signed_in=True),
+            ("GET", f"{_PAYMENTS}/booked"): Route(self.list_booked, signed_in=True),
             ("GET", _CONTROL): Route(self.show_accounts),
             ("POST", _CONTROL): Route(self.change_accounts),
         }
@@ -166,6 +168,11 @@ class Bank:
             found = [effect for effect in self._booked if all(effect[name] == text for name, text in asked.items())]
         return json_reply(200, {"payments": [{name: effect[name] for name in _TOLD} for effect in found]})
 
+    def list_booked(self, request: Request) -> Reply:
+        with self._lock:
+            effects = list(self._booked)
+        return booked_page(request, effects, name="payments", told=_listed, problem=problem)
+
     def show_accounts(self, request: Request) -> Reply:
         with self._lock:
             return json_reply(200, self._accounts.as_json())
@@ -192,6 +199,11 @@ def _half_of(decisions: Sequence[Decision]) -> list[Decision]:
     spared = accepted[(len(accepted) + 1) // 2 :]
     reason = Reason("MS03", "The bank was told to take only half of this file")
     return [Decision(one.order, REJECTED, reason) if one in spared else one for one in decisions]
+
+
+def _listed(effect: Record) -> Record:
+    names = (*_TOLD, "debtor_account", "instruction_id")
+    return {name: effect[name] for name in names} | {"booked_at": effect["at"]}
 
 
 def _name_of(file: OrderFile) -> str:

@@ -5,6 +5,7 @@ import json
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from integrations.simulator.booked import booked_page
 from integrations.simulator.erp_books import Books, ChangeNotUnderstood
 from integrations.simulator.erp_judge import TYPES, Content, Message, date_in, judge, text_of
 from integrations.simulator.faults import FaultName
@@ -32,6 +33,7 @@ class Erp:
         return {
             ("POST", _POSTINGS): Route(self.submit, signed_in=True, note=self.note_unanswered, problem=erp_error),
             ("GET", _POSTINGS): Route(self.find, signed_in=True, problem=erp_error),
+            ("GET", f"{_POSTINGS}/booked"): Route(self.list_booked, signed_in=True, problem=erp_error),
             ("GET", _CONTROL): Route(self.show_books),
             ("POST", _CONTROL): Route(self.change_books),
         }
@@ -143,6 +145,17 @@ class Erp:
             place = (asked["type"], f"{asked['company']}|{asked['reference']}")
             found = list(self._by_business_key.get(place, []))
         return json_reply(200, {"postings": [{**_receipt(effect), "posting": effect["posting"]} for effect in found]})
+
+    def list_booked(self, request: Request) -> Reply:
+        with self._lock:
+            effects = self._ledger.effects_of(SYSTEM)
+        return booked_page(
+            request,
+            effects,
+            name="postings",
+            told=lambda effect: {**_receipt(effect), "posting": effect["posting"]},
+            problem=erp_error,
+        )
 
     def show_books(self, request: Request) -> Reply:
         return json_reply(200, self._books.as_json())

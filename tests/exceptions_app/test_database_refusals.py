@@ -11,10 +11,14 @@ from django.db import connection as database
 from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
+from exceptions_app.actions.connections import pause
 from exceptions_app.actions.work import assign, comment
+from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Proposal
 from integrations import batches
 from integrations.models import (
+    Comparison,
+    ComparisonFinding,
     Delivery,
     DeliveryAnswer,
     DeliveryAttempt,
@@ -69,6 +73,15 @@ def play(cast: Cast) -> Values:
         connection=cast.connection, object_type="invoice", business_key="x", is_ours=True, content_sha256=sha256,
         seen_by="confirmed", delivery=delivery, answer=answer, observed_at=MORNING,
     )  # fmt: skip
+    with transaction.atomic():
+        pause(cast.connection.pk, by=machine(SETUP), at=MORNING, because="A scene.")
+        comparison = Comparison.objects.create(
+            connection=cast.connection, state="complete", since=MORNING, until=MORNING, matched=1,
+            compare_from=MORNING, began_at=MORNING, finished_at=MORNING,
+        )  # fmt: skip
+        ComparisonFinding.objects.create(
+            comparison=comparison, kind="twice_there", delivery=delivery, references=[], told=[], fingerprint="x"
+        )
     with transaction.atomic():
         totals = BatchTotals(sent=OutcomeTotals(0, {}), outcomes={})
         batches.record(InboxMessage.objects.earliest("pk"), Batch("FILE-1", "payments", totals), at=MORNING)

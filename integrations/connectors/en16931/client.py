@@ -7,7 +7,8 @@ answer with a status of its own.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +25,9 @@ from integrations.answers import (
 from integrations.connectors.base import (
     Answer,
     AnswerKind,
+    CannotList,
     Endpoint,
+    Listed,
     Observation,
     Presence,
     Throttle,
@@ -32,6 +35,7 @@ from integrations.connectors.base import (
 )
 from integrations.http import Exchange, Outcome, exchange
 from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusalError, Severity
+from integrations.target_lists import entries, entries_of, time_in
 
 ReadRefusal = Callable[[bytes, bytes], Refusal]  # the content sent and the SVRL that came back
 DocumentKey = Callable[[bytes], str]  # content → "<seller>|<invoice number>", as the authority identifies it
@@ -62,8 +66,7 @@ class TaxAuthorityClient:
             key = self._document_key(content)
         except MessageNotUnderstood as error:
             return Observation(Presence.UNANSWERED, detail=error.problem)
-        url = f"{self._documents}?{urlencode({'business_key': key})}"
-        asked = exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
+        asked = self._ask(key)
         presence, reference = _presence(asked, hashlib.sha256(content).hexdigest())
         told = json_object(asked)
         said, code = text_of(told, "detail"), text_of(told, "code")
@@ -83,6 +86,31 @@ class TaxAuthorityClient:
         timeout = self._endpoint.timeout
         sent = exchange("POST", self._documents, headers=headers, body=content, timeout=timeout)
         return not_answered(sent) or self._read(sent, content)
+
+    def booked_between(self, since: datetime, until: datetime) -> Iterator[Listed]:
+        found = entries(
+            f"{self._documents}/booked",
+            "documents",
+            since=since,
+            until=until,
+            headers=self._headers(),
+            timeout=self._endpoint.timeout,
+        )
+        return map(_listed, found)
+
+    def booked_under(self, content: bytes) -> Sequence[Listed]:
+        try:
+            key = self._document_key(content)
+        except MessageNotUnderstood as error:
+            raise CannotList(error.problem) from error
+        return [_listed(entry) for entry in entries_of(self._ask(key), "documents")]
+
+    def is_same(self, listed: Listed, content: bytes) -> bool:
+        return bool(listed.told.get("sha256") == hashlib.sha256(content).hexdigest())
+
+    def _ask(self, key: str) -> Exchange:
+        url = f"{self._documents}?{urlencode({'business_key': key})}"
+        return exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._endpoint.token}", "Accept": "application/json, application/xml"}
@@ -142,6 +170,15 @@ def _presence(asked: Exchange, sha256: str) -> tuple[Presence, str]:
     same = [found for found in documents if found.get("sha256") == sha256]
     presence = Presence.SAME if same else Presence.DIFFERENT
     return presence, reference_of((same or documents)[0], "clearance")
+
+
+def _listed(entry: dict[str, Any]) -> Listed:
+    reference = reference_of(entry, "clearance")
+    if not reference:
+        raise CannotList("An entry of the authority's list has no clearance number.")
+    return Listed(
+        f"{text_of(entry, 'seller')}|{text_of(entry, 'number')}", reference, time_in(entry, "accepted_at"), entry
+    )
 
 
 def _not_a_document(told: dict[str, Any]) -> Refusal:

@@ -32,6 +32,7 @@ _CAPABILITIES: Final = Capabilities(
     check_name=check.check_name(),
     already_exists=("DUPLICATE_DOCUMENT",),
     throttles=THROTTLES,
+    lists_what_it_has=True,
 )
 _WORDS: Final = Words(
     target="the tax authority",

@@ -5,25 +5,32 @@ between us and it can answer with a status of its own. What people approved, who
 book in spite of them (`Prefer: handling=lenient`, RFC 7240 §4.4); what nobody saw is to be refused for a warning alone.
 """
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from integrations.answers import (
-    MISCONFIGURED_STATUSES,
-    answer,
-    not_answered,
-    observation,
-    reference_of,
-    turned_away,
+from integrations.answers import MISCONFIGURED_STATUSES, answer, not_answered, observation, turned_away
+from integrations.connectors.base import (
+    Answer,
+    AnswerKind,
+    CannotList,
+    Endpoint,
+    Listed,
+    Observation,
+    Presence,
+    Throttle,
+    WaitIn,
 )
-from integrations.connectors.base import Answer, AnswerKind, Endpoint, Observation, Presence, Throttle, WaitIn
 from integrations.connectors.erp.codes import meaning_of
 from integrations.connectors.erp.document import Posting, posts_the_same, read_posting
+from integrations.connectors.erp.listed import LIST, is_same, listed, reference_in
 from integrations.connectors.erp.messages import ErrorBody, read_error
 from integrations.connectors.erp.parse import read_refusal
 from integrations.http import Exchange, Outcome, exchange
 from integrations.refusals import Category, MessageNotUnderstood, RefusalError
 from integrations.safe_json import UnsafeJson, loads
+from integrations.target_lists import entries, entries_of
 
 # The ERP documents that it answers these before it looks at the posting.
 THROTTLES: Final = (
@@ -51,9 +58,7 @@ class ErpClient:
             return Observation(Presence.UNANSWERED, detail=error.problem)
         if not posting.number:
             return Observation(Presence.UNANSWERED, detail="The posting has no reference to ask for.")
-        asked_for = {"company": posting.text("company"), "type": posting.layout.object_type}
-        query = urlencode({**asked_for, "reference": posting.number})
-        asked = exchange("GET", f"{self._postings}?{query}", headers=self._headers(), timeout=self._endpoint.timeout)
+        asked = self._ask(posting)
         presence, reference, detail = _presence(asked, posting)
         code, said = head_of(error_in(asked))
         return observation(
@@ -79,6 +84,33 @@ class ErpClient:
         sent = exchange("POST", self._postings, headers=headers, body=content, timeout=self._endpoint.timeout)
         return not_answered(sent) or _read(sent, content)
 
+    def booked_between(self, since: datetime, until: datetime) -> Iterator[Listed]:
+        found = entries(
+            f"{self._postings}/booked",
+            LIST,
+            since=since,
+            until=until,
+            headers=self._headers(),
+            timeout=self._endpoint.timeout,
+            read=json_of,
+        )
+        return map(listed, found)
+
+    def booked_under(self, content: bytes) -> Sequence[Listed]:
+        try:
+            posting = read_posting(content)
+        except MessageNotUnderstood as error:
+            raise CannotList(error.problem) from error
+        return [listed(entry) for entry in entries_of(self._ask(posting), LIST, read=json_of)]
+
+    def is_same(self, listed: Listed, content: bytes) -> bool:
+        return is_same(listed, content)
+
+    def _ask(self, posting: Posting) -> Exchange:
+        asked_for = {"company": posting.text("company"), "type": posting.layout.object_type}
+        query = urlencode({**asked_for, "reference": posting.number})
+        return exchange("GET", f"{self._postings}?{query}", headers=self._headers(), timeout=self._endpoint.timeout)
+
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._endpoint.token}", "Accept": "application/json"}
 
@@ -93,7 +125,7 @@ def _read(sent: Exchange, content: bytes) -> Answer:
         case 200 | 201 if error is not None:
             return _error_in_success(sent, error, content)
         case 200 | 201:
-            reference = _reference(json_of(sent))
+            reference = reference_in(json_of(sent))
             if not reference:
                 return answer(AnswerKind.UNKNOWN, sent, detail="Accepted without a document number.")
             return answer(AnswerKind.CONFIRMED, sent, reference=reference)
@@ -112,7 +144,7 @@ def _error_in_success(sent: Exchange, error: ErrorBody, content: bytes) -> Answe
     that we know and no document is named. Else nobody knows.
     """
     known = all(meaning_of(message.code) is not None for message in error.messages)
-    if not known or _reference(json_of(sent)):
+    if not known or reference_in(json_of(sent)):
         return answer(AnswerKind.UNKNOWN, sent, detail=f"Answered with success and an error: {error.messages[0].text}")
     return _read_refusal(sent, content)
 
@@ -156,21 +188,15 @@ def error_in(sent: Exchange) -> ErrorBody | None:
         return None
 
 
-def _reference(told: dict[str, Any]) -> str:
-    """`5100000123/2026`: an ERP begins its numbers anew each fiscal year."""
-    document, year = reference_of(told, "document"), told.get("fiscal_year")
-    return f"{document}/{year}" if document and type(year) is int and 1 <= year <= 9999 else ""
-
-
 def _presence(asked: Exchange, posting: Posting) -> tuple[Presence, str, str]:
     found = json_of(asked).get("postings")
     if asked.outcome is not Outcome.ANSWERED or asked.status != 200 or not isinstance(found, list):
         return Presence.UNANSWERED, "", ""
     if not found:
         return Presence.ABSENT, "", ""
-    if not all(isinstance(row, dict) and _reference(row) and isinstance(row.get("posting"), dict) for row in found):
+    if not all(isinstance(row, dict) and reference_in(row) and isinstance(row.get("posting"), dict) for row in found):
         return Presence.UNANSWERED, "", "The ERP's answer lacks a document number or the posting itself."
     same = [row for row in found if posts_the_same(posting, row["posting"])]
-    numbers = ", ".join(_reference(row) for row in found[:10])
+    numbers = ", ".join(reference_in(row) for row in found[:10])
     detail = f"The ERP has {len(found)} postings with this reference: {numbers}." if len(found) > 1 else ""
-    return (Presence.SAME if same else Presence.DIFFERENT), _reference((same or found)[0]), detail
+    return (Presence.SAME if same else Presence.DIFFERENT), reference_in((same or found)[0]), detail

@@ -34,6 +34,7 @@ _CAPABILITIES: Final = Capabilities(
     check_name=check.CHECK_NAME,
     already_exists=("ZFI/070", "F5/286"),
     throttles=THROTTLES,
+    lists_what_it_has=True,
 )
 _WORDS: Final = Words(
     target="the ERP",

@@ -4,7 +4,8 @@ The bank answers a file with a status report, also one that it rejects: the repo
 takes a message identifier once, and our files derive theirs from their content, so a repeat shows itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -24,7 +25,9 @@ from integrations.connectors.base import (
     AnswerKind,
     Bundle,
     BundleAnswer,
+    CannotList,
     Endpoint,
+    Listed,
     Observation,
     Presence,
     Throttle,
@@ -36,9 +39,10 @@ from integrations.connectors.iso20022.names import read_message
 from integrations.connectors.iso20022.outcomes import Verdict, outcomes_of
 from integrations.connectors.iso20022.reasons import guilty_payments, refusal_of
 from integrations.connectors.iso20022.status import StatusReport, report_of
-from integrations.connectors.iso20022.values import decimal_of, looks_like
+from integrations.connectors.iso20022.values import NOT_PROVIDED, decimal_of, looks_like
 from integrations.http import Exchange, Outcome, exchange
 from integrations.refusals import BatchOutcome, Category, MessageNotUnderstood, Refusal, RefusalError, Severity
+from integrations.target_lists import entries, entries_of, time_in
 
 _NO_FILE_CODES: Final = frozenset({"NOT_XML", "DOCTYPE_FORBIDDEN", "NOT_A_PAYMENT_FILE", "TOO_LARGE"})
 # The bank documents that it answers these before it looks at the file.
@@ -64,8 +68,7 @@ class BankClient:
             file = read_file(content)
         except MessageNotUnderstood as error:
             return Observation(Presence.UNANSWERED, detail=error.problem)
-        url = f"{self._payments}?{urlencode(_question(file))}"
-        asked = exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
+        asked = self._ask(file)
         presence, reference = _presence(asked, file)
         told = json_object(asked)
         said, code = text_of(told, "detail"), text_of(told, "code")
@@ -95,8 +98,49 @@ class BankClient:
             return take_apart(sent, bundle.body, contents)
         return one_for_all(_read(sent, bundle.body), contents)
 
+    def booked_between(self, since: datetime, until: datetime) -> Iterator[Listed]:
+        found = entries(
+            f"{self._payments}/booked",
+            "payments",
+            since=since,
+            until=until,
+            headers=self._headers(),
+            timeout=self._endpoint.timeout,
+        )
+        return map(_listed, found)
+
+    def booked_under(self, content: bytes) -> Sequence[Listed]:
+        try:
+            file = read_file(content)
+        except MessageNotUnderstood as error:
+            raise CannotList(error.problem) from error
+        return [_listed(entry) for entry in entries_of(self._ask(file), "payments")]
+
+    def is_same(self, listed: Listed, content: bytes) -> bool:
+        try:
+            file = read_file(content)
+        except MessageNotUnderstood:
+            return False
+        return any(_like(payment, [dict(listed.told)]) for payment in file.payments)
+
+    def _ask(self, file: PaymentFile) -> Exchange:
+        url = f"{self._payments}?{urlencode(_question(file))}"
+        return exchange("GET", url, headers=self._headers(), timeout=self._endpoint.timeout)
+
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._endpoint.token}", "Accept": "application/xml, application/json"}
+
+
+def _listed(entry: Mapping[str, Any]) -> Listed:
+    """Under the name that a payment has with all: the debtor's account and the end-to-end identifier."""
+    reference = reference_of(entry, "reference")
+    if not reference:
+        raise CannotList("An entry of the bank's list has no reference.")
+    name = text_of(entry, "end_to_end_id")
+    if name in ("", NOT_PROVIDED):
+        name = text_of(entry, "instruction_id")
+    key = f"{text_of(entry, 'debtor_account')}|{name}" if name else ""
+    return Listed(key, reference, time_in(entry, "booked_at"), entry)
 
 
 def _question(file: PaymentFile) -> dict[str, str]:

@@ -36,6 +36,7 @@ _CAPABILITIES: Final = Capabilities(
     throttles=THROTTLES,
     correction_envelope="a new file name (message identifier); the end-to-end identifier of the payment stays",
     bundles=500,
+    lists_what_it_has=True,
 )
 _WORDS: Final = Words(
     target="the bank",
