@@ -97,7 +97,9 @@ def _waiting(connection: Connection, held: Collection[int], room: int) -> QueryS
         _lockable()
         .select_related("content")
         .filter(ready, connection=connection, operation=Delivery.Operation.SUBMIT, state=State.QUEUED)
-        .exclude(connection__in=Gate.objects.filter(opened_at__isnull=False))  # a canary travels alone
+        .exclude(
+            connection__in=Gate.objects.filter(opened_at__isnull=False).values("connection")
+        )  # a canary travels alone
         .filter(sends=0, claims=0, probe_first=False)
         .exclude(pk__in=held)
         .order_by("due_at", "id")[:room]
