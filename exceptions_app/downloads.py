@@ -3,7 +3,15 @@
 from django.http import HttpResponse
 
 # What a browser may be told that a file is. Nothing that it would run.
-_MEDIA_TYPES = {"application/xml": "xml", "text/xml": "xml", "application/json": "json"}
+_MEDIA_TYPES = {
+    "application/xml": "xml",
+    "text/xml": "xml",
+    "application/json": "json",
+    "application/pdf": "pdf",
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "text/plain": "txt",
+}
 _UNKNOWN = "application/octet-stream"
 
 

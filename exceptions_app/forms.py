@@ -122,6 +122,26 @@ class DismissForm(MoveForm):
     because = _text("Reason", help_text="The person who decides and the auditor read this.")
 
 
+class DeclareAbsentForm(MoveForm):
+    because = _text(
+        "What you found out", help_text="Where you looked, whom you asked, and what was said. Someone else reads it."
+    )
+    file = forms.FileField(
+        label="Proof",
+        required=False,
+        max_length=200,
+        allow_empty_file=False,
+        help_text="A screenshot, a page of the target's journal, a mail. Up to 5 MB.",
+    )
+
+
+class ConfirmBookedForm(DeclareAbsentForm):
+    reference = ActionCheckedField(
+        label="Reference at the target", max_length=200, help_text="The number under which the target has booked it."
+    )
+    field_order = ("reference", "because", "file")
+
+
 class ApproveForm(forms.Form):
     use_required_attribute = False
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
@@ -162,6 +182,9 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
     Action.APPROVE: ApproveForm,
     Action.REJECT: RejectForm,
     Action.REOPEN: ReasonForm,
+    Action.ASK_AGAIN: MoveForm,
+    Action.CONFIRM_BOOKED: ConfirmBookedForm,
+    Action.DECLARE_ABSENT: DeclareAbsentForm,
     Action.COMMENT: CommentForm,
 }
 

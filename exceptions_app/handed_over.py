@@ -18,6 +18,7 @@ from exceptions_app.triage.routing import find_route
 from integrations import inbox
 from integrations.connectors.registry import get_connector
 from integrations.models import InboxMessage
+from integrations.promises import effective_capabilities
 from integrations.records.record import Record
 from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusalError, bounded, problem_of
 
@@ -158,7 +159,15 @@ def _refusal_of(transaction: Transaction, document: Document, earlier: list[Tran
         if is_of_field_map(document.errors[0]):
             return refusal_before_posting(Category.MASTER_DATA, *document.errors, sub=HELD_BY_FIELD_MAP)
         return refusal_before_posting(Category.SCHEMA, *document.errors)
-    return handover_hold.in_care(transaction)
+    return handover_hold.in_care(transaction) or _of_a_silent_target(transaction)
+
+
+def _of_a_silent_target(transaction: Transaction) -> Refusal | None:
+    """A target that can never tell what it has booked is sent nothing by a machine alone."""
+    if effective_capabilities(transaction.connection).can_be_asked:
+        return None
+    plain = "This target neither recognises a repeat nor can be asked, so a person decides on each sending."
+    return refusal_before_posting(Category.POLICY_HOLD, finding("TARGET_NOT_ASKABLE", plain), sub="person_decides")
 
 
 def _hold(transaction: Transaction, document: Document, refusal: Refusal, *, at: datetime) -> None:

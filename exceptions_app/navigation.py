@@ -78,6 +78,7 @@ ENTRIES = (
         count="open",
     ),
     Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide"),
+    Entry("Outcome unknown", "outcome-unknown", "exceptions:unknown", _with_any_grant, count="unknown"),
     Entry("Search", "search", "exceptions:search"),
     Entry(
         "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",)

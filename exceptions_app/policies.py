@@ -17,7 +17,18 @@ from exceptions_app.models import (
     QueueUserGrant,
 )
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
-from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, State, Verb, refusal_of
+from exceptions_app.states import (
+    APPROVING,
+    DECIDED_IN,
+    DECIDING,
+    TRANSITIONS,
+    Action,
+    Kind,
+    ProposalKind,
+    State,
+    Verb,
+    refusal_of,
+)
 
 # Part of what a decision is bound to: raised when the rules of approval change.
 POLICY_VERSION = "four-eyes/1"
@@ -31,10 +42,10 @@ VERB_WORDS: Mapping[Verb, str] = {
     Verb.EXPORT: "read the audit trail",
 }
 
-_DECIDING = frozenset({Action.APPROVE, Action.APPROVE_CLOSURE, Action.REJECT})
 # What a comparison found to stand at the target already: to send it again could only make it worse.
 STANDS_THERE = frozenset({"twice_there", "other_content", "not_confirmed_here"})
 _SENDING = frozenset({Action.PROPOSE, Action.RELEASE})
+_STATING = frozenset({Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 _WORKING = frozenset(
     {
         Action.HOLD, Action.RESUME, Action.CORRECT, Action.TRANSLATE, Action.PROPOSE, Action.RELEASE, Action.DECLINE,
@@ -97,7 +108,7 @@ class Standing:
 def standing(user: AbstractUser, case: ExceptionCase) -> Standing:
     proposal = None
     contributors: frozenset[int] = frozenset()
-    if case.state == State.AWAITING_APPROVAL:
+    if State(case.state) in DECIDED_IN:
         proposal = Proposal.objects.filter(case=case, state=Proposal.State.OPEN).select_related("version").first()
         if proposal is not None:
             contributors = contributors_of(proposal)
@@ -121,7 +132,7 @@ def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     transition = TRANSITIONS[action]
     if transition.by_machine:
         return ALLOWED if is_machine(by.user) else Ruling(False, "Only the machine makes this move.")
-    own_part = _own_part(by) if action in _DECIDING else ""
+    own_part = _own_part(by) if action in DECIDING else ""
     if own_part:
         return Ruling(False, own_part)
     if transition.verb not in by.verbs:
@@ -140,7 +151,7 @@ def _missing_verb(verb: Verb, case: ExceptionCase) -> str:
 
 
 def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
-    if action in _DECIDING:
+    if action in DECIDING:
         return _may_decide(action, by)
     if action in _WORKING and case.assignee_id not in (None, by.user.pk):
         return Ruling(False, f"{case.assignee} is working on this. Assign it to yourself first.")
@@ -152,16 +163,23 @@ def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Rul
         return Ruling(False, "You have this exception already.")
     if action is Action.CLAIM and case.assignee_id is not None:
         return Ruling(False, f"{case.assignee} has this exception. Assign it to yourself to take it over.")
+    if action is Action.WITHDRAW and by.proposal is None:
+        return Ruling(False, "Nothing is proposed here.")
     if action is Action.WITHDRAW and by.proposal is not None and by.proposal.proposer_id != by.user.pk:
         return Ruling(False, "Only the person who proposed it may withdraw it.")
     return ALLOWED
 
 
+def proposed_already(action: Action, by: Standing) -> str:
+    """Why nothing more can be stated now; empty when it can. For the button, and before a statement is written."""
+    waits = action in _STATING and by.proposal is not None
+    return "Something is proposed already. It is decided or withdrawn first." if waits else ""
+
+
 def _may_decide(action: Action, by: Standing) -> Ruling:
     if by.proposal is None:
         return Ruling(False, "Nothing is proposed here.")
-    closes = ProposalKind(by.proposal.kind) in CLOSING_KINDS
-    if action is not Action.REJECT and closes is not (action is Action.APPROVE_CLOSURE):
+    if action not in (Action.REJECT, APPROVING[ProposalKind(by.proposal.kind)]):
         return Ruling(False, "This proposal is of another kind.")
     return ALLOWED
 
@@ -181,7 +199,7 @@ def require(action: Action, case: ExceptionCase, by: AbstractUser) -> Standing:
     """Raise NotPermitted with the reason unless the person may; to be called on the locked row."""
     where = standing(by, case)
     transition = TRANSITIONS[action]
-    if action in _DECIDING and _own_part(where):
+    if action in DECIDING and _own_part(where):
         raise NotPermitted(_own_part(where))
     if not transition.by_machine and transition.verb not in where.verbs:
         raise NotPermitted(_missing_verb(transition.verb or Verb.SEE, case))
@@ -209,5 +227,7 @@ def possibilities(case: ExceptionCase, by: Standing, actions: Iterable[Action] =
         if TRANSITIONS[action].by_machine:
             continue
         ruling = may(action, case, by)
+        if ruling.allowed and proposed_already(action, by):
+            ruling = Ruling(False, proposed_already(action, by))
         found.append(Possibility(action, TRANSITIONS[action].label, ruling.allowed, ruling.reason))
     return found

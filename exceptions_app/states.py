@@ -60,10 +60,14 @@ class ProposalKind(StrEnum):
     RELEASE = "release"
     DECLINE = "decline"
     DISMISS = "dismiss"
+    CONFIRM_BOOKED = "confirm_booked"
+    DECLARE_ABSENT = "declare_absent"
 
 
 SENDING_KINDS = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE})
-CLOSING_KINDS = frozenset(ProposalKind) - SENDING_KINDS
+CLOSING_KINDS = frozenset({ProposalKind.DECLINE, ProposalKind.DISMISS})
+STATING_KINDS = frozenset({ProposalKind.CONFIRM_BOOKED, ProposalKind.DECLARE_ABSENT})
+"""What a person found out about a sending of unknown outcome, with proof."""
 
 
 class Action(StrEnum):
@@ -83,6 +87,11 @@ class Action(StrEnum):
     REJECT = "reject"
     REOPEN = "reopen"
     COMMENT = "comment"
+    ASK_AGAIN = "ask_again"
+    CONFIRM_BOOKED = "confirm_booked"
+    DECLARE_ABSENT = "declare_absent"
+    APPROVE_BOOKED = "approve_booked"
+    APPROVE_ABSENT = "approve_absent"
     # Moves of the machine: no person has a button for them.
     RECUR = "recur"
     WAKE = "wake"
@@ -96,7 +105,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One row of the table. `to` is None when the state stays; `verb` is None for a move of the machine."""
+    """One row of the table. `to` is None when the state stays, and it stays in `stays_in` whatever `to` says.
+
+    `verb` is None for a move of the machine.
+    """
 
     label: str
     sources: frozenset[State]
@@ -104,6 +116,10 @@ class Transition:
     verb: Verb | None
     past: str  # the audit event's name
     kinds: frozenset[Kind] = frozenset(Kind)
+    stays_in: frozenset[State] = frozenset()
+
+    def leads_to(self, state: State) -> State:
+        return state if self.to is None or state in self.stays_in else self.to
 
     @property
     def by_machine(self) -> bool:
@@ -113,6 +129,12 @@ class Transition:
 _WORKABLE = frozenset({State.NEW, State.IN_PROGRESS})
 _UNDECIDED = frozenset({State.NEW, State.IN_PROGRESS, State.WAITING, State.AWAITING_APPROVAL})
 _IN_FLIGHT = frozenset({State.REPLAYING, State.OUTCOME_UNKNOWN})
+_UNKNOWN = frozenset({State.OUTCOME_UNKNOWN})
+# Where something may be proposed while the exception stays where it is, and goes on by itself meanwhile.
+_PROPOSED_BESIDE = _UNKNOWN
+DECIDED_IN = frozenset({State.AWAITING_APPROVAL}) | _PROPOSED_BESIDE
+"""Where an open proposal may wait for its decision."""
+
 _FAILED = frozenset({Kind.FAILED})
 _HELD = frozenset({Kind.HELD})
 
@@ -140,7 +162,7 @@ TRANSITIONS: dict[Action, Transition] = {
         "Propose dismissal", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.dismissal_proposed"
     ),
     Action.WITHDRAW: Transition(
-        "Withdraw", frozenset({State.AWAITING_APPROVAL}), State.IN_PROGRESS, Verb.PROPOSE, "case.proposal_withdrawn"
+        "Withdraw", DECIDED_IN, State.IN_PROGRESS, Verb.PROPOSE, "case.proposal_withdrawn", stays_in=_PROPOSED_BESIDE
     ),
     Action.APPROVE: Transition(
         "Approve", frozenset({State.AWAITING_APPROVAL}), State.REPLAYING, Verb.APPROVE, "case.approved"
@@ -149,11 +171,19 @@ TRANSITIONS: dict[Action, Transition] = {
         "Approve", frozenset({State.AWAITING_APPROVAL}), State.DISMISSED, Verb.APPROVE, "case.closure_approved"
     ),
     Action.REJECT: Transition(
-        "Reject", frozenset({State.AWAITING_APPROVAL}), State.IN_PROGRESS, Verb.APPROVE, "case.rejected"
+        "Reject", DECIDED_IN, State.IN_PROGRESS, Verb.APPROVE, "case.rejected", stays_in=_PROPOSED_BESIDE
     ),
     # Only what was closed without sending: a resolved exception has a document at the target.
     Action.REOPEN: Transition("Reopen", frozenset({State.DISMISSED}), State.IN_PROGRESS, Verb.CORRECT, "case.reopened"),
     Action.COMMENT: Transition("Comment", frozenset(State), None, Verb.COMMENT, "case.commented"),
+    # Of a sending of unknown outcome: the target is asked at once, or a person who found out states it, with proof.
+    Action.ASK_AGAIN: Transition("Ask the target again", _UNKNOWN, None, Verb.PROPOSE, "case.asked_again"),
+    Action.CONFIRM_BOOKED: Transition("State that it is booked", _UNKNOWN, None, Verb.PROPOSE, "case.booking_stated"),
+    Action.DECLARE_ABSENT: Transition(
+        "State that it is not there", _UNKNOWN, None, Verb.PROPOSE, "case.absence_stated"
+    ),
+    Action.APPROVE_BOOKED: Transition("Approve", _UNKNOWN, State.RESOLVED, Verb.APPROVE, "case.booking_confirmed"),
+    Action.APPROVE_ABSENT: Transition("Approve", _UNKNOWN, State.IN_PROGRESS, Verb.APPROVE, "case.absence_confirmed"),
     Action.RECUR: Transition("Came in again", OPEN_STATES, None, None, "case.recurred"),
     # The target's own list does not agree with what is known here, such as when it booked the document twice.
     Action.FLAG: Transition("Found by a comparison", OPEN_STATES, None, None, "case.disagreement_found"),
@@ -170,6 +200,28 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.SEND_STOPPED: Transition("Sending stopped", _IN_FLIGHT, State.IN_PROGRESS, None, "case.sending_stopped"),
     Action.RESOLVE: Transition("Resolved", _IN_FLIGHT, State.RESOLVED, None, "case.resolved"),
 }
+
+PROPOSAL_WORDS: dict[ProposalKind, str] = {
+    ProposalKind.REPLAY: "replay",
+    ProposalKind.RELEASE: "release",
+    ProposalKind.DECLINE: "decline",
+    ProposalKind.DISMISS: "dismiss",
+    ProposalKind.CONFIRM_BOOKED: "state as booked",
+    ProposalKind.DECLARE_ABSENT: "state as not there",
+}
+
+APPROVING: dict[ProposalKind, Action] = {
+    ProposalKind.REPLAY: Action.APPROVE,
+    ProposalKind.RELEASE: Action.APPROVE,
+    ProposalKind.DECLINE: Action.APPROVE_CLOSURE,
+    ProposalKind.DISMISS: Action.APPROVE_CLOSURE,
+    ProposalKind.CONFIRM_BOOKED: Action.APPROVE_BOOKED,
+    ProposalKind.DECLARE_ABSENT: Action.APPROVE_ABSENT,
+}
+"""By which move a proposal is agreed to; for a person there is one button."""
+DECIDING = frozenset(APPROVING.values()) | {Action.REJECT}
+HAS_NO_BUTTON = frozenset(APPROVING.values()) - {Action.APPROVE}
+"""What a person does by approving, and does not ask for by name."""
 
 
 class TransitionNotAllowed(Exception):
@@ -209,4 +261,4 @@ def target_of(action: Action, *, state: State, kind: Kind) -> State:
     reason = refusal_of(action, state=state, kind=kind)
     if reason:
         raise TransitionNotAllowed(action, state, reason)
-    return TRANSITIONS[action].to or state
+    return TRANSITIONS[action].leads_to(state)

@@ -160,7 +160,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The largest body of a request that is not a file. Messages carry an invoice and its refusal, some of them scanned.
 DATA_UPLOAD_MAX_MEMORY_SIZE = environment.integer("DATA_UPLOAD_MAX_MEMORY_SIZE", default=10 * 1024 * 1024, minimum=1024)
-FILE_UPLOAD_HANDLERS = ["workbench.uploads.NoFiles"]
+FILE_UPLOAD_HANDLERS = ["workbench.uploads.OneProof"]
 # The same of a request that hands messages in, which may have thousands; some times as much is in memory meanwhile.
 MESSAGES_MAX_BYTES = environment.integer("WB_MESSAGES_MAX_BYTES", default=64 * 1024 * 1024, minimum=1024)
 STATIC_URL = "static/"

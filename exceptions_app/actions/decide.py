@@ -8,13 +8,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from exceptions_app import policies
-from exceptions_app.actions import handover_follow
+from exceptions_app.actions import handover_follow, proposal_ends, resolving, unknown
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.models import BatchItem, Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.models.replay_batch import BATCH_PREFIX
-from exceptions_app.states import SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
+from exceptions_app.states import APPROVING, PROPOSAL_WORDS, SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
 from integrations import outbox
 from integrations.connectors.registry import get_connector
 from integrations.crash_points import Point, passing
@@ -41,34 +41,70 @@ def approve(
     """
     case = lock(case_id)
     proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
-    sends = ProposalKind(proposal.kind) in SENDING_KINDS
-    action = Action.APPROVE if sends else Action.APPROVE_CLOSURE
-    policies.require(action, case, by)
+    kind = ProposalKind(proposal.kind)
+    policies.require(APPROVING[kind], case, by)
     _refuse_changed_bytes(proposal)
-    if sends:
+    if kind in SENDING_KINDS:
         _refuse_overtaken(case, proposal)
     decision = _decide(proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because)
-    data = {
+    data, changes = _carry_out(case, proposal, decision)
+    part = f", as a part of batch {batch}" if batch else ""
+    move(
+        case,
+        APPROVING[kind],
+        by=by,
+        at=at,
+        because=because,
+        summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}: {PROPOSAL_WORDS[kind]}{part}.",
+        data=_told(proposal) | data | ({"batch": batch} if batch else {}),
+        **changes,
+    )
+    _close(proposal, decision)
+    passing(Point.DECISION_WRITTEN)
+    _follow_up(case, proposal, by=by, at=at)
+    return decision
+
+
+def _told(proposal: Proposal) -> dict[str, object]:
+    return {
         "proposal": proposal.kind,
         "version": proposal.version.number,
         "outcome": proposal.outcome,
         "frozen_sha256": proposal.frozen_sha256,
         "content_sha256": proposal.content_sha256,
         "proposer": proposal.proposer.get_username(),
-        "idempotency_key": _queue(case, proposal, at=at).key if sends else "",
-        **({"batch": batch} if batch else {}),
     }
-    changes = {} if sends else {"outcome": proposal.outcome, "closed_at": at}
-    part = f", as a part of batch {batch}" if batch else ""
-    summary = f"{by} approved what {proposal.proposer} proposed on {case.ref}: {proposal.kind}{part}."
-    move(case, action, by=by, at=at, because=because, summary=summary, data=data, **changes)
-    _close(proposal, decision)
-    passing(Point.DECISION_WRITTEN)
-    if not sends:
+
+
+def _carry_out(
+    case: ExceptionCase, proposal: Proposal, decision: Decision
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Do what was approved; what the audit event tells of it, and what changes with the exception."""
+    at = decision.decided_at
+    match ProposalKind(proposal.kind):
+        case ProposalKind.REPLAY | ProposalKind.RELEASE:
+            return {"idempotency_key": _queue(case, proposal, at=at).key}, {}
+        case ProposalKind.DECLINE | ProposalKind.DISMISS:
+            return {}, {"outcome": proposal.outcome, "closed_at": at}
+        case ProposalKind.CONFIRM_BOOKED:
+            delivery = unknown.agree(case, proposal, decision)
+            outcome = unknown.outcome_of(case)
+            found: dict[str, object] = {"outcome": outcome.value, "closed_at": at, "reference": delivery.reference}
+            return unknown.told(proposal, delivery), found
+        case ProposalKind.DECLARE_ABSENT:
+            delivery = unknown.agree(case, proposal, decision)
+            proposal_ends.spend(case, at=at, because="It was stated that the target does not have it.")
+            return unknown.told(proposal, delivery), {}
+
+
+def _follow_up(case: ExceptionCase, proposal: Proposal, *, by: AbstractUser, at: datetime) -> None:
+    """Tell those who wait for the end of an exception, when this was it."""
+    if case.state == State.RESOLVED:
+        resolving.follow_up(case, by=by, at=at)
+    elif case.state == State.DISMISSED:
         event = "declined" if proposal.kind == ProposalKind.DECLINE else "dismissed"
         tell_source(case, event, by=by, at=at, because=proposal.because)
         handover_follow.case_ended(case, by=by.get_username(), at=at)
-    return decision
 
 
 @transaction.atomic
@@ -146,6 +182,7 @@ def _refuse_changed_bytes(proposal: Proposal) -> None:
         kind=proposal.kind,
         outcome=proposal.outcome,
         policy_version=policies.POLICY_VERSION,
+        evidence_sha256=unknown.hash_again(proposal),
     )
     if now_frozen != proposal.frozen_sha256:
         raise ApprovalNoLongerHolds(

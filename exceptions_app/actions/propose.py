@@ -13,7 +13,16 @@ from exceptions_app.actions.correct import latest_version
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.translate import people_of
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
-from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Kind, Outcome, ProposalKind, State, target_of
+from exceptions_app.states import (
+    CLOSED_WITHOUT_SENDING,
+    DECIDED_IN,
+    Action,
+    Kind,
+    Outcome,
+    ProposalKind,
+    State,
+    target_of,
+)
 from integrations.connectors.base import CheckReport
 from integrations.connectors.registry import get_connector
 from integrations.models import Connection
@@ -91,7 +100,7 @@ def _propose(
     version = latest_version(case)
     if what.sends:
         _check(case, version)
-    proposal = _freeze(case, version, what, by=by, at=at, because=because, outcome=outcome)
+    proposal = freeze(case, version, what.kind, by=by, at=at, because=because, outcome=outcome)
     move(
         case,
         what.action,
@@ -123,8 +132,10 @@ def _check(case: ExceptionCase, version: PayloadVersion) -> None:
         raise CheckFailed(report)
 
 
-def frozen_hash(*, content_sha256: str, target: Connection, kind: str, outcome: str, policy_version: str) -> str:
-    """What a decision is bound to: these bytes, to this target, to this end, under this policy."""
+def frozen_hash(
+    *, content_sha256: str, target: Connection, kind: str, outcome: str, policy_version: str, evidence_sha256: str = ""
+) -> str:
+    """What a decision is bound to: these bytes, to this target, to this end, under this policy, on this evidence."""
     parts = {
         "content_sha256": content_sha256,
         "target": target.slug,
@@ -133,23 +144,27 @@ def frozen_hash(*, content_sha256: str, target: Connection, kind: str, outcome: 
         "outcome": outcome,
         "policy": policy_version,
     }
+    if evidence_sha256:
+        parts["evidence_sha256"] = evidence_sha256
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _freeze(
+def freeze(
     case: ExceptionCase,
     version: PayloadVersion,
-    what: _Kind,
+    kind: ProposalKind,
     *,
     by: AbstractUser,
     at: datetime,
     because: str,
-    outcome: Outcome | None,
+    outcome: Outcome | None = None,
+    evidence_sha256: str = "",
 ) -> Proposal:
+    """Write the proposal and who had a hand in it, in the caller's transaction."""
     ending = outcome.value if outcome else ""
     proposal = Proposal.objects.create(
         case=case,
-        kind=what.kind,
+        kind=kind,
         outcome=ending,
         version=version,
         target=case.connection,
@@ -158,9 +173,10 @@ def _freeze(
         frozen_sha256=frozen_hash(
             content_sha256=version.sha256,
             target=case.connection,
-            kind=what.kind,
+            kind=kind,
             outcome=ending,
             policy_version=policies.POLICY_VERSION,
+            evidence_sha256=evidence_sha256,
         ),
         proposer_id=by.pk,
         because=because[:500],
@@ -208,6 +224,6 @@ def open_proposal(case: ExceptionCase) -> Proposal:
         .filter(case=case, state=Proposal.State.OPEN)
         .first()
     )
-    if proposal is None or case.state != State.AWAITING_APPROVAL:
+    if proposal is None or State(case.state) not in DECIDED_IN:
         raise ChangedMeanwhile(case, f"Nothing is proposed on {case.ref} any more.")
     return proposal

@@ -8,15 +8,13 @@ from typing import Any
 from django.db import transaction
 
 from audit.canonical import canonical_bytes
-from exceptions_app.actions import batch_outcome, connections, handover_follow, handover_settle
+from exceptions_app.actions import batch_outcome, connections, handover_settle, proposal_ends, resolving
 from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.actions.permission import NotApproved, content_of, refuse_other_document
 from exceptions_app.actions.propose import frozen_hash
 from exceptions_app.actions.stray import note_stray
-from exceptions_app.actions.telling import tell_source
-from exceptions_app.facts import fold
 from exceptions_app.machines import WORKER, machine
-from exceptions_app.models import Decision, ExceptionCase, Identifier, PayloadVersion, Proposal
+from exceptions_app.models import Decision, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
@@ -118,6 +116,8 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
         "detail": delivery.detail,
         "sent_in": settlement.sent_in,
     }
+    if not delivery.is_live:
+        proposal_ends.overtake_statement(case, at=at)
     if delivery.state in Delivery.BOOKED:
         _resolve(case, delivery, data, at=at)
     elif delivery.state == Delivery.State.UNKNOWN and case.state == State.REPLAYING:
@@ -130,7 +130,7 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
             summary=f"It is not known whether the target booked {case.ref}; it is asked. {delivery.detail}".strip(),
         )
     elif delivery.state == Delivery.State.REFUSED:
-        _spend_decision(case, at=at, because="The target refused it.")
+        proposal_ends.spend(case, at=at, because="The target refused it.")
         data |= _errors(delivery, settlement.refusal)
         move(
             case,
@@ -142,7 +142,7 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
             summary=_refused(case, delivery, settlement, data),
         )
     elif delivery.state == Delivery.State.CONFLICT:
-        _spend_decision(case, at=at, because="The target has this document with other content.")
+        proposal_ends.spend(case, at=at, because="The target has this document with other content.")
         move(
             case,
             Action.SEND_CONFLICTED,
@@ -173,7 +173,7 @@ def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, a
         subject=case.subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE
     )
     if case.state in _IN_FLIGHT and not under_way.exists():
-        _spend_decision(case, at=at, because="What it was given for is not what was to be sent.")
+        proposal_ends.spend(case, at=at, because="What it was given for is not what was to be sent.")
         move(case, Action.SEND_STOPPED, by=machine(WORKER), at=at, data=data, summary=summary)
     else:
         record(case, "case.sending_stopped", by=machine(WORKER), at=at, data=data, summary=summary)
@@ -198,25 +198,7 @@ def _resolve(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *
         closed_at=at,
         reference=delivery.reference,
     )
-    if delivery.reference:
-        Identifier.objects.get_or_create(
-            case=case,
-            label="Acceptance reference",
-            folded=fold(delivery.reference),
-            defaults={"value": delivery.reference},
-        )
-    tell_source(case, "resolved", by=worker, at=at)
-    passing(Point.SOURCE_TO_BE_TOLD)
-    handover_follow.case_ended(case, by=WORKER, at=at)
-
-
-def _spend_decision(case: ExceptionCase, *, at: datetime, because: str) -> None:
-    """An approval is for one attempt at these bytes; the next one is decided anew."""
-    for proposal in Proposal.objects.filter(case=case, state=Proposal.State.APPROVED):
-        proposal.state = Proposal.State.SPENT
-        proposal.closed_at = at
-        proposal.closed_because = because
-        proposal.save(update_fields=["state", "closed_at", "closed_because"])
+    resolving.follow_up(case, by=worker, at=at)
 
 
 def _errors(delivery: Delivery, refusal: Refusal | None) -> dict[str, object]:

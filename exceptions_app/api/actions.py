@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exceptions_app.actions import decide, propose, work
+from exceptions_app.actions import decide, propose, unknown, work
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.api import problem_kinds as kinds
@@ -208,6 +208,43 @@ class Approve(CaseAction):
 class Reject(CaseAction):
     def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
         decide.reject(case.pk, by=by, at=at, frozen_sha256=data["frozen_sha256"], because=data["because"])
+
+
+@_action(
+    Action.ASK_AGAIN, requests.Nothing, "Have the target asked at once what became of a sending of unknown outcome."
+)
+class AskAgain(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        unknown.ask_again(case.pk, by=by, at=at)
+
+
+def _proof_in(data: Mapping[str, Any]) -> unknown.Proof:
+    reference, file = str(data.get("reference", "")), data["file"]
+    if file is None:
+        return unknown.Proof(reference)
+    return unknown.Proof(reference, file["name"], file["media_type"], file["content"])
+
+
+@_action(
+    Action.CONFIRM_BOOKED, requests.ConfirmBooked,
+    "State, with proof, that the target has booked a sending of unknown outcome. Somebody else must agree; then the "
+    "exception is resolved and nothing is sent again.",
+    example={"reference": "1000004711", "because": "Seen in the journal of 21 November, with our number."},
+)  # fmt: skip
+class ConfirmBooked(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        unknown.state_booked(case.pk, proof=_proof_in(data), by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.DECLARE_ABSENT, requests.DeclareAbsent,
+    "State, with proof, that the target does not have a sending of unknown outcome and will not book it any more. "
+    "Somebody else must agree; then the exception is worked again.",
+    example={"because": "The bank's service desk found no such file, ticket 88123."},
+)  # fmt: skip
+class DeclareAbsent(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        unknown.state_absent(case.pk, proof=_proof_in(data), by=by, at=at, because=data["because"])
 
 
 @_action(

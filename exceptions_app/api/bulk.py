@@ -47,6 +47,9 @@ VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
         Action.WITHDRAW.value: actions.Withdraw,
         Action.APPROVE.value: actions.Approve,
         Action.REJECT.value: actions.Reject,
+        Action.ASK_AGAIN.value: actions.AskAgain,
+        Action.CONFIRM_BOOKED.value: actions.ConfirmBooked,
+        Action.DECLARE_ABSENT.value: actions.DeclareAbsent,
         Action.REOPEN.value: actions.Reopen,
         Action.COMMENT.value: actions.Comment,
     }

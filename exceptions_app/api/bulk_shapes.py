@@ -12,7 +12,7 @@ from exceptions_app.api.documented import ProblemDocument
 from exceptions_app.api.responses import Shape
 from exceptions_app.api.strict import Anything, StrictSerializer, Text
 from exceptions_app.models.case import number_of
-from exceptions_app.states import TRANSITIONS, Action
+from exceptions_app.states import HAS_NO_BUTTON, TRANSITIONS, Action
 
 MOST_ITEMS: Final = 500
 MOST_CHECKED: Final = 100
@@ -20,7 +20,7 @@ CHECKED: Final = frozenset({Action.CORRECT, Action.PROPOSE, Action.RELEASE})
 """Each of these has the document checked as the target would, which takes longer than everything else."""
 
 ACTIONS: Final = tuple(
-    action.value for action, row in TRANSITIONS.items() if not row.by_machine and action is not Action.APPROVE_CLOSURE
+    action.value for action, row in TRANSITIONS.items() if not row.by_machine and action not in HAS_NO_BUTTON
 )
 
 

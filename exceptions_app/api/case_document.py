@@ -23,6 +23,7 @@ from exceptions_app.queries.case_history import (
     versions_of,
 )
 from exceptions_app.queries.case_page import CasePage, possible_actions, present_errors, read_case_page
+from exceptions_app.states import STATING_KINDS
 from exceptions_app.targets import without_secrets
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery, DeliveryAttempt
@@ -167,6 +168,7 @@ def proposal_of(proposal: Proposal) -> dict[str, Any]:
         "target_url": without_secrets(proposal.target.target_url),
         "policy_version": proposal.policy_version,
         "content_sha256": proposal.content_sha256,
+        "evidence_sha256": proposal.evidence.sha256 if proposal.kind in STATING_KINDS else "",
         "frozen_sha256": proposal.frozen_sha256,
         "proposer": person_of(proposal.proposer),
         "because": proposal.because,

@@ -158,6 +158,25 @@ class Reject(Because):
     frozen_sha256 = Text(validators=[_SHA256], help_text="The frozen_sha256 of the proposal that was looked at.")
 
 
+class ProofFile(Content):
+    """A file that proves a statement, such as a screenshot or a page of the target's journal."""
+
+    name = Text(max_length=200, help_text="The name of the file.")
+    media_type = Text(max_length=100, validators=[_MEDIA_TYPE], help_text="For instance image/png.")
+
+
+class DeclareAbsent(Because):
+    """What was found out at the target. `file` may prove it."""
+
+    file = ProofFile(required=False, allow_null=True, default=None)
+
+
+class ConfirmBooked(DeclareAbsent):
+    """What was found out at the target, with the reference under which it was found."""
+
+    reference = Text(max_length=200, help_text="The target's own reference of the document.")
+
+
 class Comment(StrictSerializer):
     text = Text(max_length=5000, help_text="The comment. It cannot be taken back.")
 

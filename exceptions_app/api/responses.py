@@ -190,7 +190,7 @@ class DecisionShape(Shape):
 class ProposalShape(Shape):
     """What a second person is asked to agree to, frozen."""
 
-    kind = serializers.CharField(help_text="replay, release, decline or dismiss.")
+    kind = serializers.CharField(help_text="replay, release, decline, dismiss, confirm_booked or declare_absent.")
     state = serializers.CharField(help_text="open, approved, rejected, withdrawn, superseded or spent.")
     outcome = serializers.CharField()
     version = serializers.IntegerField()
@@ -198,6 +198,7 @@ class ProposalShape(Shape):
     target_url = serializers.CharField(help_text="Its address, without user, password and query.")
     policy_version = serializers.CharField()
     content_sha256 = serializers.CharField()
+    evidence_sha256 = serializers.CharField(help_text="Of the proof of a statement; empty where none is needed.")
     frozen_sha256 = serializers.CharField(help_text="Send this back to approve or reject exactly this.")
     proposer = Person()
     because = serializers.CharField()

@@ -1,5 +1,5 @@
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
-from exceptions_app.models.decision import Contributor, Decision, Proposal
+from exceptions_app.models.decision import Contributor, Decision, Evidence, Proposal
 from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
 from exceptions_app.models.idempotency import ApiRequest
 from exceptions_app.models.organisation import (
@@ -24,6 +24,7 @@ __all__ = [
     "Contributor",
     "Decision",
     "Draft",
+    "Evidence",
     "ExceptionCase",
     "Identifier",
     "LegalEntity",

@@ -97,7 +97,8 @@ _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES = Guard(
         SELECT 1 FROM public.exceptions_app_decision d
         JOIN public.exceptions_app_proposal p ON p.id = d.proposal_id
         WHERE p.case_id = NEW.id AND p.state = 'approved' AND d.verdict = 'approved'
-            AND (p.kind IN ('decline', 'dismiss')) = (NEW.state = 'dismissed')
+            AND CASE WHEN NEW.state = 'dismissed' THEN p.kind IN ('decline', 'dismiss')
+                ELSE p.kind IN ('replay', 'release') END
     ) THEN
         RAISE EXCEPTION 'exception % cannot become % without an approved decision', NEW.id, NEW.state
             USING ERRCODE = 'check_violation';

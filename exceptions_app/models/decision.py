@@ -10,7 +10,7 @@ from django.db.models import Q
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.payload import PayloadVersion
-from exceptions_app.states import Outcome, ProposalKind
+from exceptions_app.states import PROPOSAL_WORDS, Outcome, ProposalKind
 from integrations.models import Connection
 
 # An approval that was spent, refused or dropped is never revived: what is to be sent again is proposed anew.
@@ -46,7 +46,7 @@ class Proposal(models.Model):
         UNDONE = "undone", "Approved, and undone by reopening"
 
     case = models.ForeignKey(ExceptionCase, on_delete=models.PROTECT, related_name="proposals")
-    kind = models.CharField(max_length=20, choices=[(k.value, k.value) for k in ProposalKind])
+    kind = models.CharField(max_length=20, choices=[(k.value, PROPOSAL_WORDS[k]) for k in ProposalKind])
     state = models.CharField(max_length=20, choices=State, default=State.OPEN)
     outcome = models.CharField(
         max_length=20, blank=True, choices=[(o.value, o.value) for o in Outcome], help_text="For a closure: which."
@@ -71,7 +71,8 @@ class Proposal(models.Model):
                 name="proposal_known_state",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["replay", "release", "decline", "dismiss"]), name="proposal_known_kind"
+                condition=Q(kind__in=["replay", "release", "decline", "dismiss", "confirm_booked", "declare_absent"]),
+                name="proposal_known_kind",
             ),
         ]
         indexes: ClassVar = [
@@ -98,6 +99,24 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {REF_PREFIX}{self.case_id}"
+
+
+class Evidence(models.Model):
+    """What proves a statement about a sending of unknown outcome, as the second person sees it. Never changed."""
+
+    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, primary_key=True, related_name="evidence")
+    reference = models.CharField(max_length=200, blank=True, help_text="The target's own reference, as it was found.")
+    file_name = models.CharField(max_length=200, blank=True)
+    media_type = models.CharField(max_length=100, blank=True)
+    content = models.BinaryField(default=b"")
+    sha256 = models.CharField(max_length=64, help_text="Of the reference, the reason and the file together.")
+
+    class Meta:
+        default_permissions = ()
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"evidence of {self.proposal_id}"
 
 
 class Contributor(models.Model):

@@ -15,7 +15,7 @@ from exceptions_app.queries import keyset
 from exceptions_app.queries.counters import waiting_for_decision_of
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.reach import Reach
-from exceptions_app.states import Action, ProposalKind, State, Verb
+from exceptions_app.states import APPROVING, DECIDED_IN, ProposalKind, Verb
 from integrations.records.record import readable_term
 
 PAGE_SIZE = 50
@@ -32,12 +32,6 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
     }
 )
 DEFAULT_SORT = SORTS["largest"]
-_APPROVING = {
-    ProposalKind.REPLAY: Action.APPROVE,
-    ProposalKind.RELEASE: Action.APPROVE,
-    ProposalKind.DECLINE: Action.APPROVE_CLOSURE,
-    ProposalKind.DISMISS: Action.APPROVE_CLOSURE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +84,7 @@ def prepared(user: AbstractUser) -> QuerySet[Proposal]:
     visible = ExceptionCase.objects.visible_to(user)
     handled = Contributor.objects.filter(person=user.pk).values("proposal")
     return Proposal.objects.filter(
-        Q(proposer=user.pk) | Q(pk__in=handled), state=Proposal.State.OPEN, case__state=State.AWAITING_APPROVAL,
+        Q(proposer=user.pk) | Q(pk__in=handled), state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN),
         case__in=visible,
     )  # fmt: skip
 
@@ -123,7 +117,7 @@ def _reason(proposal: Proposal, user: AbstractUser, reach: Reach) -> str:
     case, contributors = proposal.case, _contributors(proposal)
     verbs = frozenset(Verb) if user.pk in contributors else reach.verbs_of(case)
     standing = policies.Standing(user, verbs, proposal, contributors)
-    return policies.may(_APPROVING[ProposalKind(proposal.kind)], case, standing).reason
+    return policies.may(APPROVING[ProposalKind(proposal.kind)], case, standing).reason
 
 
 def _corrections(proposal: Proposal) -> list[PayloadVersion]:

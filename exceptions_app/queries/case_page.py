@@ -29,7 +29,7 @@ from exceptions_app.models import (
 )
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.queries.batches import BatchInWords, batch_of_case
-from exceptions_app.states import CLOSING_KINDS, TRANSITIONS, Action, Kind, ProposalKind, Verb
+from exceptions_app.states import APPROVING, TRANSITIONS, Action, Kind, ProposalKind, State, Verb
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery
 from integrations.refusals import Category
@@ -40,10 +40,11 @@ MOST_EVENTS = 20  # that are told to a person whose page was out of date
 _RELATED_TO_ONE = ("queue", "entity", "connection", "assignee", "cause", "follows")
 # The order of the buttons: what decides and what comes next first.
 _ORDER = (
-    Action.APPROVE, Action.REJECT, Action.RESUME, Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE,
-    Action.RELEASE, Action.DECLINE, Action.ASSIGN, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.DISMISS,
-    Action.COMMENT,
+    Action.APPROVE, Action.REJECT, Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT, Action.RESUME,
+    Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.ASSIGN,
+    Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.DISMISS, Action.COMMENT,
 )  # fmt: skip
+_UNKNOWN_ONLY = frozenset({Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 
 
 class Judge(StrEnum):
@@ -195,8 +196,8 @@ def _newest_deliveries(case: ExceptionCase) -> dict[str, Delivery]:
 def _newest_proposal(case: ExceptionCase) -> Proposal | None:
     return (
         Proposal.objects.filter(case=case)
-        .select_related("proposer", "target", "version", "version__author", "decision__decider")
-        .defer("version__content", "version__operations", "version__changes")
+        .select_related("proposer", "target", "version", "version__author", "decision__decider", "evidence")
+        .defer("version__content", "version__operations", "version__changes", "evidence__content")
         .order_by("-id")
         .first()
     )
@@ -231,11 +232,11 @@ def present_errors(page: CasePage) -> tuple[Judge, list[Mapping[str, Any]]]:
 
 
 def possible_actions(page: CasePage) -> list[policies.Possibility]:
-    """Each action for this kind of exception, with why not. The two ways to approve are one, by what is proposed."""
+    """Each action for this kind of exception, with why not. The ways to approve are one, by what is proposed."""
     proposal = page.standing.proposal
-    closes = proposal is not None and ProposalKind(proposal.kind) in CLOSING_KINDS
-    offered = [action for action in _ORDER if _is_for(page.case, action)]
-    asked = [Action.APPROVE_CLOSURE if closes and action is Action.APPROVE else action for action in offered]
+    approving = Action.APPROVE if proposal is None else APPROVING[ProposalKind(proposal.kind)]
+    offered = [action for action in _ORDER if _is_offered(action, page.case)]
+    asked = [approving if action is Action.APPROVE else action for action in offered]
     found = policies.possibilities(page.case, page.standing, asked)
     return [
         replace(_unless_the_check_fails(possible, page), action=action)
@@ -243,9 +244,11 @@ def possible_actions(page: CasePage) -> list[policies.Possibility]:
     ]
 
 
-def _is_for(case: ExceptionCase, action: Action) -> bool:
-    """Nobody is told why they may not translate what no field map has to do with."""
+def _is_offered(action: Action, case: ExceptionCase) -> bool:
+    """What is for another kind, or for a moment that most exceptions never have, is not even refused."""
     if action is Action.TRANSLATE and case.sub != HELD_BY_FIELD_MAP:
+        return False
+    if action in _UNKNOWN_ONLY and case.state != State.OUTCOME_UNKNOWN:
         return False
     return Kind(case.kind) in TRANSITIONS[action].kinds
 

@@ -15,7 +15,7 @@ from exceptions_app.models import ExceptionCase, LegalEntity, Proposal, Queue, R
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.pull_sources import gaps_to_do
 from exceptions_app.queries.reach import Reach, cases_within
-from exceptions_app.states import OPEN_STATES, State, Verb
+from exceptions_app.states import DECIDED_IN, OPEN_STATES, State, Verb
 from integrations.models import Connection, ConnectionGroupGrant, ConnectionUserGrant, FolderProblem, InboxMessage
 
 CAP = 1_000
@@ -67,6 +67,7 @@ class NavigationCounts:
     mine: Count
     open: Count
     to_decide: Count
+    unknown: Count
     intake_failures: Count
 
 
@@ -77,6 +78,7 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         "mine": visible.filter(assignee=user.pk),
         "open": visible,
         "to_decide": waiting_for_decision_of(user),
+        "unknown": visible.filter(state=State.OUTCOME_UNKNOWN),
         "messages": intake_failures_for(user),
         "files": files_in_quarantine_for(user),
         "gaps": gaps_to_do(_cared_for(user)),
@@ -86,6 +88,7 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         mine=counts["mine"],
         open=counts["open"],
         to_decide=counts["to_decide"],
+        unknown=counts["unknown"],
         intake_failures=counts["messages"] + counts["files"] + counts["gaps"],
     )
 
@@ -94,7 +97,7 @@ def waiting_for_decision_of(user: AbstractUser) -> QuerySet[Proposal]:
     """Open proposals that the person could decide on: granted, and without a hand in them."""
     deciding = ExceptionCase.objects.granting(user, Verb.APPROVE)
     return (
-        Proposal.objects.filter(state=Proposal.State.OPEN, case__state=State.AWAITING_APPROVAL, case__in=deciding)
+        Proposal.objects.filter(state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN), case__in=deciding)
         .exclude(proposer=user.pk)
         .exclude(contributors__person=user.pk)
     )

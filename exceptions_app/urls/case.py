@@ -27,6 +27,10 @@ urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/withdraw/", moves.withdraw, name="withdraw"),
     path("exceptions/<str:ref>/approve/", moves.approve, name="approve"),
     path("exceptions/<str:ref>/reject/", moves.reject, name="reject"),
+    path("exceptions/<str:ref>/ask_again/", moves.ask_again, name="ask_again"),
+    path("exceptions/<str:ref>/confirm_booked/", moves.confirm_booked, name="confirm_booked"),
+    path("exceptions/<str:ref>/declare_absent/", moves.declare_absent, name="declare_absent"),
+    path("exceptions/<str:ref>/evidence/<int:proposal_id>/", case.evidence, name="evidence"),
     path("exceptions/<str:ref>/reopen/", moves.reopen, name="reopen"),
     path("exceptions/<str:ref>/comment/", moves.comment, name="comment"),
 ]

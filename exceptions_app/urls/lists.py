@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from exceptions_app.views import approvals, preferences, queue, search, transaction, transactions
+from exceptions_app.views import approvals, preferences, queue, search, transaction, transactions, unknown
 
 urlpatterns = [
     path("", queue.my_queue, name="my_queue"),
     path("queue/", queue.queue, name="queue"),
     path("approvals/", approvals.approvals, name="approvals"),
+    path("unknown/", unknown.unknown, name="unknown"),
     path("transactions/", transactions.transactions, name="transactions"),
     path("transactions/<str:ref>/", transaction.transaction, name="transaction"),
     path("transactions/<str:ref>/payload/", transaction.payload, name="transaction_payload"),

@@ -1,6 +1,7 @@
 """The page of one exception, its parts that are fetched alone, and its documents as files."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -8,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from exceptions_app import policies
 from exceptions_app.downloads import as_attachment
-from exceptions_app.models import ExceptionCase, Occurrence
+from exceptions_app.models import Evidence, ExceptionCase, Occurrence
 from exceptions_app.queries.case_page import content_of
 from exceptions_app.states import Action
 from exceptions_app.views.case_context import Asked, Notice
@@ -111,6 +112,16 @@ def refusal(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
     content = _handed_in(found, occurrence_id)
     name = f"{found.ref}-message-{occurrence_id}-refusal"
     return as_attachment(bytes(content.refusal), content.refusal_media_type, name=name)
+
+
+@signed_in
+@require_GET
+def evidence(request: HttpRequest, ref: str, proposal_id: int) -> HttpResponse:
+    """The file that proves a statement about a sending of unknown outcome."""
+    found = visible_case(request, ref)
+    kept = get_object_or_404(Evidence.objects.exclude(file_name=""), pk=proposal_id, proposal__case=found)
+    name = f"{found.ref}-proof-{proposal_id}-{Path(kept.file_name).stem}"
+    return as_attachment(bytes(kept.content), kept.media_type, name=name)
 
 
 def _handed_in(found: ExceptionCase, occurrence_id: int) -> InboxContent:

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm
 from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions, was_refused_as_it_is
-from exceptions_app.states import CLOSING_KINDS, Action, ProposalKind, Verb
+from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, ProposalKind, Verb
 from integrations.records.record import Record
 
 _ICONS: Mapping[Action, str] = {
@@ -28,6 +28,9 @@ _ICONS: Mapping[Action, str] = {
     Action.REJECT: "close",
     Action.REOPEN: "reopen",
     Action.COMMENT: "comment",
+    Action.ASK_AGAIN: "reopen",
+    Action.CONFIRM_BOOKED: "check",
+    Action.DECLARE_ABSENT: "close",
 }
 # Where an action has its form in the middle of the page, the rail leads there.
 _ANCHORS: Mapping[Action, str] = {
@@ -88,7 +91,9 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
     more: dict[str, Any] = {"people": people_who_may(Verb.CORRECT, page.case)} if form_class is AssignForm else {}
     initial = {**_beginning(action, page), **{name: value for name, value in typed.items() if name != "agreed"}}
     form = form_class(initial=initial, auto_id=_auto_id(action, page), **more)
-    if action is Action.APPROVE and not _changes_something(page):
+    if action is Action.APPROVE and _states_something(page):
+        form.fields["agreed"].label = "I have looked at the proof, and it is right."
+    elif action is Action.APPROVE and not _changes_something(page):
         form.fields["agreed"].label = "I have checked what is proposed, and it is right."
     if action is Action.PROPOSE and was_refused_as_it_is(page):
         form.fields[
@@ -97,10 +102,15 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
     return form
 
 
+def _states_something(page: CasePage) -> bool:
+    proposal = page.standing.proposal
+    return proposal is not None and ProposalKind(proposal.kind) in STATING_KINDS
+
+
 def _changes_something(page: CasePage) -> bool:
     """Whether the open proposal sends something else than what came in."""
     proposal = page.standing.proposal
-    return proposal is not None and ProposalKind(proposal.kind) not in CLOSING_KINDS and page.latest.number > 1
+    return proposal is not None and ProposalKind(proposal.kind) in SENDING_KINDS and page.latest.number > 1
 
 
 def _auto_id(action: Action, page: CasePage) -> str:

@@ -9,11 +9,12 @@ from django.forms import Form
 from django.urls import reverse
 from django.utils.timezone import now
 
+from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
 from exceptions_app.queries.transactions import taken_up_by
-from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
+from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
 from exceptions_app.views.case_history import history_context
@@ -112,6 +113,8 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "changes": changes,
         "proposal": page.proposal,
         "proposal_sends": page.proposal is not None and ProposalKind(page.proposal.kind) in SENDING_KINDS,
+        "proposal_states": page.proposal is not None and ProposalKind(page.proposal.kind) in STATING_KINDS,
+        "target_can_be_asked": can_be_asked(case),
         "proposal_outcome": _outcome_words(page.proposal.outcome if page.proposal else ""),
         "target_address": without_secrets(page.case.connection.target_url),
         "decision": page.decision,
@@ -223,10 +226,10 @@ def _raw_form(page: CasePage, typed: Mapping[str, str]) -> RawForm | None:
 def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], page: CasePage) -> list[str]:
     """The parts of the middle column, the next step first."""
     proposal_open = page.proposal is not None and page.proposal.state == Proposal.State.OPEN
-    shows_diff = bool(context["changes"]) or proposal_open
+    shows_diff = bool(context["changes"]) or (proposal_open and not context["proposal_states"])
     passed = bool(page.latest.check_passed) and (context["is_held"] or not context["standing_count"])
     sections: list[str] = []
-    if proposal_open or (shows_diff and (passed or not page.case.is_open)):
+    if shows_diff and (proposal_open or (passed or not page.case.is_open)):
         sections.append("_case_diff")
     if proposal_open and items[Action.APPROVE].allowed:
         sections.append("_decision_form")

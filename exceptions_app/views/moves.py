@@ -8,7 +8,8 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
-from exceptions_app.actions import decide, propose, work
+from exceptions_app.actions import decide, propose, unknown, work
+from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
 from exceptions_app.models import ExceptionCase
@@ -160,6 +161,42 @@ def reopen(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
 
     words = f"{case.ref} is open again."
     return carry_out(request, case, Action.REOPEN, _form(request, Action.REOPEN), act, words=words)
+
+
+@_move
+def ask_again(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return unknown.ask_again(case.pk, by=person(request), at=now(), revision=typed["revision"])
+
+    words = "The target is being asked. Its answer is here in a few seconds."
+    return carry_out(request, case, Action.ASK_AGAIN, _form(request, Action.ASK_AGAIN), act, words=words)
+
+
+def _stating(action: Action, stating: Callable[..., object]) -> Callable[[HttpRequest, ExceptionCase], HttpResponse]:
+    def view(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+        def act(typed: _Typed) -> object:
+            return stating(
+                case.pk, proof=_proof_in(typed), by=person(request), at=now(), because=typed["because"],
+                revision=typed["revision"],
+            )  # fmt: skip
+
+        words = "What you found out is written down. Someone else decides now."
+        return carry_out(request, case, action, _form(request, action, files=request.FILES), act, words=words)
+
+    return view
+
+
+def _proof_in(typed: _Typed) -> unknown.Proof:
+    reference, file = typed.get("reference", ""), typed["file"]
+    if file is None:
+        return unknown.Proof(reference)
+    if file.size > unknown.LARGEST_FILE:  # not read into memory
+        raise Invalid("file", unknown.FILE_TOO_LARGE)
+    return unknown.Proof(reference, file.name, file.content_type or "application/octet-stream", file.read())
+
+
+confirm_booked = _move(_stating(Action.CONFIRM_BOOKED, unknown.state_booked))
+declare_absent = _move(_stating(Action.DECLARE_ABSENT, unknown.state_absent))
 
 
 @_move

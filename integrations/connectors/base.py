@@ -91,6 +91,11 @@ class Capabilities:
     lists_what_it_has: bool = False  # for the comparison of its own list with what we believe
     bundles: int = 1  # how many approved transactions may travel in one submission
 
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether it can be looked up there what became of a document."""
+        return self.target_kind is not TargetKind.NEITHER
+
 
 @dataclass(frozen=True, slots=True)
 class Words:

@@ -20,6 +20,7 @@ from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim, uncou
 from integrations.delivery.holds import HeldBy, Hold, hold_on, holds_on, stop_in_force
 from integrations.delivery.sending import after_sending, compared
 from integrations.delivery.settling import Settlement, park, settle
+from integrations.delivery.stating import NotUnknown, Statement, ask_now, end_by, unknown_of
 from integrations.delivery.together import keep, send_together, travelling_together
 
 __all__ = [
@@ -28,13 +29,17 @@ __all__ = [
     "Fenced",
     "HeldBy",
     "Hold",
+    "NotUnknown",
     "Settlement",
+    "Statement",
     "after_asking",
     "after_sending",
+    "ask_now",
     "begin",
     "carry_out",
     "claim",
     "compared",
+    "end_by",
     "find_out",
     "hold_back",
     "hold_on",
@@ -48,4 +53,5 @@ __all__ = [
     "stop_in_force",
     "travelling_together",
     "uncount",
+    "unknown_of",
 ]

@@ -4,7 +4,7 @@ from integrations.delivery.asking import after_asking, ask, must_ask_first
 from integrations.delivery.attempts import client_of
 from integrations.delivery.claims import Claim, Fenced, database_now
 from integrations.delivery.sending import send
-from integrations.delivery.settling import Settlement, State, left_to_a_person
+from integrations.delivery.settling import Settlement, State, cannot_be_asked, left_to_a_person
 from integrations.delivery.together import needs_a_new_name, send_together
 
 
@@ -27,6 +27,8 @@ def find_out(claim: Claim) -> Settlement | None:
     if not must_ask_first(claim):
         return None
     client, capabilities = client_of(claim.delivery)
+    if not capabilities.can_be_asked:
+        return cannot_be_asked(claim) if claim.delivery.sends else None
     asked_at = database_now()  # a worker may be frozen over the answer: that it is not there is no newer for that
     return after_asking(claim, ask(claim, client), capabilities, now=asked_at)
 
@@ -37,6 +39,8 @@ def hold_back(claim: Claim, *, because: str) -> Settlement:
     if delivery.sends == 0:
         return Settlement(delivery, claim.epoch, State.CANCELLED, detail=because)
     client, capabilities = client_of(delivery)
+    if not capabilities.can_be_asked:
+        return cannot_be_asked(claim)
     asked_at = database_now()
     settlement = after_asking(claim, ask(claim, client), capabilities, now=asked_at)
     return settlement or left_to_a_person(claim, because)

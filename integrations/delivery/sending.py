@@ -5,7 +5,7 @@ import secrets
 from integrations.connectors.base import Answer, AnswerKind, Observation, Presence, TargetClient
 from integrations.crash_points import Point, passing
 from integrations.delivery.asking import ask
-from integrations.delivery.attempts import Phase, begin, content_of, note_answer
+from integrations.delivery.attempts import Phase, begin, client_of, content_of, note_answer
 from integrations.delivery.claims import Claim
 from integrations.delivery.safeguards import Safeguard, stands
 from integrations.delivery.settling import Settlement, State, asked_for, reason_to_pause, wait_of
@@ -46,6 +46,9 @@ def _submit(delivery: Delivery, content: DeliveryContent, client: TargetClient) 
 
 def compare_existing(claim: Claim, client: TargetClient, answer: Answer) -> Settlement:
     """“Already exists” is looked up: the same content is done, other content is a conflict for a person."""
+    if not client_of(claim.delivery)[1].can_be_asked:
+        detail = f"{answer.detail} It cannot be asked with which content.".strip()
+        return Settlement(claim.delivery, claim.epoch, State.CONFLICT, answer.reference, detail)
     return compared(claim, ask(claim, client, phase=Phase.COMPARE), answer)
 
 

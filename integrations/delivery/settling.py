@@ -59,6 +59,12 @@ def left_to_a_person(claim: Claim, because: str) -> Settlement:
     return Settlement(claim.delivery, claim.epoch, State.CANCELLED, detail=detail)
 
 
+def cannot_be_asked(claim: Claim) -> Settlement:
+    """Sent, and only a person can find out what became of it: it waits for their statement."""
+    detail = "This target cannot be asked. Find out there whether it was booked, and state it with proof."
+    return Settlement(claim.delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=LONGEST_ASKED_FOR)
+
+
 def put_back(claim: Claim) -> Settlement:
     """Not reached in this turn, and due again at once."""
     state = State.UNKNOWN if claim.delivery.sends else State.QUEUED

@@ -16,6 +16,7 @@ from integrations.models.outbox import (
     DeliveryContent,
     DeliveryEnvelope,
     DeliveryEnvelopeAnswer,
+    DeliveryStatement,
 )
 from integrations.models.pull import PullSource, SequenceGap
 from integrations.models.sending import ALL_SENDING, Gate, MaintenanceWindow, SendingStop
@@ -37,6 +38,7 @@ __all__ = [
     "DeliveryContent",
     "DeliveryEnvelope",
     "DeliveryEnvelopeAnswer",
+    "DeliveryStatement",
     "Direction",
     "Effect",
     "FieldMap",

@@ -6,11 +6,11 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import Guard, append_only, frozen_columns, never_deleted, truncate_refused
+from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from integrations.models.connection import Connection
 
 # What was confirmed stays confirmed, and what was refused is never revived: a new attempt is a new row. What was sent
-# is given up only after the target was asked and did not have it.
+# is given up only after the target was asked and did not have it, or two people stated it with proof.
 _FINAL_STATES_ARE_FINAL = Guard(
     name="final",
     when=pgtrigger.Before,
@@ -24,6 +24,8 @@ _FINAL_STATES_ARE_FINAL = Guard(
         JOIN public.integrations_deliveryanswer a ON a.attempt_id = t.id
         WHERE t.delivery_id = OLD.id AND t.phase = 'probe' AND a.outcome = 'absent'
             AND t.started_at >= OLD.last_sent_at
+    ) AND NOT EXISTS (
+        SELECT 1 FROM public.integrations_deliverystatement s WHERE s.delivery_id = OLD.id AND s.says = 'absent'
     ) THEN
         RAISE EXCEPTION 'delivery % may have been booked and cannot be cancelled', OLD.id
             USING ERRCODE = 'check_violation';
@@ -181,6 +183,40 @@ class DeliveryContent(models.Model):
 
     def __str__(self) -> str:
         return f"content of delivery {self.delivery_id}"
+
+
+class DeliveryStatement(models.Model):
+    """What two people stated about a delivery of unknown outcome, on evidence from outside: it ends with that."""
+
+    class Says(models.TextChoices):
+        BOOKED = "booked", "The target has it"
+        ABSENT = "absent", "The target does not have it, and will not"
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.PROTECT, primary_key=True, related_name="statement")
+    says = models.CharField(max_length=10, choices=Says)
+    reference = models.CharField(max_length=200, blank=True, help_text="The target's own reference.")
+    evidence_sha256 = models.CharField(max_length=64)
+    stated_by = models.CharField(max_length=150)
+    agreed_by = models.CharField(max_length=150)
+    stated_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(says__in=["booked", "absent"]), name="statement_known"),
+            models.CheckConstraint(condition=~Q(stated_by=models.F("agreed_by")), name="statement_of_two_people"),
+            models.CheckConstraint(
+                condition=Q(says="absent") | ~Q(reference=""), name="statement_booked_has_reference"
+            ),
+        ]
+        triggers: ClassVar = [
+            append_only(),
+            truncate_refused(),
+            audit_required("(SELECT subject FROM public.integrations_delivery WHERE id = NEW.delivery_id)"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.says}, of delivery {self.delivery_id}"
 
 
 class DeliveryEnvelope(models.Model):

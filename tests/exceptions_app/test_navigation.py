@@ -36,12 +36,15 @@ EVERYBODY = ["All queues", "Search", "API"]
 @pytest.mark.parametrize(
     ("who", "more"),
     [
-        ("clerk", ["My queue", "Approvals", "Intake failures", "Transactions", "Effects", "Connections"]),
-        ("controller", ["Approvals", "Transactions", "Effects", "Connections"]),
-        ("support", ["Transactions", "Effects", "Connections"]),
-        ("auditor", ["Transactions", "Effects", "Connections", "Audit"]),
+        (
+            "clerk",
+            ["My queue", "Approvals", "Intake failures", "Outcome unknown", "Transactions", "Effects", "Connections"],
+        ),
+        ("controller", ["Approvals", "Outcome unknown", "Transactions", "Effects", "Connections"]),
+        ("support", ["Outcome unknown", "Transactions", "Effects", "Connections"]),
+        ("auditor", ["Outcome unknown", "Transactions", "Effects", "Connections", "Audit"]),
         ("outsider", []),
-        ("administrator", ["Intake failures", "Transactions", "Connections", "Administration"]),
+        ("administrator", ["Outcome unknown", "Intake failures", "Transactions", "Connections", "Administration"]),
     ],
 )
 def test_entries_by_role(cast, signed_in, who, more):
@@ -79,7 +82,7 @@ def test_move_by_htmx_brings_fresh_numbers(cast, signed_in):
     browser = signed_in(cast.clerk)
     move = reverse("exceptions:claim", kwargs={"ref": case.ref})
     fragment = browser.post(move, headers={"HX-Request": "true"}).content.decode()
-    assert fresh_numbers(fragment) == {"mine": "1", "open": "1", "to_decide": "", "intake_failures": "1"}
+    assert fresh_numbers(fragment) == {"mine": "1", "open": "1", "to_decide": "", "unknown": "", "intake_failures": "1"}
     # A second one is refused, and its answer still says what waits now.
     factories.make_case(cast)
     refused = browser.post(move, headers={"HX-Request": "true"})

@@ -4,12 +4,16 @@ from pathlib import Path
 import pytest
 
 from exceptions_app.states import (
+    APPROVING,
+    DECIDED_IN,
     OPEN_STATES,
     TRANSITIONS,
     Action,
     Kind,
     Outcome,
+    ProposalKind,
     State,
+    Transition,
     TransitionNotAllowed,
     Verb,
     refusal_of,
@@ -29,7 +33,7 @@ def test_table_has_a_row_for_every_action():
 def test_target_of_follows_the_table_and_refuses_the_rest(action: Action, state: State, kind: Kind):
     row = TRANSITIONS[action]
     if state in row.sources and kind in row.kinds:
-        assert target_of(action, state=state, kind=kind) == (row.to or state)
+        assert target_of(action, state=state, kind=kind) == row.leads_to(state)
         assert refusal_of(action, state=state, kind=kind) == ""
     else:
         with pytest.raises(TransitionNotAllowed) as refused:
@@ -42,10 +46,31 @@ def test_no_move_but_reopen_and_comment_starts_from_a_closed_state():
     assert {action for action, row in TRANSITIONS.items() if row.sources & closed} == {Action.REOPEN, Action.COMMENT}
 
 
-def test_nothing_in_flight_can_be_moved_by_a_person_except_assign_and_comment():
-    in_flight = {State.REPLAYING, State.OUTCOME_UNKNOWN}
-    by_person = {action for action, row in TRANSITIONS.items() if row.sources & in_flight and not row.by_machine}
+def test_nothing_on_its_way_can_be_moved_by_a_person_except_assign_and_comment():
+    by_person = {action for action, row in TRANSITIONS.items() if State.REPLAYING in row.sources and not row.by_machine}
     assert by_person == {Action.ASSIGN, Action.COMMENT}
+
+
+def test_what_is_unknown_is_left_by_a_person_only_with_the_agreement_of_another():
+    leaving = {
+        action
+        for action, row in TRANSITIONS.items()
+        if State.OUTCOME_UNKNOWN in row.sources
+        and row.leads_to(State.OUTCOME_UNKNOWN) is not State.OUTCOME_UNKNOWN
+        and not row.by_machine
+    }
+    assert leaving == {Action.APPROVE_BOOKED, Action.APPROVE_ABSENT}
+    assert {TRANSITIONS[action].verb for action in leaving} == {Verb.APPROVE}
+
+
+def test_a_state_stays_only_where_a_move_may_start():
+    assert [action for action, row in TRANSITIONS.items() if not row.stays_in <= row.sources] == []
+
+
+def test_every_proposal_is_agreed_to_by_a_move_of_its_own_place():
+    assert set(APPROVING) == set(ProposalKind)
+    assert {TRANSITIONS[action].verb for action in APPROVING.values()} == {Verb.APPROVE}
+    assert frozenset().union(*(TRANSITIONS[action].sources for action in APPROVING.values())) == DECIDED_IN
 
 
 def test_only_an_approval_leads_out_of_the_house():
@@ -73,12 +98,19 @@ def test_page_lists_every_state_and_outcome():
     assert re.findall(r"`(\w+)`", outcomes[1]) == [outcome.value for outcome in Outcome]
 
 
+def _destination(row: Transition) -> str:
+    if row.to is None:
+        return "—"
+    staying = ", ".join(state.value for state in State if state in row.stays_in)
+    return f"{row.to.value} (— in {staying})" if staying else row.to.value
+
+
 def test_page_agrees_with_the_table():
     expected = [
         [
             action.value,
             {state.value for state in row.sources},
-            row.to.value if row.to else "—",
+            _destination(row),
             row.verb.value if row.verb else "(machine)",
             {kind.value for kind in row.kinds},
             row.past,
@@ -89,7 +121,7 @@ def test_page_agrees_with_the_table():
         [
             move.strip("`"),
             set(re.findall(r"`(\w+)`", sources)),
-            to.strip("`"),
+            to.replace("`", ""),
             verb.strip("`"),
             set(kinds.split(", ")),
             event.strip("`"),
