@@ -52,6 +52,10 @@ def _exporting(reader: Reader) -> bool:
     return reader.reach.has(Verb.EXPORT)
 
 
+def _answering_for_replay(reader: Reader) -> bool:
+    return reader.reach.has(Verb.APPROVE) or reader.reach.has(Verb.EXPORT)
+
+
 def _administrating(reader: Reader) -> bool:
     return reader.is_staff
 
@@ -93,6 +97,7 @@ ENTRIES = (
         "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",)
     ),
     Entry("Audit", "audit", "exceptions:audit", _exporting),
+    Entry("Rehearsals", "check", "exceptions:rehearsals", _answering_for_replay),
     Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
     Entry("Administration", "settings", "admin:index", _administrating),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from exceptions_app.models.organisation import (
     Route,
 )
 from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
+from exceptions_app.models.rehearsal import Rehearsal
 from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchProgress, ReplayBatch
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Queue",
     "QueueGroupGrant",
     "QueueUserGrant",
+    "Rehearsal",
     "ReplayBatch",
     "Route",
     "Transaction",

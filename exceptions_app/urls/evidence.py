@@ -12,6 +12,7 @@ from exceptions_app.views import (
     intake_failures,
     pull_sources,
     quarantine,
+    rehearsals,
     sending,
 )
 
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("audit/export/", audit.audit_export, name="audit_export"),
     path("effects/", effects.effects, name="effects"),
     path("effects/export/", effects.effects_export, name="effects_export"),
+    path("rehearsals/", rehearsals.rehearsals, name="rehearsals"),
     path("intake-failures/", intake_failures.intake_failures, name="intake_failures"),
     path("intake-failures/<int:ref>/", intake_failures.intake_failure, name="intake_failure"),
     path("intake-failures/<int:ref>/read-again/", intake_failures.read_again, name="intake_read_again"),

@@ -4,7 +4,10 @@ All of them stand, always. No setting and no variable of the environment takes o
 workers of a rehearsal call when they start, and which refuses on every database but a rehearsal's own.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from django.db import connection as database
 
@@ -13,14 +16,28 @@ MARK_OF_A_REHEARSAL = "A rehearsal of the Exception Workbench. Nothing in it is 
 
 
 class Safeguard(StrEnum):
-    STABLE_KEY = "stable-key"  # every attempt of one content goes by the same key
-    INTENT_FIRST = "intent-first"  # the intent to send is committed before the first byte leaves
-    ASK_FIRST = "ask-first"  # what may have been sent is asked about before it is sent again
-    SETTLE_TIME = "settle-time"  # “not there” counts only once a late effect would have shown
-    EPOCH = "epoch"  # a worker whose claim was taken over writes and sends nothing more
-    LEASE = "lease"  # nobody takes a delivery from a worker that is at work on it
-    APPROVAL = "approval"  # the approved decision is looked up before anything is sent
-    ONE_LIVE = "one-live"  # no second delivery of a document while one is under way; the database's own indexes
+    STABLE_KEY = "stable-key"
+    INTENT_FIRST = "intent-first"
+    ASK_FIRST = "ask-first"
+    SETTLE_TIME = "settle-time"
+    EPOCH = "epoch"
+    LEASE = "lease"
+    APPROVAL = "approval"
+    ONE_LIVE = "one-live"  # the database's own indexes
+
+
+WORDS: Final[Mapping[Safeguard, str]] = MappingProxyType(
+    {
+        Safeguard.STABLE_KEY: "Every attempt of one content goes by the same key.",
+        Safeguard.INTENT_FIRST: "The intent to send is committed before the first byte leaves.",
+        Safeguard.ASK_FIRST: "What may have been sent is asked about before it is sent again.",
+        Safeguard.SETTLE_TIME: "“Not there” counts only once a late effect would have shown.",
+        Safeguard.EPOCH: "A worker whose claim was taken over writes and sends nothing more.",
+        Safeguard.LEASE: "Nobody takes a delivery from a worker that is at work on it.",
+        Safeguard.APPROVAL: "The approved decision is looked up before anything is sent.",
+        Safeguard.ONE_LIVE: "No second delivery of a document begins while one is under way.",
+    }
+)
 
 
 class NotARehearsal(Exception):

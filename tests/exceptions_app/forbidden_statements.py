@@ -38,6 +38,7 @@ WRITTEN_ONCE = {
     "exceptions_app_occurrence": "definitive = false",
     "exceptions_app_comment": "text = 'x'",
     "exceptions_app_contributor": "person_id = %(other)s",
+    "exceptions_app_rehearsal": "doubled = 0",
     "integrations_deliveryattempt": "phase = 'probe'",
     "integrations_deliveryanswer": "outcome = 'confirmed'",
     "integrations_deliverycontent": "body = 'x'",

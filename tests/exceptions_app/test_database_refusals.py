@@ -41,6 +41,7 @@ from tests.exceptions_app.forbidden_statements import (
     deliver,
 )
 from tests.factories import dismiss
+from tests.rehearsals import make_rehearsal
 
 # What is tried is tried on a connection of its own; the mark brings the test database.
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,7 @@ def play(cast: Cast) -> Values:
         connection=cast.connection, object_type="invoice", business_key="x", is_ours=True, content_sha256=sha256,
         seen_by="confirmed", delivery=delivery, answer=answer, observed_at=MORNING,
     )  # fmt: skip
+    make_rehearsal()
     with transaction.atomic():
         pause(cast.connection.pk, by=machine(SETUP), at=MORNING, because="A scene.")
         comparison = Comparison.objects.create(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
-from workbench.rehearsal.evidence import LIVE, Attempt, Case, Evidence, Sent
+from workbench.rehearsal.evidence import LIVE, Attempt, Case, Evidence, Sent, number_of
 
 RESOLVED: Final = "resolved"
 # Where the exception is in nobody's hands: it is being replayed, and waits for a machine.
@@ -29,7 +29,7 @@ def lost(evidence: Evidence) -> list[str]:
 def doubled(evidence: Evidence) -> list[str]:
     """One for each effect beyond the first of a document."""
     return [
-        f"{key}: {effect['document']} beside {effects[0]['document']}"
+        f"{key}: {number_of(effect)} beside {number_of(effects[0])}"
         for key, effects in evidence.effects.items()
         for effect in effects[1:]
     ]
@@ -42,11 +42,7 @@ def false_resolved(evidence: Evidence) -> list[str]:
         if case.state != RESOLVED:
             continue
         sent = {delivery.content_sha256 for delivery in evidence.by_case.get(case.id, ())}
-        booked = {
-            f"{effect['document']}/{effect['fiscal_year']}"
-            for effect in evidence.effects_for(case)
-            if effect["sha256"] in sent
-        }
+        booked = {number_of(effect) for effect in evidence.effects_for(case) if effect["sha256"] in sent}
         if case.reference not in booked:
             found.append(f"case {case.id}: resolved as {case.reference}, booked are {sorted(booked)}")
     return found
@@ -62,7 +58,7 @@ def waiting_for_person(evidence: Evidence) -> list[str]:
 def approved_only(evidence: Evidence) -> list[str]:
     approved = {sha for case in evidence.cases.values() for sha in case.approved_sha256}
     return [
-        f"{key}: {effect['document']} was approved by nobody"
+        f"{key}: {number_of(effect)} was approved by nobody"
         for key, effects in evidence.effects.items()
         for effect in effects
         if effect["sha256"] not in approved

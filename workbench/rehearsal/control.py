@@ -22,17 +22,15 @@ _DECIDING: Final = 0.9  # of the storm's time
 def play(plan: Plan, plant: Plant, *, say: Callable[[str], None]) -> tuple[Storm, tuple[LaneResult, ...]]:
     """On the first kind of target of the plan."""
     target = plant.targets[plan.kinds[0]]
-    documents = documents_of(target.lane.kind, plan.replays, run=plant.run, seed=plan.seed, extras=False, doubtful=0)
+    documents = documents_of(target.lane.kind, plan.replays, run=plant.run, seed=plan.seed)
     due = plan.seconds * _DECIDING / len(documents)
     with plant.database() as database:
         naive.prepare(
             database, [(document.reference, document.right, due * place) for place, document in enumerate(documents)]
         )
     say(f"{len(documents)} items are in the queue of the naive engine.")
-    for fault in plan.mix.faults:
-        target.fault(fault.name, share=fault.share, seconds=fault.seconds, method=fault.method, seed=plan.seed)
-    target.fault("book_late", share=plan.mix.late, seconds=target.lane.late, seed=plan.seed)
-    arguments = ("-m", naive.__name__, plant.superuser_url(), f"{target.url}/{target.lane.path.rpartition('/')[2]}")
+    target.take_faults(plan.mix, seed=plan.seed)
+    arguments = ("-m", naive.__name__, plant.superuser_url(), f"{target.url}/postings")
     workers = [plant.process(f"naive-{number}", *arguments, target.token) for number in range(1, WORKERS + 1)]
     plant.start_workers(workers, [])
     storm = Storm(plant, plan.mix, seconds=plan.seconds, seed=plan.seed)

@@ -101,6 +101,13 @@ class Evidence:
         return [effect for key in keys for effect in self.effects.get(key, ())]
 
 
+def number_of(effect: Record) -> str:
+    """What the target calls it, as the workbench notes it."""
+    if "partner" in effect:
+        return f"{effect['business_key']}/{effect['version']}"
+    return f"{effect['document']}/{effect['fiscal_year']}"
+
+
 def is_of(lane: Lane, connection: str) -> bool:
     return connection.rpartition("-")[0] == lane.kind
 

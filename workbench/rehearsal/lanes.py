@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-POSTINGS: Final = "/erp/postings"
-
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -24,7 +22,8 @@ class Lane:
     resends_by_itself: bool = True
     most_doubled: int = 0  # of 700: what the kind cannot promise away
     connector: str = "erp"
-    path: str = POSTINGS
+    path: str = "/erp/postings"
+    method: str = "POST"
 
 
 _IGNORES_KEYS: Final = MappingProxyType({"honour_keys": False})
@@ -34,6 +33,10 @@ LANES: Final[Mapping[str, Lane]] = MappingProxyType(
         lane.kind: lane
         for lane in (
             Lane("deduplicates", "recognises a repeat by its key", late=7.0),
+            Lane(
+                "upserts", "keeps each document once, whoever sends it", late=7.0, connector="erp_master",
+                path="/erp/partners/*", method="PUT",
+            ),
             Lane(
                 "askable", "can only be asked", late=3.0, set_up=_IGNORES_KEYS,
                 connection={"target_kind": "askable"}, resends_by_itself=False,
@@ -51,4 +54,4 @@ LANES: Final[Mapping[str, Lane]] = MappingProxyType(
     }
 )  # fmt: skip
 # Without the opt-in, as every connection is until somebody decides otherwise.
-BY_DEFAULT: Final = ("deduplicates", "askable", "neither")
+BY_DEFAULT: Final = ("deduplicates", "upserts", "askable", "neither")

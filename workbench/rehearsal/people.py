@@ -50,7 +50,11 @@ def people(plant: Plant, documents: Mapping[str, list[Document]], *, seed: int) 
     content = {
         "seed": seed,
         "notes": str(notes_of(plant)),
-        "targets": {kind: {"url": target.url, "token": target.token} for kind, target in plant.targets.items()},
+        "targets": {
+            kind: {"url": target.url, "token": target.token}
+            for kind, target in plant.targets.items()
+            if kind in documents
+        },
         "documents": {kind: [asdict(document) for document in found] for kind, found in documents.items()},
     }
     plan.write_text(json.dumps(content), encoding="utf-8")

@@ -14,11 +14,11 @@ MINUTES: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A share of the requests of one method at the target."""
+    """A share of the requests at the target: of the submissions, or of the questions."""
 
     name: str
     share: float
-    method: str = "POST"
+    on_submissions: bool = True
     seconds: float = 0.0
 
 
@@ -37,7 +37,7 @@ class Mix:
     pause_before_sending: float = 0.0  # seconds, at most
     pause_after_asking: float = 0.0  # the share of look-ups after which a worker pauses longer than its lease
     doubtful: float = 0.25  # the share of exceptions of which the source does not know whether they were booked
-    extras: bool = True  # twins, and rows that nobody approved
+    extras: float = 0.02  # the share of twins, and of rows that nobody approved, beside the replays
 
 
 STORM: Final = Mix(
@@ -50,8 +50,8 @@ STORM: Final = Mix(
         Fault("already_done_4xx", 0.01),
         Fault("down", 0.03),
         Fault("too_many_requests", 0.02),
-        Fault("timeout_before", 0.04, method="GET"),
-        Fault("garbage", 0.02, method="GET"),
+        Fault("timeout_before", 0.04, on_submissions=False),
+        Fault("garbage", 0.02, on_submissions=False),
     ),
     late=0.04,
     kills=25,
@@ -63,7 +63,8 @@ STORM: Final = Mix(
     pause_before_sending=0.15,
     pause_after_asking=0.01,
 )
-_CALM: Final = Mix(extras=False, doubtful=0.0)
+_CALM: Final = Mix(extras=0.0, doubtful=0.0)
+_LOSES_MOST: Final = replace(_CALM, faults=(Fault("drop_mid_answer", 0.7),))
 _LOSES_ANSWERS: Final = replace(_CALM, faults=(Fault("drop_mid_answer", 0.4),))
 
 
@@ -82,10 +83,10 @@ PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
         Safeguard.INTENT_FIRST: Proof("askable", replace(_CALM, kills=40, pause_before_sending=0.0), "intent first"),
         Safeguard.ASK_FIRST: Proof("askable", _LOSES_ANSWERS, "one effect"),
         Safeguard.SETTLE_TIME: Proof("askable-resend", replace(_CALM, late=0.5), "one effect"),
-        Safeguard.EPOCH: Proof("askable", replace(_LOSES_ANSWERS, doubtful=1.0, pause_after_asking=0.3), "one effect"),
+        Safeguard.EPOCH: Proof("askable", replace(_LOSES_MOST, doubtful=1.0, pause_after_asking=0.4), "epoch kept"),
         Safeguard.LEASE: Proof("deduplicates", replace(_CALM, pause_before_sending=0.5), "lease kept"),
-        Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, extras=True), "approved only"),
-        Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=True, pause_before_sending=0.5), "one effect"),
+        Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, extras=0.2), "approved only"),
+        Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=0.4, pause_before_sending=4.0), "one effect"),
     }
 )
 

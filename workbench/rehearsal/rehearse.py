@@ -66,7 +66,13 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
     """The storm, and the seconds that it took afterwards until nothing was under way."""
     documents = {
         kind: documents_of(
-            kind, number, run=plant.run, seed=plan.seed, extras=plan.mix.extras, doubtful=plan.mix.doubtful
+            kind,
+            number,
+            run=plant.run,
+            seed=plan.seed,
+            suppliers=LANES[kind].connector == "erp_master",
+            extras=plan.mix.extras,
+            doubtful=plan.mix.doubtful,
         )
         for kind, number in plan.shares().items()
     }
@@ -75,13 +81,14 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
         say(f"{sum(map(len, documents.values()))} exceptions were brought in, corrected and proposed.")
         if plan.without is Safeguard.ONE_LIVE:
             _drop_indexes(plant)
-        switch_faults(plan, plant)
+        for kind in plan.kinds:
+            plant.targets[kind].take_faults(plan.mix, seed=plan.seed)
         _start_workers(plan, plant)
         deciding.begin_to_decide(seconds=plan.seconds * _DECIDING)
         storm = Storm(plant, plan.mix, seconds=plan.seconds, seed=plan.seed)
         storm.run()
-        for target in plant.targets.values():
-            target.no_faults()
+        for kind in plan.kinds:
+            plant.targets[kind].no_faults()
         say("The storm is over.")
         deciding.wait_until_decided()
     calm_after = _wait_for_calm(plan, plant, since=storm.ended_at)
@@ -96,19 +103,7 @@ def _book_what_sources_lost_sight_of(plant: Plant, documents: Mapping[str, list[
         target = plant.targets[kind]
         for document in of_lane:
             if document.booked_before:
-                key = {"Idempotency-Key": f"{SOURCE}-{document.reference}"}
-                target.post_bytes(target.lane.path, document.right, **key)
-
-
-def switch_faults(plan: Plan, plant: Plant) -> None:
-    for target in plant.targets.values():
-        if not target.lane.can_be_asked:
-            target.answer_no_question()
-        for fault in plan.mix.faults:
-            if fault.method == "POST" or target.lane.can_be_asked:
-                target.fault(fault.name, share=fault.share, seconds=fault.seconds, method=fault.method, seed=plan.seed)
-        if plan.mix.late:
-            target.fault("book_late", share=plan.mix.late, seconds=target.lane.late, seed=plan.seed)
+                target.book(document, key=f"{SOURCE}-{document.reference}")
 
 
 def _start_workers(plan: Plan, plant: Plant) -> None:
@@ -162,7 +157,7 @@ def _wait_for_calm(plan: Plan, plant: Plant, *, since: float) -> float:
             time.sleep(_POLL)
         else:
             calm_at = time.monotonic()
-    latest = since + max(target.lane.late for target in plant.targets.values()) + 1
+    latest = since + max(LANES[kind].late for kind in plan.kinds) + 1
     time.sleep(max(0.0, latest - time.monotonic()))
     return (calm_at or time.monotonic()) - since
 

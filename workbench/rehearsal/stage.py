@@ -3,10 +3,9 @@
 Everything comes about by the actions by which it does in an installation. Runs in a process of the private one.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.utils.timezone import now
 
@@ -17,11 +16,10 @@ from exceptions_app.actions.propose import propose_replay
 from exceptions_app.intake import read_messages
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
-from integrations.connectors.base import Operation
 from integrations.inbox import HandedIn, receive
 from integrations.models import Connection, InboxMessage
 from workbench.models import User
-from workbench.rehearsal.documents import COST_CENTER, COST_CENTER_AT, JSON, Document
+from workbench.rehearsal.documents import JSON, Document
 from workbench.rehearsal.lanes import Lane
 
 # More than one of each lane: a claim that broke off keeps its connection busy until its lease ends.
@@ -107,22 +105,7 @@ def _lane_of(document: Document, place: int, documents: Sequence[Document]) -> i
 
 
 def _propose(scene: Scene, case_id: int, document: Document) -> Waiting:
-    operations = _operations(document)
-    if operations:
-        correct(case_id, by=scene.clerk, at=now(), because=_BECAUSE, base_version=1, operations=operations)
+    if document.correction:
+        correct(case_id, by=scene.clerk, at=now(), because=_BECAUSE, base_version=1, operations=document.correction)
     proposal = propose_replay(case_id, by=scene.clerk, at=now(), because=_BECAUSE)
     return Waiting(case_id, document, proposal.frozen_sha256)
-
-
-def _operations(document: Document) -> list[Operation]:
-    if document.doubtful:
-        return []
-    found: list[Operation] = [{"op": "add", "path": COST_CENTER_AT, "value": COST_CENTER}]
-    if document.twin_of:
-        found.append({"op": "replace", "path": "/reference", "value": document.twin_of})
-    return found
-
-
-def as_told(text: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(text)
-    return told

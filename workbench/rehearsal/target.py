@@ -7,8 +7,10 @@ from typing import Any
 from workbench.embedded.home import Home
 from workbench.embedded.simulator import SimulatorProcess
 from workbench.embedded.stack import ROOT
+from workbench.rehearsal.documents import Document
 from workbench.rehearsal.lanes import Lane
 from workbench.rehearsal.network import Network
+from workbench.rehearsal.plan import Fault, Mix
 
 Record = dict[str, Any]
 
@@ -34,37 +36,45 @@ class Target:
     def start(self, network: Network) -> None:
         self._simulator.start()
         self.port = int(self._simulator.environment()["WB_SIMULATOR_URL"].rpartition(":")[2])
-        self.url = f"http://127.0.0.1:{network.way_to(self.port)}{self.lane.path.rpartition('/')[0]}"
+        self.url = f"http://127.0.0.1:{network.way_to(self.port)}/erp"
         if self.lane.set_up:
             self.post("/control/erp", dict(self.lane.set_up))
 
-    def post(self, path: str, content: Record, **headers: str) -> Record:
-        """A call past the network, which must succeed. Raises TargetRefused."""
-        return self.post_bytes(path, json.dumps(content).encode(), **headers)
+    def book(self, document: Document, *, key: str) -> None:
+        """As a source does itself, past the network."""
+        method, path = document.place
+        self._call(method, path, document.right, **{"Idempotency-Key": key})
 
-    def post_bytes(self, path: str, content: bytes, **headers: str) -> Record:
+    def post(self, path: str, content: Record) -> None:
+        self._call("POST", path, json.dumps(content).encode())
+
+    def _call(self, method: str, path: str, content: bytes, **headers: str) -> None:
+        """Raises TargetRefused."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             given = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"} | headers
-            connection.request("POST", path, content, given)
+            connection.request(method, path, content, given)
             answer = connection.getresponse()
             body = answer.read()
         finally:
             connection.close()
         if not 200 <= answer.status < 300:
-            raise TargetRefused(f"POST {path}: {answer.status} {body[:500].decode(errors='replace')}")
-        told: Record = json.loads(body)
-        return told
+            raise TargetRefused(f"{method} {path}: {answer.status} {body[:500].decode(errors='replace')}")
 
-    def fault(self, name: str, *, share: float, seconds: float = 0.0, method: str = "POST", seed: int = 0) -> None:
-        self.post(
-            "/control/faults",
-            {"fault": name, "path": self.lane.path, "method": method, "seconds": seconds, "share": share, "seed": seed},
-        )
+    def fault(self, fault: Fault, *, seed: int) -> None:
+        method = self.lane.method if fault.on_submissions else "GET"
+        told = {"fault": fault.name, "path": self.lane.path, "method": method, "share": fault.share, "seed": seed}
+        self.post("/control/faults", told | {"seconds": fault.seconds})
 
-    def answer_no_question(self) -> None:
-        """As a system does that has no way to be asked."""
-        self.post("/control/faults", {"fault": "garbage", "path": self.lane.path, "method": "GET"})
+    def take_faults(self, mix: Mix, *, seed: int) -> None:
+        """As shares of its requests, until `no_faults`."""
+        if not self.lane.can_be_asked:
+            self.post("/control/faults", {"fault": "garbage", "path": self.lane.path, "method": "GET"})
+        for fault in mix.faults:
+            if fault.on_submissions or self.lane.can_be_asked:
+                self.fault(fault, seed=seed)
+        if mix.late:
+            self.fault(Fault("book_late", mix.late, seconds=self.lane.late), seed=seed)
 
     def no_faults(self) -> None:
         self.post("/control/faults", {"fault": "none"})

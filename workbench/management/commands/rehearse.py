@@ -7,8 +7,10 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.timezone import now
 
 from integrations.delivery.safeguards import Safeguard
+from workbench.rehearsal.keep import keep
 from workbench.rehearsal.lanes import BY_DEFAULT, LANES
 from workbench.rehearsal.plan import MINUTES, REPLAYS, Plan, plan_without
 from workbench.rehearsal.plant import CannotRehearse
@@ -47,6 +49,8 @@ class Command(BaseCommand):
             result = rehearse(plan, say=self._say)
         except CannotRehearse as error:
             raise CommandError(str(error)) from None
+        if settings.APPLICATION_DATABASE:
+            keep(result, at=now())
         self.stdout.write("\n".join(lines_of(result)))
         if not result.passed:
             sys.exit(1)

@@ -1,0 +1,42 @@
+"""What the latest rehearsal of replay showed, for those who decide, and those who check."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from exceptions_app.models import Rehearsal
+from exceptions_app.queries.rehearsals import latest_of, without_each_safeguard
+from exceptions_app.states import Verb
+from exceptions_app.views.errors import not_permitted
+from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.reach import reach_for
+
+MISSING = "Rehearsals are shown to whoever may approve or export somewhere."
+PERMISSION = "approve or export on a queue and on a legal entity"
+BLOWS = {
+    "kill": "workers killed with SIGKILL",
+    "freeze": "workers frozen past their lease",
+    "database_restart": "immediate restarts of PostgreSQL",
+    "flush": "times the broker emptied",
+    "broker_restart": "restarts of the broker",
+    "toxic": "faults of the network",
+}
+
+
+@require_safe
+@never_cache
+@signed_in
+def rehearsals(request: HttpRequest) -> HttpResponse:
+    reach = reach_for(request)
+    if not (reach.has(Verb.APPROVE) or reach.has(Verb.EXPORT)):
+        return not_permitted(request, MISSING, permission=PERMISSION)
+    latest = latest_of(Rehearsal.Engine.WORKBENCH)
+    blows = latest.figures["blows"] if latest is not None else {}
+    context = {
+        "latest": latest,
+        "blows": [(blows.get(name, 0), words) for name, words in BLOWS.items()],
+        "control": latest_of(Rehearsal.Engine.NAIVE),
+        "safeguards": without_each_safeguard(),
+    }
+    return render(request, "exceptions/rehearsals.html", context)

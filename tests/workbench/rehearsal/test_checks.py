@@ -1,0 +1,156 @@
+"""Each check of a rehearsal finds what it is for, and nothing in what is right."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from workbench.rehearsal.checks import CHECKS, still_under_way, waiting_for_person
+from workbench.rehearsal.evidence import Attempt, Case, Evidence, Sent
+from workbench.rehearsal.lanes import LANES
+
+START = datetime(2026, 11, 2, 9, tzinfo=UTC)
+SHA = "a" * 64
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def case(**changes: Any) -> Case:
+    told: dict[str, Any] = {
+        "id": 1,
+        "state": "resolved",
+        "outcome": "replayed",
+        "reference": "100/2026",
+        "connection": "askable-0",
+        "approved": True,
+        "approved_sha256": [SHA],
+    }
+    return Case(**(told | changes))
+
+
+def delivery(**changes: Any) -> Sent:
+    told: dict[str, Any] = {
+        "id": 7,
+        "state": "confirmed",
+        "subject": "case:EX-1",
+        "business_key": "NL01|J-1",
+        "key": "k",
+        "content_sha256": SHA,
+        "reference": "100/2026",
+        "detail": "",
+        "created_at": START,
+        "finished_at": after(1),
+        "due_at": after(1),
+        "parked": False,
+        "connection": "askable-0",
+    }
+    return Sent(**(told | changes))
+
+
+def attempt(number: int, phase: str, seconds: float, *, epoch: int = 1, outcome: str | None = "confirmed") -> Attempt:
+    ended = after(seconds + 0.1) if outcome else None
+    return Attempt(number, 7, phase, epoch, after(seconds), outcome, ended)
+
+
+def effect(document: str = "100", sha: str = SHA) -> dict[str, Any]:
+    return {"business_key": "NL01|J-1", "document": document, "fiscal_year": 2026, "sha256": sha}
+
+
+def evidence(
+    *,
+    cases: tuple[Case, ...] = (case(),),
+    deliveries: tuple[Sent, ...] = (delivery(),),
+    attempts: tuple[Attempt, ...] = (attempt(1, "send", 0),),
+    effects: tuple[dict[str, Any], ...] = (effect(),),
+    requests: int = 1,
+    keys: tuple[str, ...] = ("k",),
+    kind: str = "askable",
+    acknowledged: frozenset[int] = frozenset({1}),
+) -> Evidence:
+    by_delivery: dict[int, list[Attempt]] = {}
+    for made in attempts:
+        by_delivery.setdefault(made.delivery_id, []).append(made)
+    return Evidence(
+        lane=LANES[kind],
+        cases={found.id: found for found in cases},
+        deliveries=deliveries,
+        attempts=by_delivery,
+        effects={"NL01|J-1": list(effects)} if effects else {},
+        requests={SHA: [{"key": keys[number % len(keys)]} for number in range(requests)]},
+        acknowledged=acknowledged,
+        settle_seconds=5.0,
+        lease_seconds=8.0,
+        by_case={1: deliveries},
+    )
+
+
+def failing(found: Evidence) -> set[str]:
+    return {name for name, check in CHECKS.items() if check(found)}
+
+
+ASKED = attempt(2, "probe", 6, epoch=2, outcome="absent")
+LOST = attempt(1, "send", 0, outcome="unknown")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (evidence(), set()),
+        (evidence(attempts=(LOST, ASKED, attempt(3, "send", 6.1, epoch=2)), requests=2), set()),
+        (evidence(attempts=(attempt(1, "send", 0, outcome="not_sent"), attempt(2, "send", 2, epoch=2))), set()),
+        (evidence(effects=()), {"nothing lost", "resolved is booked"}),
+        (evidence(cases=(case(state="replaying"),), effects=()), {"nothing lost"}),
+        (evidence(cases=(case(approved=False, approved_sha256=[SHA]),)), {"nothing lost"}),
+        (evidence(effects=(effect(), effect("101"))), {"one effect"}),
+        (evidence(cases=(case(reference="999/2026"),)), {"resolved is booked"}),
+        (evidence(effects=(effect(sha="b" * 64),)), {"resolved is booked", "approved only"}),
+        (evidence(cases=(case(state="in_progress", approved_sha256=["b" * 64]),)), {"approved only"}),
+        (evidence(requests=2), {"intent first"}),
+        (evidence(attempts=(LOST, attempt(2, "send", 6, epoch=2)), requests=2), {"asked first"}),
+        (
+            evidence(attempts=(LOST, attempt(2, "probe", 2, epoch=2), attempt(3, "send", 2.1, epoch=2)), requests=2),
+            {"settled first"},
+        ),
+        (evidence(cases=(case(state="in_progress"),), deliveries=(delivery(state="cancelled"),)), {"settled first"}),
+        (
+            evidence(attempts=(LOST, ASKED, attempt(3, "send", 6.1, epoch=2)), requests=2, keys=("k", "other")),
+            {"one key"},
+        ),
+        (
+            evidence(attempts=(attempt(1, "probe", 0, epoch=2), attempt(2, "send", 9, epoch=1))),
+            {"epoch kept"},
+        ),
+        (
+            evidence(attempts=(attempt(1, "probe", 0, outcome=None), attempt(2, "send", 1, epoch=2))),
+            {"lease kept"},
+        ),
+        (
+            evidence(
+                deliveries=(delivery(id=6, finished_at=None), delivery()), attempts=(attempt(1, "send", 0),), requests=1
+            ),
+            {"one at a time"},
+        ),
+        (
+            evidence(cases=(case(state="outcome_unknown"),), deliveries=(delivery(state="unknown"),)),
+            {"ended in time"},
+        ),
+    ],
+)
+def test_check_finds_what_it_is_for_and_nothing_else(found: Evidence, expected: set[str]):
+    assert failing(found) == expected
+
+
+def test_target_that_cannot_be_asked_leaves_its_unknowns_to_a_person():
+    found = evidence(
+        kind="neither", cases=(case(state="outcome_unknown"),), deliveries=(delivery(state="unknown"),), effects=()
+    )
+    assert still_under_way(found) == []
+    assert waiting_for_person(found) == ["case 1: outcome_unknown"]
+    assert failing(found) == set()
+
+
+def test_parked_delivery_is_before_a_person():
+    found = evidence(cases=(case(state="outcome_unknown"),), deliveries=(delivery(state="unknown", parked=True),))
+    assert still_under_way(found) == []
