@@ -16,6 +16,13 @@ _PROVABLY_NOT_SENT: Final = frozenset({"not_sent", "misconfigured"})
 _PHASES_THAT_ASK: Final = frozenset({"probe", "compare"})
 
 
+def replays(evidence: Evidence) -> int:
+    """Documents whose replay was approved; twins are one document, and what has no delivery is one by itself."""
+    approved = _approved(evidence)
+    documents = {delivery.business_key for case in approved for delivery in evidence.by_case.get(case.id, ())}
+    return len(documents) + sum(not evidence.by_case.get(case.id) for case in approved)
+
+
 def lost(evidence: Evidence) -> list[str]:
     """Approved, not at the target, and in front of nobody."""
     found = [f"case {key}: its approval was confirmed and is gone" for key in _unknown_approvals(evidence)]

@@ -34,7 +34,7 @@ def play(plan: Plan, plant: Plant, *, say: Callable[[str], None]) -> tuple[Storm
     workers = [plant.process(f"naive-{number}", *arguments, target.token) for number in range(1, WORKERS + 1)]
     plant.start_workers(workers, [])
     storm = Storm(plant, plan.mix, seconds=plan.seconds, seed=plan.seed)
-    storm.run()
+    storm.run(goes_on=lambda: any(done is None for _, done in _rows(plant)))
     target.no_faults()
     say("The storm is over.")
     _wait_until_done(plant, since=storm.ended_at)

@@ -17,7 +17,8 @@ _AS_MUCH_OF_A_LOG_AS_HELPS = 3000  # characters
 
 
 class People:
-    def __init__(self, told: IO[str], said: IO[str], log: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", told: IO[str], said: IO[str], log: Path) -> None:
+        self._process = process
         self._told = told
         self._said = said
         self._log = log
@@ -33,6 +34,10 @@ class People:
     def begin_to_decide(self, *, seconds: float) -> None:
         self._told.write(f"{seconds}\n")
         self._told.flush()
+
+    @property
+    def is_under_way(self) -> bool:
+        return self._process.poll() is None
 
     def wait_until_decided(self) -> None:
         self.expect("decided")
@@ -73,7 +78,7 @@ def people(plant: Plant, documents: Mapping[str, list[Document]], *, seed: int) 
         if process.stdin is None or process.stdout is None:
             raise CannotRehearse("The people of the rehearsal cannot be spoken to.")
         try:
-            found = People(process.stdin, process.stdout, log)
+            found = People(process, process.stdin, process.stdout, log)
             found.expect("ready")
             yield found
         finally:

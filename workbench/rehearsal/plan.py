@@ -35,7 +35,7 @@ class Mix:
     broker_restarts: int = 0
     toxics: int = 0
     pause_before_sending: float = 0.0  # seconds, at most
-    pause_after_asking: float = 0.0  # the share of look-ups after which a worker pauses longer than its lease
+    pause_after_asking: float = 0.0  # the share of look-ups after which one of the workers pauses longer than its lease
     doubtful: float = 0.25  # the share of exceptions of which the source does not know whether they were booked
     extras: float = 0.02  # the share of twins, and of rows that nobody approved, beside the replays
 
@@ -61,7 +61,7 @@ STORM: Final = Mix(
     broker_restarts=1,
     toxics=8,
     pause_before_sending=0.15,
-    pause_after_asking=0.01,
+    pause_after_asking=0.02,
 )
 _CALM: Final = Mix(extras=0.0, doubtful=0.0)
 _LOSES_MOST: Final = replace(_CALM, faults=(Fault("drop_mid_answer", 0.7),))
@@ -83,7 +83,7 @@ PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
         Safeguard.INTENT_FIRST: Proof("askable", replace(_CALM, kills=40, pause_before_sending=0.0), "intent first"),
         Safeguard.ASK_FIRST: Proof("askable", _LOSES_ANSWERS, "one effect"),
         Safeguard.SETTLE_TIME: Proof("askable-resend", replace(_CALM, late=0.5), "one effect"),
-        Safeguard.EPOCH: Proof("askable", replace(_LOSES_MOST, doubtful=1.0, pause_after_asking=0.4), "epoch kept"),
+        Safeguard.EPOCH: Proof("askable", replace(_LOSES_MOST, doubtful=1.0, pause_after_asking=0.5), "epoch kept"),
         Safeguard.LEASE: Proof("deduplicates", replace(_CALM, pause_before_sending=0.5), "lease kept"),
         Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, extras=0.2), "approved only"),
         Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=0.4, pause_before_sending=4.0), "one effect"),

@@ -8,7 +8,7 @@ from typing import Final
 from integrations.connectors.registry import get_connector
 from integrations.delivery.safeguards import Safeguard
 from workbench.rehearsal import control
-from workbench.rehearsal.checks import CHECKS, still_under_way, waiting_for_person
+from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.documents import Document, documents_of
 from workbench.rehearsal.evidence import SOURCE, Evidence, gather
 from workbench.rehearsal.lanes import LANES
@@ -86,7 +86,7 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
         _start_workers(plan, plant)
         deciding.begin_to_decide(seconds=plan.seconds * _DECIDING)
         storm = Storm(plant, plan.mix, seconds=plan.seconds, seed=plan.seed)
-        storm.run()
+        storm.run(goes_on=lambda: deciding.is_under_way)
         for kind in plan.kinds:
             plant.targets[kind].no_faults()
         say("The storm is over.")
@@ -110,13 +110,14 @@ def _start_workers(plan: Plan, plant: Plant) -> None:
     arguments = [
         *("--processes", str(PROCESSES)),
         *("--pause-before-sending", str(plan.mix.pause_before_sending)),
-        *("--pause-after-asking", str(plan.mix.pause_after_asking)),
         *(("--without", plan.without) if plan.without and plan.without is not Safeguard.ONE_LIVE else ()),
     ]
     workers = [
         plant.process(name, "manage.py", "rehearsal_worker", "--name", name, *arguments)
         for name in (f"worker-{number}" for number in range(1, WORKERS + 1))
     ]
+    # One of them only: somebody must be free to take over what it holds.
+    workers[0].command += ["--pause-after-asking", str(plan.mix.pause_after_asking)]
     beats = [
         plant.process(
             name,
@@ -170,7 +171,7 @@ def _judged(evidence: Evidence) -> LaneResult:
     return LaneResult(
         kind=evidence.lane.kind,
         words=evidence.lane.words,
-        replays=sum(case.approved for case in evidence.cases.values()),
+        replays=replays(evidence),
         effects=sum(map(len, evidence.effects.values())),
         lost=counts["nothing lost"],
         doubled=counts["one effect"],

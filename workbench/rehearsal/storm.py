@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from math import ceil
 from random import Random
 from typing import Final
@@ -41,14 +42,16 @@ class Storm:
         self._plant = plant
         self._seconds = seconds
         self._random = Random(f"{seed}|storm")  # noqa: S311 - repeatable, not secret
-        self._blows = sorted(self._planned(mix))
+        self._mix = mix
+        self._blows = sorted(self._planned(begins_at=0.0))
         self._frozen: set[int] = set()
         self._to_end: list[tuple[float, Callable[[], None]]] = []  # by when, what gives back what was taken
-        self._toxics = iter(self._random.sample(list(Toxic), len(Toxic)) * (1 + mix.toxics // len(Toxic)))
+        self._toxics = cycle(self._random.sample(list(Toxic), len(Toxic)))
         self.dealt: Counter[str] = Counter()
         self.ended_at = 0.0
 
-    def _planned(self, mix: Mix) -> Iterator[_Blow]:
+    def _planned(self, *, begins_at: float) -> Iterator[_Blow]:
+        mix = self._mix
         numbers = {
             "kill": mix.kills,
             "freeze": mix.freezes,
@@ -61,13 +64,19 @@ class Storm:
             number = ceil(number * self._seconds / 60)  # noqa: PLW2901
             for place in range(number):
                 # One in each equal part of the time, so that none of a kind falls on another.
-                yield _Blow((place + self._random.random() * 0.9) * self._seconds / number, what)
+                yield _Blow(begins_at + (place + self._random.random() * 0.9) * self._seconds / number, what)
 
-    def run(self) -> None:
-        """Until the time is over and every blow was dealt; then everything has been given back."""
-        begun = time.monotonic()
-        while self._blows or self._to_end or time.monotonic() - begun < self._seconds:
+    def run(self, *, goes_on: Callable[[], bool]) -> None:
+        """Until the time is over, every blow was dealt, and everything was given back.
+
+        On a slow machine people may not be through by then: while it `goes_on`, the same comes again.
+        """
+        begun, ends_at = time.monotonic(), self._seconds
+        while self._blows or self._to_end or time.monotonic() - begun < ends_at:
             now = time.monotonic()
+            if now - begun > ends_at and goes_on():
+                self._blows = sorted([*self._blows, *self._planned(begins_at=ends_at)])
+                ends_at += self._seconds
             if self._blows and self._blows[0].at <= now - begun:
                 blow = self._blows.pop(0)
                 if self._deal(blow.what):

@@ -68,8 +68,7 @@ class Target:
 
     def take_faults(self, mix: Mix, *, seed: int) -> None:
         """As shares of its requests, until `no_faults`."""
-        if not self.lane.can_be_asked:
-            self.post("/control/faults", {"fault": "garbage", "path": self.lane.path, "method": "GET"})
+        self._answer_no_question()
         for fault in mix.faults:
             if fault.on_submissions or self.lane.can_be_asked:
                 self.fault(fault, seed=seed)
@@ -78,6 +77,12 @@ class Target:
 
     def no_faults(self) -> None:
         self.post("/control/faults", {"fault": "none"})
+        self._answer_no_question()
+
+    def _answer_no_question(self) -> None:
+        """A system that has no way to be asked has none when the storm is over either."""
+        if not self.lane.can_be_asked:
+            self.post("/control/faults", {"fault": "garbage", "path": self.lane.path, "method": "GET"})
 
     def records(self, kind: str) -> list[Record]:
         """What the ledger has of `effect` or `attempt` since the rehearsal began, in its order."""

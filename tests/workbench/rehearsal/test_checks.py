@@ -1,11 +1,12 @@
 """Each check of a rehearsal finds what it is for, and nothing in what is right."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from workbench.rehearsal.checks import CHECKS, still_under_way, waiting_for_person
+from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.evidence import Attempt, Case, Evidence, Sent
 from workbench.rehearsal.lanes import LANES
 
@@ -149,6 +150,12 @@ def test_target_that_cannot_be_asked_leaves_its_unknowns_to_a_person():
     assert still_under_way(found) == []
     assert waiting_for_person(found) == ["case 1: outcome_unknown"]
     assert failing(found) == set()
+
+
+def test_twins_are_one_replay_and_what_has_no_delivery_is_one():
+    twins = evidence(cases=(case(), case(id=2)), deliveries=(delivery(), delivery(id=8)))
+    assert replays(replace(twins, by_case={1: [delivery()], 2: [delivery(id=8)]})) == 1
+    assert replays(replace(twins, by_case={1: [delivery()]})) == 2
 
 
 def test_parked_delivery_is_before_a_person():
