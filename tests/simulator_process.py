@@ -105,6 +105,11 @@ class RunningSimulator:
         sent = self._authorization() | given
         return self._http.post(self.url + path, data=body, headers=sent, timeout=_ANSWER_SECONDS)
 
+    def put(self, path: str, body: bytes, **headers: str) -> requests.Response:
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        sent = self._authorization() | given
+        return self._http.put(self.url + path, data=body, headers=sent, timeout=_ANSWER_SECONDS)
+
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {TOKEN}"}
 
