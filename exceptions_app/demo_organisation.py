@@ -13,6 +13,7 @@ from exceptions_app.demo_front_door import CRM
 from exceptions_app.demo_people import PEOPLE
 from exceptions_app.models import LegalEntity, Queue, Route
 from integrations.demo.companies import MERIDIAN_DE, MERIDIAN_NL
+from integrations.demo.partners import MASTER_DATA
 from integrations.demo.payments import TREASURY
 from integrations.demo.postings import LEDGER
 from integrations.models import Connection
@@ -49,11 +50,12 @@ class _Source:
 
 
 # The path of each connector below the simulator's address.
-TARGETS = {"en16931": "tax-authority", "erp": "erp", "iso20022": "bank"}
+TARGETS = {"en16931": "tax-authority", "erp": "erp", "erp_master": "erp", "iso20022": "bank"}
 _QUEUES = (
     ("e-invoicing", "E-invoicing", "Invoices that a tax authority refused."),
     ("receivables", "Receivables", "Customer invoices that the ledger did not book."),
     ("general-ledger", "General ledger", "Journals that the ledger did not book."),
+    ("master-data", "Master data", "Suppliers and customers that the ledger did not take."),
     ("treasury", "Treasury", "Payments that the bank rejected."),
     ("holds", "Holds", "Transactions held before sending by a policy or a screening."),
 )
@@ -87,6 +89,10 @@ _SOURCES = (
         _POSTINGS,
     ),
     _Source(CRM, "CRM (deals to be booked)", "erp", "Sales operations", CRM, "CRM", _POSTINGS),
+    _Source(
+        MASTER_DATA, "Master data (ERP)", "erp_master", "Master data team", "master-data-hub", "Master data hub",
+        tuple(_Way("master-data", code, party_id=code) for code in ("NL01", "DE01")),
+    ),
     _Source(
         TREASURY, "House bank", "iso20022", "Treasury systems team", "payment-hub", "Payment hub",
         tuple(

@@ -8,13 +8,15 @@ from django.contrib.auth.models import AbstractUser
 from exceptions_app.actions import correct, decide, propose, work
 from exceptions_app.models import ExceptionCase, PayloadVersion, Proposal
 from integrations.connectors.registry import get_connector
-from integrations.demo import payments, postings
+from integrations.demo import partners, payments, postings
 
 _RESOLVED_POSTINGS = ("JE-2026-0102", "4900001228")
 _PROPOSED_POSTINGS = ("JE-2026-0109", "4900001230")
+_RESOLVED_PARTNERS = ("S-2044",)
 _RESOLVED_PAYMENTS = ("ER-2026-20374", "ER-2026-20380")
 _PROPOSED_PAYMENTS = ("ER-2026-51107",)
 _POSTING_REASON = "Agreed with the owner of the cost centre; the template is mended too."
+_PARTNER_REASON = "Agreed with procurement, as it stands in the contract."
 _PAYMENT_REASON = "New account confirmed by telephone, under the number in the contract."
 
 
@@ -25,6 +27,8 @@ def tell_of_postings_and_payments(
     payment_mends = payments.mends(today=at.date())
     for hours, number in enumerate(_RESOLVED_POSTINGS):
         _resolve(number, postings.MENDS, _POSTING_REASON, accountant, controller, at=at - timedelta(hours=20 - hours))
+    for number in _RESOLVED_PARTNERS:
+        _resolve(number, partners.MENDS, _PARTNER_REASON, accountant, controller, at=at - timedelta(hours=5))
     for hours, number in enumerate(_RESOLVED_PAYMENTS):
         _resolve(number, payment_mends, _PAYMENT_REASON, treasurer, controller, at=at - timedelta(hours=9 - hours))
     for minutes, number in enumerate(_PROPOSED_POSTINGS):

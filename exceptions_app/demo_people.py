@@ -21,7 +21,13 @@ class DemoPerson:
 
 PEOPLE = (
     DemoPerson("clerk", "Clara", "Jansen", "Clerk: corrects and proposes invoices"),
-    DemoPerson("accountant", "Arend", "Visser", "Accountant: the same for journals", ("general-ledger", "receivables")),
+    DemoPerson(
+        "accountant",
+        "Arend",
+        "Visser",
+        "Accountant: the same for journals and master data",
+        ("general-ledger", "receivables", "master-data"),
+    ),
     DemoPerson("treasurer", "Tessa", "Brandt", "Treasury clerk: the same for payments", ("treasury",)),
     DemoPerson("controller", "Conrad", "Weiss", "Controller: approves or rejects"),
     DemoPerson("support", "Samira", "Okoye", "Support: looks things up"),

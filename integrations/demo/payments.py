@@ -52,6 +52,13 @@ _MOVED_TO: Final = {
     "Lindner Schaltanlagen GmbH": iban("DE", "500105170648489890"),
     "Tiroler Hydraulik GmbH": iban("AT", "3225000000704957"),
 }
+
+
+def account_of(payee: str, *, moved: bool = False) -> str:
+    """The IBAN of a payee of the demonstration; with `moved` the one that it has confirmed since."""
+    return _MOVED_TO[payee] if moved else _PAYEES[payee].iban
+
+
 _CLOSED: Final = tuple(_PAYEES[name].iban for name in _MOVED_TO)
 _BLOCKED: Final = (_PAYEES["Nordsee Spedition GmbH"].iban,)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+from integrations.simulator import master_data
 from integrations.simulator.bank_accounts import Accounts, Reason
 from integrations.simulator.erp import content_of, refusal
 from integrations.simulator.erp_books import Books
@@ -40,6 +41,13 @@ def erp_refusal(payload: bytes, *, today: date) -> bytes:
 def erp_messages(payload: bytes, *, today: date) -> list[Message]:
     """What the ERP objects to; nothing when it would book."""
     return judge(content_of(payload), Books.fresh().changed(erp_change(today)))
+
+
+def partner_refusal(payload: bytes, *, before: dict[str, Any] | None) -> bytes:
+    """What the ERP says about a supplier or customer; `before` is what it has of the same, None for a new one."""
+    content = master_data.content_of(payload)
+    messages = [*master_data.judge(content), *master_data.warnings(content, before)]
+    return refusal(Request(body=payload), messages).body
 
 
 def bank_report(

@@ -70,7 +70,7 @@ class MasterData:
                 )
             if messages := _stale(content, changes):
                 return self._answer(attempt, refusal(request, messages, status=412))
-            messages = [*judge(content), *_warnings(content, changes)]
+            messages = [*judge(content), *warnings(content, changes[-1]["partner"] if changes else None)]
             if any(message.severity == "error" for message in messages) or (messages and not is_lenient(request)):
                 return self._answer(attempt, refusal(request, messages))
             return self._keep(attempt, place, content, request)
@@ -171,9 +171,9 @@ def judge(content: Content) -> list[Message]:
     return found
 
 
-def _warnings(content: Content, changes: list[Record]) -> list[Message]:
-    """Another bank account for somebody who is known: how payments are led astray, so that a person must see it."""
-    if not changes or text_of(changes[-1]["partner"], "iban") == text_of(content, "iban"):
+def warnings(content: Content, before: Content | None) -> list[Message]:
+    """Another bank account for a partner who is known: how payments are led astray, so that a person must see it."""
+    if before is None or text_of(before, "iban") == text_of(content, "iban"):
         return []
     return [Message("ZMD/080", f"The bank account of {content['id']} is changed", "iban", "warning")]
 

@@ -25,6 +25,7 @@ from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase
 from integrations import inbox
 from integrations.demo.messages import DemoMessage, demo_messages
+from integrations.demo.partners import demo_partners
 from integrations.demo.payments import demo_payments, setup_of_bank
 from integrations.demo.postings import demo_postings, unreadable_posting
 from integrations.demo.targets import erp_change
@@ -75,7 +76,8 @@ def _take_messages_in(*, at: datetime) -> None:
     connections = {connection.slug: connection for connection in Connection.objects.all()}
     today = at.date()
     messages = demo_messages(seed=SEED, today=today)
-    messages += [*demo_postings(today=today), *demo_payments(today=today), unreadable_posting(today=today)]
+    messages += [*demo_postings(today=today), *demo_payments(today=today), *demo_partners(today=today)]
+    messages.append(unreadable_posting(today=today))
     for message in sorted(messages, key=lambda message: -_hours_ago(message)):
         inbox.receive(
             connections[message.connection_slug],

@@ -23,7 +23,7 @@ _MEANINGS: Final[dict[str, Meaning]] = {
         Category.SEQUENCING, "changed_meanwhile", "Somebody changed the partner since this was prepared.", "version"
     ),
     "ZMD/080": Meaning(
-        Category.POLICY_HOLD, "bank_account", "The bank account of somebody who is known is changed.", "iban"
+        Category.POLICY_HOLD, "bank_account", "The bank account of a partner who is known already is changed.", "iban"
     ),
 }
 _REMEDIES: Final = {

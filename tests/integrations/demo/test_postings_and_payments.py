@@ -8,18 +8,24 @@ import pytest
 
 from integrations.connectors.base import IncomingMessage
 from integrations.connectors.registry import get_connector
-from integrations.demo import payments, postings
+from integrations.demo import partners, payments, postings
 from integrations.demo.messages import DemoMessage
 from integrations.demo.targets import erp_messages
 from integrations.refusals import MessageNotUnderstood, RefusedTransaction, Severity, TransactionKind
+from integrations.simulator import master_data
 
 TODAY = date(2026, 11, 21)
-CONNECTORS = {postings.LEDGER: "erp", payments.TREASURY: "iso20022"}
+CONNECTORS = {postings.LEDGER: "erp", payments.TREASURY: "iso20022", partners.MASTER_DATA: "erp_master"}
+_NAMES = {"payment": "iso20022", "supplier": "erp_master", "customer": "erp_master"}
 
 
 @cache
 def messages() -> tuple[DemoMessage, ...]:
-    return (*postings.demo_postings(today=TODAY), *payments.demo_payments(today=TODAY))
+    return (
+        *postings.demo_postings(today=TODAY),
+        *payments.demo_payments(today=TODAY),
+        *partners.demo_partners(today=TODAY),
+    )
 
 
 def parsed(message: DemoMessage) -> list[RefusedTransaction]:
@@ -37,7 +43,7 @@ def transactions() -> dict[str, RefusedTransaction]:
 
 def mended(number: str, mends: dict[str, str]) -> tuple[str, bytes]:
     transaction = transactions()[number]
-    name = "iso20022" if transaction.object_type == "payment" else "erp"
+    name = _NAMES.get(transaction.object_type, "erp")
     fields = {field.label: field.path for field in reversed(transaction.record.fields)}
     connector = get_connector(name)
     steps = connector.operations_for(transaction.payload, {fields[label]: value for label, value in mends.items()})
@@ -52,11 +58,18 @@ def test_each_kind_of_transaction_has_failed_ones_and_two_journals_are_held() ->
         ("journal", TransactionKind.HELD): 2,
         ("customer_invoice", TransactionKind.FAILED): 6,
         ("payment", TransactionKind.FAILED): 11,
+        ("supplier", TransactionKind.FAILED): 2,
+        ("supplier", TransactionKind.HELD): 1,
+        ("customer", TransactionKind.FAILED): 1,
     }
 
 
 def test_same_day_gives_the_same_messages_and_none_twice() -> None:
-    again = (*postings.demo_postings(today=TODAY), *payments.demo_payments(today=TODAY))
+    again = (
+        *postings.demo_postings(today=TODAY),
+        *payments.demo_payments(today=TODAY),
+        *partners.demo_partners(today=TODAY),
+    )
 
     assert again == messages()
     assert len({message.id for message in messages()}) == len(messages())
@@ -104,6 +117,18 @@ def test_mended_payment_passes_the_check(number: str) -> None:
     name, payload = mended(number, dict(payments.mends(today=TODAY)[number]))
 
     assert get_connector(name).check(payload).passed
+
+
+@pytest.mark.parametrize("number", partners.MENDS)
+def test_mended_partner_is_one_that_the_ledger_takes(number: str) -> None:
+    name, payload = mended(number, dict(partners.MENDS[number]))
+
+    assert get_connector(name).check(payload).passed
+    assert master_data.judge(master_data.content_of(payload)) == []
+
+
+def test_account_that_was_changed_is_held_and_its_digits_are_right() -> None:
+    assert get_connector("erp_master").check(transactions()[partners.NEW_ACCOUNT].payload).passed
 
 
 def test_mistyped_account_is_found_by_our_own_check() -> None:
