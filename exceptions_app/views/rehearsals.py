@@ -15,12 +15,12 @@ from exceptions_app.views.reach import reach_for
 MISSING = "Rehearsals are shown to whoever may approve or export somewhere."
 PERMISSION = "approve or export on a queue and on a legal entity"
 BLOWS = {
-    "kill": "workers killed with SIGKILL",
-    "freeze": "workers frozen past their lease",
-    "database_restart": "immediate restarts of PostgreSQL",
-    "flush": "times the broker emptied",
-    "broker_restart": "restarts of the broker",
-    "toxic": "faults of the network",
+    "kill": "SIGKILL to a worker",
+    "freeze": "SIGSTOP of a worker past its lease",
+    "database_restart": "immediate restart of PostgreSQL",
+    "flush": "the broker emptied",
+    "broker_restart": "restart of the broker",
+    "toxic": "fault of the network",
 }
 
 

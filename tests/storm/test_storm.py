@@ -12,7 +12,7 @@ from workbench.rehearsal.rehearse import play
 from workbench.rehearsal.report import lines_of
 from workbench.rehearsal.result import Result
 
-pytestmark = [pytest.mark.storm, pytest.mark.xdist_group("storm"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.storm, pytest.mark.xdist_group("storm"), pytest.mark.timeout(1800)]
 
 REPLAYS = 700
 LEAST_DOUBLED = 50  # by the naive engine, or the storm does not bite

@@ -10,10 +10,10 @@ from workbench.rehearsal.result import LaneResult, Result
 _BLOWS = {
     "kill": "SIGKILL to a worker or one of its processes",
     "freeze": "SIGSTOP past the lease",
-    "database_restart": "immediate restarts of PostgreSQL",
+    "database_restart": "immediate restart of PostgreSQL",
     "flush": "FLUSHALL",
-    "broker_restart": "restarts of Valkey",
-    "toxic": "faults of the network",
+    "broker_restart": "restart of Valkey",
+    "toxic": "fault of the network",
 }
 _HEAD = ("target that", "replays", "effects", "lost", "doubled", "false", "person")
 
@@ -21,7 +21,7 @@ _HEAD = ("target that", "replays", "effects", "lost", "doubled", "false", "perso
 def lines_of(result: Result) -> Iterator[str]:
     engine = "the naive engine" if result.engine == "naive" else "the workbench"
     yield f"{result.storm_seconds:g} s of storm over {engine}, {result.workers} workers, seed {result.seed}:"
-    yield "  " + ", ".join(f"{result.blows.get(what, 0)} {words}" for what, words in _BLOWS.items()) + "."
+    yield "  " + ", ".join(f"{result.blows.get(what, 0)} times {words}" for what, words in _BLOWS.items()) + "."
     if result.engine != "naive":
         yield f"  Nothing was under way any more {result.calm_after_seconds:g} s after the last blow."
     yield ""

@@ -23,8 +23,8 @@ def test_page_shows_the_latest_rehearsal_of_the_whole(cast, signed_in, who):
     page = shown(signed_in(getattr(cast, who)))
     assert "700 replays" in page
     assert "Every check held" in page
-    assert "25 workers killed with SIGKILL" in page
-    assert '<td class="num" data-label="Waiting for a person">17</td>' in page
+    assert "25 × SIGKILL to a worker" in page
+    assert '<td class="num" data-label="For a person">17</td>' in page
 
 
 def test_page_names_the_check_that_failed(cast, signed_in):
