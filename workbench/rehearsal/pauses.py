@@ -13,6 +13,7 @@ from integrations.crash_points import Point
 from workbench.rehearsal.stage import TIMEOUT
 
 LONGER_THAN_THE_LEASE: Final = 4.0 * TIMEOUT + 1.5  # seconds
+_UNTIL_ANOTHER_IS_AT_WORK: Final = LONGER_THAN_THE_LEASE + 2.0  # a sweep finds what is due within two seconds
 
 
 class Pauses:
@@ -31,4 +32,4 @@ class Pauses:
         if point is Point.SEND_INTENDED:
             time.sleep(draw.random() * self._before_sending)
         elif point is Point.PROBE_NOTED and draw.random() < self._after_asking:
-            time.sleep(LONGER_THAN_THE_LEASE)
+            time.sleep(_UNTIL_ANOTHER_IS_AT_WORK)

@@ -64,7 +64,6 @@ STORM: Final = Mix(
     pause_after_asking=0.02,
 )
 _CALM: Final = Mix(extras=0.0, doubtful=0.0)
-_LOSES_MOST: Final = replace(_CALM, faults=(Fault("drop_mid_answer", 0.7),))
 _LOSES_ANSWERS: Final = replace(_CALM, faults=(Fault("drop_mid_answer", 0.4),))
 
 
@@ -83,7 +82,9 @@ PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
         Safeguard.INTENT_FIRST: Proof("askable", replace(_CALM, kills=40, pause_before_sending=0.0), "intent first"),
         Safeguard.ASK_FIRST: Proof("askable", _LOSES_ANSWERS, "one effect"),
         Safeguard.SETTLE_TIME: Proof("askable-resend", replace(_CALM, late=0.5), "one effect"),
-        Safeguard.EPOCH: Proof("askable", replace(_LOSES_MOST, doubtful=1.0, pause_after_asking=0.5), "epoch kept"),
+        Safeguard.EPOCH: Proof(
+            "askable", replace(_CALM, doubtful=1.0, pause_after_asking=0.5, pause_before_sending=4.0), "epoch kept"
+        ),
         Safeguard.LEASE: Proof("deduplicates", replace(_CALM, pause_before_sending=0.5), "lease kept"),
         Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, extras=0.2), "approved only"),
         Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=0.4, pause_before_sending=4.0), "one effect"),
