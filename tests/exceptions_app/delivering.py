@@ -10,7 +10,7 @@ from audit.queries import timeline
 from exceptions_app import replays
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
-from integrations.models import Delivery
+from integrations.models import Delivery, Gate
 from tests.arrivals import configure
 from tests.cast import Cast
 from tests.simulator_process import RunningSimulator
@@ -35,6 +35,8 @@ def time_passes() -> None:
     live = Delivery.objects.filter(state__in=Delivery.LIVE)
     live.update(due_at=Now() - timedelta(seconds=1))
     live.filter(last_sent_at__isnull=False).update(last_sent_at=Now() - timedelta(minutes=1))
+    Gate.objects.filter(quiet_until__isnull=False).update(quiet_until=Now() - timedelta(seconds=1))
+    Gate.objects.filter(canary_at__isnull=False).update(canary_at=Now() - timedelta(seconds=1))
 
 
 def work_until_done(rounds: int = 10) -> None:

@@ -150,16 +150,46 @@ def test_file_that_never_arrived_is_sent_in_a_new_file_under_a_new_name(cast: Ca
     assert replayed(simulator) == BOOKED
 
 
-def test_throttled_file_goes_again_under_a_new_name_and_nothing_is_asked(cast: Cast, simulator: RunningSimulator):
+@pytest.mark.parametrize("fault", ["too_many_requests", "throttled_403", "throttled_400"])
+def test_throttled_file_goes_again_under_a_new_name_and_nothing_is_asked(
+    cast: Cast, simulator: RunningSimulator, fault: str
+):
     cases = rejected_payments(cast, simulator)
     correct_and_approve(cases, cast=cast)
-    simulator.fault("too_many_requests", path="/bank/payments", times=1)
+    simulator.fault(fault, path="/bank/payments", times=1)
     work_until_done()
 
     assert states_of(cases) == [State.RESOLVED] * 3
     assert [phases_of(case) for case in cases] == [["send", "send"]] * 3
     assert len({file.reference for file in files()}) == 2
     assert replayed(simulator) == BOOKED
+
+
+def test_half_of_a_file_is_booked_and_the_rest_goes_back_to_work(cast: Cast, simulator: RunningSimulator):
+    cases = rejected_payments(cast, simulator)
+    correct_and_approve(cases, cast=cast)
+    simulator.fault("half_accept", path="/bank/payments", times=1)
+    work_until_done()
+
+    assert sorted(states_of(cases)) == [State.IN_PROGRESS, State.RESOLVED, State.RESOLVED]
+    assert len(replayed(simulator)) == 2
+
+    approve_each([case for case in cases if case.state == State.IN_PROGRESS], cast=cast)
+    work_until_done()
+
+    assert states_of(cases) == [State.RESOLVED] * 3
+    assert sorted(replayed(simulator)) == sorted(BOOKED)
+
+
+def test_file_that_was_booked_already_is_compared_payment_by_payment(cast: Cast, simulator: RunningSimulator):
+    cases = rejected_payments(cast, simulator)
+    correct_and_approve(cases, cast=cast)
+    simulator.fault("already_done_4xx", path="/bank/payments", times=1)
+    work_until_done()
+
+    assert states_of(cases) == [State.RESOLVED] * 3
+    assert [phases_of(case) for case in cases] == [["send", "compare"]] * 3
+    assert (len(files()), replayed(simulator)) == (1, BOOKED)
 
 
 def test_refusal_of_the_whole_file_refuses_each_and_the_same_version_goes_under_a_new_name(
