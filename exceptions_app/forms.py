@@ -27,6 +27,7 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.LINKED_DUPLICATE: "Duplicate of another document",
     Outcome.WRITTEN_OFF: "Written off",
     Outcome.DECLINED: "Declined, back to the source",
+    Outcome.REVERSED: "Reversed at the target",
 }
 
 
@@ -142,6 +143,24 @@ class ConfirmBookedForm(DeclareAbsentForm):
     field_order = ("reference", "because", "file")
 
 
+class ReverseForm(MoveForm):
+    reference = forms.ChoiceField(
+        label="Which document of the target is reversed",
+        choices=(),
+        error_messages={
+            "required": "Choose the document that is to be reversed.",
+            "invalid_choice": "“%(value)s” cannot be reversed here. Choose one of the list.",
+        },
+    )
+    because = _text("Reason", help_text="The person who decides and the auditor read this.")
+
+    def __init__(self, *args: Any, references: Iterable[str] = (), **more: Any) -> None:
+        super().__init__(*args, **more)
+        reference = self.fields["reference"]
+        if isinstance(reference, forms.ChoiceField):
+            reference.choices = [("", "Choose"), *((found, found) for found in references)]
+
+
 class ApproveForm(forms.Form):
     use_required_attribute = False
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
@@ -178,6 +197,8 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
     Action.RELEASE: ReasonForm,
     Action.DECLINE: ReasonForm,
     Action.DISMISS: DismissForm,
+    Action.REVERSE: ReverseForm,
+    Action.REPORT_WRONG_BOOKING: ReasonForm,
     Action.WITHDRAW: WithdrawForm,
     Action.APPROVE: ApproveForm,
     Action.REJECT: RejectForm,

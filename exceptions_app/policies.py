@@ -29,6 +29,8 @@ from exceptions_app.states import (
     Verb,
     refusal_of,
 )
+from integrations.connectors.base import Reversing
+from integrations.connectors.registry import CONNECTORS
 
 # Part of what a decision is bound to: raised when the rules of approval change.
 POLICY_VERSION = "four-eyes/1"
@@ -43,13 +45,16 @@ VERB_WORDS: Mapping[Verb, str] = {
 }
 
 # What a comparison found to stand at the target already: to send it again could only make it worse.
-STANDS_THERE = frozenset({"twice_there", "other_content", "not_confirmed_here"})
+WRONG_BOOKING = "wrong_booking"
+STANDS_THERE = frozenset({"twice_there", "other_content", "not_confirmed_here", WRONG_BOOKING})
+# What a reversing entry can answer: the target has it, with the content that we know.
+REVERSIBLE = STANDS_THERE - {"other_content"}
 _SENDING = frozenset({Action.PROPOSE, Action.RELEASE})
 _STATING = frozenset({Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 _WORKING = frozenset(
     {
         Action.HOLD, Action.RESUME, Action.CORRECT, Action.TRANSLATE, Action.PROPOSE, Action.RELEASE, Action.DECLINE,
-        Action.DISMISS,
+        Action.DISMISS, Action.REVERSE,
     }
 )  # fmt: skip
 
@@ -159,13 +164,19 @@ def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Rul
         return Ruling(False, "No field map held this exception: there is nothing to translate again.")
     if action in _SENDING and case.sub in STANDS_THERE:
         return Ruling(False, "The target has this document already; to send it again could only make it worse.")
+    if action in (Action.REVERSE, Action.REPORT_WRONG_BOOKING):
+        return _may_reverse(action, case)
     if action is Action.CLAIM and case.assignee_id == by.user.pk:
         return Ruling(False, "You have this exception already.")
     if action is Action.CLAIM and case.assignee_id is not None:
         return Ruling(False, f"{case.assignee} has this exception. Assign it to yourself to take it over.")
-    if action is Action.WITHDRAW and by.proposal is None:
+    return _may_withdraw(by) if action is Action.WITHDRAW else ALLOWED
+
+
+def _may_withdraw(by: Standing) -> Ruling:
+    if by.proposal is None:
         return Ruling(False, "Nothing is proposed here.")
-    if action is Action.WITHDRAW and by.proposal is not None and by.proposal.proposer_id != by.user.pk:
+    if by.proposal.proposer_id != by.user.pk:
         return Ruling(False, "Only the person who proposed it may withdraw it.")
     return ALLOWED
 
@@ -174,6 +185,16 @@ def proposed_already(action: Action, by: Standing) -> str:
     """Why nothing more can be stated now; empty when it can. For the button, and before a statement is written."""
     waits = action in _STATING and by.proposal is not None
     return "Something is proposed already. It is decided or withdrawn first." if waits else ""
+
+
+def _may_reverse(action: Action, case: ExceptionCase) -> Ruling:
+    if action is Action.REVERSE and case.sub not in REVERSIBLE:
+        return Ruling(False, "Nothing that was booked wrongly is known of this exception.")
+    if not isinstance(CONNECTORS.get(case.connection.connector), Reversing):
+        return Ruling(
+            False, "This target takes no reversing entry. Have it reversed there, and say so when you close this."
+        )
+    return ALLOWED
 
 
 def _may_decide(action: Action, by: Standing) -> Ruling:

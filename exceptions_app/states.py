@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     LINKED_DUPLICATE = "linked_duplicate"
     WRITTEN_OFF = "written_off"
     DECLINED = "declined"
+    REVERSED = "reversed"
 
 
 CLOSED_WITHOUT_SENDING = (Outcome.FIXED_AT_SOURCE, Outcome.LINKED_DUPLICATE, Outcome.WRITTEN_OFF)
@@ -60,11 +61,12 @@ class ProposalKind(StrEnum):
     RELEASE = "release"
     DECLINE = "decline"
     DISMISS = "dismiss"
+    REVERSE = "reverse"
     CONFIRM_BOOKED = "confirm_booked"
     DECLARE_ABSENT = "declare_absent"
 
 
-SENDING_KINDS = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE})
+SENDING_KINDS = frozenset({ProposalKind.REPLAY, ProposalKind.RELEASE, ProposalKind.REVERSE})
 CLOSING_KINDS = frozenset({ProposalKind.DECLINE, ProposalKind.DISMISS})
 STATING_KINDS = frozenset({ProposalKind.CONFIRM_BOOKED, ProposalKind.DECLARE_ABSENT})
 """What a person found out about a sending of unknown outcome, with proof."""
@@ -81,6 +83,8 @@ class Action(StrEnum):
     RELEASE = "release"
     DECLINE = "decline"
     DISMISS = "dismiss"
+    REVERSE = "reverse"
+    REPORT_WRONG_BOOKING = "report_wrong_booking"
     WITHDRAW = "withdraw"
     APPROVE = "approve"
     APPROVE_CLOSURE = "approve_closure"
@@ -161,6 +165,14 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.DISMISS: Transition(
         "Propose dismissal", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.dismissal_proposed"
     ),
+    # Of what stands at the target and should not: the entry that takes it back is sent as any other document.
+    Action.REVERSE: Transition(
+        "Propose reversal", _WORKABLE, State.AWAITING_APPROVAL, Verb.PROPOSE, "case.reversal_proposed"
+    ),
+    # It stays resolved; what is wrong with its booking is the work of the exception that follows it.
+    Action.REPORT_WRONG_BOOKING: Transition(
+        "Report a wrong booking", frozenset({State.RESOLVED}), None, Verb.PROPOSE, "case.wrong_booking_reported"
+    ),
     Action.WITHDRAW: Transition(
         "Withdraw", DECIDED_IN, State.IN_PROGRESS, Verb.PROPOSE, "case.proposal_withdrawn", stays_in=_PROPOSED_BESIDE
     ),
@@ -206,6 +218,7 @@ PROPOSAL_WORDS: dict[ProposalKind, str] = {
     ProposalKind.RELEASE: "release",
     ProposalKind.DECLINE: "decline",
     ProposalKind.DISMISS: "dismiss",
+    ProposalKind.REVERSE: "reverse",
     ProposalKind.CONFIRM_BOOKED: "state as booked",
     ProposalKind.DECLARE_ABSENT: "state as not there",
 }
@@ -213,6 +226,7 @@ PROPOSAL_WORDS: dict[ProposalKind, str] = {
 APPROVING: dict[ProposalKind, Action] = {
     ProposalKind.REPLAY: Action.APPROVE,
     ProposalKind.RELEASE: Action.APPROVE,
+    ProposalKind.REVERSE: Action.APPROVE,
     ProposalKind.DECLINE: Action.APPROVE_CLOSURE,
     ProposalKind.DISMISS: Action.APPROVE_CLOSURE,
     ProposalKind.CONFIRM_BOOKED: Action.APPROVE_BOOKED,

@@ -82,13 +82,13 @@ def _carry_out(
     """Do what was approved; what the audit event tells of it, and what changes with the exception."""
     at = decision.decided_at
     match ProposalKind(proposal.kind):
-        case ProposalKind.REPLAY | ProposalKind.RELEASE:
+        case ProposalKind.REPLAY | ProposalKind.RELEASE | ProposalKind.REVERSE:
             return {"idempotency_key": _queue(case, proposal, at=at).key}, {}
         case ProposalKind.DECLINE | ProposalKind.DISMISS:
             return {}, {"outcome": proposal.outcome, "closed_at": at}
         case ProposalKind.CONFIRM_BOOKED:
             delivery = unknown.agree(case, proposal, decision)
-            outcome = unknown.outcome_of(case)
+            outcome = unknown.outcome_of(case, delivery)
             found: dict[str, object] = {"outcome": outcome.value, "closed_at": at, "reference": delivery.reference}
             return unknown.told(proposal, delivery), found
         case ProposalKind.DECLARE_ABSENT:
@@ -223,17 +223,18 @@ def _close(proposal: Proposal, decision: Decision) -> None:
 
 def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery:
     content = bytes(proposal.version.content)
+    reverses = proposal.kind == ProposalKind.REVERSE
     refusals = Occurrence.objects.filter(case=case).values_list("definitive", flat=True)
     business_key = get_connector(case.connection.connector).business_key(content)
     # Whatever was sent before, for this exception or under this name, may have been booked: then the target is asked
     # before the first send of this one.
     same_document = Q(connection=proposal.target, object_type=case.object_type, business_key=business_key)
     sent_before = Delivery.objects.filter(
-        Q(subject=case.subject) | same_document, operation=Delivery.Operation.SUBMIT
+        Q(subject=case.subject) | same_document, operation__in=Delivery.BOOKING
     ).exists()
     return outbox.enqueue(
         connection=proposal.target,
-        operation=Delivery.Operation.SUBMIT,
+        operation=Delivery.Operation.REVERSE if reverses else Delivery.Operation.SUBMIT,
         object_type=case.object_type,
         business_key=business_key,
         content=content,
@@ -242,7 +243,7 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
         correlation_id=case.ref,
         probe_first=sent_before or not all(refusals),
         despite_warnings=True,
-        amount=case.amount,
+        amount=-case.amount if reverses and case.amount is not None else case.amount,
         currency=case.currency,
         at=at,
     )

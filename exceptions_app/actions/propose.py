@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +49,7 @@ _REPLAY = _Kind(Action.PROPOSE, ProposalKind.REPLAY, True, "proposed to replay")
 _RELEASE = _Kind(Action.RELEASE, ProposalKind.RELEASE, True, "proposed to release")
 _DECLINE = _Kind(Action.DECLINE, ProposalKind.DECLINE, False, "proposed to decline")
 _DISMISS = _Kind(Action.DISMISS, ProposalKind.DISMISS, False, "proposed to dismiss")
+REVERSE = _Kind(Action.REVERSE, ProposalKind.REVERSE, True, "proposed to reverse")
 
 
 def propose_replay(
@@ -101,6 +103,22 @@ def _propose(
     if what.sends:
         _check(case, version)
     proposal = freeze(case, version, what.kind, by=by, at=at, because=because, outcome=outcome)
+    record_proposal(case, proposal, version, what, by=by, at=at, because=because)
+    return proposal
+
+
+def record_proposal(
+    case: ExceptionCase,
+    proposal: Proposal,
+    version: PayloadVersion,
+    what: _Kind,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    data: Mapping[str, object] | None = None,
+) -> None:
+    """The move to a second person, with what it is bound to."""
     move(
         case,
         what.action,
@@ -117,10 +135,10 @@ def _propose(
             "target": proposal.target.slug,
             "policy": proposal.policy_version,
             "contributors": sorted(set(proposal.contributors.values_list("person__username", flat=True))),
+            **(data or {}),
         },
         assignee=case.assignee or by,
     )
-    return proposal
 
 
 def _check(case: ExceptionCase, version: PayloadVersion) -> None:

@@ -169,9 +169,7 @@ def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, a
     """A delivery that was given up is noted; when it was all that was under way, the exception is worked again."""
     happened = f"Sending of {case.ref} was stopped" if delivery.sends else f"Nothing was sent for {case.ref}"
     summary = f"{happened}: {delivery.detail}"
-    under_way = Delivery.objects.filter(
-        subject=case.subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE
-    )
+    under_way = Delivery.objects.filter(subject=case.subject, operation__in=Delivery.BOOKING, state__in=Delivery.LIVE)
     if case.state in _IN_FLIGHT and not under_way.exists():
         proposal_ends.spend(case, at=at, because="What it was given for is not what was to be sent.")
         move(case, Action.SEND_STOPPED, by=machine(WORKER), at=at, data=data, summary=summary)
@@ -181,7 +179,9 @@ def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, a
 
 def _resolve(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
     worker = machine(WORKER)
-    if delivery.state == Delivery.State.ALREADY_THERE:
+    if delivery.operation == Delivery.Operation.REVERSE:
+        outcome, words = Outcome.REVERSED, "The target booked the reversing entry"
+    elif delivery.state == Delivery.State.ALREADY_THERE:
         outcome, words = Outcome.ALREADY_THERE, "The target had it already, with the same content"
     elif case.kind == Kind.HELD:
         outcome, words = Outcome.RELEASED, "The target accepted the release"

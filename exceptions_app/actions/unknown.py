@@ -194,6 +194,8 @@ def told(proposal: Proposal, delivery: Delivery) -> dict[str, object]:
     }
 
 
-def outcome_of(case: ExceptionCase) -> Outcome:
+def outcome_of(case: ExceptionCase, delivery: Delivery) -> Outcome:
     """How an exception ends whose document two people found at the target."""
+    if delivery.operation == Delivery.Operation.REVERSE:
+        return Outcome.REVERSED
     return Outcome.RELEASED if case.kind == Kind.HELD else Outcome.REPLAYED

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from exceptions_app.actions import decide, propose, unknown, work
+from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.api import problem_kinds as kinds
@@ -174,6 +175,28 @@ class Decline(CaseAction):
 class Dismiss(CaseAction):
     def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
         propose.propose_dismissal(case.pk, outcome=Outcome(data["outcome"]), by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.REVERSE, requests.Reverse,
+    "Propose to send the entry that reverses a document of the target, linked to it. Of what a comparison found to "
+    "stand there twice or unknown to us, and of a booking that was reported as wrong.",
+    sends=True, example={"reference": "1000000042/2026", "because": "Booked twice after a time-out."},
+)  # fmt: skip
+class Reverse(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        reversing.propose_reversal(case.pk, reference=data["reference"], by=by, at=at, because=data["because"])
+
+
+@_action(
+    Action.REPORT_WRONG_BOOKING, requests.Because,
+    "Say that what a resolved exception booked is wrong. It stays resolved; an exception that follows it is opened, "
+    "where the reversal is proposed.",
+    example={"because": "The invoice was issued to the wrong customer."},
+)  # fmt: skip
+class ReportWrongBooking(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        reversing.report_wrong_booking(case.pk, by=by, at=at, because=data["because"])
 
 
 @_action(Action.WITHDRAW, requests.PerhapsBecause, "Take back what one proposed oneself, before it is decided.")

@@ -44,6 +44,8 @@ VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
         Action.RELEASE.value: actions.Release,
         Action.DECLINE.value: actions.Decline,
         Action.DISMISS.value: actions.Dismiss,
+        Action.REVERSE.value: actions.Reverse,
+        Action.REPORT_WRONG_BOOKING.value: actions.ReportWrongBooking,
         Action.WITHDRAW.value: actions.Withdraw,
         Action.APPROVE.value: actions.Approve,
         Action.REJECT.value: actions.Reject,

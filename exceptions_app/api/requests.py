@@ -150,6 +150,10 @@ class Dismiss(Because):
     )
 
 
+class Reverse(Because):
+    reference = Text(max_length=200, help_text="The target's document that is to be reversed.")
+
+
 class Approve(PerhapsBecause):
     frozen_sha256 = Text(validators=[_SHA256], help_text="The frozen_sha256 of the proposal that was looked at.")
 

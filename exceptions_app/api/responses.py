@@ -190,7 +190,9 @@ class DecisionShape(Shape):
 class ProposalShape(Shape):
     """What a second person is asked to agree to, frozen."""
 
-    kind = serializers.CharField(help_text="replay, release, decline, dismiss, confirm_booked or declare_absent.")
+    kind = serializers.CharField(
+        help_text="replay, release, decline, dismiss, reverse, confirm_booked, declare_absent."
+    )
     state = serializers.CharField(help_text="open, approved, rejected, withdrawn, superseded or spent.")
     outcome = serializers.CharField()
     version = serializers.IntegerField()

@@ -55,6 +55,12 @@ urlpatterns = [
     path("exceptions/<str:ref>/release", actions.Release.as_view(), name="release"),
     path("exceptions/<str:ref>/decline", actions.Decline.as_view(), name="decline"),
     path("exceptions/<str:ref>/dismiss", actions.Dismiss.as_view(), name="dismiss"),
+    path("exceptions/<str:ref>/reverse", actions.Reverse.as_view(), name="reverse"),
+    path(
+        "exceptions/<str:ref>/report-wrong-booking",
+        actions.ReportWrongBooking.as_view(),
+        name="report-wrong-booking",
+    ),
     path("exceptions/<str:ref>/withdraw", actions.Withdraw.as_view(), name="withdraw"),
     path("exceptions/<str:ref>/approve", actions.Approve.as_view(), name="approve"),
     path("exceptions/<str:ref>/reject", actions.Reject.as_view(), name="reject"),

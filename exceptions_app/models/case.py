@@ -98,7 +98,7 @@ _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES = Guard(
         JOIN public.exceptions_app_proposal p ON p.id = d.proposal_id
         WHERE p.case_id = NEW.id AND p.state = 'approved' AND d.verdict = 'approved'
             AND CASE WHEN NEW.state = 'dismissed' THEN p.kind IN ('decline', 'dismiss')
-                ELSE p.kind IN ('replay', 'release') END
+                ELSE p.kind IN ('replay', 'release', 'reverse') END
     ) THEN
         RAISE EXCEPTION 'exception % cannot become % without an approved decision', NEW.id, NEW.state
             USING ERRCODE = 'check_violation';

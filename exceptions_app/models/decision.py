@@ -71,7 +71,9 @@ class Proposal(models.Model):
                 name="proposal_known_state",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["replay", "release", "decline", "dismiss", "confirm_booked", "declare_absent"]),
+                condition=Q(
+                    kind__in=["replay", "release", "decline", "dismiss", "reverse", "confirm_booked", "declare_absent"]
+                ),
                 name="proposal_known_kind",
             ),
         ]

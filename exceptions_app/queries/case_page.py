@@ -41,8 +41,9 @@ _RELATED_TO_ONE = ("queue", "entity", "connection", "assignee", "cause", "follow
 # The order of the buttons: what decides and what comes next first.
 _ORDER = (
     Action.APPROVE, Action.REJECT, Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT, Action.RESUME,
-    Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.ASSIGN,
-    Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.DISMISS, Action.COMMENT,
+    Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.REVERSE,
+    Action.ASSIGN, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.REPORT_WRONG_BOOKING, Action.DISMISS,
+    Action.COMMENT,
 )  # fmt: skip
 _UNKNOWN_ONLY = frozenset({Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 
@@ -141,7 +142,7 @@ def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:
         newest_arrival=newest_arrival,
         content_differs=_content_differs(case, first),
         proposal=_newest_proposal(case),
-        submission=deliveries.get(Delivery.Operation.SUBMIT),
+        submission=deliveries.get(Delivery.Operation.REVERSE) or deliveries.get(Delivery.Operation.SUBMIT),
         write_back=deliveries.get(Delivery.Operation.WRITE_BACK),
         refused_again=_refused_again(case, latest),
         related=_related(case, user),
@@ -247,6 +248,10 @@ def possible_actions(page: CasePage) -> list[policies.Possibility]:
 def _is_offered(action: Action, case: ExceptionCase) -> bool:
     """What is for another kind, or for a moment that most exceptions never have, is not even refused."""
     if action is Action.TRANSLATE and case.sub != HELD_BY_FIELD_MAP:
+        return False
+    if action is Action.REVERSE and case.sub not in policies.REVERSIBLE:
+        return False
+    if action is Action.REPORT_WRONG_BOOKING and case.state != State.RESOLVED:
         return False
     if action in _UNKNOWN_ONLY and case.state != State.OUTCOME_UNKNOWN:
         return False

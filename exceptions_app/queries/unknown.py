@@ -71,7 +71,7 @@ def unknown_outcomes(user: AbstractUser, reach: Reach) -> list[Unknown]:
 
 def _sendings(subjects: Sequence[str]) -> dict[str, Delivery]:
     live = Delivery.objects.filter(
-        subject__in=subjects, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE, sends__gt=0
+        subject__in=subjects, operation__in=Delivery.BOOKING, state__in=Delivery.LIVE, sends__gt=0
     )
     return {delivery.subject: delivery for delivery in live.select_related("connection").order_by("id")}
 

@@ -21,6 +21,8 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "case.release_proposed": "Release proposed",
         "case.decline_proposed": "Decline proposed",
         "case.dismissal_proposed": "Dismissal proposed",
+        "case.reversal_proposed": "Reversal proposed",
+        "case.wrong_booking_reported": "Wrong booking reported",
         "case.proposal_withdrawn": "Proposal withdrawn",
         "case.approved": "Approved",
         "case.closure_approved": "Closure approved",

@@ -7,8 +7,9 @@ from typing import Any
 from django.forms import Field, Form, Textarea, TextInput
 from django.urls import reverse
 
-from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm
+from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm, ReverseForm
 from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions, was_refused_as_it_is
+from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, ProposalKind, Verb
 from integrations.records.record import Record
 
@@ -23,6 +24,8 @@ _ICONS: Mapping[Action, str] = {
     Action.RELEASE: "release",
     Action.DECLINE: "decline",
     Action.DISMISS: "dismissed",
+    Action.REVERSE: "reopen",
+    Action.REPORT_WRONG_BOOKING: "danger",
     Action.WITHDRAW: "withdraw",
     Action.APPROVE: "check",
     Action.REJECT: "close",
@@ -89,6 +92,8 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
     if form_class is None:
         return None
     more: dict[str, Any] = {"people": people_who_may(Verb.CORRECT, page.case)} if form_class is AssignForm else {}
+    if form_class is ReverseForm:
+        more = {"references": reversible_references(page.case)}
     initial = {**_beginning(action, page), **{name: value for name, value in typed.items() if name != "agreed"}}
     form = form_class(initial=initial, auto_id=_auto_id(action, page), **more)
     if action is Action.APPROVE and _states_something(page):

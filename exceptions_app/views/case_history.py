@@ -47,6 +47,8 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.release_proposed": ("review", "release"),
     "case.decline_proposed": ("review", "decline"),
     "case.dismissal_proposed": ("review", "dismissed"),
+    "case.reversal_proposed": ("review", "reopen"),
+    "case.wrong_booking_reported": ("warning", "danger"),
     "case.proposal_withdrawn": ("", "withdraw"),
     "case.approved": ("success", "check"),
     "case.closure_approved": ("success", "check"),
@@ -264,7 +266,7 @@ def address_of(delivery: Delivery) -> str:
     """Where it goes, while it is on its way: what was sent before may have gone to another address."""
     if not delivery.is_live:
         return ""
-    is_submission = delivery.operation == Delivery.Operation.SUBMIT
+    is_submission = delivery.operation in Delivery.BOOKING
     return without_secrets(delivery.connection.target_url if is_submission else delivery.connection.write_back_url)
 
 

@@ -9,11 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
 from exceptions_app.actions import decide, propose, unknown, work
+from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import people_who_may
+from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.states import Action, Outcome, Verb
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import carry_out, page_of_case
@@ -119,6 +121,31 @@ def dismiss(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
 
     words = "It is proposed to close it without sending. Someone else decides now."
     return carry_out(request, case, Action.DISMISS, _form(request, Action.DISMISS), act, words=words)
+
+
+@_move
+def reverse(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return reversing.propose_reversal(
+            case.pk, reference=typed["reference"], by=person(request), at=now(), because=typed["because"],
+            revision=typed["revision"],
+        )  # fmt: skip
+
+    words = "The reversal is proposed. Someone else decides now."
+    form = _form(request, Action.REVERSE, references=reversible_references(case))
+    return carry_out(request, case, Action.REVERSE, form, act, words=words)
+
+
+@_move
+def report_wrong_booking(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return reversing.report_wrong_booking(
+            case.pk, by=person(request), at=now(), because=typed["because"], revision=typed["revision"]
+        )
+
+    form = _form(request, Action.REPORT_WRONG_BOOKING)
+    words = "It is reported. The exception that follows this one is where it is reversed."
+    return carry_out(request, case, Action.REPORT_WRONG_BOOKING, form, act, words=words)
 
 
 @_move

@@ -6,7 +6,7 @@ the other system. A client never raises for what the network or the target does:
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
@@ -328,6 +328,21 @@ class Connector(Protocol):
         """What a person does about a code; empty when what is wrong says it already, or nothing is known."""
 
     def client(self, endpoint: Endpoint) -> TargetClient: ...
+
+
+class CannotReverse(ValueError):
+    """No reversing entry can be made of this document; the text says why."""
+
+
+@runtime_checkable
+class Reversing(Protocol):
+    """What a connector can do besides, when its target takes an entry that takes back what it booked."""
+
+    def reversal(self, payload: bytes, *, reference: str, on: date) -> bytes:
+        """The entry that reverses what the target booked of this payload as `reference`, linked to it, dated `on`.
+
+        It has a name of its own, the same for the same reference. Raises CannotReverse.
+        """
 
 
 @runtime_checkable

@@ -70,7 +70,7 @@ class Erp:
         books = self._books
         if books.honours_keys and (known := self._by_key.get(request.key)) is not None:
             return self._answer(attempt, _again(known, attempt))
-        messages = judge(content, books)
+        messages = [*judge(content, books), *self._judge_link(content)]
         if any(message.severity == "error" for message in messages) or (messages and not is_lenient(request)):
             return self._answer(attempt, refusal(request, messages))
         return self._book(attempt, content, request, messages)
@@ -93,6 +93,19 @@ class Erp:
             self._by_key[attempt["key"]] = effects[0]
             booked += effects
         return reply
+
+    def _judge_link(self, content: Content) -> list[Message]:
+        """A reversing entry must name a document that is booked and not reversed yet."""
+        reference = text_of(content, "reverses")
+        if not reference:
+            return []
+        with self._lock:
+            effects = self._ledger.effects_of(SYSTEM)
+            if any(text_of(effect["posting"], "reverses") == reference for effect in effects):
+                return [Message("ZFI/091", f"Document {reference} is reversed already", "reverses")]
+            if not any(f"{effect['document']}/{effect['fiscal_year']}" == reference for effect in effects):
+                return [Message("ZFI/092", f"Document {reference} is not there to be reversed", "reverses")]
+        return []
 
     def _effect(self, attempt: Record, content: Content, body: bytes, *, ordinal: int) -> Record:
         posting_date = date_in(content, "posting_date")

@@ -37,6 +37,8 @@ _LOCKED: Final = Meaning(
 _MEANINGS: Final[dict[str, Meaning]] = {
     "RW/609": _ERROR_IN_DOCUMENT,
     "RW/033": _UNBALANCED,
+    "ZFI/092": Meaning(_BUSINESS, "nothing_to_reverse", "The ERP does not have the document that is to be reversed."),
+    "ZFI/091": Meaning(_BUSINESS, "reversed_already", "The document that is to be reversed is reversed already."),
     "F5/201": Meaning(_PERIOD, "closed", "The posting period of this date is closed.", "posting_date"),
     "F5/702": _UNBALANCED,
     "F5/102": Meaning(

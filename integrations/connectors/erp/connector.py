@@ -1,7 +1,7 @@
 """The ERP connector: what the ERP promises, and the way to each part of the work."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -21,6 +21,7 @@ from integrations.connectors.base import (
 from integrations.connectors.erp import check, document, parse, read
 from integrations.connectors.erp.client import THROTTLES, ErpClient
 from integrations.connectors.erp.codes import is_found_by_our_check, remedy_of
+from integrations.connectors.erp.reversal import reversal
 from integrations.connectors.erp.terms import LAYOUTS
 from integrations.records.record import Record
 from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction
@@ -90,6 +91,9 @@ class ErpConnector:
 
     def remedy(self, code: str) -> str:
         return remedy_of(code)
+
+    def reversal(self, payload: bytes, *, reference: str, on: date) -> bytes:
+        return reversal(payload, reference=reference, on=on)
 
     def client(self, endpoint: Endpoint) -> TargetClient:
         return ErpClient(endpoint)
