@@ -16,7 +16,7 @@ def sql_flush(operations: DatabaseOperations, style: Any, tables: Sequence[str],
     """As Django's, for a superuser, who may pass over guards and foreign keys; sequences go on counting."""
     if how.get("reset_sequences") or not tables or not _is_superuser():
         return _truncating(operations, style, tables, **how)
-    deletions = "; ".join(f"DELETE FROM {operations.quote_name(table)}" for table in tables)
+    deletions = "; ".join(f"DELETE FROM {operations.quote_name(table)}" for table in tables)  # noqa: S608 - Django's own names
     return ["SET LOCAL session_replication_role = replica", deletions, "SET LOCAL session_replication_role = DEFAULT"]
 
 

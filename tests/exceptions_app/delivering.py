@@ -31,7 +31,7 @@ def connected(cast: Cast, simulator: RunningSimulator, settings: Settings) -> No
 
 
 def time_passes() -> None:
-    """Leases and waits end, and what was sent has had time to show."""
+    """Leases and waits end, those of whole targets too, and what was sent has had time to show."""
     live = Delivery.objects.filter(state__in=Delivery.LIVE)
     live.update(due_at=Now() - timedelta(seconds=1))
     live.filter(last_sent_at__isnull=False).update(last_sent_at=Now() - timedelta(minutes=1))
