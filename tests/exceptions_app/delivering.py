@@ -10,9 +10,10 @@ from audit.queries import timeline
 from exceptions_app import replays
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
-from integrations.models import Delivery, Gate
+from integrations.models import Delivery
 from tests.arrivals import configure
 from tests.cast import Cast
+from tests.gates import gates_open
 from tests.simulator_process import RunningSimulator
 
 
@@ -35,8 +36,7 @@ def time_passes() -> None:
     live = Delivery.objects.filter(state__in=Delivery.LIVE)
     live.update(due_at=Now() - timedelta(seconds=1))
     live.filter(last_sent_at__isnull=False).update(last_sent_at=Now() - timedelta(minutes=1))
-    Gate.objects.filter(quiet_until__isnull=False).update(quiet_until=Now() - timedelta(seconds=1))
-    Gate.objects.filter(canary_at__isnull=False).update(canary_at=Now() - timedelta(seconds=1))
+    gates_open()
 
 
 def work_until_done(rounds: int = 10) -> None:

@@ -19,6 +19,7 @@ from integrations.models import Delivery, DeliveryEnvelope
 from tests.arrivals import approve_open, configure, propose, receive
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.delivering import submission
+from tests.gates import gates_open
 from tests.integrations.connectors.iso20022.payment_files import IBANS, Wire, payment_file, wires
 from tests.simulator_process import RunningSimulator
 
@@ -90,6 +91,7 @@ def correct_and_approve(cases: Sequence[ExceptionCase], *, cast: Cast, ibans: Se
 def all_are_due() -> None:
     """What is collected has waited long enough."""
     Delivery.objects.filter(state__in=Delivery.LIVE).update(due_at=Now() - timedelta(seconds=1))
+    gates_open()
 
 
 def files() -> list[DeliveryEnvelope]:

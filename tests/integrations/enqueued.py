@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from integrations import outbox
 from integrations.models import Connection, Delivery
 from tests.cast import MORNING
+from tests.gates import gates_open
 
 
 def enqueue(connection: Connection, number: int = 1, **changes: Any) -> Delivery:
@@ -28,3 +29,4 @@ def enqueue(connection: Connection, number: int = 1, **changes: Any) -> Delivery
 
 def let_leases_end() -> None:
     Delivery.objects.filter(state__in=Delivery.LIVE).update(due_at=Now() - timedelta(seconds=1))
+    gates_open()
