@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from exceptions_app.demo_people import demonstration_accounts
+from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import Count, navigation_counts, waiting_for_decision_of
 from exceptions_app.queries.reach import Reach
@@ -83,6 +84,10 @@ ENTRIES = (
     ),
     Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide"),
     Entry("Outcome unknown", "outcome-unknown", "exceptions:unknown", _with_any_grant, count="unknown"),
+    Entry(
+        "Batches", "replaying", "exceptions:batches", _seeing,
+        also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"),
+    ),
     Entry("Search", "search", "exceptions:search"),
     Entry(
         "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",)
@@ -110,7 +115,7 @@ def first_page(user: AbstractUser, reach: Reach) -> str:
     """
     if reach.has(Verb.CORRECT):
         return "exceptions:my_queue"
-    if reach.has(Verb.APPROVE) and waiting_for_decision_of(user).exists():
+    if reach.has(Verb.APPROVE) and _waits_for(user, reach):
         return "exceptions:approvals"
     if reach.has(Verb.EXPORT) and not reach.has(Verb.APPROVE):
         return "exceptions:audit"
@@ -119,6 +124,10 @@ def first_page(user: AbstractUser, reach: Reach) -> str:
     if connection_reach_of(user).seen:
         return "exceptions:connections"
     return "exceptions:my_queue"  # which says that nothing is granted, and who grants it
+
+
+def _waits_for(user: AbstractUser, reach: Reach) -> bool:
+    return waiting_for_decision_of(user).exists() or waiting_for_batch_decision_of(user, reach).exists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,9 +216,12 @@ def _own_part(by: Standing) -> str:
     return ""
 
 
-def require(action: Action, case: ExceptionCase, by: AbstractUser) -> Standing:
-    """Raise NotPermitted with the reason unless the person may; to be called on the locked row."""
-    where = standing(by, case)
+def require(action: Action, case: ExceptionCase, by: AbstractUser, *, where: Standing | None = None) -> Standing:
+    """Raise NotPermitted with the reason unless the person may; to be called on the locked row.
+
+    `where` is their standing when it was read in this transaction, since the row was locked.
+    """
+    where = where or standing(by, case)
     transition = TRANSITIONS[action]
     if action in DECIDING and _own_part(where):
         raise NotPermitted(_own_part(where))

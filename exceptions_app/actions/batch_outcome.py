@@ -17,12 +17,16 @@ _KINDS = {
 }
 
 
-def note_end(case: ExceptionCase, delivery: Delivery, settlement: engine.Settlement, *, at: datetime) -> None:
+def note_end(
+    case: ExceptionCase, delivery: Delivery, settlement: engine.Settlement | None = None, *, at: datetime
+) -> None:
     """Tell the batches that the locked exception is in. One query for an exception that is in none.
+
+    Without a settlement two people said what became of the delivery.
 
     What was booked after another decision proves an item as well: there is one effect, and it is known.
     """
-    if delivery.is_live:
+    if delivery.is_live or delivery.operation != Delivery.Operation.SUBMIT:
         return
     for progress in BatchProgress.objects.filter(item__case=case, state__in=_OPEN).select_related("item__batch"):
         if delivery.state in Delivery.BOOKED:
@@ -47,15 +51,15 @@ def _end(
     progress.save(update_fields=["state", "by_batch", "delivery", "code", "detail", "ended_at"])
 
 
-def _kind_of(delivery: Delivery, settlement: engine.Settlement) -> str:
+def _kind_of(delivery: Delivery, settlement: engine.Settlement | None) -> str:
     if delivery.state in _KINDS:
         return _KINDS[Delivery.State(delivery.state)]
-    errors = settlement.refusal.errors if settlement.refusal else ()
+    errors = settlement.refusal.errors if settlement and settlement.refusal else ()
     return (errors[0].code if errors else "")[:100] or "refused"
 
 
-def _words(delivery: Delivery, settlement: engine.Settlement) -> str:
-    errors = settlement.refusal.errors if settlement.refusal else ()
+def _words(delivery: Delivery, settlement: engine.Settlement | None) -> str:
+    errors = settlement.refusal.errors if settlement and settlement.refusal else ()
     return (errors[0].plain or errors[0].text) if errors else delivery.detail
 
 

@@ -139,13 +139,14 @@ def _approve(batch: ReplayBatch, item: BatchItem, decision: BatchDecision, *, at
 
 def _begin_step(batch: ReplayBatch, item: BatchItem, *, at: datetime) -> None:
     step = step_of(item.position)
+    others = f"then up to {at_once(step)} at once" if at_once(step) > 1 else "the others one after the other"
     batch_log.change(
         batch,
         BatchState.RUNNING,
         "batch.step_begun",
         by=machine(WORKER),
         at=at,
-        summary=f"{batch.ref}, step {step}: item {item.position} goes alone, then up to {at_once(step)} at once.",
+        summary=f"{batch.ref}, step {step}: item {item.position} goes alone, {others}.",
         data={"step": step, "item": item.position, "exception": item.case.ref, "at_once": at_once(step)},
         step=step,
         canary=item.position,

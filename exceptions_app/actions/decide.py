@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from exceptions_app import policies
-from exceptions_app.actions import handover_follow, proposal_ends, resolving, unknown
+from exceptions_app.actions import batch_outcome, handover_follow, proposal_ends, resolving, unknown
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
@@ -42,7 +42,7 @@ def approve(
     case = lock(case_id)
     proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
     kind = ProposalKind(proposal.kind)
-    policies.require(APPROVING[kind], case, by)
+    where = policies.require(APPROVING[kind], case, by)
     _refuse_changed_bytes(proposal)
     if kind in SENDING_KINDS:
         _refuse_overtaken(case, proposal)
@@ -57,6 +57,7 @@ def approve(
         because=because,
         summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}: {PROPOSAL_WORDS[kind]}{part}.",
         data=_told(proposal) | data | ({"batch": batch} if batch else {}),
+        where=where,
         **changes,
     )
     _close(proposal, decision)
@@ -88,11 +89,13 @@ def _carry_out(
             return {}, {"outcome": proposal.outcome, "closed_at": at}
         case ProposalKind.CONFIRM_BOOKED:
             delivery = unknown.agree(case, proposal, decision)
+            batch_outcome.note_end(case, delivery, at=at)
             outcome = unknown.outcome_of(case, delivery)
             found: dict[str, object] = {"outcome": outcome.value, "closed_at": at, "reference": delivery.reference}
             return unknown.told(proposal, delivery), found
         case ProposalKind.DECLARE_ABSENT:
             delivery = unknown.agree(case, proposal, decision)
+            batch_outcome.note_end(case, delivery, at=at)
             proposal_ends.spend(case, at=at, because="It was stated that the target does not have it.")
             return unknown.told(proposal, delivery), {}
 

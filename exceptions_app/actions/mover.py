@@ -62,13 +62,15 @@ def move(
     summary: str,
     because: str = "",
     data: Mapping[str, object] | None = None,
+    where: policies.Standing | None = None,
     **changes: Any,
 ) -> ExceptionCase:
     """Move a locked exception, with its audit event. `changes` are further fields that change with it.
 
-    Raises policies.NotPermitted, then states.TransitionNotAllowed.
+    `where` is the standing of the person, read since the row was locked. Raises policies.NotPermitted, then
+    states.TransitionNotAllowed.
     """
-    policies.require(action, case, by)
+    policies.require(action, case, by, where=where)
     before = State(case.state)
     case.state = target_of(action, state=before, kind=Kind(case.kind))
     # A comment or a repeat changes nothing that a colleague is deciding on, so it makes no form stale.

@@ -10,6 +10,7 @@ from django.db.models import DecimalField, Prefetch, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 
 from exceptions_app import policies
+from exceptions_app.batch_states import LIVE
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.queries import keyset
 from exceptions_app.queries.counters import waiting_for_decision_of
@@ -80,13 +81,13 @@ def prepared_by(
 
 
 def prepared(user: AbstractUser) -> QuerySet[Proposal]:
-    """Open proposals that the person made or whose content they corrected."""
+    """Open proposals that the person made or whose content they corrected, beside those in batches."""
     visible = ExceptionCase.objects.visible_to(user)
     handled = Contributor.objects.filter(person=user.pk).values("proposal")
     return Proposal.objects.filter(
         Q(proposer=user.pk) | Q(pk__in=handled), state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN),
         case__in=visible,
-    )  # fmt: skip
+    ).exclude(batch_item__batch__state__in=sorted(LIVE))  # fmt: skip
 
 
 def sortable(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:

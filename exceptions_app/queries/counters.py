@@ -11,8 +11,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 
+from exceptions_app.batch_states import LIVE
 from exceptions_app.models import ExceptionCase, LegalEntity, Proposal, Queue, Route, granted_objects
 from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.pull_sources import gaps_to_do
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import DECIDED_IN, OPEN_STATES, State, Verb
@@ -79,6 +81,7 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         "open": visible,
         "to_decide": waiting_for_decision_of(user),
         "unknown": visible.filter(state=State.OUTCOME_UNKNOWN),
+        "batches": waiting_for_batch_decision_of(user, reach),
         "messages": intake_failures_for(user),
         "files": files_in_quarantine_for(user),
         "gaps": gaps_to_do(_cared_for(user)),
@@ -87,19 +90,23 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
     return NavigationCounts(
         mine=counts["mine"],
         open=counts["open"],
-        to_decide=counts["to_decide"],
+        to_decide=counts["to_decide"] + counts["batches"],
         unknown=counts["unknown"],
         intake_failures=counts["messages"] + counts["files"] + counts["gaps"],
     )
 
 
 def waiting_for_decision_of(user: AbstractUser) -> QuerySet[Proposal]:
-    """Open proposals that the person could decide on: granted, and without a hand in them."""
+    """Open proposals that the person could decide on: granted, and without a hand in them.
+
+    Those in a batch that is not over are decided with it.
+    """
     deciding = ExceptionCase.objects.granting(user, Verb.APPROVE)
     return (
         Proposal.objects.filter(state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN), case__in=deciding)
         .exclude(proposer=user.pk)
         .exclude(contributors__person=user.pk)
+        .exclude(batch_item__batch__state__in=sorted(LIVE))
     )
 
 

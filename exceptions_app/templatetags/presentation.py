@@ -23,6 +23,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
+from exceptions_app.batch_states import ITEM_WORDS, ItemState
+from exceptions_app.models import BatchProgress
 from integrations.connectors.registry import title_of
 
 register = template.Library()
@@ -90,6 +92,16 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rejected": ("danger", "danger"),
         "withdrawn": ("neutral", "withdraw"),
         "superseded": ("neutral", "history"),
+        # batches and their items
+        "running": ("transit", "replaying"),
+        "stopped": ("danger", "danger"),
+        "suspended": ("warning", "hold"),
+        "complete": ("success", "resolved"),
+        "ended": ("warning", "warning"),
+        "under_way": ("transit", "replaying"),
+        "failed": ("danger", "danger"),
+        "skipped": ("neutral", "history"),
+        "given_back": ("neutral", "withdraw"),
     }
 )
 # Where the word of the button is better known than the name of the state.
@@ -285,6 +297,12 @@ def state_look(state: str, label: str = "") -> Look:
     """Tone, icon and words for a state of a case, a delivery or a proposal; an unknown state stays neutral."""
     tone, name = _STATE_LOOKS.get(str(state), ("neutral", "new"))
     return Look(tone=tone, icon=name, label=label or _STATE_WORDS.get(state, str(state).replace("_", " ").capitalize()))
+
+
+@register.filter
+def batch_item_words(progress: BatchProgress) -> str:
+    """How an item of a batch stands: “Not sent yet”."""
+    return ITEM_WORDS[ItemState(progress.state)].capitalize()
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
@@ -17,7 +18,9 @@ from exceptions_app.queries.approvals import (
     to_decide,
     waiting_of,
 )
+from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.counters import count_each, waiting_for_decision_of
+from exceptions_app.queries.replay_batches import batches_prepared_by, batches_to_decide
 from exceptions_app.states import Verb
 from exceptions_app.views.addresses import address
 from exceptions_app.views.interrupted import signed_in
@@ -47,6 +50,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "money": money_of(prepared(user) if mine else waiting_for_decision_of(user)),
         "tabs": _tabs(request, mine=mine, decides=reach.has(Verb.APPROVE)),
         "mine": mine,
+        "batches": batches_prepared_by(user) if mine else batches_to_decide(user, reach),
         "sort": sort.name,
         "sort_urls": {name: address(request, sort=name) for name in SORTS},
         "notices": notices,
@@ -64,9 +68,15 @@ def _shows_prepared(request: HttpRequest, *, decides: bool) -> bool:
 
 def _tabs(request: HttpRequest, *, mine: bool, decides: bool) -> list[dict[str, Any]]:
     user = person(request)
-    counts = count_each(user, {"decide": waiting_for_decision_of(user), "prepared": prepared(user)})
+    rows: dict[str, QuerySet[Any]] = {
+        "decide": waiting_for_decision_of(user),
+        "prepared": prepared(user),
+        "batches": waiting_for_batch_decision_of(user, reach_for(request)),
+    }
+    counts = count_each(user, rows)
+    to_decide_in_all = counts["decide"] + counts["batches"]
     tabs = [
-        {"label": "To decide", "url": address(request, show=""), "current": not mine, "count": counts["decide"]},
+        {"label": "To decide", "url": address(request, show=""), "current": not mine, "count": to_decide_in_all},
         {
             "label": "Prepared by me",
             "url": address(request, show=PREPARED),

@@ -13,6 +13,7 @@ from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
+from exceptions_app.queries.replay_batches import live_batch_of
 from exceptions_app.queries.transactions import taken_up_by
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
@@ -31,6 +32,7 @@ from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
 WORKABLE = frozenset({State.NEW, State.IN_PROGRESS})
+_IN_BATCHES = frozenset({State.AWAITING_APPROVAL, State.REPLAYING, State.OUTCOME_UNKNOWN})
 IN_FLIGHT = frozenset({State.REPLAYING, State.OUTCOME_UNKNOWN})
 POLL_QUICKLY_FOR = timedelta(minutes=5)
 # Parts of the page that hold the forms of actions, and where they are.
@@ -122,6 +124,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "hold": _hold_of(page),
         "write_back": page.write_back,
         "transactions": taken_up_by(case),
+        "batch_item": live_batch_of(case) if State(case.state) in _IN_BATCHES else None,
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
         "kept": kept_texts(items, bound=asked.bound, typed=typed, record=record),
         "draft_is_old": _draft_is_old(page),

@@ -1,9 +1,11 @@
 """The work lists: my queue and all queues."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -14,8 +16,8 @@ from exceptions_app.navigation import first_page
 from exceptions_app.queries.approvals import to_decide, waiting_of
 from exceptions_app.queries.counters import Count, StateCounts, open_by_queue, open_by_state, totals_of
 from exceptions_app.queries.queue_page import SORTS, next_to_claim, rows_of
-from exceptions_app.states import STATE_WORDS, State
-from exceptions_app.views.addresses import address
+from exceptions_app.states import STATE_WORDS, State, Verb
+from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import Listing, chips_of, listing_of
 from exceptions_app.views.reach import reach_for
@@ -23,6 +25,7 @@ from exceptions_app.views.scope import person
 
 FIRST_DECISIONS = 5
 MOST_SWITCHED = 5
+_OF_THE_LIST = frozenset({"sort", *PLACE})
 # Those that unfold below the usual ones; they stay in sight while one of them is on or was not understood.
 MORE_FILTERS = (
     "cause", "category", "kind", "connection", "amount_min", "amount_max", "currency", "opened_from", "opened_to",
@@ -58,7 +61,10 @@ def my_queue(request: HttpRequest) -> HttpResponse:
 def queue(request: HttpRequest) -> HttpResponse:
     """All exceptions that I may see, by the filters in the address."""
     listing = listing_of(request)
-    context = _list_context(request, listing) | {"chips": chips_of(request, listing.filter)}
+    context = _list_context(request, listing) | {
+        "chips": chips_of(request, listing.filter),
+        "batch_url": _batch_url(request),
+    }
     if request.htmx and not request.htmx.boosted:  # type: ignore[attr-defined]
         return push_url(render(request, "exceptions/_queue_table.html", context), address(request))
     around = {
@@ -67,6 +73,14 @@ def queue(request: HttpRequest) -> HttpResponse:
         "shows_more_filters": any(request.GET.get(name) for name in MORE_FILTERS),
     }
     return render(request, "exceptions/queue.html", context | around)
+
+
+def _batch_url(request: HttpRequest) -> str:
+    """Where this list becomes a batch, for those who may propose anywhere."""
+    if not reach_for(request).has(Verb.PROPOSE):
+        return ""
+    kept = urlencode([(name, value) for name, value in request.GET.items() if value and name not in _OF_THE_LIST])
+    return f"{reverse('exceptions:batch_new')}?{kept}" if kept else reverse("exceptions:batch_new")
 
 
 def _list_context(request: HttpRequest, listing: Listing) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def fresh_numbers(fragment):
 
 
 EVERYBODY = ["All queues", "Search", "API"]
+SEEING = ["Batches", "Transactions", "Effects", "Connections"]
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,23 @@ EVERYBODY = ["All queues", "Search", "API"]
     [
         (
             "clerk",
-            ["My queue", "Approvals", "Intake failures", "Outcome unknown", "Transactions", "Effects", "Connections"],
+            [
+                "My queue",
+                "Approvals",
+                "Intake failures",
+                "Batches",
+                "Outcome unknown",
+                "Transactions",
+                "Effects",
+                "Connections",
+            ],
         ),
-        ("controller", ["Approvals", "Outcome unknown", "Transactions", "Effects", "Connections", "Rehearsals"]),
-        ("support", ["Outcome unknown", "Transactions", "Effects", "Connections"]),
-        ("auditor", ["Outcome unknown", "Transactions", "Effects", "Connections", "Audit", "Rehearsals"]),
+        (
+            "controller",
+            ["Approvals", "Outcome unknown", *SEEING, "Rehearsals"],
+        ),
+        ("support", ["Outcome unknown", *SEEING]),
+        ("auditor", ["Outcome unknown", *SEEING, "Audit", "Rehearsals"]),
         ("outsider", []),
         ("administrator", ["Outcome unknown", "Intake failures", "Transactions", "Connections", "Administration"]),
     ],

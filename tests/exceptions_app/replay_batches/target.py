@@ -13,7 +13,7 @@ from django.db import transaction
 from audit import log
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.mover import scope_of
-from exceptions_app.models import BatchItem, ExceptionCase, Occurrence, PayloadVersion, ReplayBatch
+from exceptions_app.models import BatchItem, ExceptionCase, LegalEntity, Occurrence, PayloadVersion, ReplayBatch
 from integrations.connectors.base import Answer, AnswerKind, CheckReport, Endpoint, Observation, Presence
 from integrations.connectors.registry import CONNECTORS, get_connector
 from integrations.models import InboxMessage
@@ -97,7 +97,9 @@ def target(cast: Cast) -> Iterator[Target]:
 
 
 @transaction.atomic
-def refused_cases(cast: Cast, count: int, *, first: int = 1, **more: Any) -> list[ExceptionCase]:
+def refused_cases(
+    cast: Cast, count: int, *, first: int = 1, entity: LegalEntity | None = None, **more: Any
+) -> list[ExceptionCase]:
     """Exceptions whose documents were refused, and whose cause was mended at the target; written in bulk.
 
     `more` is what stands in each document beside its number.
@@ -106,7 +108,8 @@ def refused_cases(cast: Cast, count: int, *, first: int = 1, **more: Any) -> lis
     payloads = [json.dumps({"number": number, **more}).encode() for number in numbers]
     common: dict[str, Any] = {
         "connection": cast.connection, "object_type": "invoice", "kind": "failed", "queue": cast.einvoicing,
-        "entity": cast.netherlands, "category": "transport", "cause": make_cause("DOWN", "The authority was down."),
+        "entity": entity or cast.netherlands, "category": "transport",
+        "cause": make_cause("DOWN", "The authority was down."),
         "problem": "The authority was down.", "counterparty": "Van Loon Koeltechniek B.V.", "amount": "10.50",
         "currency": "EUR", "opened_at": MORNING, "changed_at": MORNING,
     }  # fmt: skip
