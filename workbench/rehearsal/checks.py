@@ -29,7 +29,7 @@ def lost(evidence: Evidence) -> list[str]:
     return found + [
         f"case {case.id}: {case.state}, and nothing is at the target"
         for case in _approved(evidence)
-        if case.state in (RESOLVED, _WITH_A_MACHINE) and not evidence.effects_for(case)
+        if not _is_told(evidence, case) and not evidence.effects_for(case)
     ]
 
 
@@ -57,9 +57,7 @@ def false_resolved(evidence: Evidence) -> list[str]:
 
 def waiting_for_person(evidence: Evidence) -> list[str]:
     """No fault: what the workbench put before a person, rather than guess."""
-    return [
-        f"case {case.id}: {case.state}" for case in _approved(evidence) if case.state not in (RESOLVED, _WITH_A_MACHINE)
-    ]
+    return [f"case {case.id}: {case.state}" for case in _approved(evidence) if _is_told(evidence, case)]
 
 
 def approved_only(evidence: Evidence) -> list[str]:
@@ -170,6 +168,13 @@ def _is_before_a_person(evidence: Evidence, delivery: Sent) -> bool:
     """A target that answers no question is asked for as long as nobody decides."""
     case = evidence.cases.get(delivery.case_id)
     return not evidence.lane.can_be_asked and case is not None and case.state == _OUTCOME_UNKNOWN
+
+
+def _is_told(evidence: Evidence, case: Case) -> bool:
+    """Whether a person knows that it is not over: it is theirs again, or three workers in a row broke off on it."""
+    if case.state == _WITH_A_MACHINE:
+        return any(delivery.parked and delivery.state in LIVE for delivery in evidence.by_case.get(case.id, ()))
+    return case.state != RESOLVED
 
 
 def _approved(evidence: Evidence) -> list[Case]:

@@ -161,3 +161,8 @@ def test_twins_are_one_replay_and_what_has_no_delivery_is_one():
 def test_parked_delivery_is_before_a_person():
     found = evidence(cases=(case(state="outcome_unknown"),), deliveries=(delivery(state="unknown", parked=True),))
     assert still_under_way(found) == []
+    never_sent = evidence(
+        cases=(case(state="replaying"),), deliveries=(delivery(state="queued", parked=True),), effects=()
+    )
+    assert waiting_for_person(never_sent) == ["case 1: replaying"]
+    assert failing(never_sent) == set()
