@@ -13,7 +13,7 @@ from exceptions_app.actions.connections import save_configuration
 from exceptions_app.models import LegalEntity, Queue, Route
 from integrations.connectors.registry import CONNECTORS
 from integrations.envelope import faults_of
-from integrations.models import Connection, PullSource
+from integrations.models import Connection, PullSource, RetryPolicy
 from integrations.promises import StrongerThanDeclared, refuse_stronger
 from integrations.webhooks import is_secret
 
@@ -205,6 +205,14 @@ class PullSourceAdmin(ConfigurationAdmin):
         if "private_key" in form.changed_data:
             form.changed_data.append("secret")
         super().save_model(request, obj, form, change)
+
+
+@admin.register(RetryPolicy)
+class RetryPolicyAdmin(ConfigurationAdmin):
+    list_display = ("connection", "about", "first_seconds", "most_seconds", "tries", "deadline_seconds")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        return ("connection", "about") if obj is not None else ()
 
 
 @admin.register(Queue)

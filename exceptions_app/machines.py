@@ -7,7 +7,9 @@ PREFIX = "machine:"
 INTAKE = "machine:intake"
 WORKER = "machine:worker"
 SETUP = "machine:setup"
-_NAMES = {INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup"}
+RETRY = "machine:retry"
+POLICY = "machine:policy"
+_NAMES = {INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup", RETRY: "Technical retry", POLICY: "Policy"}
 
 
 def machine(name: str) -> AbstractUser:

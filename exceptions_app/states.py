@@ -99,6 +99,7 @@ class Action(StrEnum):
     # Moves of the machine: no person has a button for them.
     RECUR = "recur"
     WAKE = "wake"
+    RETRY = "retry"
     SEND_LOST_SIGHT = "send_lost_sight"
     SEND_REFUSED = "send_refused"
     SEND_CONFLICTED = "send_conflicted"
@@ -200,6 +201,8 @@ TRANSITIONS: dict[Action, Transition] = {
     # The target's own list does not agree with what is known here, such as when it booked the document twice.
     Action.FLAG: Transition("Found by a comparison", OPEN_STATES, None, None, "case.disagreement_found"),
     Action.WAKE: Transition("Hold ended", frozenset({State.WAITING}), State.IN_PROGRESS, None, "case.hold_ended"),
+    # What was refused for a technical reason alone, by a policy of its connection.
+    Action.RETRY: Transition("Tried again", _WORKABLE, State.REPLAYING, None, "case.retried", _FAILED),
     Action.SEND_LOST_SIGHT: Transition(
         "Outcome unknown", frozenset({State.REPLAYING}), State.OUTCOME_UNKNOWN, None, "case.outcome_unknown"
     ),

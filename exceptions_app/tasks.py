@@ -9,7 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.timezone import now
 
 from exceptions_app import intake, replays
-from exceptions_app.actions import compare, handover_release, work
+from exceptions_app.actions import compare, handover_release, technical_retry, waiting, work
 from exceptions_app.machines import WORKER
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
@@ -27,7 +27,14 @@ def sweep(**_from_newer_senders: Any) -> None:
 
     Raises SoftTimeLimitExceeded, so that the worker ends the task instead of being killed with it.
     """
-    for step in (replays.carry_out_due, _read_messages, _end_holds, _release_waiting):
+    for step in (
+        replays.carry_out_due,
+        _read_messages,
+        _end_holds,
+        _release_waiting,
+        _release_deliveries,
+        _retry_technical,
+    ):
         try:
             step()
         except SoftTimeLimitExceeded:
@@ -82,3 +89,25 @@ def _release_waiting() -> None:
             raise
         except Exception:
             log.exception("Transaction %s could not be released.", transaction_id)
+
+
+def _release_deliveries() -> None:
+    """Approved exceptions that wait for what must come before them."""
+    for delivery_id in waiting.waiting():
+        try:
+            waiting.release(delivery_id, at=now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("Delivery %s could not be released.", delivery_id)
+
+
+def _retry_technical() -> None:
+    """What came in refused for a technical reason alone, where its connection opted in."""
+    for case_id in technical_retry.due():
+        try:
+            technical_retry.retry(case_id, at=now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("Exception %s could not be tried again.", case_id)

@@ -1,7 +1,7 @@
 """The outbox: what shall happen at another system, written in the transaction that decided it."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
@@ -39,11 +39,14 @@ def enqueue(
     at: datetime,
     correlation_id: str = "",
     despite_warnings: bool = False,
+    waiting_for: str = "",
+    waits_at_most: timedelta | None = None,
     amount: Decimal | None = None,
     currency: str = "",
 ) -> Delivery:
     """Write one delivery. Sent by a worker after the commit; a second live one for the same key is refused.
 
+    `waiting_for`: no worker takes it up before that is over, at most so long by the database's clock.
     `despite_warnings`: people decided it who saw what the target may warn of. `amount` in `currency` (ISO 4217) is how
     much it moves, for the totals of a report; nothing is decided by it.
 
@@ -74,6 +77,8 @@ def enqueue(
                 despite_warnings=despite_warnings,
                 amount=amount,
                 currency=currency,
+                waiting_for=waiting_for[:500],
+                waits_until=Now() + waits_at_most if waits_at_most is not None else None,
                 due_at=_due_at(connection, operation),
                 created_at=at,
             )

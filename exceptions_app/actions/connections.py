@@ -12,7 +12,7 @@ from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.targets import without_secrets
 from integrations.delivery import gates
-from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant, PullSource
+from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant, PullSource, RetryPolicy
 from integrations.webhooks import new_secret
 
 SCOPE = "configuration"
@@ -30,6 +30,9 @@ def subject_of(item: models.Model) -> str:
             return f"queue:{item.slug}"
         case LegalEntity():
             return f"entity:{item.code}"
+        case RetryPolicy():
+            whose = item.connection.slug if item.connection else "all"
+            return f"retry_policy:{whose}:{item.about}"
         case Route():
             return f"route:{item.position}"
     raise TypeError(f"{type(item).__name__} is not configuration.")

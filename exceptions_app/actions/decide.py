@@ -12,6 +12,7 @@ from exceptions_app.actions import batch_outcome, handover_follow, proposal_ends
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
+from exceptions_app.actions.waiting import wait_of
 from exceptions_app.models import BatchItem, Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.models.replay_batch import BATCH_PREFIX
 from exceptions_app.states import APPROVING, PROPOSAL_WORDS, SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
@@ -49,13 +50,14 @@ def approve(
     decision = _decide(proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because)
     data, changes = _carry_out(case, proposal, decision)
     part = f", as a part of batch {batch}" if batch else ""
+    waits = f" It waits: {data['waiting_for']}" if data.get("waiting_for") else ""
     move(
         case,
         APPROVING[kind],
         by=by,
         at=at,
         because=because,
-        summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}: {PROPOSAL_WORDS[kind]}{part}.",
+        summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}: {PROPOSAL_WORDS[kind]}{part}.{waits}",
         data=_told(proposal) | data | ({"batch": batch} if batch else {}),
         where=where,
         **changes,
@@ -84,7 +86,8 @@ def _carry_out(
     at = decision.decided_at
     match ProposalKind(proposal.kind):
         case ProposalKind.REPLAY | ProposalKind.RELEASE | ProposalKind.REVERSE:
-            return {"idempotency_key": _queue(case, proposal, at=at).key}, {}
+            delivery = _queue(case, proposal, at=at)
+            return {"idempotency_key": delivery.key, "waiting_for": delivery.waiting_for}, {}
         case ProposalKind.DECLINE | ProposalKind.DISMISS:
             return {}, {"outcome": proposal.outcome, "closed_at": at}
         case ProposalKind.CONFIRM_BOOKED:
@@ -108,6 +111,27 @@ def _follow_up(case: ExceptionCase, proposal: Proposal, *, by: AbstractUser, at:
         event = "declined" if proposal.kind == ProposalKind.DECLINE else "dismissed"
         tell_source(case, event, by=by, at=at, because=proposal.because)
         handover_follow.case_ended(case, by=by.get_username(), at=at)
+
+
+def approve_by_policy(
+    case: ExceptionCase, proposal: Proposal, *, by: AbstractUser, at: datetime, because: str
+) -> Decision:
+    """The decision of a named policy on a locked exception that nobody works on. Raises AlreadyUnderWay."""
+    decision = _decide(proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because)
+    delivery = _queue(case, proposal, at=at)
+    data = {
+        "proposal": proposal.kind,
+        "version": proposal.version.number,
+        "frozen_sha256": proposal.frozen_sha256,
+        "content_sha256": proposal.content_sha256,
+        "policy": proposal.policy_version,
+        "idempotency_key": delivery.key,
+        "waiting_for": delivery.waiting_for,
+    }
+    summary = f"{case.ref} is sent again as it came in, by the policy {proposal.policy_version}."
+    move(case, Action.RETRY, by=by, at=at, because=because, summary=summary, data=data)
+    _close(proposal, decision)
+    return decision
 
 
 @transaction.atomic
@@ -235,6 +259,7 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
     sent_before = Delivery.objects.filter(
         Q(subject=case.subject) | same_document, operation__in=Delivery.BOOKING
     ).exists()
+    wait = None if reverses else wait_of(case)
     return outbox.enqueue(
         connection=proposal.target,
         operation=Delivery.Operation.REVERSE if reverses else Delivery.Operation.SUBMIT,
@@ -248,6 +273,8 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
         despite_warnings=True,
         amount=-case.amount if reverses and case.amount is not None else case.amount,
         currency=case.currency,
+        waiting_for=wait.reason if wait else "",
+        waits_at_most=wait.longest if wait else None,
         at=at,
     )
 

@@ -90,6 +90,9 @@ def _move_on(transaction: Transaction, delivery: Delivery, settlement: engine.Se
     elif settlement.parked:
         summary = f"Sending of {transaction.ref} broke off: {delivery.detail}"
         handover.note(transaction, "transaction.sending_stopped", by=WORKER, at=at, summary=summary)
+    if settlement.given_up and delivery.is_live:
+        summary = f"What became of {transaction.ref} is left to a person. {delivery.detail}"
+        handover.note(transaction, "transaction.left_to_a_person", by=WORKER, at=at, summary=summary)
 
 
 def _refusal_of(delivery: Delivery, settlement: engine.Settlement) -> Refusal:

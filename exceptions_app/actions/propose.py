@@ -141,6 +141,18 @@ def record_proposal(
     )
 
 
+def propose_by_policy(
+    case: ExceptionCase, *, policy_version: str, by: AbstractUser, at: datetime, because: str
+) -> Proposal:
+    """The latest version of a locked exception, frozen for a decision under a policy of the machine.
+
+    Unchecked: it is what the target was to judge when it failed. The exception does not move before it is decided,
+    in the same transaction.
+    """
+    version = latest_version(case)
+    return freeze(case, version, ProposalKind.REPLAY, by=by, at=at, because=because, policy_version=policy_version)
+
+
 def _check(case: ExceptionCase, version: PayloadVersion) -> None:
     """A correction carries its report; the version that was received is checked now."""
     if version.check_passed:
@@ -177,6 +189,7 @@ def freeze(
     because: str,
     outcome: Outcome | None = None,
     evidence_sha256: str = "",
+    policy_version: str = policies.POLICY_VERSION,
 ) -> Proposal:
     """Write the proposal and who had a hand in it, in the caller's transaction."""
     ending = outcome.value if outcome else ""
@@ -186,14 +199,14 @@ def freeze(
         outcome=ending,
         version=version,
         target=case.connection,
-        policy_version=policies.POLICY_VERSION,
+        policy_version=policy_version,
         content_sha256=version.sha256,
         frozen_sha256=frozen_hash(
             content_sha256=version.sha256,
             target=case.connection,
             kind=kind,
             outcome=ending,
-            policy_version=policies.POLICY_VERSION,
+            policy_version=policy_version,
             evidence_sha256=evidence_sha256,
         ),
         proposer_id=by.pk,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from audit.canonical import canonical_bytes
 from exceptions_app.actions import batch_outcome, connections, handover_settle, proposal_ends, resolving
@@ -157,12 +158,24 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
     elif settlement.parked:
         summary = f"Sending of {case.ref} broke off: {delivery.detail}"
         record(case, "case.sending_stopped", by=worker, at=at, data=data, summary=summary)
+    if settlement.given_up and delivery.is_live:
+        summary = f"What became of {case.ref} is left to a person. {delivery.detail}"
+        record(case, "case.left_to_a_person", by=worker, at=at, data=data, summary=summary)
 
 
 def _conflict(case: ExceptionCase, delivery: Delivery) -> str:
     reference = f" ({delivery.reference})" if delivery.reference else ""
     words = f"The target has {case.document_number} already, but not with this content{reference}."
     return f"{words} {delivery.detail}".strip()
+
+
+def stop_unsent(case: ExceptionCase, delivery: Delivery, *, because: str, at: datetime) -> None:
+    """Give a delivery back to a person that no worker has taken up. Case and row are locked by the caller."""
+    delivery.state, delivery.detail = Delivery.State.CANCELLED, because
+    Delivery.objects.filter(pk=delivery.pk).update(
+        state=delivery.state, detail=because, due_at=Now(), finished_at=Now()
+    )
+    _stop(case, delivery, {"delivery": delivery.pk, "state": delivery.state.value, "detail": because}, at=at)
 
 
 def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:

@@ -101,6 +101,7 @@ class RecentDelivery(Shape):
     state = serializers.CharField()
     reference = serializers.CharField(help_text="The target's own document reference, once it has booked it.")
     detail = serializers.CharField()
+    waiting_for = serializers.CharField(help_text="What must happen before it is sent; empty: nothing.")
     attempts = serializers.IntegerField()
     idempotency_key = serializers.CharField()
     created_at = serializers.DateTimeField()
@@ -215,6 +216,7 @@ def _delivery(delivery: Delivery, request: Request) -> dict[str, Any]:
         "state": delivery.state,
         "reference": delivery.reference,
         "detail": delivery.detail,
+        "waiting_for": delivery.waiting_for if delivery.state == Delivery.State.QUEUED else "",
         "attempts": getattr(delivery, "attempts_made", 0),
         "idempotency_key": delivery.key,
         "created_at": delivery.created_at,

@@ -1,7 +1,9 @@
 """How a connection sends: what keeps it back now, its pace, its maintenance; and the stop of all sending."""
 
+from datetime import timedelta
 from typing import Any
 
+from babel.dates import format_timedelta
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,7 +16,7 @@ from django.views.decorators.http import require_safe
 from exceptions_app.actions import sending as actions
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
-from exceptions_app.queries.sending import gate_of, windows_of
+from exceptions_app.queries.sending import TermsRow, gate_of, terms_of, windows_of
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
@@ -103,6 +105,7 @@ def _page(
         "hold": hold,
         "held_by_target": hold is not None and hold.held_by in _HELD_BY_THE_TARGET,
         "failures": len(gate.failed) if gate else 0,
+        "terms": [_in_words(row) for row in terms_of(found)],
         "windows": windows_of(found, at=now()),
         "form": form,
         "may_configure": found.pk in reach.configured,
@@ -114,6 +117,23 @@ def _page(
         ],
     }
     return render(request, "exceptions/sending.html", context, status=status)
+
+
+def _in_words(row: TermsRow) -> tuple[str, str, str, str]:
+    """What they are about, the waits, the end, and whose they are."""
+    terms = row.terms
+    if terms.tries == 0:
+        return row.about, "never by itself", "a person works on it", row.whose
+    waits = f"after {_span(terms.first)}, then twice as long each time up to {_span(terms.most)}"
+    if terms.jitter:
+        waits += f", each longer by up to {terms.jitter:.0%}"
+    ends = [f"after {terms.tries} tries in a row"] if terms.tries else []
+    ends += [f"after {_span(terms.deadline)}"] if terms.deadline else []
+    return row.about, waits, " or ".join(ends) or "never", row.whose
+
+
+def _span(length: timedelta) -> str:
+    return format_timedelta(length, threshold=2, locale="en")
 
 
 @posted_from(_page_of)

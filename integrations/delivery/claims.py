@@ -18,6 +18,7 @@ from integrations.promises import most_in_one_file
 
 LEASE = timedelta(seconds=30)  # from the claim to the first intent; then as `attempts.lease_of` says
 MAX_CLAIMS = 3
+BROKE_OFF_TOO_OFTEN = 2  # then it is taken up and travels alone
 
 State = Delivery.State
 _DOCUMENTS_FIRST = (Delivery.Operation.SUBMIT, Delivery.Operation.REVERSE, Delivery.Operation.WRITE_BACK)
@@ -45,8 +46,8 @@ def claim(*, limit: int) -> list[Claim]:
     With them come, beyond the limit, those that wait to travel in one file with them.
     """
     with transaction.atomic():
-        due = admitted(next(filter(None, (_due(operation, limit) for operation in _DOCUMENTS_FIRST)), []))
-        due += _companions(due)
+        due = admitted(_apart(next(filter(None, (_due(operation, limit) for operation in _DOCUMENTS_FIRST)), [])))
+        due += _companions([delivery for delivery in due if not _is_suspect(delivery)])
         claims = [Claim(delivery, delivery.epoch + 1, delivery.claims >= MAX_CLAIMS) for delivery in due]
         # The due time doubles as the lease: until it passes nobody else takes the row.
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in due]).update(
@@ -67,11 +68,22 @@ def _due(operation: Delivery.Operation, limit: int) -> list[Delivery]:
     counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
     return list(
         _lockable()
-        .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now())
+        .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now(), waiting_for="")
         .exclude(connection__in=closed_to(operation))
         .exclude(connection__in=counted.filter(at_once__gte=limit).values("connection"))
         .order_by("due_at", "id")[:limit]
     )
+
+
+def _apart(due: list[Delivery]) -> list[Delivery]:
+    """What broke its worker off time and again is taken up alone, so that it takes no other down with it."""
+    if due and _is_suspect(due[0]):
+        return due[:1]
+    return [delivery for delivery in due if not _is_suspect(delivery)]
+
+
+def _is_suspect(delivery: Delivery) -> bool:
+    return delivery.claims >= BROKE_OFF_TOO_OFTEN
 
 
 def _lockable() -> QuerySet[Delivery]:
@@ -93,14 +105,13 @@ def _companions(due: Sequence[Delivery]) -> list[Delivery]:
 def _waiting(connection: Connection, held: Collection[int], room: int) -> QuerySet[Delivery]:
     # Before its first claim it waits for companions alone; after that its due time is a wait that it was told.
     ready = Q(epoch=0) | Q(due_at__lte=Now())
+    canary_alone = Gate.objects.filter(opened_at__isnull=False).values("connection")
     return (
         _lockable()
         .select_related("content")
         .filter(ready, connection=connection, operation=Delivery.Operation.SUBMIT, state=State.QUEUED)
-        .exclude(
-            connection__in=Gate.objects.filter(opened_at__isnull=False).values("connection")
-        )  # a canary travels alone
-        .filter(sends=0, claims=0, probe_first=False)
+        .filter(sends=0, claims=0, probe_first=False, waiting_for="")
+        .exclude(connection__in=canary_alone)
         .exclude(pk__in=held)
         .order_by("due_at", "id")[:room]
     )

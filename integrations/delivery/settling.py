@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
-from integrations.delivery import gates
+from integrations.delivery import gates, retries
 from integrations.delivery.claims import MAX_CLAIMS, Claim, live_of_epoch
 from integrations.effects import note_end
 from integrations.models import Delivery
@@ -39,6 +39,7 @@ class Settlement:
     sent_in: str = ""  # the reference of the file in which it travelled
     failed_technically: bool = False  # no answer, or none that a target gives that works
     asked_to_wait: timedelta | None = None  # the target said when to come back; that holds for all that goes there
+    given_up: bool = False  # its terms of retry are spent: now, for the first time
 
 
 def park(claim: Claim) -> Settlement:
@@ -91,8 +92,8 @@ def asked_for(retry_after: float | None) -> timedelta | None:
 
 def settle(settlement: Settlement) -> Delivery | None:
     """Write the end, in the caller's transaction, if the epoch is still ours; None when we were fenced."""
-    settlement = _second_effect_is_a_conflict(settlement)
-    live = settlement.state in Delivery.LIVE
+    settlement = _under_terms(_second_effect_is_a_conflict(settlement))
+    live, failed = settlement.state in Delivery.LIVE, settlement.failed_technically
     changes: dict[str, object] = {
         "state": settlement.state,
         "reference": settlement.reference,
@@ -101,15 +102,48 @@ def settle(settlement: Settlement) -> Delivery | None:
         "claims": 0,
         "sends": F("sends") - 1 if settlement.not_sent else F("sends"),
         "failures": F("failures") + 1 if live else 0,
+        "failing_since": Coalesce("failing_since", Now()) if failed else F("failing_since") if live else None,
         "due_at": Now() + (settlement.wait or timedelta()) if live else Now(),
         "finished_at": None if live else Now(),
     }
     if not live_of_epoch(settlement.delivery.pk, settlement.epoch).update(**changes):
         return None
+    if settlement.given_up:
+        _give_up(settlement)
     settlement.delivery.refresh_from_db()
     note_end(settlement.delivery)
     _tell_the_gate(settlement)
     return settlement.delivery
+
+
+def _under_terms(settlement: Settlement) -> Settlement:
+    """A technical failure waits as its terms say; once they are spent a person has it.
+
+    A target that says when to come back is believed, but not for ever.
+    """
+    delivery = settlement.delivery
+    if not settlement.failed_technically or settlement.state not in Delivery.LIVE:
+        return settlement
+    may_be_there = settlement.state is State.UNKNOWN
+    verdict = retries.judge(delivery, epoch=settlement.epoch, may_be_there=may_be_there)
+    if not verdict.spent:
+        return settlement if settlement.asked_to_wait is not None else replace(settlement, wait=verdict.wait)
+    number = delivery.failures + 1
+    tried = "once" if number == 1 else f"{number} times in a row"
+    said = f"It was tried {tried} without an answer. Find out there what became of it."
+    if delivery.operation in Delivery.BOOKING and not may_be_there:
+        said = f"Its tries are spent: it was tried {tried}, and never reached the target."
+    detail = f"{settlement.detail} {said}".strip()
+    return replace(settlement, detail=detail, wait=verdict.wait, given_up=delivery.given_up_at is None)
+
+
+def _give_up(settlement: Settlement) -> None:
+    """What never reached the target goes back to work. What may have stays unknown, asked once a day, for a person."""
+    row = Delivery.objects.filter(pk=settlement.delivery.pk)
+    row.update(given_up_at=Now())
+    if settlement.delivery.operation in Delivery.BOOKING and settlement.state is State.QUEUED:
+        # In a second step: only once the row says that nothing was sent, the database lets it be cancelled.
+        row.update(state=State.CANCELLED, due_at=Now(), finished_at=Now())
 
 
 def _tell_the_gate(settlement: Settlement) -> None:

@@ -28,7 +28,7 @@ from integrations.connectors.base import (
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.crash_points import Point, passing
 from integrations.delivery.attempts import Phase, content_of, endpoint_of, lease_of
-from integrations.delivery.claims import Claim, Fenced, database_now, renew
+from integrations.delivery.claims import BROKE_OFF_TOO_OFTEN, Claim, Fenced, database_now, renew
 from integrations.delivery.sending import after_sending, compare_existing, send
 from integrations.delivery.settling import Settlement, State, put_back
 from integrations.models import (
@@ -44,7 +44,6 @@ from integrations.promises import most_in_one_file
 log = logging.getLogger(__name__)
 
 SENDING = 40.0  # seconds in which one load begins to send; what is left is due again
-BROKE_OFF_TOO_OFTEN = 2  # then it travels alone, so that it takes no other down with it
 _SETTLING = timedelta(milliseconds=100)  # that each delivery of a file may take to be settled
 
 

@@ -19,6 +19,7 @@ from integrations.models.outbox import (
     DeliveryStatement,
 )
 from integrations.models.pull import PullSource, SequenceGap
+from integrations.models.retry import RetryPolicy
 from integrations.models.sending import ALL_SENDING, Gate, MaintenanceWindow, SendingStop
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "MaintenanceWindow",
     "MessageBatch",
     "PullSource",
+    "RetryPolicy",
     "SendingStop",
     "SequenceGap",
 ]

@@ -79,9 +79,15 @@ class Delivery(models.Model):
     epoch = models.PositiveIntegerField(default=0, help_text="Fencing token: raised by every claim.")
     lease_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
+    waiting_for = models.CharField(
+        max_length=500, blank=True, help_text="What must happen before it is sent, in a sentence; empty: nothing."
+    )
+    waits_until = models.DateTimeField(null=True, help_text="Then a person has it, when it still waits.")
     claims = models.PositiveSmallIntegerField(default=0, help_text="Claims since something last came of one.")
     sends = models.PositiveSmallIntegerField(default=0, help_text="Sends that may have reached the target.")
     failures = models.PositiveSmallIntegerField(default=0, help_text="Tries in a row that came to nothing.")
+    failing_since = models.DateTimeField(null=True, help_text="The first of the technical failures in a row.")
+    given_up_at = models.DateTimeField(null=True, help_text="Its tries were spent; from then on a person has it.")
     last_sent_at = models.DateTimeField(null=True)
     reference = models.CharField(max_length=200, blank=True, help_text="The target's own reference.")
     detail = models.TextField(blank=True)
@@ -135,6 +141,9 @@ class Delivery(models.Model):
                 fields=["due_at", "id"],
                 condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
                 name="delivery_due",
+            ),
+            models.Index(
+                fields=["waits_until"], condition=Q(state="queued") & ~Q(waiting_for=""), name="delivery_that_waits"
             ),
             models.Index(fields=["subject", "-id"], name="delivery_by_subject"),
             models.Index(fields=["content_sha256"], name="delivery_by_content"),

@@ -125,6 +125,8 @@ def test_delivery_that_broke_its_workers_twice_travels_alone(cast: Cast, simulat
     all_are_due()
     Delivery.objects.filter(subject=cases[0].subject).update(claims=2)
 
-    loads = engine.travelling_together(engine.claim(limit=8))
+    claims = [engine.claim(limit=8) for _ in range(2)]
 
+    loads = [load for claimed in claims for load in engine.travelling_together(claimed)]
     assert sorted(len(load) for load in loads) == [1, 2]
+    assert sorted(len(claimed) for claimed in claims) == [1, 2]

@@ -17,7 +17,7 @@ from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import State
-from integrations.models import Delivery, DeliveryAttempt
+from integrations.models import Delivery, DeliveryAttempt, RetryPolicy
 from tests.arrivals import approve_open, configure, handed_in, hold_notice, mend, propose, receive, replay, take_in
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.delivering import (
@@ -326,3 +326,20 @@ def test_source_that_cannot_be_told_is_noted_once_and_shown(
     assert actions_of(case)[-2:] == ["case.source_not_told", "case.source_told"]
     page = signed_in(cast.clerk).get(reverse("exceptions:connection", args=[cast.connection.slug])).content.decode()
     assert "The source has not been told" not in page
+
+
+def test_tries_that_are_spent_bring_it_back_to_work_with_the_reason(cast: Cast, simulator: RunningSimulator):
+    configure(RetryPolicy(connection=cast.connection, about=RetryPolicy.About.SENDING, tries=2))
+    case = replay(cast)
+    simulator.fault("down")
+    for _ in range(2):
+        replays.carry_out_due()
+        time_passes()
+    case.refresh_from_db()
+    delivery = submission(case)
+    assert (case.state, delivery.state, delivery.sends) == (State.IN_PROGRESS, "cancelled", 0)
+    assert "Its tries are spent: it was tried 2 times in a row, and never reached the target." in delivery.detail
+    assert actions_of(case)[-1] == "case.sending_stopped"
+    simulator.fault("none")
+    work_until_done()
+    assert simulator.effects == []

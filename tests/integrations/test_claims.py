@@ -6,14 +6,16 @@ the late worker chooses through a cursor: opened before the other claims, read a
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection as database
 from django.db import transaction
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from psycopg import Connection as Session
 
@@ -24,6 +26,7 @@ from tests.arrivals import receive
 from tests.cast import Cast
 from tests.integrations.enqueued import enqueue
 
+CONFIRMED = Delivery.State.CONFIRMED
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -130,3 +133,54 @@ def test_worker_sends_what_it_claimed_while_another_was_choosing(cast: Cast):
             assert (sending.result(60), waited) == (DeliveryAttempt.objects.get(), True)
     delivery.refresh_from_db()
     assert (delivery.state, delivery.sends, delivery.epoch) == ("sending", 1, 1)
+
+
+def die_with(poison: Delivery, claims: Sequence[engine.Claim]) -> bool:
+    """Whether the worker that holds these claims is killed by one of them; else it brings all of them to an end."""
+    if any(claim.delivery == poison and not claim.broke_off for claim in claims):
+        return True
+    for claim in claims:
+        ending = engine.park(claim) if claim.broke_off else engine.Settlement(claim.delivery, claim.epoch, CONFIRMED)
+        assert engine.settle(ending) is not None
+    return False
+
+
+def test_delivery_that_kills_its_workers_is_parked_and_takes_no_other_with_it(cast: Cast):
+    poison = enqueue(cast.connection, 0)
+    others = [enqueue(cast.connection, number) for number in range(1, 20)]
+    deaths = 0
+    for _ in range(30):
+        if claims := engine.claim(limit=8):
+            deaths += die_with(poison, claims)
+        else:
+            let_leases_end_of_the_dead()
+    poison.refresh_from_db()
+    assert (deaths, poison.state, poison.claims) == (engine.MAX_CLAIMS, "queued", 0)
+    assert "broke off on this 3 times" in poison.detail
+    assert Delivery.objects.filter(pk=poison.pk, due_at__gt=Now() + timedelta(minutes=59)).exists()
+    assert set(Delivery.objects.filter(state=CONFIRMED)) == set(others)
+    assert not Delivery.objects.exclude(pk=poison.pk).filter(detail__contains="broke off").exists()
+
+
+def let_leases_end_of_the_dead() -> None:
+    """What was parked keeps its wait."""
+    Delivery.objects.filter(state=Delivery.State.PROBING).update(due_at=Now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("skew", [timedelta(days=3), timedelta(days=-3), timedelta(hours=-1), timedelta(minutes=10)])
+def test_wrong_clock_of_a_worker_sends_nothing_early_and_steals_no_lease(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, skew: timedelta
+):
+    waiting, held = enqueue(cast.connection, 1), enqueue(cast.connection, 2)
+    Delivery.objects.filter(pk=waiting.pk).update(due_at=Now() + timedelta(minutes=1))
+    [claim] = engine.claim(limit=8)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + skew.total_seconds())
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime.now(UTC) + skew)
+    assert (claim.delivery, engine.claim(limit=8)) == (held, [])
+    engine.begin(claim, DeliveryAttempt.Phase.SEND, Delivery.State.SENDING)
+    lost = engine.Settlement(claim.delivery, claim.epoch, Delivery.State.UNKNOWN, failed_technically=True)
+    with transaction.atomic():
+        assert engine.settle(lost) is not None
+    assert engine.claim(limit=8) == []
+    assert Delivery.objects.filter(due_at__gt=Now(), due_at__lte=Now() + timedelta(minutes=1)).count() == 2

@@ -176,6 +176,7 @@ def test_breaker_lets_one_canary_through_and_opens_the_way_for_all_when_it_went_
     assert claimed() == []
     end(canary, State.CONFIRMED, reference="CLR-1")
     assert held_by(cast.connection) == ""
+    let_leases_end()
     assert len(claimed()) == 5
     assert AuditEvent.objects.filter(action="connection.breaker_closed").count() == 1
 
@@ -196,6 +197,7 @@ def test_breaker_can_be_closed_by_hand_and_is_closed_by_resuming(cast: Cast):
     sending.send_again(cast.connection.pk, by=machine(SETUP), at=now())
     assert held_by(cast.connection) == ""
     assert AuditEvent.objects.filter(action="connection.breaker_reset").count() == 1
+    let_leases_end()
     assert len(claimed()) == 6
 
 
