@@ -20,6 +20,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from exceptions_app.actions.effects_export import export_effects
 from exceptions_app.queries import effects as reads
+from exceptions_app.queries.comparisons import newest_comparisons, open_alarms
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.effects import WORDS, EffectRow, Period, Standing
 from exceptions_app.queries.keyset import Direction, InvalidCursor
@@ -122,6 +123,9 @@ def effects(request: HttpRequest) -> HttpResponse:
             return redirect(address(request))
     fragment = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     template = "_effects_report.html" if fragment else "effects.html"
+    if not fragment:
+        seen = connection_reach_of(person(request)).seen
+        context |= {"alarms": open_alarms(reach), "runs": newest_comparisons(seen)}
     return render(request, f"exceptions/{template}", context, status=200 if form.is_valid() else 422)
 
 

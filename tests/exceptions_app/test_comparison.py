@@ -1,10 +1,13 @@
 """What is proven here against the target's own list, in both directions, with the real simulator."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection as database
+from django.test import Client
+from django.urls import reverse
 from django.utils.timezone import now
 
 from audit.queries import timeline
@@ -20,6 +23,7 @@ from tests.cast import Cast
 from tests.exceptions_app.handover.handing_over import document, erp, hand_in, read_all, run
 from tests.integrations.connectors.erp.postings import customer_invoice, journal
 from tests.simulator_process import RunningSimulator
+from workbench.models import User
 
 __all__ = ["erp"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,6 +77,18 @@ def test_second_effect_is_an_alarm_an_exception_and_a_row_of_the_ledger(
     ]  # fmt: skip
     with pytest.raises(NotPermitted, match="to send it again could only make it worse"):
         propose(case, by=cast.clerk)
+
+
+def test_report_on_effects_shows_the_alarm_and_the_last_run(
+    erp: Connection, simulator: RunningSimulator, cast: Cast, signed_in: Callable[[User], Client]
+):
+    book_twice(erp, simulator)
+    comparison = compared(erp)
+    page = signed_in(cast.controller).get(reverse("exceptions:effects"))
+    case = ExceptionCase.objects.get()
+    assert [alarm.case for alarm in page.context["alarms"]] == [case]
+    assert page.context["runs"] == [comparison]
+    assert case.ref in page.content.decode()
 
 
 def test_same_disagreement_is_raised_once(erp: Connection, simulator: RunningSimulator):
