@@ -64,11 +64,11 @@ class BatchDecisionShape(Shape):
     decided_at = serializers.DateTimeField()
 
 
-class BatchShape(Shape):
+class ReplayBatchShape(Shape):
     """A batch of replays, and how far it is."""
 
     ref = serializers.CharField()
-    state = serializers.ChoiceField(choices=[state.value for state in BatchState])
+    state = serializers.CharField(help_text=", ".join(BatchState))
     connection = serializers.CharField()
     count = serializers.IntegerField()
     sums = Money(many=True)
@@ -96,7 +96,7 @@ class BatchItemShape(Shape):
     amount = Money(allow_null=True)
     content_sha256 = serializers.CharField(help_text="Of the bytes that were approved and are sent.")
     frozen_sha256 = serializers.CharField(help_text="Of the proposal on this exception.")
-    state = serializers.ChoiceField(choices=[state.value for state in ItemState])
+    state = serializers.CharField(help_text=", ".join(ItemState))
     by_batch = serializers.BooleanField(help_text="Whether this batch had it sent.")
     reference = serializers.CharField(help_text="The target's own, once it is proven.")
     code = serializers.CharField(help_text="The kind of error of one that failed.")

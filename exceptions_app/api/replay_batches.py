@@ -54,7 +54,7 @@ class Batches(ActingView):
         "List batches",
         "Batches of replays of which the account may see every item, newest first.",
         tag=_TAG,
-        answers={200: documented_page(shapes.BatchShape, name="BatchPage")},
+        answers={200: documented_page(shapes.ReplayBatchShape, name="BatchPage")},
         problems=READING,
         parameters=[
             OpenApiParameter("state", OpenApiTypes.STR, enum=[state.value for state in BatchState]), CURSOR, PAGE_SIZE
@@ -79,7 +79,7 @@ class Batches(ActingView):
         "errors has a line for each of those. What the account proposed already joins as it is. Nothing joins later.",
         tag=_TAG,
         request=shapes.ProposeBatch,
-        answers={201: shapes.BatchShape},
+        answers={201: shapes.ReplayBatchShape},
         problems=_PROBLEMS,
         parameters=[IDEMPOTENCY_KEY],
         examples=[
@@ -130,7 +130,7 @@ class BatchOne(ApiView):
         "Read a batch",
         "How far it is, and what was decided. It is complete when every item is proven.",
         tag=_TAG,
-        answers={200: shapes.BatchShape},
+        answers={200: shapes.ReplayBatchShape},
         problems=[*READING, kinds.NOT_FOUND],
         parameters=[shapes.REF],
     )
@@ -191,7 +191,7 @@ class ApproveBatch(_BatchAction):
         "then is left out. Needs the verb approve on the queue and the legal entity of every item, and no hand in any.",
         tag=_TAG,
         request=shapes.ApproveBatch,
-        answers={200: shapes.BatchShape},
+        answers={200: shapes.ReplayBatchShape},
         problems=_DECIDING,
         parameters=[shapes.REF, IDEMPOTENCY_KEY],
     )
@@ -211,7 +211,7 @@ class RejectBatch(_BatchAction):
         "Say no to the whole list, with the reason. Its exceptions go back to work.",
         tag=_TAG,
         request=shapes.RejectBatch,
-        answers={200: shapes.BatchShape},
+        answers={200: shapes.ReplayBatchShape},
         problems=_DECIDING,
         parameters=[shapes.REF, IDEMPOTENCY_KEY],
     )
@@ -231,7 +231,7 @@ class SuspendBatch(_BatchAction):
         "Begin nothing more until it is resumed. What is under way comes to its end.",
         tag=_TAG,
         request=requests.Because,
-        answers={200: shapes.BatchShape},
+        answers={200: shapes.ReplayBatchShape},
         problems=_PROBLEMS,
         parameters=[shapes.REF, IDEMPOTENCY_KEY],
         examples=[_BECAUSE],
@@ -252,7 +252,7 @@ class ResumeBatch(_BatchAction):
         "again. Needs what approving it needs.",
         tag=_TAG,
         request=requests.Because,
-        answers={200: shapes.BatchShape},
+        answers={200: shapes.ReplayBatchShape},
         problems=_PROBLEMS,
         parameters=[shapes.REF, IDEMPOTENCY_KEY],
         examples=[_BECAUSE],
@@ -272,7 +272,7 @@ class CancelBatch(_BatchAction):
         "Send nothing more of it, for good. What was not sent goes back to work; what is under way comes to its end.",
         tag=_TAG,
         request=requests.Because,
-        answers={200: shapes.BatchShape},
+        answers={200: shapes.ReplayBatchShape},
         problems=_PROBLEMS,
         parameters=[shapes.REF, IDEMPOTENCY_KEY],
         examples=[_BECAUSE],

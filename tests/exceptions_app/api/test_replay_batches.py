@@ -26,7 +26,7 @@ def test_batch_is_proposed_approved_and_read_to_its_end(api: As, cast: Cast, tar
     proposed = api(cast.clerk).post("batches", {"exceptions": refs, **WHY}, Idempotency_Key="one")
     assert proposed.status_code == 201
     body = proposed.json()
-    conforms(body, "BatchShape")
+    conforms(body, "ReplayBatchShape")
     assert (body["state"], body["count"], body["sums"]) == (
         "awaiting_approval", 7, [{"amount": "73.50", "currency": "EUR"}],
     )  # fmt: skip
