@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO
 
 from workbench.embedded.servers import python
@@ -14,22 +16,30 @@ from workbench.rehearsal.documents import Document
 from workbench.rehearsal.plant import CannotRehearse, Plant
 
 _AS_MUCH_OF_A_LOG_AS_HELPS = 3000  # characters
+_ENDED = "\0"  # no line that it prints
 
 
 class People:
     def __init__(self, process: "subprocess.Popen[str]", told: IO[str], said: IO[str], log: Path) -> None:
         self._process = process
         self._told = told
-        self._said = said
         self._log = log
+        self._heard: SimpleQueue[str] = SimpleQueue()
+        # Heard all the time: what nobody reads would fill the pipe, and then they could not go on.
+        threading.Thread(target=self._listen, args=[said], name="people", daemon=True).start()
 
     def expect(self, word: str) -> None:
-        for line in self._said:  # among what it logs
-            if line.strip() == word:
-                break
-        else:
+        while (heard := self._heard.get()) not in (word, _ENDED):
+            pass  # what it logs
+        if heard == _ENDED:
             why = self._log.read_text(encoding="utf-8", errors="replace")[-_AS_MUCH_OF_A_LOG_AS_HELPS:]
             raise CannotRehearse(f"The people of the rehearsal broke off:\n{why}")
+
+    def _listen(self, said: IO[str]) -> None:
+        with suppress(ValueError):  # closed while it was read: they were sent home
+            for line in said:
+                self._heard.put(line.strip())
+        self._heard.put(_ENDED)
 
     def begin_to_decide(self, *, seconds: float) -> None:
         self._told.write(f"{seconds}\n")

@@ -58,6 +58,7 @@ class Plant:
         self.network = Network()
         self.workers: list[Process] = []
         self.others: list[Process] = []
+        self.processes = 0  # of each worker, besides itself
 
     def __enter__(self) -> "Plant":
         self._directory = tempfile.mkdtemp(prefix="wb-rehearsal-", dir="/tmp")
@@ -158,7 +159,7 @@ class Plant:
 
     def start_workers(self, workers: list[Process], others: list[Process], *, processes: int = 0) -> None:
         """Return when each worker has that many processes of its own. Raises CannotRehearse."""
-        self.workers, self.others = workers, others
+        self.workers, self.others, self.processes = workers, others, processes
         for process in [*workers, *others]:
             process.start()
         for worker in workers:

@@ -27,6 +27,7 @@ _TOXIC_SECONDS: Final = 2.0
 _BROKER_AWAY: Final = 3.0  # seconds
 _AGAIN: Final = 0.3  # seconds until a blow is tried again that hit nothing
 _TICK: Final = 0.02
+_MOST_ROUNDS: Final = 10
 
 
 @dataclass(order=True, slots=True)
@@ -74,7 +75,7 @@ class Storm:
         begun, ends_at = time.monotonic(), self._seconds
         while self._blows or self._to_end or time.monotonic() - begun < ends_at:
             now = time.monotonic()
-            if now - begun > ends_at and goes_on():
+            if ends_at < now - begun < _MOST_ROUNDS * self._seconds and goes_on():
                 self._blows = sorted([*self._blows, *self._planned(begins_at=ends_at)])
                 ends_at += self._seconds
             if self._blows and self._blows[0].at <= now - begun:
@@ -108,8 +109,7 @@ class Storm:
         worker = self._someone()
         if worker is None or worker.pid is None:
             return False
-        children = family(worker.pid)[1:]
-        if children and self._random.random() >= _WHOLE_WORKERS:
+        if self._plant.processes and self._random.random() >= _WHOLE_WORKERS:
             return _signal(self._random.choice(self._within_reach(worker)), signal.SIGKILL)
         self._after(0.2, partial(_start_again, worker, worker.pid))
         return _signal(worker.pid, signal.SIGKILL)
@@ -134,9 +134,13 @@ class Storm:
         return self._random.choice(ready) if ready else None
 
     def _within_reach(self, worker: Process) -> list[int]:
-        """Its processes, or itself where it has none, without those that are frozen."""
+        """Its processes, or itself where it has none, without those that are frozen; nobody while it starts.
+
+        A storm that hits what is not up yet only shows how slow the machine is.
+        """
         members = family(worker.pid) if worker.pid else []
-        return [pid for pid in members[1:] or members if pid not in self._frozen]
+        processes = members[1:] if self._plant.processes else members
+        return [pid for pid in processes if pid not in self._frozen]
 
     def _restart_database(self) -> bool:
         self._plant.break_postgres()
