@@ -46,6 +46,7 @@ class Network:
 
     def __exit__(self, *_: object) -> None:
         self._do(self._close())
+        self._do(_end_what_is_under_way())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
         self._loop.close()
@@ -90,18 +91,30 @@ class Network:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
         toxic = self.toxic
-        if toxic is Toxic.TIMEOUT:
-            await reader.read()  # until the client goes
-            writer.close()
-            return
-        with contextlib.suppress(OSError):
-            there, back = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                await asyncio.gather(_copy(reader, back, toxic, answer=False), _copy(there, writer, toxic, answer=True))
-            finally:
-                back.close()
-        with contextlib.suppress(OSError, RuntimeError):
-            writer.close()
+        try:
+            if toxic is Toxic.TIMEOUT:
+                await reader.read()  # until the client goes
+                return
+            with contextlib.suppress(OSError):
+                there, back = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    await asyncio.gather(
+                        _copy(reader, back, toxic, answer=False), _copy(there, writer, toxic, answer=True)
+                    )
+                finally:
+                    back.close()
+        finally:
+            with contextlib.suppress(OSError, RuntimeError):
+                writer.close()
+
+
+async def _end_what_is_under_way() -> None:
+    """Each connection is closed by the one who carries it, and transports close with the loop's next turns."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0.05)
 
 
 async def _copy(
