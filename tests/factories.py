@@ -175,7 +175,7 @@ def make_version(
     return version
 
 
-_PROPOSING = {
+PROPOSING = {
     ProposalKind.REPLAY: Action.PROPOSE,
     ProposalKind.RELEASE: Action.RELEASE,
     ProposalKind.DECLINE: Action.DECLINE,
@@ -210,7 +210,7 @@ def make_proposal(
         Contributor(proposal=proposal, person_id=person, part=part) for person, part in sorted(people)
     )
     move(
-        locked, _PROPOSING[kind], by=by, at=at, because=because, summary=f"{by} proposed {kind} of {locked.ref}.",
+        locked, PROPOSING[kind], by=by, at=at, because=because, summary=f"{by} proposed {kind} of {locked.ref}.",
         data={"proposal": kind.value}, assignee=locked.assignee or by,
     )  # fmt: skip
     return proposal

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from exceptions_app.models import Predecessor, Transaction
-from integrations.models import Connection, InboxMessage
+from integrations.models import Connection, InboxContent, InboxMessage
 from integrations.refusals import MessageNotUnderstood
 
 LONGEST_WAIT: Final = timedelta(days=31)
@@ -26,7 +26,7 @@ class Wishes:
 
 def wishes_of(message: InboxMessage) -> Wishes:
     """What the message says about its order, kept beside its payload; raises MessageNotUnderstood."""
-    context = message.content.context
+    context = _context_of(message)
     named = context.get("after") or []
     if not isinstance(named, list) or len(named) > MOST:
         raise MessageNotUnderstood(
@@ -34,6 +34,11 @@ def wishes_of(message: InboxMessage) -> Wishes:
         )
     after = tuple(_named(one, message) for one in named)
     return Wishes(after=after, longest=_longest(context))
+
+
+def _context_of(message: InboxMessage) -> Mapping[str, Any]:
+    """What its sender knew besides, without the payload that stands beside it."""
+    return InboxContent.objects.filter(pk=message.pk).values_list("context", flat=True).first() or {}
 
 
 def _named(one: object, message: InboxMessage) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from exceptions_app.actions.open_case import open_new
 from exceptions_app.machines import WORKER, is_machine, machine
 from exceptions_app.models import ExceptionCase, Occurrence, Transaction
 from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.policies import OTHER_CONTENT_THERE
 from exceptions_app.states import Action
 from integrations.comparing import Found, Kind, keep_finding, told_of
 from integrations.connectors.registry import get_connector
@@ -87,6 +88,11 @@ def _case_about(found: Found, words: str, *, at: datetime) -> ExceptionCase | No
         return None
 
 
+def _sub_of(found: Found) -> str:
+    """The sub-category by which the policies tell what stands at the target already."""
+    return OTHER_CONTENT_THERE if found.kind is Kind.OTHER_CONTENT else found.kind.value
+
+
 def _flag(case: ExceptionCase, found: Found, words: str, *, at: datetime) -> ExceptionCase:
     return move(
         case,
@@ -96,7 +102,7 @@ def _flag(case: ExceptionCase, found: Found, words: str, *, at: datetime) -> Exc
         summary=f"{case.ref} ({case.document_number}): {words}",
         data={"finding": found.kind.value, "references": found.references, "delivery": found.delivery.pk},
         category=Category.RECONCILIATION_BREAK.value,
-        sub=found.kind.value,
+        sub=_sub_of(found),
         problem=words[:300],
     )
 
@@ -117,7 +123,7 @@ def _refused(found: Found, words: str) -> RefusedTransaction:
     error: RefusalError = finding(found.kind.upper(), words, general=GENERAL[found.kind])
     refusal = Refusal(
         category=Category.RECONCILIATION_BREAK,
-        sub=found.kind.value,
+        sub=_sub_of(found),
         auto_retry=False,
         errors=(error,),
         definitive=False,

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from audit.canonical import canonical_bytes
 from exceptions_app.actions import batch_outcome, connections, handover_settle, proposal_ends, resolving
@@ -171,11 +170,8 @@ def _conflict(case: ExceptionCase, delivery: Delivery) -> str:
 
 def stop_unsent(case: ExceptionCase, delivery: Delivery, *, because: str, at: datetime) -> None:
     """Give a delivery back to a person that no worker has taken up. Case and row are locked by the caller."""
-    delivery.state, delivery.detail = Delivery.State.CANCELLED, because
-    Delivery.objects.filter(pk=delivery.pk).update(
-        state=delivery.state, detail=because, due_at=Now(), finished_at=Now()
-    )
-    _stop(case, delivery, {"delivery": delivery.pk, "state": delivery.state.value, "detail": because}, at=at)
+    engine.give_back(delivery, because=because)
+    _stop(case, delivery, {"delivery": delivery.pk, "state": str(delivery.state), "detail": because}, at=at)
 
 
 def _stop(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:

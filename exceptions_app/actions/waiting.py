@@ -20,6 +20,7 @@ from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import ExceptionCase, Occurrence, Transaction
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.states import OPEN_STATES, State
+from integrations import delivery as engine
 from integrations.doorbell import ring_on_commit
 from integrations.models import Delivery, InboxMessage
 from integrations.refusals import Category, MessageNotUnderstood
@@ -153,7 +154,7 @@ def release(delivery_id: int, *, at: datetime) -> bool:
         stop_unsent(case, delivery, because=because, at=at)
         return True
     if wait.reason != delivery.waiting_for:
-        Delivery.objects.filter(pk=delivery.pk).update(waiting_for=wait.reason)
+        engine.note_wait(delivery, because=wait.reason)
     return False
 
 
@@ -164,7 +165,7 @@ def _waiting_row(delivery_id: int) -> Delivery | None:
 
 
 def _let_go(case: ExceptionCase, delivery: Delivery, *, at: datetime) -> None:
-    Delivery.objects.filter(pk=delivery.pk).update(waiting_for="", waits_until=None, due_at=Now())
+    engine.let_go(delivery)
     record(
         case,
         "case.wait_ended",

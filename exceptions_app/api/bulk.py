@@ -49,11 +49,11 @@ VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
         Action.WITHDRAW.value: actions.Withdraw,
         Action.APPROVE.value: actions.Approve,
         Action.REJECT.value: actions.Reject,
+        Action.REOPEN.value: actions.Reopen,
+        Action.COMMENT.value: actions.Comment,
         Action.ASK_AGAIN.value: actions.AskAgain,
         Action.CONFIRM_BOOKED.value: actions.ConfirmBooked,
         Action.DECLARE_ABSENT.value: actions.DeclareAbsent,
-        Action.REOPEN.value: actions.Reopen,
-        Action.COMMENT.value: actions.Comment,
     }
 )
 FORMS: Final[Mapping[str, type[serializers.Serializer[Any]]]] = MappingProxyType(

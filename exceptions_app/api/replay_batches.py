@@ -30,6 +30,14 @@ _TAG: Final = "Batches"
 _PROBLEMS: Final = (*WRITING, kinds.NOT_FOUND, kinds.NOT_POSSIBLE_NOW)
 _DECIDING: Final = (*_PROBLEMS, kinds.APPROVAL_NO_LONGER_HOLDS)
 _BECAUSE = OpenApiExample("Request", value={"because": "The master data are there now."}, request_only=True)
+_SHOWN = OpenApiExample(
+    "Request",
+    value={
+        "frozen_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "because": "Compared with the list of the source.",
+    },
+    request_only=True,
+)
 
 
 def _batch_for(request: Request, ref: str) -> ReplayBatch:
@@ -194,6 +202,7 @@ class ApproveBatch(_BatchAction):
         answers={200: shapes.ReplayBatchShape},
         problems=_DECIDING,
         parameters=[shapes.REF, IDEMPOTENCY_KEY],
+        examples=[_SHOWN],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return super().post(request, *args, **kwargs)
@@ -214,6 +223,7 @@ class RejectBatch(_BatchAction):
         answers={200: shapes.ReplayBatchShape},
         problems=_DECIDING,
         parameters=[shapes.REF, IDEMPOTENCY_KEY],
+        examples=[_SHOWN],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return super().post(request, *args, **kwargs)

@@ -58,9 +58,9 @@ urlpatterns = [
     path("exceptions/<str:ref>/dismiss", actions.Dismiss.as_view(), name="dismiss"),
     path("exceptions/<str:ref>/reverse", actions.Reverse.as_view(), name="reverse"),
     path(
-        "exceptions/<str:ref>/report-wrong-booking",
+        "exceptions/<str:ref>/report_wrong_booking",
         actions.ReportWrongBooking.as_view(),
-        name="report-wrong-booking",
+        name="report_wrong_booking",
     ),
     path("exceptions/<str:ref>/withdraw", actions.Withdraw.as_view(), name="withdraw"),
     path("exceptions/<str:ref>/approve", actions.Approve.as_view(), name="approve"),

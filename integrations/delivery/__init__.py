@@ -22,6 +22,7 @@ from integrations.delivery.sending import after_sending, compared
 from integrations.delivery.settling import Settlement, park, settle
 from integrations.delivery.stating import NotUnknown, Statement, ask_now, end_by, unknown_of
 from integrations.delivery.together import keep, send_together, travelling_together
+from integrations.delivery.waiting import give_back, let_go, note_wait
 
 __all__ = [
     "MAX_CLAIMS",
@@ -41,12 +42,15 @@ __all__ = [
     "compared",
     "end_by",
     "find_out",
+    "give_back",
     "hold_back",
     "hold_on",
     "holds_on",
     "keep",
     "lease_of",
+    "let_go",
     "must_ask_first",
+    "note_wait",
     "park",
     "send_together",
     "settle",

@@ -17,10 +17,10 @@ DECIDE = """
 """
 DELIVER = """
     INSERT INTO integrations_delivery (connection_id, operation, object_type, business_key, key, content_sha256,
-        subject, correlation_id, probe_first, despite_warnings, state, epoch, claims, due_at, sends, failures,
-        reference, detail, created_at)
+        subject, correlation_id, probe_first, despite_warnings, waiting_for, state, epoch, claims, due_at, sends,
+        failures, reference, detail, created_at)
     SELECT connection_id, {operation}, object_type, {business_key}, {key}, content_sha256,
-        subject, correlation_id, probe_first, despite_warnings, {state}, 0, 0, now(), 0, 0, '', '',
+        subject, correlation_id, probe_first, despite_warnings, '', {state}, 0, 0, now(), 0, 0, '', '',
         now() FROM integrations_delivery WHERE id = %(delivery)s;
 """
 ANOTHER_CASE = """

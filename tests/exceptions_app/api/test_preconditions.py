@@ -35,6 +35,12 @@ CHANGING: dict[str, tuple[Callable[[Cast], ExceptionCase], dict[str, Any]]] = {
     "release": (lambda cast: claimed(cast, kind=Kind.HELD), WHY),
     "approve": (proposed, SHOWN),
     "reject": (proposed, WHY | SHOWN),
+    "translate": (claimed, {}),
+    "reverse": (claimed, WHY | {"reference": "1000004711"}),
+    "report_wrong_booking": (claimed, WHY),
+    "ask_again": (claimed, {}),
+    "confirm_booked": (claimed, WHY | {"reference": "1000004711"}),
+    "declare_absent": (claimed, WHY),
 }
 
 

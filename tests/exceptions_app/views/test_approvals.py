@@ -166,7 +166,7 @@ def test_approvals_ask_the_database_as_often_for_one_as_for_three(
         proposed(cast, cast.clerk, number=f"INV-{number}")
     browser = signed_in(cast.controller)
     browser.get(APPROVALS)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         assert len(numbers(browser.get(APPROVALS))) == item_count
 
 

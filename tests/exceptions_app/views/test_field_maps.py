@@ -259,7 +259,7 @@ def test_pages_cost_the_same_for_any_number_of_versions(mapping, signed_in, djan
             at=MORNING, declared=INBOUND.declared.replace('"EUR"', f'"EU{number}"'),
         )  # fmt: skip
     client = signed_in(mapping.clerk)
-    for address, queries in ((page(mapping), 20), (page(mapping, "field_map_compare"), 14)):
+    for address, queries in ((page(mapping), 21), (page(mapping, "field_map_compare"), 15)):
         client.get(address)
         with django_assert_num_queries(queries):
             client.get(address)

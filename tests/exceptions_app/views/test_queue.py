@@ -344,7 +344,7 @@ def test_queue_asks_the_database_as_often_for_one_as_for_three(cast, signed_in, 
         factories.claim(factories.make_case(cast), cast.second_clerk)
     browser = signed_in(cast.clerk)
     browser.get(QUEUE)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         assert len(numbers(browser.get(QUEUE))) == item_count
     with django_assert_num_queries(7):
         assert len(numbers(browser.get(QUEUE, headers=HTMX))) == item_count
@@ -363,7 +363,7 @@ def test_my_queue_asks_the_database_as_often_for_one_as_for_three(
     grant(cast.second_clerk, [Verb.APPROVE], cast.einvoicing, cast.netherlands)
     clerk, decider = signed_in(cast.clerk), signed_in(cast.second_clerk)
     clerk.get(MY_QUEUE)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         response = clerk.get(MY_QUEUE)
     assert (len(numbers(response)), len(response.context["next_rows"])) == (2 * item_count, item_count)
     with django_assert_num_queries(13):
