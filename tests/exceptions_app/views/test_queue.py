@@ -366,6 +366,6 @@ def test_my_queue_asks_the_database_as_often_for_one_as_for_three(
     with django_assert_num_queries(12):
         response = clerk.get(MY_QUEUE)
     assert (len(numbers(response)), len(response.context["next_rows"])) == (2 * item_count, item_count)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         assert len(decider.get(MY_QUEUE).context["decisions"]) == item_count
     assert ExceptionCase.objects.count() == 3 * item_count
