@@ -19,7 +19,8 @@ from exceptions_app.states import APPROVING, PROPOSAL_WORDS, SENDING_KINDS, STAT
 from integrations import outbox
 from integrations.connectors.registry import get_connector
 from integrations.crash_points import Point, passing
-from integrations.models import Delivery
+from integrations.models import Delivery, DeliveryStatement
+from integrations.promises import effective_capabilities
 
 
 class ApprovalNoLongerHolds(Exception):
@@ -256,9 +257,12 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
     # Whatever was sent before, for this exception or under this name, may have been booked: then the target is asked
     # before the first send of this one.
     same_document = Q(connection=proposal.target, object_type=case.object_type, business_key=business_key)
-    sent_before = Delivery.objects.filter(
-        Q(subject=case.subject) | same_document, operation__in=Delivery.BOOKING
-    ).exists()
+    earlier = Delivery.objects.filter(Q(subject=case.subject) | same_document, operation__in=Delivery.BOOKING)
+    in_doubt = earlier.exists() or not all(refusals)
+    if in_doubt and not effective_capabilities(proposal.target).can_be_asked:
+        # Only people can end the doubt, and the last thing they said may be that it is not there.
+        stated = earlier.order_by("-pk").values_list("statement__says", flat=True).first()
+        in_doubt = not reverses and stated != DeliveryStatement.Says.ABSENT
     wait = None if reverses else wait_of(case)
     return outbox.enqueue(
         connection=proposal.target,
@@ -269,7 +273,7 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
         media_type=proposal.version.media_type,
         subject=case.subject,
         correlation_id=case.ref,
-        probe_first=sent_before or not all(refusals),
+        probe_first=in_doubt,
         despite_warnings=True,
         amount=-case.amount if reverses and case.amount is not None else case.amount,
         currency=case.currency,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from exceptions_app.handover_states import TransactionState
 from exceptions_app.models import ExceptionCase, Proposal, Transaction
@@ -71,7 +71,10 @@ def unknown_outcomes(user: AbstractUser, reach: Reach) -> list[Unknown]:
 
 def _sendings(subjects: Sequence[str]) -> dict[str, Delivery]:
     live = Delivery.objects.filter(
-        subject__in=subjects, operation__in=Delivery.BOOKING, state__in=Delivery.LIVE, sends__gt=0
+        Q(sends__gt=0) | Q(state=Delivery.State.UNKNOWN),
+        subject__in=subjects,
+        operation__in=Delivery.BOOKING,
+        state__in=Delivery.LIVE,
     )
     return {delivery.subject: delivery for delivery in live.select_related("connection").order_by("id")}
 

@@ -28,7 +28,7 @@ def find_out(claim: Claim) -> Settlement | None:
         return None
     client, capabilities = client_of(claim.delivery)
     if not capabilities.can_be_asked:
-        return cannot_be_asked(claim) if claim.delivery.sends else None
+        return cannot_be_asked(claim)  # whoever sent it before, we or its source: nobody but a person finds out
     asked_at = database_now()  # a worker may be frozen over the answer: that it is not there is no newer for that
     return after_asking(claim, ask(claim, client), capabilities, now=asked_at)
 

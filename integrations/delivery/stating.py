@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import connection as database
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from integrations.delivery.claims import State, database_now
@@ -34,7 +34,8 @@ def unknown_of(subject: str) -> Delivery | None:
     return (
         Delivery.objects.select_for_update(of=("self",), no_key=True)
         .select_related("connection")
-        .filter(subject=subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE, sends__gt=0)
+        .filter(subject=subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE)
+        .filter(Q(sends__gt=0) | Q(state=State.UNKNOWN))
         .order_by("-pk")
         .first()
     )

@@ -9,19 +9,19 @@ from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from audit.queries import timeline
-from exceptions_app import replays
+from exceptions_app import intake, replays
 from exceptions_app.actions import decide, propose, unknown
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.settle import settle
 from exceptions_app.actions.unknown import Proof
-from exceptions_app.models import Evidence, ExceptionCase, Identifier, Proposal
+from exceptions_app.models import Evidence, ExceptionCase, Identifier, Occurrence, Proposal
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Action, Outcome, State, TransitionNotAllowed
 from integrations import delivery as engine
 from integrations.connectors.base import Answer, AnswerKind
 from integrations.models import Delivery, DeliveryStatement, Effect
-from tests.arrivals import approve_open, configure, take_in
+from tests.arrivals import approve_open, configure, handed_in, mend, receive, take_in
 from tests.arrivals import propose as propose_again
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
@@ -271,3 +271,25 @@ def test_database_refuses_a_poor_statement(cast: Cast, target: ScriptedServer, c
     }
     with pytest.raises(DatabaseError, match=name), transaction.atomic():
         DeliveryStatement.objects.create(delivery=submission(case), stated_at=MORNING, **{**given, **changes})
+
+
+def test_what_its_source_may_have_sent_already_is_not_sent_where_nobody_can_be_asked(
+    cast: Cast, target: ScriptedServer
+):
+    case = take_in(cast)
+
+    receive(cast.connection, handed_in("again", refusal=b"", refusal_status=504))
+    intake.read_messages(limit=1, at=MORNING)
+    assert set(Occurrence.objects.filter(case=case).values_list("definitive", flat=True)) == {True, False}
+    mend(case, by=cast.clerk)
+    propose_again(case, by=cast.clerk)
+    approve_open(case, by=cast.controller)
+    replays.carry_out_due()
+    case.refresh_from_db()
+    assert (case.state, submission(case).sends, target.requests) == (State.OUTCOME_UNKNOWN, 0, [])
+    state_absent(case, cast)
+    approve_open(case, by=cast.controller)
+    propose_again(case, by=cast.clerk)
+    approve_open(case, by=cast.controller)
+    replays.carry_out_due()
+    assert [request.split()[0] for request in target.requests] == [b"POST"]
