@@ -3,8 +3,9 @@
 from integrations.delivery.asking import after_asking, ask, must_ask_first
 from integrations.delivery.attempts import client_of
 from integrations.delivery.claims import Claim, Fenced, database_now
+from integrations.delivery.in_hand import has_ended
 from integrations.delivery.sending import send
-from integrations.delivery.settling import Settlement, State, cannot_be_asked, left_to_a_person
+from integrations.delivery.settling import Settlement, State, cannot_be_asked, left_to_a_person, still_in_hand
 from integrations.delivery.together import needs_a_new_name, send_together
 
 
@@ -26,6 +27,8 @@ def find_out(claim: Claim) -> Settlement | None:
     """Ask the target where there is a doubt; None when the document may be sent now. Raises Fenced."""
     if not must_ask_first(claim):
         return None
+    if not has_ended(claim):
+        return still_in_hand(claim)
     client, capabilities = client_of(claim.delivery)
     if not capabilities.can_be_asked:
         return cannot_be_asked(claim)  # whoever sent it before, we or its source: nobody but a person finds out
@@ -38,6 +41,8 @@ def hold_back(claim: Claim, *, because: str) -> Settlement:
     delivery = claim.delivery
     if delivery.sends == 0:
         return Settlement(delivery, claim.epoch, State.CANCELLED, detail=because)
+    if not has_ended(claim):
+        return still_in_hand(claim)
     client, capabilities = client_of(delivery)
     if not capabilities.can_be_asked:
         return cannot_be_asked(claim)

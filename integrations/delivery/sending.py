@@ -7,8 +7,9 @@ from integrations.crash_points import Point, passing
 from integrations.delivery.asking import ask
 from integrations.delivery.attempts import Phase, begin, client_of, content_of, note_answer
 from integrations.delivery.claims import Claim
+from integrations.delivery.in_hand import taken_in_hand
 from integrations.delivery.safeguards import Safeguard, stands
-from integrations.delivery.settling import Settlement, State, asked_for, reason_to_pause, wait_of
+from integrations.delivery.settling import Settlement, State, asked_for, reason_to_pause, still_in_hand, wait_of
 from integrations.models import Delivery, DeliveryContent
 from integrations.refusals import bounded
 
@@ -17,6 +18,11 @@ MOST_CONTRADICTIONS = 5  # tries in a row with a target that has a document alre
 
 def send(claim: Claim, client: TargetClient) -> Settlement:
     """Raises Fenced."""
+    with taken_in_hand(claim.delivery) as alone:
+        return _send(claim, client) if alone else still_in_hand(claim)
+
+
+def _send(claim: Claim, client: TargetClient) -> Settlement:
     content = content_of(claim.delivery)
     if stands(Safeguard.INTENT_FIRST):
         attempt = begin(claim, Phase.SEND, State.SENDING)

@@ -66,6 +66,13 @@ def cannot_be_asked(claim: Claim) -> Settlement:
     return Settlement(claim.delivery, claim.epoch, State.UNKNOWN, detail=detail, wait=LONGEST_ASKED_FOR)
 
 
+def still_in_hand(claim: Claim) -> Settlement:
+    """Another worker may send it yet, however long its lease is over: it is being sent until that one has ended."""
+    detail = "Another worker has it in hand and has not ended yet. Nothing is decided before that."
+    state = State.SENDING if claim.delivery.sends else State.QUEUED
+    return Settlement(claim.delivery, claim.epoch, state, detail=detail, wait=wait_of(claim.delivery, None))
+
+
 def put_back(claim: Claim) -> Settlement:
     """Not reached in this turn, and due again at once."""
     state = State.UNKNOWN if claim.delivery.sends else State.QUEUED

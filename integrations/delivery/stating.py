@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from integrations.delivery.claims import State, database_now
+from integrations.delivery.in_hand import is_in_hand
 from integrations.effects import note_end
 from integrations.models import Delivery, DeliveryStatement
 
@@ -84,5 +85,5 @@ def _require_unknown(delivery: Delivery) -> None:
     """A worker that asks may be overtaken; what one is sending may still be booked, whatever was seen before."""
     if not database.in_atomic_block:
         raise RuntimeError("A statement ends a delivery in the transaction that decides it; open one first.")
-    if delivery.state not in (State.UNKNOWN, State.PROBING):
+    if delivery.state not in (State.UNKNOWN, State.PROBING) or is_in_hand(delivery):
         raise NotUnknown("It is being sent again at this moment. Look at it again when that has ended.")

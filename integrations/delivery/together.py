@@ -9,6 +9,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -29,8 +30,9 @@ from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.crash_points import Point, passing
 from integrations.delivery.attempts import Phase, content_of, endpoint_of, lease_of
 from integrations.delivery.claims import BROKE_OFF_TOO_OFTEN, Claim, Fenced, database_now, renew
+from integrations.delivery.in_hand import taken_in_hand
 from integrations.delivery.sending import after_sending, compare_existing, send
-from integrations.delivery.settling import Settlement, State, put_back
+from integrations.delivery.settling import Settlement, State, put_back, still_in_hand
 from integrations.models import (
     Connection,
     Delivery,
@@ -121,6 +123,21 @@ def _lease(number: int, claim: Claim) -> timedelta:
 
 
 def _send_group(
+    group: Sequence[Claim], connector: Bundling, client: BundlingClient, *, ends_at: float
+) -> Iterator[Settlement]:
+    """What no other worker has in hand."""
+    with ExitStack() as hands:
+        free = []
+        for claim in group:
+            if hands.enter_context(taken_in_hand(claim.delivery)):
+                free.append(claim)
+            else:
+                yield still_in_hand(claim)
+        if free:
+            yield from _send_free(free, connector, client, ends_at=ends_at)
+
+
+def _send_free(
     group: Sequence[Claim], connector: Bundling, client: BundlingClient, *, ends_at: float
 ) -> Iterator[Settlement]:
     """In one file; as they are where no file can be made of them, or one goes for the first time and alone."""
