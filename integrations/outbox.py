@@ -3,6 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db import connection as database
@@ -62,31 +63,37 @@ def enqueue(
         business_key=business_key,
         content_sha256=sha256,
     )
-    try:
-        with transaction.atomic():
-            delivery = Delivery.objects.create(
-                connection=connection,
-                operation=operation,
-                object_type=object_type,
-                business_key=business_key,
-                key=key,
-                content_sha256=sha256,
-                subject=subject,
-                correlation_id=correlation_id,
-                probe_first=probe_first,
-                despite_warnings=despite_warnings,
-                amount=amount,
-                currency=currency,
-                waiting_for=waiting_for[:500],
-                waits_until=Now() + waits_at_most if waits_at_most is not None else None,
-                due_at=_due_at(connection, operation),
-                created_at=at,
-            )
-    except IntegrityError as error:
-        raise AlreadyUnderWay(f"“{business_key}” is being delivered to {connection} already.") from error
+    delivery = _insert(
+        connection=connection,
+        operation=operation,
+        object_type=object_type,
+        business_key=business_key,
+        key=key,
+        content_sha256=sha256,
+        subject=subject,
+        correlation_id=correlation_id,
+        probe_first=probe_first,
+        despite_warnings=despite_warnings,
+        amount=amount,
+        currency=currency,
+        waiting_for=waiting_for[:500],
+        waits_until=Now() + waits_at_most if waits_at_most is not None else None,
+        due_at=_due_at(connection, operation),
+        created_at=at,
+    )
     DeliveryContent.objects.create(delivery=delivery, body=content, media_type=media_type)
     ring_on_commit()
     return delivery
+
+
+def _insert(**columns: Any) -> Delivery:
+    """The indexes say whether one is live already; what else the transaction did stands."""
+    try:
+        with transaction.atomic():
+            return Delivery.objects.create(**columns)
+    except IntegrityError as error:
+        name, connection = columns["business_key"], columns["connection"]
+        raise AlreadyUnderWay(f"“{name}” is being delivered to {connection} already.") from error
 
 
 def _due_at(connection: Connection, operation: Delivery.Operation) -> Now | CombinedExpression:

@@ -1,12 +1,14 @@
 """Batches of replays: proposed as one list, decided by a second person, carried out step by step."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.http import Http404
 from django.utils.timezone import now
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_view
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -172,8 +174,10 @@ class BatchItems(ApiView):
 
 
 class _BatchAction(ActingView):
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return super().post(request, *args, **kwargs)
+    """One move of a batch: scope first, so that what is not visible does not exist; then shape; then the domain."""
+
+    form: type[serializers.Serializer[Any]] = requests.Because
+    carry_out: Callable[..., object]
 
     def repeated(self, request: Request, body: bytes, *args: Any, **kwargs: Any) -> bytes:
         _batch_for(request, kwargs["ref"])
@@ -181,115 +185,84 @@ class _BatchAction(ActingView):
 
     def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         batch = _batch_for(request, kwargs["ref"])
+        given = requests.body_of(request, self.form)
         try:
-            self.carry_out(batch, request)
+            self.carry_out(batch.pk, by=person(request), at=now(), **given)
         except BatchMoveNotAllowed as error:
             raise Problem(kinds.NOT_POSSIBLE_NOW, str(error), state=error.state.value) from error
         return _answer(request, batch.ref)
 
-    def carry_out(self, batch: ReplayBatch, request: Request) -> None:
-        raise TypeError(f"{type(self).__name__} does nothing.")
+
+def _move(
+    name: str, title: str, description: str, *, form: type[serializers.Serializer[Any]] = requests.Because
+) -> Callable[[type[_BatchAction]], type[_BatchAction]]:
+    """Describe the POST of a move, and give it its form. What decides says which list was looked at."""
+    decides = form is not requests.Because
+
+    def describe(view: type[_BatchAction]) -> type[_BatchAction]:
+        view.form = form
+        described: type[_BatchAction] = extend_schema_view(
+            post=endpoint(
+                name,
+                title,
+                description,
+                tag=_TAG,
+                request=form,
+                answers={200: shapes.ReplayBatchShape},
+                problems=_DECIDING if decides else _PROBLEMS,
+                parameters=[shapes.REF, IDEMPOTENCY_KEY],
+                examples=[_SHOWN if decides else _BECAUSE],
+            )
+        )(view)
+        return described
+
+    return describe
 
 
+@_move(
+    "approve_batch",
+    "Approve a batch",
+    "Agree to the whole list. Each item is approved with it when its turn comes; what was decided or changed by "
+    "then is left out. Needs the verb approve on the queue and the legal entity of every item, and no hand in any.",
+    form=shapes.ApproveBatch,
+)
 class ApproveBatch(_BatchAction):
-    @endpoint(
-        "approve_batch",
-        "Approve a batch",
-        "Agree to the whole list. Each item is approved with it when its turn comes; what was decided or changed by "
-        "then is left out. Needs the verb approve on the queue and the legal entity of every item, and no hand in any.",
-        tag=_TAG,
-        request=shapes.ApproveBatch,
-        answers={200: shapes.ReplayBatchShape},
-        problems=_DECIDING,
-        parameters=[shapes.REF, IDEMPOTENCY_KEY],
-        examples=[_SHOWN],
-    )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return super().post(request, *args, **kwargs)
-
-    def carry_out(self, batch: ReplayBatch, request: Request) -> None:
-        batch_decide.approve_batch(
-            batch.pk, by=person(request), at=now(), **requests.body_of(request, shapes.ApproveBatch)
-        )
+    carry_out = staticmethod(batch_decide.approve_batch)
 
 
+@_move(
+    "reject_batch",
+    "Reject a batch",
+    "Say no to the whole list, with the reason. Its exceptions go back to work.",
+    form=shapes.RejectBatch,
+)
 class RejectBatch(_BatchAction):
-    @endpoint(
-        "reject_batch",
-        "Reject a batch",
-        "Say no to the whole list, with the reason. Its exceptions go back to work.",
-        tag=_TAG,
-        request=shapes.RejectBatch,
-        answers={200: shapes.ReplayBatchShape},
-        problems=_DECIDING,
-        parameters=[shapes.REF, IDEMPOTENCY_KEY],
-        examples=[_SHOWN],
-    )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return super().post(request, *args, **kwargs)
-
-    def carry_out(self, batch: ReplayBatch, request: Request) -> None:
-        batch_decide.reject_batch(
-            batch.pk, by=person(request), at=now(), **requests.body_of(request, shapes.RejectBatch)
-        )
+    carry_out = staticmethod(batch_decide.reject_batch)
 
 
+@_move(
+    "suspend_batch",
+    "Suspend a batch",
+    "Begin nothing more until it is resumed. What is under way comes to its end.",
+)
 class SuspendBatch(_BatchAction):
-    @endpoint(
-        "suspend_batch",
-        "Suspend a batch",
-        "Begin nothing more until it is resumed. What is under way comes to its end.",
-        tag=_TAG,
-        request=requests.Because,
-        answers={200: shapes.ReplayBatchShape},
-        problems=_PROBLEMS,
-        parameters=[shapes.REF, IDEMPOTENCY_KEY],
-        examples=[_BECAUSE],
-    )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return super().post(request, *args, **kwargs)
-
-    def carry_out(self, batch: ReplayBatch, request: Request) -> None:
-        given = requests.body_of(request, requests.Because)
-        batch_decide.suspend_batch(batch.pk, by=person(request), at=now(), **given)
+    carry_out = staticmethod(batch_decide.suspend_batch)
 
 
+@_move(
+    "resume_batch",
+    "Resume a batch",
+    "Go on after it stopped or was suspended, the next item alone. The kinds of error seen so far do not stop it "
+    "again. Needs what approving it needs.",
+)
 class ResumeBatch(_BatchAction):
-    @endpoint(
-        "resume_batch",
-        "Resume a batch",
-        "Go on after it stopped or was suspended, the next item alone. The kinds of error seen so far do not stop it "
-        "again. Needs what approving it needs.",
-        tag=_TAG,
-        request=requests.Because,
-        answers={200: shapes.ReplayBatchShape},
-        problems=_PROBLEMS,
-        parameters=[shapes.REF, IDEMPOTENCY_KEY],
-        examples=[_BECAUSE],
-    )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return super().post(request, *args, **kwargs)
-
-    def carry_out(self, batch: ReplayBatch, request: Request) -> None:
-        given = requests.body_of(request, requests.Because)
-        batch_decide.resume_batch(batch.pk, by=person(request), at=now(), **given)
+    carry_out = staticmethod(batch_decide.resume_batch)
 
 
+@_move(
+    "cancel_batch",
+    "Cancel a batch",
+    "Send nothing more of it, for good. What was not sent goes back to work; what is under way comes to its end.",
+)
 class CancelBatch(_BatchAction):
-    @endpoint(
-        "cancel_batch",
-        "Cancel a batch",
-        "Send nothing more of it, for good. What was not sent goes back to work; what is under way comes to its end.",
-        tag=_TAG,
-        request=requests.Because,
-        answers={200: shapes.ReplayBatchShape},
-        problems=_PROBLEMS,
-        parameters=[shapes.REF, IDEMPOTENCY_KEY],
-        examples=[_BECAUSE],
-    )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return super().post(request, *args, **kwargs)
-
-    def carry_out(self, batch: ReplayBatch, request: Request) -> None:
-        given = requests.body_of(request, requests.Because)
-        batch_decide.cancel_batch(batch.pk, by=person(request), at=now(), **given)
+    carry_out = staticmethod(batch_decide.cancel_batch)
