@@ -24,13 +24,13 @@ from exceptions_app.states import State
 
 def measure(size: Size) -> list[Figure]:
     """The floor makes as many HTTP calls with the same bodies and as many threads, and knows nothing of a database."""
-    with _instant_target() as port:
+    with instant_target() as port:
         scene = make_scene("deliveries", target_url=f"http://127.0.0.1:{port}")
         return [
             compare(
                 "deliveries", "confirmed", items=size.deliveries, rounds=size.rounds, unit="per second",
                 ours=lambda _: _carry_out(scene, size.deliveries),
-                floor=lambda _: _bare_calls(port, size.deliveries),
+                floor=lambda _: bare_calls(port, size.deliveries),
                 floor_is=f"bare HTTP calls, {replays.THREADS} threads",
                 counts_statements=False,  # they are in other threads
             )
@@ -38,9 +38,9 @@ def measure(size: Size) -> list[Figure]:
 
 
 @contextmanager
-def _instant_target() -> Iterator[int]:
-    """The port of a target in a process of its own, so that its work is not taken from ours."""
-    command = [sys.executable, "-m", "bench.instant_target"]
+def instant_target(latency: float = 0.0) -> Iterator[int]:
+    """The port of a target in a process of its own, so that its work is not taken from ours. `latency` in seconds."""
+    command = [sys.executable, "-m", "bench.instant_target", str(latency)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -51,7 +51,7 @@ def _instant_target() -> Iterator[int]:
 
 
 def _carry_out(scene: Scene, number: int) -> Callable[[], None]:
-    case_ids = _approved(scene, number)
+    case_ids = approved(scene, number)
 
     def carry_out() -> None:
         replays.carry_out_due()
@@ -62,7 +62,7 @@ def _carry_out(scene: Scene, number: int) -> Callable[[], None]:
     return carry_out
 
 
-def _approved(scene: Scene, number: int) -> list[int]:
+def approved(scene: Scene, number: int) -> list[int]:
     """Held invoices, released by a clerk and approved by a controller; they wait in the outbox."""
     for _ in range(number):
         hand_in(scene, held_invoice())
@@ -76,7 +76,7 @@ def _approved(scene: Scene, number: int) -> list[int]:
     return case_ids
 
 
-def _bare_calls(port: int, number: int) -> Callable[[], object]:
+def bare_calls(port: int, number: int, *, at_once: int = replays.THREADS) -> Callable[[], object]:
     bodies = [held_invoice().payload for _ in range(number)]
 
     def call(body: bytes) -> bytes:
@@ -88,7 +88,7 @@ def _bare_calls(port: int, number: int) -> Callable[[], object]:
             connection.close()
 
     def calls() -> object:
-        with ThreadPoolExecutor(max_workers=replays.THREADS) as pool:
+        with ThreadPoolExecutor(max_workers=at_once) as pool:
             return list(pool.map(call, bodies))
 
     return calls

@@ -1,23 +1,29 @@
-"""A target that accepts everything at once, in a process of its own. Speaks as the tax authority's interface does.
+"""A target that accepts everything, at once or after the seconds that are its argument, in a process of its own.
 
-Prints its port, and ends when its standard input does.
+Speaks as the tax authority's interface does. Prints its port, and ends when its standard input does.
 """
 
 import hashlib
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_latency = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
+_accepted: list[str] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """Nothing is there yet, whatever is asked for."""
-        self._answer(200, {"documents": []})
+        """Nothing is there yet, whatever is asked for; `/accepted` says how many were."""
+        self._answer(200, {"accepted": len(_accepted)} if self.path == "/accepted" else {"documents": []})
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(_latency)
         sha256 = hashlib.sha256(content).hexdigest()
+        _accepted.append(sha256)
         self._answer(201, {"clearance": f"CL-{sha256[:16]}", "sha256": sha256})
 
     def log_message(self, *_arguments: object) -> None:
