@@ -106,19 +106,22 @@ class Storm:
         self._to_end.append((time.monotonic() + seconds, do))
 
     def _kill(self) -> bool:
-        worker = self._someone()
-        if worker is None or worker.pid is None:
+        hit = self._someone()
+        if hit is None:
             return False
+        worker, pid = hit
         if self._plant.processes and self._random.random() >= _WHOLE_WORKERS:
-            return _signal(self._random.choice(self._within_reach(worker)), signal.SIGKILL)
+            return _signal(pid, signal.SIGKILL)
+        if worker.pid is None:
+            return False
         self._after(0.2, partial(_start_again, worker, worker.pid))
         return _signal(worker.pid, signal.SIGKILL)
 
     def _freeze(self) -> bool:
-        worker = self._someone()
-        if worker is None:
+        hit = self._someone()
+        if hit is None:
             return False
-        pid = self._random.choice(self._within_reach(worker))
+        _, pid = hit
         self._frozen.add(pid)
         self._after(LONGER_THAN_THE_LEASE, partial(self._thaw, pid))
         return _signal(pid, signal.SIGSTOP)
@@ -127,11 +130,14 @@ class Storm:
         self._frozen.discard(pid)
         _signal(pid, signal.SIGCONT)
 
-    def _someone(self) -> Process | None:
-        """A worker that runs and has somebody to hit."""
+    def _someone(self) -> tuple[Process, int] | None:
+        """A worker that runs and one of its processes to hit, looked at once: they come and go meanwhile."""
         running = [worker for worker in self._plant.workers if worker.exit_status() is None and worker.pid]
-        ready = [worker for worker in running if self._within_reach(worker)]
-        return self._random.choice(ready) if ready else None
+        ready = [(worker, pids) for worker in running if (pids := self._within_reach(worker))]
+        if not ready:
+            return None
+        worker, pids = self._random.choice(ready)
+        return worker, self._random.choice(pids)
 
     def _within_reach(self, worker: Process) -> list[int]:
         """Its processes, or itself where it has none, without those that are frozen; nobody while it starts.
