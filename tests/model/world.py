@@ -16,7 +16,7 @@ from integrations.crash_points import Point
 from integrations.delivery import Claim, Settlement, after_asking, after_sending, compared, must_ask_first, park
 from integrations.delivery.asking import RESENDING_KINDS
 from integrations.delivery.claims import LEASE, MAX_CLAIMS
-from integrations.delivery.settling import left_to_a_person
+from integrations.delivery.settling import cannot_be_asked, left_to_a_person
 from integrations.models import Connection, Delivery
 from tests.model.target import SETTLE_TIME, Target
 
@@ -155,6 +155,8 @@ class Worker:
             return (yield from self._held_back())
         yield Point.APPROVAL_SEEN
         if must_ask_first(self._claim):
+            if not self._world.capabilities.can_be_asked:
+                return cannot_be_asked(self._claim)
             asked_at = self._world.now
             found = yield from self._ask("probe")
             settlement = self._after_asking(found, asked_at)
@@ -165,6 +167,8 @@ class Worker:
     def _held_back(self) -> Generator[Point, None, Settlement]:
         if self._seen.sends == 0:
             return self._to(Ended.CANCELLED)
+        if not self._world.capabilities.can_be_asked:
+            return cannot_be_asked(self._claim)
         asked_at = self._world.now
         found = yield from self._ask("probe")
         return self._after_asking(found, asked_at) or left_to_a_person(self._claim, "Not approved.")
@@ -208,6 +212,8 @@ class Worker:
         return after_sending(self._claim, answer)
 
     def _compare(self, answer: Answer) -> Generator[Point, None, Settlement]:
+        if not self._world.capabilities.can_be_asked:
+            return self._to(Ended.CONFLICT)
         found = yield from self._ask("compare")
         return compared(self._claim, found, answer)
 
