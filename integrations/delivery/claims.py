@@ -149,6 +149,21 @@ def renew(claims: Sequence[Claim], *, lease: timedelta) -> None:
         )
 
 
+def note_sent(claims: Sequence[Claim]) -> None:
+    """A request that got no answer left at the latest now: a worker may have been frozen between intent and first byte.
+
+    From here a late effect is waited for. Only of those that are still ours: whoever took one over notes it itself.
+    """
+    keys, epochs = [claim.delivery.pk for claim in claims], [claim.epoch for claim in claims]
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE integrations_delivery AS d SET last_sent_at = clock_timestamp()"
+            " FROM unnest(%s::bigint[], %s::int[]) AS ours (id, epoch)"
+            " WHERE d.id = ours.id AND d.epoch = ours.epoch AND d.state = 'sending'",
+            [keys, epochs],
+        )
+
+
 def database_now() -> datetime:
     """The database's clock: workers disagree about the time, the database does not."""
     with database.cursor() as cursor:

@@ -6,13 +6,14 @@ from integrations.connectors.base import Answer, AnswerKind, Observation, Presen
 from integrations.crash_points import Point, passing
 from integrations.delivery.asking import ask
 from integrations.delivery.attempts import Phase, begin, client_of, content_of, note_answer
-from integrations.delivery.claims import Claim
+from integrations.delivery.claims import Claim, note_sent
 from integrations.delivery.in_hand import taken_in_hand
 from integrations.delivery.safeguards import Safeguard, stands
 from integrations.delivery.settling import Settlement, State, asked_for, reason_to_pause, still_in_hand, wait_of
 from integrations.models import Delivery, DeliveryContent
 from integrations.refusals import bounded
 
+UNDECIDED = frozenset({AnswerKind.UNKNOWN, AnswerKind.PENDING})  # after these it may be booked yet
 MOST_CONTRADICTIONS = 5  # tries in a row with a target that has a document already and does not have it
 
 
@@ -33,6 +34,8 @@ def _send(claim: Claim, client: TargetClient) -> Settlement:
         attempt = begin(claim, Phase.SEND, State.SENDING)
     passing(Point.SEND_ANSWERED)
     note_answer(attempt, answer.kind, answer)
+    if answer.kind in UNDECIDED:
+        note_sent([claim])
     passing(Point.SEND_NOTED)
     if answer.kind is AnswerKind.ALREADY_EXISTS:
         return compare_existing(claim, client, answer)
@@ -92,7 +95,7 @@ def after_sending(claim: Claim, answer: Answer) -> Settlement:
         return Settlement(delivery, claim.epoch, State.REFUSED, detail=answer.detail, refusal=refusal)
     wait = wait_of(delivery, answer.retry_after)
     failed = answer.kind in (AnswerKind.UNKNOWN, AnswerKind.NOT_SENT)
-    if answer.kind in (AnswerKind.UNKNOWN, AnswerKind.PENDING):
+    if answer.kind in UNDECIDED:
         return Settlement(
             delivery, claim.epoch, State.UNKNOWN, detail=answer.detail, wait=wait, failed_technically=failed
         )

@@ -29,9 +29,9 @@ from integrations.connectors.base import (
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.crash_points import Point, passing
 from integrations.delivery.attempts import Phase, content_of, endpoint_of, lease_of
-from integrations.delivery.claims import BROKE_OFF_TOO_OFTEN, Claim, Fenced, database_now, renew
+from integrations.delivery.claims import BROKE_OFF_TOO_OFTEN, Claim, Fenced, database_now, note_sent, renew
 from integrations.delivery.in_hand import taken_in_hand
-from integrations.delivery.sending import after_sending, compare_existing, send
+from integrations.delivery.sending import UNDECIDED, after_sending, compare_existing, send
 from integrations.delivery.settling import Settlement, State, put_back, still_in_hand
 from integrations.models import (
     Connection,
@@ -267,3 +267,5 @@ def _note(file: _File, answer: BundleAnswer) -> None:
         )
         for attempt, own in zip(file.attempts, answer.each, strict=True)
     )
+    if undecided := [claim for claim, own in zip(file.claims, answer.each, strict=True) if own.kind in UNDECIDED]:
+        note_sent(undecided)

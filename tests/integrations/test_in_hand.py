@@ -140,6 +140,18 @@ def test_late_effect_is_waited_for_from_when_the_frozen_worker_has_ended(frozen:
     assert row.last_sent_at >= thawed_at
 
 
+def test_late_effect_is_waited_for_from_the_answer_where_nobody_took_it_over(frozen: Freeze):
+    worker = frozen(TargetKind.ASKABLE)
+    Delivery.objects.update(last_sent_at=Now() - 2 * SETTLE_TIME)
+    thawed_at = database_now()
+    settled_by_itself = worker.thaw()
+    assert settled_by_itself is not None
+    assert settled_by_itself.last_sent_at is not None
+    assert settled_by_itself.last_sent_at >= thawed_at
+    row = settled(engine.find_out)
+    assert (row.state, row.detail) == (State.UNKNOWN, "The target does not have it yet; it may still be working on it.")
+
+
 def test_wait_for_a_late_effect_ends(frozen: Freeze):
     worker = frozen(TargetKind.ASKABLE)
     worker.thaw()

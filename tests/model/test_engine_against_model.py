@@ -6,23 +6,29 @@ The events are the same in every run, so that only a change of the code makes it
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Now
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from exceptions_app import replays
-from exceptions_app.actions import connections, work
+from exceptions_app.actions import connections, unknown, work
 from exceptions_app.actions.decide import approve
+from exceptions_app.actions.grants import grant_connection
 from exceptions_app.actions.propose import propose_replay
-from exceptions_app.models import ExceptionCase
+from exceptions_app.actions.unknown import Proof
+from exceptions_app.machines import SETUP, machine
+from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.states import State
 from integrations import crash_points
 from integrations import delivery as engine
@@ -34,12 +40,12 @@ from tests.arrivals import configure
 from tests.cast import MORNING, Cast
 from tests.factories import make_case
 from tests.model.target import SETTLE_TIME, Target, Weather
-from tests.model.world import Worker, World
+from tests.model.world import Case, Worker, World
 
 # Without a limit of time: every clock in here is set by hand, and how busy the machine is proves nothing.
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(0)]
 
-EXAMPLES, STEPS = 40, 40
+EXAMPLES, STEPS = 30, 40
 LATER = timedelta(hours=1)
 # A wait that the target asks for holds back all of its documents, which the model does not know.
 WEATHERS = st.sampled_from([weather for weather in Weather if weather is not Weather.THROTTLED])
@@ -78,11 +84,12 @@ class InMemory:
 
 class SideBySide(RuleBasedStateMachine):
     cast: Cast
+    frozen_session: BaseDatabaseWrapper
 
     @initialize(kind=st.sampled_from(TargetKind), opted_in=st.booleans(), refuses_names=st.booleans())
     def begin(self, kind: TargetKind, opted_in: bool, refuses_names: bool) -> None:
         Delivery.objects.filter(state__in=Delivery.LIVE).update(due_at=Now() + 1000 * LATER)  # of earlier examples
-        self.world = World(kind, opted_in=opted_in, refuses_names=refuses_names, cases=1)
+        self.world = World(kind, opted_in=opted_in, refuses_names=refuses_names, cases=0)
         self.target = Target(kind, refuses_names, self.world.now)
         CONNECTORS["in-memory"] = InMemory(kind, self.target)
         self.connection = Connection(
@@ -90,23 +97,50 @@ class SideBySide(RuleBasedStateMachine):
             target_url="https://target.example",
         )  # fmt: skip
         configure(self.connection)
-        name = self.world.cases[0].name = f"MODEL-{next(_numbers)}"
+        grant_connection(
+            "configure_connection", self.cast.administrator, self.connection, by=machine(SETUP), at=MORNING,
+            because="Resumes it.",
+        )  # fmt: skip
+        self._take_in()
+
+    def _take_in(self) -> None:
+        name = f"MODEL-{next(_numbers)}"
         payload = json.dumps({"number": name}).encode()
-        self.world.cases[0].content = payload
+        self.world.cases.append(Case(name, payload))
         case = make_case(self.cast, number=name, payload=payload, connection=self.connection)
         self.case_id = work.claim(case.pk, by=self.cast.clerk, at=MORNING).pk
 
     @property
-    def case(self) -> ExceptionCase:
-        return ExceptionCase.objects.get(pk=self.case_id)
+    def expected(self) -> Case:
+        """The exception as the model has it."""
+        return self.world.cases[-1]
 
-    @precondition(lambda self: self.world.cases[0].state is State.IN_PROGRESS)
+    @precondition(lambda self: self.expected.state is State.RESOLVED)
+    @rule()
+    def take_in_another(self) -> None:
+        self._take_in()
+
+    @precondition(lambda self: self.expected.state is State.IN_PROGRESS)
     @rule()
     def decide(self) -> None:
         proposal = propose_replay(self.case_id, by=self.cast.clerk, at=MORNING, because="Again.")
-        approve(self.case_id, by=self.cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)
-        self.world.approve(self.world.cases[0])
+        self._approve(proposal)
+        self.world.approve(self.expected)
         self._agree()
+
+    @precondition(lambda self: self.world.may_be_stated(self.expected))
+    @rule()
+    def state(self) -> None:
+        """What no machine finds out: two people look into the target's book, and say what stands there."""
+        booked = any(effect.name == self.expected.name for effect in self.target.effects)
+        say = unknown.state_booked if booked else unknown.state_absent
+        proof = Proof(self.expected.name if booked else "")
+        self._approve(say(self.case_id, proof=proof, by=self.cast.clerk, at=MORNING, because="Seen there."))
+        self.world.state(self.expected, booked=booked)
+        self._agree()
+
+    def _approve(self, proposal: Proposal) -> None:
+        approve(self.case_id, by=self.cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)
 
     @rule(weather=WEATHERS)
     def sweep(self, weather: Weather) -> None:
@@ -130,7 +164,8 @@ class SideBySide(RuleBasedStateMachine):
             if point is stops_at:
                 crash_points.arm(None)
                 self._let_pass_in_the_rows(settled=settled)
-                _sweep()
+                with self._in_a_session_of_its_own():
+                    _sweep()
 
         self._sweep_both(weather, stops_at=stops_at, settled=settled, end=freeze)
         self._agree()
@@ -146,6 +181,23 @@ class SideBySide(RuleBasedStateMachine):
         self.world.paused = False
         connections.resume(self.connection.pk, by=self.cast.administrator, at=MORNING)
         self._agree()
+
+    @contextmanager
+    def _in_a_session_of_its_own(self) -> Iterator[None]:
+        """The frozen worker is in this session too: meanwhile another holds the locks that are of the session."""
+        with database.cursor() as cursor:
+            cursor.execute(
+                "SELECT classid::int8::bit(32)::int4, objid::int8::bit(32)::int4 FROM pg_locks"
+                " WHERE locktype = 'advisory' AND objsubid = 2 AND pid = pg_backend_pid()"
+            )
+            held = cursor.fetchall()
+        for lock in held:
+            _call("pg_advisory_unlock", lock, in_session=database)
+            _call("pg_advisory_lock", lock, in_session=self.frozen_session)
+        yield
+        for lock in held:
+            _call("pg_advisory_unlock", lock, in_session=self.frozen_session)
+            _call("pg_advisory_lock", lock, in_session=database)
 
     def _sweep_both(
         self, weather: Weather, *, ends_at: Point | None = None, stops_at: Point | None = None, settled: bool = False,
@@ -168,6 +220,7 @@ class SideBySide(RuleBasedStateMachine):
     def _work(self, worker: Worker, *, ends_at: Point | None, stops_at: Point | None, settled: bool) -> None:
         for point in worker.steps:
             if point is ends_at:
+                worker.die()
                 return
             if point is stops_at:
                 stops_at = None
@@ -205,17 +258,16 @@ class SideBySide(RuleBasedStateMachine):
     def _agree(self) -> None:
         stand = self._rows().order_by("pk").values_list("state", "epoch", "claims", "sends", "failures")
         assert list(stand) == [(row.state, row.epoch, row.claims, row.sends, row.failures) for row in self.world.rows]
-        assert self.case.state == self.world.cases[0].state
-        assert self.target.effects == [
-            replace(effect, key=_key_of(self._rows())) for effect in self.world.target.effects
-        ]
+        assert ExceptionCase.objects.get(pk=self.case_id).state == self.expected.state
+        keys = dict(self._rows().values_list("business_key", "key"))
+        assert self.target.effects == [replace(effect, key=keys[effect.name]) for effect in self.world.target.effects]
         self.connection.refresh_from_db()
         assert (self.connection.paused_at is not None) is self.world.paused
 
 
-def _key_of(rows: Any) -> str:
-    [key] = set(rows.values_list("key", flat=True))
-    return str(key)
+def _call(function: str, lock: tuple[int, int], *, in_session: BaseDatabaseWrapper) -> None:
+    with in_session.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s, %s)", lock)
 
 
 def _sweep() -> None:
@@ -229,7 +281,9 @@ def _sweep() -> None:
 
 @pytest.fixture
 def side_by_side(cast: Cast) -> Iterator[type[SideBySide]]:
-    yield type("SideBySideHere", (SideBySide,), {"cast": cast})
+    session = database.copy()
+    yield type("SideBySideHere", (SideBySide,), {"cast": cast, "frozen_session": session})
+    session.close()
     crash_points.arm(None)
     CONNECTORS.pop("in-memory", None)
 

@@ -5,7 +5,7 @@ more simply; `test_engine_against_model.py` holds it against the database, step 
 stops at every place where a process may end (`crash_points`): to kill it is to drop it, to freeze it is to wait.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -16,7 +16,8 @@ from integrations.crash_points import Point
 from integrations.delivery import Claim, Settlement, after_asking, after_sending, compared, must_ask_first, park
 from integrations.delivery.asking import RESENDING_KINDS
 from integrations.delivery.claims import LEASE, MAX_CLAIMS
-from integrations.delivery.settling import cannot_be_asked, left_to_a_person
+from integrations.delivery.sending import UNDECIDED
+from integrations.delivery.settling import cannot_be_asked, left_to_a_person, still_in_hand
 from integrations.models import Connection, Delivery
 from tests.model.target import SETTLE_TIME, Target
 
@@ -53,6 +54,7 @@ class Row:
     # What the tables of attempts and answers say.
     last_send_said: AnswerKind | None = None
     absent_at: datetime | None = None  # the last time that the target was asked and had nothing
+    stated_absent: bool = False  # by two people
     booked: bool = False  # whether an answer said so
 
     @property
@@ -95,6 +97,7 @@ class World:
         self.paused = False
         self.address = 0
         self.too_late: set[str] = set()  # names of which a byte left later than the target was waited for
+        self.in_hand: dict[int, Worker] = {}  # who is between the intent to send a row and the answer
 
     def wait(self, time: timedelta) -> None:
         self.now += time
@@ -108,37 +111,58 @@ class World:
         assert not any(row.is_live for row in case.rows), f"{case.name} would be under way twice"
         case.move(Action.PROPOSE)
         case.move(Action.APPROVE)
+        # Where nobody can be asked, what people said last counts.
+        in_doubt = bool(case.rows) and not (case.rows[-1].stated_absent and not self.capabilities.can_be_asked)
         row = Row(
-            len(self.rows) + 1, case.name, case.content, self.connection, self.now, self.address,
-            probe_first=bool(case.rows),
-        )  # fmt: skip
+            len(self.rows) + 1, case.name, case.content, self.connection, self.now, self.address, probe_first=in_doubt
+        )
         case.rows.append(row)
         self.rows.append(row)
         return row
+
+    def may_be_stated(self, case: Case) -> bool:
+        row = case.rows[-1] if case.rows else None
+        if row is None or case.state is not State.OUTCOME_UNKNOWN:
+            return False
+        return row.state is Ended.UNKNOWN or (row.state is Ended.PROBING and row.sends > 0)
+
+    def state(self, case: Case, *, booked: bool) -> None:
+        """Two people say what they found; whoever works on it finds that it is not theirs any more."""
+        row = case.rows[-1]
+        row.state, row.epoch, row.claims, row.failures = Ended.CANCELLED, row.epoch + 1, 0, 0
+        if booked:
+            row.state, row.booked = Ended.CONFIRMED, True
+        row.stated_absent = not booked
+        case.move(Action.APPROVE_BOOKED if booked else Action.APPROVE_ABSENT)
 
     def claim(self) -> "Worker | None":
         due = [row for row in self.rows if row.is_live and row.due_at <= self.now and not self.paused]
         if not due:
             return None
         row = min(due, key=lambda row: (row.due_at, row.pk))
-        broke_off = row.claims >= MAX_CLAIMS
+        broke_off, took_over = row.claims >= MAX_CLAIMS, row.state is Ended.SENDING or row.claims > 0
         row.epoch += 1
         row.claims += 1
         row.state, row.due_at = Ended.PROBING, self.now + LEASE
-        return Worker(self, row, broke_off=broke_off)
+        return Worker(self, row, broke_off=broke_off, took_over=took_over)
 
 
 class Worker:
     """One claim at work. `steps` yields each point that it passes."""
 
-    def __init__(self, world: World, row: Row, *, broke_off: bool) -> None:
+    def __init__(self, world: World, row: Row, *, broke_off: bool, took_over: bool) -> None:
         self._world = world
         self._row = row
         self._seen = replace(row)  # what it read when it claimed, and again with each intent
         self._claim = Claim(cast(Any, self._seen), row.epoch, broke_off)
+        self._took_over = took_over  # from one that came to no end
+        self._is_unsure = world.target.kind not in RESENDING_KINDS
         self.steps = self._work()
 
-    def _work(self) -> Iterator[Point]:
+    def die(self) -> None:
+        self.steps.close()
+
+    def _work(self) -> Generator[Point, None, None]:
         yield Point.CLAIMED
         try:
             settlement = yield from self._settlement()
@@ -155,6 +179,8 @@ class Worker:
             return (yield from self._held_back())
         yield Point.APPROVAL_SEEN
         if must_ask_first(self._claim):
+            if not self._has_ended():
+                return still_in_hand(self._claim)
             if not self._world.capabilities.can_be_asked:
                 return cannot_be_asked(self._claim)
             asked_at = self._world.now
@@ -167,11 +193,28 @@ class Worker:
     def _held_back(self) -> Generator[Point, None, Settlement]:
         if self._seen.sends == 0:
             return self._to(Ended.CANCELLED)
+        if not self._has_ended():
+            return still_in_hand(self._claim)
         if not self._world.capabilities.can_be_asked:
             return cannot_be_asked(self._claim)
         asked_at = self._world.now
         found = yield from self._ask("probe")
         return self._after_asking(found, asked_at) or left_to_a_person(self._claim, "Not approved.")
+
+    def _has_ended(self) -> bool:
+        """Whether whoever had it before can send no more; a late effect is then waited for from now on."""
+        if self._is_unsure and not self._is_free():
+            return False
+        if self._is_unsure and self._took_over and self._seen.sends > 0:
+            self._note_sent()
+        return True
+
+    def _is_free(self) -> bool:
+        return self._world.in_hand.get(self._row.pk, self) is self
+
+    def _note_sent(self) -> None:
+        if self._row.epoch == self._claim.epoch and self._row.is_live:
+            self._row.last_sent_at = self._seen.last_sent_at = self._world.now
 
     def _to(self, state: Delivery.State) -> Settlement:
         return Settlement(cast(Any, self._seen), self._claim.epoch, state)
@@ -192,6 +235,17 @@ class Worker:
         return found
 
     def _send(self) -> Generator[Point, None, Settlement]:
+        if not self._is_unsure:
+            return (yield from self._send_alone())
+        if not self._is_free():
+            return still_in_hand(self._claim)
+        self._world.in_hand[self._row.pk] = self
+        try:
+            return (yield from self._send_alone())
+        finally:
+            del self._world.in_hand[self._row.pk]
+
+    def _send_alone(self) -> Generator[Point, None, Settlement]:
         self._may_be_sent()
         self._intend(Ended.SENDING)
         sent_at = self._world.now
@@ -206,6 +260,8 @@ class Worker:
         yield Point.SEND_ANSWERED
         self._row.last_send_said = answer.kind
         self._row.booked |= answer.kind is AnswerKind.CONFIRMED
+        if answer.kind in UNDECIDED:
+            self._note_sent()
         yield Point.SEND_NOTED
         if answer.kind is AnswerKind.ALREADY_EXISTS:
             return (yield from self._compare(answer))
