@@ -21,6 +21,7 @@ from integrations.connectors.registry import get_connector
 from integrations.crash_points import Point, passing
 from integrations.models import Delivery, DeliveryStatement
 from integrations.promises import effective_capabilities
+from integrations.restorations import forgotten_since
 
 
 class ApprovalNoLongerHolds(Exception):
@@ -252,17 +253,7 @@ def _close(proposal: Proposal, decision: Decision) -> None:
 def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery:
     content = bytes(proposal.version.content)
     reverses = proposal.kind == ProposalKind.REVERSE
-    refusals = Occurrence.objects.filter(case=case).values_list("definitive", flat=True)
     business_key = get_connector(case.connection.connector).business_key(content)
-    # Whatever was sent before, for this exception or under this name, may have been booked: then the target is asked
-    # before the first send of this one.
-    same_document = Q(connection=proposal.target, object_type=case.object_type, business_key=business_key)
-    earlier = Delivery.objects.filter(Q(subject=case.subject) | same_document, operation__in=Delivery.BOOKING)
-    in_doubt = earlier.exists() or not all(refusals)
-    if in_doubt and not effective_capabilities(proposal.target).can_be_asked:
-        # Only people can end the doubt, and the last thing they said may be that it is not there.
-        stated = earlier.order_by("-pk").values_list("statement__says", flat=True).first()
-        in_doubt = not reverses and stated != DeliveryStatement.Says.ABSENT
     wait = None if reverses else wait_of(case)
     return outbox.enqueue(
         connection=proposal.target,
@@ -273,7 +264,7 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
         media_type=proposal.version.media_type,
         subject=case.subject,
         correlation_id=case.ref,
-        probe_first=in_doubt,
+        probe_first=_may_be_there(case, proposal, business_key),
         despite_warnings=True,
         amount=-case.amount if reverses and case.amount is not None else case.amount,
         currency=case.currency,
@@ -281,6 +272,27 @@ def _queue(case: ExceptionCase, proposal: Proposal, *, at: datetime) -> Delivery
         waits_at_most=wait.longest if wait else None,
         at=at,
     )
+
+
+def _may_be_there(case: ExceptionCase, proposal: Proposal, business_key: str) -> bool:
+    """Whether anything of this may have been booked: then the target is asked before the first send of this one.
+
+    Whatever was sent before, for this exception or under this name, may have been; what came in with a doubt, its
+    source may have sent; and what a restored backup knows may have been sent after the backup was made.
+    """
+    same_document = Q(connection=proposal.target, object_type=case.object_type, business_key=business_key)
+    earlier = Delivery.objects.filter(Q(subject=case.subject) | same_document, operation__in=Delivery.BOOKING)
+    refusals = Occurrence.objects.filter(case=case).values_list("definitive", flat=True)
+    forgotten = forgotten_since(case.opened_at)
+    in_doubt = earlier.exists() or not all(refusals)
+    if effective_capabilities(proposal.target).can_be_asked:
+        return in_doubt or forgotten is not None
+    # Only people can end the doubt, and the last thing they said may be that it is not there.
+    last = earlier.select_related("statement").order_by("-pk").first()
+    stated = getattr(last, "statement", None)
+    if stated is not None and stated.says == DeliveryStatement.Says.ABSENT:
+        return forgotten is not None and stated.stated_at <= forgotten.until
+    return forgotten is not None or (in_doubt and proposal.kind != ProposalKind.REVERSE)
 
 
 __all__ = ["ApprovalNoLongerHolds", "ChangedMeanwhile", "DecidedAlready", "approve", "reject"]

@@ -12,6 +12,7 @@ from exceptions_app.models import ExceptionCase, Transaction, TransactionContent
 from exceptions_app.targets import without_secrets
 from integrations import outbox
 from integrations.models import Delivery, InboxMessage
+from integrations.restorations import forgotten_since
 
 LONGEST_PROBLEM = 300
 
@@ -70,7 +71,7 @@ def send(
 ) -> Delivery:
     """Send it on under the named policy; `evidence` is what it passed.
 
-    The target is asked first when something of this name went there before.
+    The target is asked first when something of this name went there before, or may have before a restore.
     """
     connection = transaction.connection
     _move(
@@ -99,7 +100,7 @@ def send(
         media_type=media_type,
         subject=transaction.subject,
         correlation_id=transaction.ref,
-        probe_first=_sent_before(transaction),
+        probe_first=_sent_before(transaction) or forgotten_since(transaction.handed_over_at) is not None,
         amount=transaction.amount,
         currency=transaction.currency,
         at=at,

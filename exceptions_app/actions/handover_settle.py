@@ -1,5 +1,6 @@
 """What came of the delivery of a transaction: both are settled together, in one transaction of the database."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction as database_transaction
@@ -51,6 +52,7 @@ def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
     """Write what came of a claim. False when another worker was faster."""
     found = _find(settlement.delivery)
     transaction = _lock(found) if found is not None else None
+    settlement = _given_to_people(settlement)
     delivery = engine.settle(settlement)
     if delivery is None:
         return False
@@ -65,6 +67,14 @@ def settle(settlement: engine.Settlement, *, at: datetime) -> bool:
     else:
         _move_on(transaction, delivery, settlement, at=at)
     return True
+
+
+def _given_to_people(settlement: engine.Settlement) -> engine.Settlement:
+    """What we did not send and may be there nevertheless, where nobody can be asked: an exception, with two people."""
+    if settlement.state != _S.UNKNOWN or settlement.delivery.sends:
+        return settlement
+    detail = "It may have been sent before, and this target cannot be asked. Find out there whether it was booked."
+    return replace(settlement, state=_S.CANCELLED, detail=detail, wait=None)
 
 
 def _lock(transaction: Transaction) -> Transaction:

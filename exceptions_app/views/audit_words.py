@@ -111,6 +111,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "connection.maintenance_cancelled": "Maintenance cancelled",
         "sending.stopped": "All sending stopped",
         "sending.resumed": "All sending resumed",
+        "sending.restored": "Restored from a backup",
         "connection.webhook_secret_rotated": "Webhook secret rotated",
         "field_map.saved": "Field map saved",
         "field_map.activated": "Field map put to use",

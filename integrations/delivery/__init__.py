@@ -18,6 +18,7 @@ from integrations.delivery.attempts import begin, lease_of
 from integrations.delivery.carrying import carry_out, find_out, hold_back
 from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim, uncount
 from integrations.delivery.holds import HeldBy, Hold, hold_on, holds_on, stop_in_force
+from integrations.delivery.restoring import AtWork, Doubted, at_work, doubt, lock_all_under_way
 from integrations.delivery.sending import after_sending, compared
 from integrations.delivery.settling import Settlement, park, settle
 from integrations.delivery.stating import NotUnknown, Statement, ask_now, end_by, unknown_of
@@ -26,7 +27,9 @@ from integrations.delivery.waiting import give_back, let_go, note_wait
 
 __all__ = [
     "MAX_CLAIMS",
+    "AtWork",
     "Claim",
+    "Doubted",
     "Fenced",
     "HeldBy",
     "Hold",
@@ -36,10 +39,12 @@ __all__ = [
     "after_asking",
     "after_sending",
     "ask_now",
+    "at_work",
     "begin",
     "carry_out",
     "claim",
     "compared",
+    "doubt",
     "end_by",
     "find_out",
     "give_back",
@@ -49,6 +54,7 @@ __all__ = [
     "keep",
     "lease_of",
     "let_go",
+    "lock_all_under_way",
     "must_ask_first",
     "note_wait",
     "park",

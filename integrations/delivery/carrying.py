@@ -5,8 +5,16 @@ from integrations.delivery.attempts import client_of
 from integrations.delivery.claims import Claim, Fenced, database_now
 from integrations.delivery.in_hand import has_ended
 from integrations.delivery.sending import send
-from integrations.delivery.settling import Settlement, State, cannot_be_asked, left_to_a_person, still_in_hand
+from integrations.delivery.settling import (
+    Settlement,
+    State,
+    cannot_be_asked,
+    left_to_a_person,
+    not_to_be_asked_yet,
+    still_in_hand,
+)
 from integrations.delivery.together import needs_a_new_name, send_together
+from integrations.restorations import still_to_show
 
 
 def carry_out(claim: Claim) -> Settlement:
@@ -33,6 +41,8 @@ def find_out(claim: Claim) -> Settlement | None:
     if not capabilities.can_be_asked:
         return cannot_be_asked(claim)  # whoever sent it before, we or its source: nobody but a person finds out
     asked_at = database_now()  # a worker may be frozen over the answer: that it is not there is no newer for that
+    if claim.delivery.sends == 0 and (wait := still_to_show(capabilities.settle_time, now=asked_at)):
+        return not_to_be_asked_yet(claim, wait)
     return after_asking(claim, ask(claim, client), capabilities, now=asked_at)
 
 

@@ -18,7 +18,7 @@ from integrations.delivery.attempts import client_of
 from integrations.delivery.claims import Claim, State, still_ours
 from integrations.models import Delivery
 
-_LOCKS: Final = -14  # advisory locks of deliveries; -11 to -13 are those of sources, places and comparisons
+LOCKS: Final = -14  # advisory locks of deliveries; -11 to -13 are those of sources, places and comparisons
 _NUMBERS: Final = 2**31  # two that share a number only wait for one another
 _UNSURE: Final = frozenset({TargetKind.ASKABLE, TargetKind.NEITHER})
 
@@ -66,11 +66,11 @@ def _is_unsure(delivery: Delivery) -> bool:
 
 def _try(delivery: Delivery) -> bool:
     with database.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCKS, delivery.pk % _NUMBERS])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCKS, delivery.pk % _NUMBERS])
         return bool(cursor.fetchone()[0])
 
 
 def _let_go(delivery: Delivery) -> None:
     """Where the session is lost, its lock is too."""
     with suppress(Exception), database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCKS, delivery.pk % _NUMBERS])
+        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCKS, delivery.pk % _NUMBERS])

@@ -73,6 +73,12 @@ def still_in_hand(claim: Claim) -> Settlement:
     return Settlement(claim.delivery, claim.epoch, state, detail=detail, wait=wait_of(claim.delivery, None))
 
 
+def not_to_be_asked_yet(claim: Claim, wait: timedelta) -> Settlement:
+    """What was sent last before a restore may still come to show: asked before that, “not there” says nothing."""
+    detail = "The database was restored from a backup. The target is asked once what was sent before has shown there."
+    return Settlement(claim.delivery, claim.epoch, State.QUEUED, detail=detail, wait=wait)
+
+
 def put_back(claim: Claim) -> Settlement:
     """Not reached in this turn, and due again at once."""
     state = State.UNKNOWN if claim.delivery.sends else State.QUEUED

@@ -42,6 +42,7 @@ from integrations.models import (
     DeliveryEnvelopeAnswer,
 )
 from integrations.promises import most_in_one_file
+from integrations.restorations import name_of_this_life
 
 log = logging.getLogger(__name__)
 
@@ -177,8 +178,9 @@ def _begin(group: Sequence[Claim], connector: Bundling) -> _File:
     ours = [claim for claim in group if epochs.get(claim.delivery.pk) == claim.epoch]
     if not ours:
         raise Fenced
-    # Each claim has an epoch of its own, so that no two files have one name, whatever they hold.
-    name = "|".join(f"{claim.delivery.pk}:{claim.epoch}" for claim in ours)
+    # Each claim has an epoch of its own, so that no two files have one name, whatever they hold. A restored database
+    # gives numbers and epochs a second time.
+    name = "|".join([*(f"{claim.delivery.pk}:{claim.epoch}" for claim in ours), *filter(None, [name_of_this_life()])])
     bundle = connector.bundle([_body(claim) for claim in ours], name=name)
     until = Now() + _lease(len(ours), ours[0])
     Delivery.objects.filter(pk__in=[claim.delivery.pk for claim in ours]).update(

@@ -20,7 +20,7 @@ from integrations.models.outbox import (
 )
 from integrations.models.pull import PullSource, SequenceGap
 from integrations.models.retry import RetryPolicy
-from integrations.models.sending import ALL_SENDING, Gate, MaintenanceWindow, SendingStop
+from integrations.models.sending import ALL_SENDING, Gate, MaintenanceWindow, Restoration, SendingStop
 
 __all__ = [
     "ALL_SENDING",
@@ -51,6 +51,7 @@ __all__ = [
     "MaintenanceWindow",
     "MessageBatch",
     "PullSource",
+    "Restoration",
     "RetryPolicy",
     "SendingStop",
     "SequenceGap",

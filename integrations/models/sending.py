@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from audit.guard import audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from integrations.models.connection import Connection
 
 ALL_SENDING = "sending:all"
@@ -38,6 +38,29 @@ class SendingStop(models.Model):
 
     def __str__(self) -> str:
         return f"stop of {self.stopped_at:%Y-%m-%d %H:%M} UTC"
+
+
+class Restoration(models.Model):
+    """The database was restored from a backup: what was sent after the backup was made has left no trace in it."""
+
+    restored_at = models.DateTimeField(help_text="Nothing was sent by the lost installation after it.")
+    repeats_until = models.DateTimeField(
+        help_text="What comes in before it may have come in before, and been sent, without a trace."
+    )
+    because = models.CharField(max_length=300)
+    noted_by = models.CharField(max_length=150)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(repeats_until__gte=F("restored_at")), name="restoration_repeats_end_after_it"
+            ),
+        ]
+        triggers: ClassVar = [audit_required(f"'{ALL_SENDING}'"), append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"restored {self.restored_at:%Y-%m-%d %H:%M} UTC"
 
 
 class MaintenanceWindow(models.Model):
