@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
 
+from integrations.connectors.held import Held, ShowsContent
 from integrations.records.record import Record
 from integrations.refusals import Batch, Refusal, RefusalError, RefusedTransaction
 
@@ -89,6 +90,7 @@ class Capabilities:
     ordering: Ordering = Ordering.ANY
     correction_envelope: str = ""  # in words: what a correction must rename though the document keeps its number
     lists_what_it_has: bool = False  # for the comparison of its own list with what we believe
+    shows_content: ShowsContent = ShowsContent.NOTHING  # of a document that it has already, for a person to compare
     bundles: int = 1  # how many approved transactions may travel in one submission
 
     @property
@@ -326,6 +328,15 @@ class Connector(Protocol):
 
     def remedy(self, code: str) -> str:
         """What a person does about a code; empty when what is wrong says it already, or nothing is known."""
+
+    def entries_in(self, answer: bytes) -> Sequence[Mapping[str, Any]]:
+        """What an answer of the target names as there, in its order; nothing for what names none. Never raises."""
+
+    def held(self, entry: Mapping[str, Any], *, content: bytes) -> Held:
+        """What such an entry, or one of the target's own list, tells of the document that it holds.
+
+        `content` is the payload of ours that it is laid beside; raises MessageNotUnderstood when that is not readable.
+        """
 
     def client(self, endpoint: Endpoint) -> TargetClient: ...
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from integrations.connectors.base import (
     Capabilities,
@@ -15,10 +15,11 @@ from integrations.connectors.base import (
     TargetKind,
     Words,
 )
-from integrations.connectors.en16931 import check, document, identity, parse, read
+from integrations.connectors.en16931 import check, document, held, identity, parse, read
 from integrations.connectors.en16931.client import THROTTLES, TaxAuthorityClient
 from integrations.connectors.en16931.grammar import UBL
 from integrations.connectors.en16931.rules import is_of_the_standard
+from integrations.connectors.held import Held, ShowsContent
 from integrations.connectors.xml_document import correct, differences
 from integrations.records.invoice import InvoiceRecord
 from integrations.refusals import Batch, Refusal, RefusedTransaction
@@ -33,6 +34,7 @@ _CAPABILITIES: Final = Capabilities(
     already_exists=("DUPLICATE_DOCUMENT",),
     throttles=THROTTLES,
     lists_what_it_has=True,
+    shows_content=ShowsContent.HASH,
 )
 _WORDS: Final = Words(
     target="the tax authority",
@@ -83,6 +85,12 @@ class En16931Connector:
 
     def remedy(self, code: str) -> str:
         return ""
+
+    def entries_in(self, answer: bytes) -> Sequence[Mapping[str, Any]]:
+        return held.entries_in(answer)
+
+    def held(self, entry: Mapping[str, Any], *, content: bytes) -> Held:
+        return held.held(entry, content=content)
 
     def client(self, endpoint: Endpoint) -> TargetClient:
         return TaxAuthorityClient(endpoint, read_refusal=_read_refusal, document_key=identity.business_key)

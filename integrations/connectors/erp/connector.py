@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from integrations.connectors import json_document
 from integrations.connectors.base import (
@@ -18,11 +18,12 @@ from integrations.connectors.base import (
     TargetKind,
     Words,
 )
-from integrations.connectors.erp import check, document, parse, read
+from integrations.connectors.erp import check, document, held, parse, read
 from integrations.connectors.erp.client import THROTTLES, ErpClient
 from integrations.connectors.erp.codes import is_found_by_our_check, remedy_of
 from integrations.connectors.erp.reversal import reversal
 from integrations.connectors.erp.terms import LAYOUTS
+from integrations.connectors.held import Held, ShowsContent
 from integrations.records.record import Record
 from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction
 
@@ -36,6 +37,7 @@ _CAPABILITIES: Final = Capabilities(
     already_exists=("ZFI/070", "F5/286"),
     throttles=THROTTLES,
     lists_what_it_has=True,
+    shows_content=ShowsContent.WHOLE,
 )
 _WORDS: Final = Words(
     target="the ERP",
@@ -94,6 +96,12 @@ class ErpConnector:
 
     def reversal(self, payload: bytes, *, reference: str, on: date) -> bytes:
         return reversal(payload, reference=reference, on=on)
+
+    def entries_in(self, answer: bytes) -> Sequence[Mapping[str, Any]]:
+        return held.entries_in(answer)
+
+    def held(self, entry: Mapping[str, Any], *, content: bytes) -> Held:
+        return held.held(entry, content=content)
 
     def client(self, endpoint: Endpoint) -> TargetClient:
         return ErpClient(endpoint)

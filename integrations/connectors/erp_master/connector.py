@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from integrations.connectors import json_document
 from integrations.connectors.base import (
@@ -17,10 +17,11 @@ from integrations.connectors.base import (
     Words,
 )
 from integrations.connectors.erp.client import THROTTLES
-from integrations.connectors.erp_master import check, document, parse, read
+from integrations.connectors.erp_master import check, document, held, parse, read
 from integrations.connectors.erp_master.client import MasterDataClient
 from integrations.connectors.erp_master.codes import is_found_by_our_check, remedy_of
 from integrations.connectors.erp_master.terms import KINDS
+from integrations.connectors.held import Held, ShowsContent
 from integrations.records.partner import PartnerRecord
 from integrations.refusals import Batch, RefusedTransaction
 
@@ -34,6 +35,7 @@ _CAPABILITIES: Final = Capabilities(
     already_exists=("ZMD/070",),
     throttles=THROTTLES,
     ordering=Ordering.SAME_OBJECT,
+    shows_content=ShowsContent.WHOLE,
 )
 _WORDS: Final = Words(
     target="the ERP",
@@ -86,6 +88,12 @@ class ErpMasterConnector:
 
     def remedy(self, code: str) -> str:
         return remedy_of(code)
+
+    def entries_in(self, answer: bytes) -> Sequence[Mapping[str, Any]]:
+        return held.entries_in(answer)
+
+    def held(self, entry: Mapping[str, Any], *, content: bytes) -> Held:
+        return held.held(entry, content=content)
 
     def client(self, endpoint: Endpoint) -> TargetClient:
         return MasterDataClient(endpoint)

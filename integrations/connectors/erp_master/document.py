@@ -9,7 +9,7 @@ from integrations.connectors.erp_master.terms import KINDS, TERMS
 from integrations.refusals import MessageNotUnderstood
 from integrations.safe_json import UnsafeJson, loads
 
-_VERSION = "version"  # on which change it is based: says nothing of the partner
+VERSION = "version"  # on which change it is based: says nothing of the partner
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def says_the_same(sent: Partner, found: Mapping[str, Any]) -> bool:
     A field that we do not know counts only where both have it: the ERP need not give back everything.
     """
     shared = {name for name in sent.content if name in found and name not in TERMS}
-    names = ({*TERMS, *shared}) - {_VERSION}
+    names = ({*TERMS, *shared}) - {VERSION}
     return found.get("type") == sent.kind and all(
         _value(sent.content.get(name)) == _value(found.get(name)) for name in names
     )

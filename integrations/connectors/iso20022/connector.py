@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from integrations.connectors.base import (
     Bundle,
@@ -16,7 +16,8 @@ from integrations.connectors.base import (
     TargetKind,
     Words,
 )
-from integrations.connectors.iso20022 import check, correct, files, identity, initiation, parse, read
+from integrations.connectors.held import Held, ShowsContent
+from integrations.connectors.iso20022 import check, correct, files, held, identity, initiation, parse, read
 from integrations.connectors.iso20022.client import THROTTLES, BankClient
 from integrations.connectors.iso20022.remedies import is_found_by_our_check, remedy_of
 from integrations.connectors.iso20022.schema import PAIN
@@ -37,6 +38,7 @@ _CAPABILITIES: Final = Capabilities(
     correction_envelope="a new file name (message identifier); the end-to-end identifier of the payment stays",
     bundles=500,
     lists_what_it_has=True,
+    shows_content=ShowsContent.FIELDS,
 )
 _WORDS: Final = Words(
     target="the bank",
@@ -94,6 +96,12 @@ class Iso20022Connector:
 
     def bundle(self, contents: Sequence[bytes], *, name: str) -> Bundle:
         return files.make(contents, name=name)
+
+    def entries_in(self, answer: bytes) -> Sequence[Mapping[str, Any]]:
+        return held.entries_in(answer)
+
+    def held(self, entry: Mapping[str, Any], *, content: bytes) -> Held:
+        return held.held(entry, content=content)
 
     def client(self, endpoint: Endpoint) -> BundlingClient:
         return BankClient(endpoint)

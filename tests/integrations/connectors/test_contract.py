@@ -1,5 +1,6 @@
 """What each connector declares of its target, tried on the simulated one: no promise is taken on trust."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from integrations.connectors.base import (
     TargetKind,
     WaitIn,
 )
+from integrations.connectors.held import ShowsContent
 from integrations.connectors.registry import CONNECTORS
 from integrations.simulator.faults import FaultName
 from tests.integrations.connectors.stands import STANDS, Stand, key_of
@@ -157,6 +159,50 @@ def test_already_done_is_looked_up_by_a_declared_sign(stand: Stand, simulator: R
     assert answer.kind is AnswerKind.ALREADY_EXISTS
     assert any(sign in answer.body.decode() for sign in stand.connector.capabilities.already_exists)
     assert (stand.probe(simulator, stand.document(1)).presence, len(simulator.effects)) == (Presence.SAME, 1)
+
+
+@EACH
+def test_content_of_what_is_there_is_told_as_far_as_declared(stand: Stand, simulator: RunningSimulator) -> None:
+    """What the target holds, laid beside another content under the same name."""
+    connector, there, other = stand.connector, stand.document(1), stand.changed(1)
+    booked = stand.submit(simulator, there)
+    asked = stand.probe(simulator, other)
+
+    [entry] = connector.entries_in(asked.body)
+    held = connector.held(entry, content=other)
+
+    theirs = {field.path: field.value for field in connector.read(there).fields}
+    ours = {field.path for field in connector.read(other).fields}
+    told = {field.path: field.value for field in held.fields}
+    assert (held.reference, held.shows) == (booked.reference, connector.capabilities.shows_content)
+    assert told == {path: theirs[path] for path in told}
+    assert not held.untold & set(told)
+    assert held.untold <= ours
+    match held.shows:
+        case ShowsContent.WHOLE:
+            assert set(theirs) - set(told) <= held.untold
+        case ShowsContent.FIELDS:
+            assert told
+            assert held.untold == ours - set(told)
+        case ShowsContent.HASH:
+            assert (told, held.sha256) == ({}, hashlib.sha256(there).hexdigest())
+            assert held.untold == ours
+
+
+@EACH
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>busy</html>", b"[]", b'{"documents": 1, "postings": {}}', b'{"a": NaN}']
+)
+def test_answer_that_names_nothing_holds_nothing(stand: Stand, answer: bytes) -> None:
+    assert list(stand.connector.entries_in(answer)) == []
+
+
+@EACH
+def test_entry_that_lacks_everything_tells_nothing(stand: Stand) -> None:
+    for entry in ({}, {"posting": 1, "content": [], "sha256": {}, "amount": 2, "reference": None}):
+        held = stand.connector.held(entry, content=stand.document(1))
+        assert (held.reference, held.shows, held.fields) == ("", ShowsContent.NOTHING, ())
+        assert held.untold == {field.path for field in stand.connector.read(stand.document(1)).fields}
 
 
 @EACH
