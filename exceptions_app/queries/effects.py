@@ -114,6 +114,11 @@ class EffectRow:
         return known.ref if known is not None else ""
 
     @property
+    def exception(self) -> ExceptionCase | None:
+        """The one that it was for, or that took up what was handed over."""
+        return self.case or (self.transaction.case if self.transaction is not None else None)
+
+    @property
     def own_effect(self) -> Effect | None:
         """What this delivery itself proved last."""
         return next((effect for effect in reversed(self.effects) if effect.delivery_id == self.delivery.pk), None)

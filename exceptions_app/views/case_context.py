@@ -21,6 +21,7 @@ from exceptions_app.views.case_actions import ActionItem, action_items, kept_tex
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.changes import for_the_table, shown_changes
 from exceptions_app.views.correction_fields import lay_out
+from exceptions_app.views.held import conflict_view, next_steps
 from exceptions_app.views.lines import lines_of
 from exceptions_app.views.parties import stranger_in
 from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of, said_by_of
@@ -79,7 +80,7 @@ def record_of(page: CasePage, content: bytes) -> Record | None:
 
 def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
     """The context of `exceptions/case.html` and of each fragment of it."""
-    case = page.case
+    case, words = page.case, get_connector(page.case.connection.connector).words
     record = record_of(page, page.latest_content)
     first = record if page.latest.number == 1 else record_of(page, page.first_content)
     problems = problems_of(page, record, first)
@@ -102,7 +103,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "unseen_count": sum(problem.standing is Standing.UNSEEN for problem in problems),
         "untouched_count": sum(problem.standing is Standing.UNSEEN and not problem.changed for problem in problems),
         "said_by": said_by_of(page),
-        "words": get_connector(case.connection.connector).words,
+        "words": words,
         "refused_again": present_errors(page)[0] is Judge.TARGET,
         "is_held": case.kind == Kind.HELD,
         "is_workable": State(case.state) in WORKABLE,
@@ -122,6 +123,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "decision": page.decision,
         "submission": page.submission,
         "hold": _hold_of(page),
+        "held": conflict_view(page, words),
         "write_back": page.write_back,
         "transactions": taken_up_by(case),
         "batch_item": live_batch_of(case) if State(case.state) in _IN_BATCHES else None,
@@ -133,7 +135,10 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
     context |= _correction(page, record, problems, items, asked, typed.get(Action.CORRECT, {}))
     names = _sections(context, items, page)
     context["sections"] = [f"exceptions/{name}.html" for name in names]
-    context["anchors"] = [_ANCHORS[name] for name in names if name in _ANCHORS]
+    anchors = context["anchors"] = [_ANCHORS[name] for name in names if name in _ANCHORS]
+    if context["held"] is not None:
+        askable = context["target_can_be_asked"]
+        context["held_steps"] = next_steps(page, items, anchors, words=words, can_be_asked=askable)
     return context | history_context(page.case, tab=asked.tab, after=asked.after, verbs=page.standing.verbs)
 
 
@@ -231,13 +236,17 @@ def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], pa
     proposal_open = page.proposal is not None and page.proposal.state == Proposal.State.OPEN
     shows_diff = bool(context["changes"]) or (proposal_open and not context["proposal_states"])
     passed = bool(page.latest.check_passed) and (context["is_held"] or not context["standing_count"])
-    sections: list[str] = []
+    is_next = not proposal_open and page.case.is_open
+    in_conflict = context["held"] is not None
+    sections: list[str] = ["_case_held"] if in_conflict and is_next else []
     if shows_diff and (proposal_open or (passed or not page.case.is_open)):
         sections.append("_case_diff")
     if proposal_open and items[Action.APPROVE].allowed:
         sections.append("_decision_form")
     if Action.PROPOSE in items and items[Action.PROPOSE].form and passed:
         sections.append("_propose_form")
+    if in_conflict and not is_next:
+        sections.append("_case_held")
     sections.append("_case_problems")
     if context["lines"] is not None:
         sections.append("_case_lines")

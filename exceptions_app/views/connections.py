@@ -36,6 +36,7 @@ from exceptions_app.views.sending import StopForm
 from exceptions_app.views.transactions import Row, rows_of
 from integrations import delivery as engine
 from integrations.connectors.base import Capabilities, Ordering, TargetKind
+from integrations.connectors.held import ShowsContent
 from integrations.connectors.registry import CONNECTORS, UnknownConnector
 from integrations.folder import folder_of
 from integrations.left_lying import LeftLying, left_lying
@@ -175,6 +176,7 @@ class Promises:
     ordering: str
     correction: str
     listing: str
+    content: str
 
 
 def _promises(found: Connection) -> Promises | None:
@@ -209,7 +211,16 @@ def promises_in_words(declared: Capabilities, *, resends: bool, waits: str = "")
         ordering=_ORDERINGS[declared.ordering],
         correction=declared.correction_envelope or "nothing: it keeps its number and its name",
         listing="yes" if declared.lists_what_it_has else "no",
+        content=_SHOWN[declared.shows_content],
     )
+
+
+_SHOWN = {
+    ShowsContent.WHOLE: "the whole document",
+    ShowsContent.FIELDS: "some of its fields",
+    ShowsContent.HASH: "the hash of its bytes, and no content",
+    ShowsContent.NOTHING: "nothing of its content",
+}
 
 
 def _resend(kind: TargetKind, *, resends: bool) -> str:

@@ -32,7 +32,7 @@ from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
-from integrations.models import Connection
+from integrations.models import Connection, Delivery
 
 USUAL_DAYS = 30
 MISSING = (
@@ -195,9 +195,11 @@ def _total_row(request: HttpRequest, total: reads.Total, chosen: str) -> TotalRo
 
 def evidence_of(row: EffectRow) -> str:
     """Where what was asked, sent and answered can be read."""
-    case = row.case or (row.transaction.case if row.transaction is not None else None)
+    case = row.exception
     if case is not None:
-        return f"{reverse('exceptions:case', args=[case.ref])}?tab=attempts#case-history"
+        in_conflict = row.standing is Standing.CONFLICT and row.delivery.state == Delivery.State.CONFLICT
+        place = "case-held" if in_conflict else "case-history"
+        return f"{reverse('exceptions:case', args=[case.ref])}?tab=attempts#{place}"
     if row.transaction is not None:
         return reverse("exceptions:transaction", args=[row.transaction.ref])
     return ""
