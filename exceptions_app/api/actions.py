@@ -17,10 +17,11 @@ from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.api import problem_kinds as kinds
-from exceptions_app.api import requests, responses
+from exceptions_app.api import requests
 from exceptions_app.api.base import ActingView, case_for, person
 from exceptions_app.api.case_document import respond
 from exceptions_app.api.documented import IDEMPOTENCY_KEY, IF_MATCH, REF, WRITING, endpoint
+from exceptions_app.api.exception_shapes import ExceptionDetail
 from exceptions_app.api.preconditions import as_seen, precondition_of
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import TRANSITIONS, Action, Outcome, Verb
@@ -76,7 +77,7 @@ def _action(
                 f"{description} Needs the verb {verb} on the queue and on the legal entity.",
                 tag=TAG,
                 request=form,
-                answers={success: responses.ExceptionDetail},
+                answers={success: ExceptionDetail},
                 problems=problems,
                 parameters=[REF, IF_MATCH, IDEMPOTENCY_KEY],
                 examples=[OpenApiExample("Request", value=dict(example), request_only=True)] if example else [],

@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 
 from exceptions_app.api.base import case_for, person
 from exceptions_app.api.batches import batch_as_json
+from exceptions_app.api.held import conflict_as_json
 from exceptions_app.api.preconditions import etag_of
 from exceptions_app.api.responses import ExceptionSummary, money_of, person_of
 from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
@@ -23,6 +24,7 @@ from exceptions_app.queries.case_history import (
     versions_of,
 )
 from exceptions_app.queries.case_page import CasePage, possible_actions, present_errors, read_case_page
+from exceptions_app.queries.conflicts import conflict_of_case
 from exceptions_app.states import STATING_KINDS
 from exceptions_app.targets import without_secrets
 from integrations.connectors.registry import UnknownConnector, get_connector
@@ -55,6 +57,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
         "versions_count": counts[Part.VERSIONS],
         "versions": [version_summary_of(version, case, request) for version in reversed(versions_of(case).items)],
         "proposal": proposal_of(page.proposal) if page.proposal else None,
+        "conflict": conflict_as_json(conflict_of_case(page)),
         "deliveries_count": counts[Part.ATTEMPTS],
         "deliveries": _deliveries(deliveries_of(case).items[::-1]),
         "comments_count": page.comments_count,

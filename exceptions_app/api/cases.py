@@ -17,6 +17,7 @@ from exceptions_app.api import responses
 from exceptions_app.api.base import ApiView, case_for, person
 from exceptions_app.api.case_document import respond, version_of
 from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, REF, endpoint
+from exceptions_app.api.exception_shapes import ExceptionDetail
 from exceptions_app.api.filtering import FILTER_NAMES, FILTER_PARAMETERS, filtered
 from exceptions_app.api.pagination import (
     PARAMETERS,
@@ -72,7 +73,7 @@ class ExceptionItem(ApiView):
         "the newest proposal with the frozen hash to decide on, deliveries with their attempts, and each action with "
         "whether the account may do it and why not. The ETag is its revision, for If-Match.",
         tag=_TAG,
-        answers={200: responses.ExceptionDetail},
+        answers={200: ExceptionDetail},
         problems=[*READING, kinds.NOT_FOUND],
         parameters=[REF],
     )

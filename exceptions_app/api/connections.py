@@ -59,6 +59,9 @@ class Promised(Shape):
     ordering = serializers.CharField(help_text="any, or same_object: changes of one object in their order.")
     correction_renames = serializers.CharField(help_text="What a correction must rename; empty for nothing.")
     lists_what_it_has = serializers.BooleanField(help_text="Whether its own list can be compared with ours.")
+    shows_content = serializers.CharField(
+        help_text="How much it tells of a document that it has: whole, fields, hash or nothing."
+    )
 
 
 class RouteShape(Shape):
@@ -199,6 +202,7 @@ def _promises(connection: Connection) -> dict[str, Any] | None:
         "ordering": promised.ordering.value,
         "correction_renames": promised.correction_envelope,
         "lists_what_it_has": promised.lists_what_it_has,
+        "shows_content": promised.shows_content.value,
     }
 
 

@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from exceptions_app.actions.correct import correct, latest_version
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.api import problem_kinds as kinds
-from exceptions_app.api import requests, responses
+from exceptions_app.api import requests
 from exceptions_app.api.actions import PROBLEMS, TAG, CaseAction
 from exceptions_app.api.base import case_for, person
 from exceptions_app.api.case_document import check_of, document_of
 from exceptions_app.api.documented import IDEMPOTENCY_KEY, IF_MATCH, REF, endpoint
+from exceptions_app.api.exception_shapes import Corrected
 from exceptions_app.api.preconditions import as_seen, etag_of, precondition_of
 from exceptions_app.api.problems import Problem, pointer_to
 from exceptions_app.api.problems import at as fault_at
@@ -78,7 +79,7 @@ class Correct(CaseAction):
         "fields and changes. Needs the verb correct on the queue and on the legal entity.",
         tag=TAG,
         request=requests.Correct,
-        answers={201: responses.Corrected},
+        answers={201: Corrected},
         problems=(*PROBLEMS, kinds.NOT_APPLICABLE),
         parameters=[REF, IF_MATCH, IDEMPOTENCY_KEY],
         examples=_EXAMPLES,

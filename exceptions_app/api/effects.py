@@ -14,12 +14,15 @@ from rest_framework.reverse import reverse
 
 from exceptions_app.api.base import ApiView, person
 from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, endpoint
+from exceptions_app.api.exception_shapes import ConflictShape
+from exceptions_app.api.held import conflict_as_json
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
 from exceptions_app.api.problems import parameter
 from exceptions_app.api.responses import Money, Shape, money_of
 from exceptions_app.queries import effects as reads
+from exceptions_app.queries.conflicts import Conflict, conflicts_of
 from exceptions_app.queries.effects import MEANING, NEWEST_FIRST, EffectRow, Period, Standing
-from exceptions_app.queries.reach import reach_of
+from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.queries.transactions import sight_within
 from integrations.models import Delivery, Effect
 
@@ -63,6 +66,9 @@ class EffectShape(Shape):
     sends = serializers.IntegerField(help_text="Sends that may have reached the target.")
     content_sha256 = serializers.CharField()
     idempotency_key = serializers.CharField()
+    conflict = ConflictShape(
+        allow_null=True, help_text="Beside what was sent; for who may see the exception, and null where there is none."
+    )
     ref = serializers.CharField(help_text="The exception or transaction that it is for.")
     url = serializers.URLField(allow_null=True)
 
@@ -100,7 +106,7 @@ class Effects(ApiView):
     def get(self, request: Request) -> Response:
         found = _within(request, _period_of(request)).select_related("connection")
         page = page_of(request, found, NEWEST_FIRST)
-        return answer_page(page, lambda rows: [_document_of(row, request) for row in reads.rows_of(rows)])
+        return answer_page(page, lambda rows: _documents_of(reads.rows_of(rows), request))
 
 
 class EffectTotals(ApiView):
@@ -163,7 +169,15 @@ def _moment(request: Request, name: str) -> datetime | None:
     return moment
 
 
-def _document_of(row: EffectRow, request: Request) -> dict[str, Any]:
+def _documents_of(rows: list[EffectRow], request: Request) -> list[dict[str, Any]]:
+    """What a target holds of others is for who may see the exception, not for who merely handed something in."""
+    about = {row.delivery.pk: case.pk for row in rows if (case := row.exception) is not None}
+    visible = set(cases_within(reach_of(person(request))).filter(pk__in=about.values()).values_list("pk", flat=True))
+    conflicts = conflicts_of(row.delivery for row in rows if about.get(row.delivery.pk) in visible)
+    return [_document_of(row, conflicts.get(row.delivery.pk), request) for row in rows]
+
+
+def _document_of(row: EffectRow, conflict: Conflict | None, request: Request) -> dict[str, Any]:
     delivery = row.delivery
     return {
         "delivery": delivery.pk,
@@ -180,6 +194,7 @@ def _document_of(row: EffectRow, request: Request) -> dict[str, Any]:
         "sends": delivery.sends,
         "content_sha256": delivery.content_sha256,
         "idempotency_key": delivery.key,
+        "conflict": conflict_as_json(conflict),
         "ref": row.ref,
         "url": _address_of(row, request),
     }

@@ -11,7 +11,7 @@ from rest_framework.reverse import reverse
 
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.batches import MOST_OTHERS
-from exceptions_app.queries.case_history import MOST_ATTEMPTS, PAGE_SIZE
+from exceptions_app.queries.case_history import MOST_ATTEMPTS
 
 
 class Shape(serializers.Serializer[Any]):
@@ -313,37 +313,6 @@ class BatchOfException(BatchShape):
     exceptions = serializers.ListField(
         child=serializers.CharField(), help_text=f"Its other exceptions that the account sees, at most {MOST_OTHERS}."
     )
-
-
-class ExceptionDetail(ExceptionSummary):
-    """An exception with all that is known about it, and what the asking person may do."""
-
-    follows = serializers.CharField(allow_null=True, help_text="The closed exception for the same document before it.")
-    errors_from = serializers.CharField(help_text="Who says so: source, check or target.")
-    errors_ = RuleError(many=True, help_text="What stands against the latest version.")
-    record = RecordShape(allow_null=True, help_text="null when the payload can no longer be read.")
-    arrivals = Arrival(
-        many=True, help_text=f"The newest {PAGE_SIZE} times it came in, of `occurrences`, with what was refused then."
-    )
-    batch = BatchOfException(allow_null=True, help_text="The file in which it came in last; null when it came alone.")
-    versions_count = serializers.IntegerField()
-    versions = VersionSummary(many=True, help_text=f"The newest {PAGE_SIZE}; each is read whole at its url.")
-    proposal = ProposalShape(allow_null=True, help_text="The newest, open or not.")
-    deliveries_count = serializers.IntegerField()
-    deliveries = DeliveryShape(many=True, help_text=f"The newest {PAGE_SIZE}.")
-    comments_count = serializers.IntegerField()
-    comments = CommentShape(many=True, help_text=f"The newest {PAGE_SIZE}; all of them are in the timeline.")
-    actions = PossibleAction(many=True)
-
-
-class Corrected(Shape):
-    """A stored correction with the verdict of the check. One that does not pass cannot be proposed yet."""
-
-    version = serializers.IntegerField()
-    sha256 = serializers.CharField()
-    check = Check()
-    changes = Change(many=True)
-    exception = ExceptionDetail()
 
 
 class Event(Shape):

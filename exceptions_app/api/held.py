@@ -1,0 +1,47 @@
+"""A conflict as JSON: what we would send and what the target holds, field by field."""
+
+from typing import Any
+
+from exceptions_app.queries.conflicts import Conflict, HeldBeside, Pair
+
+
+def conflict_as_json(found: Conflict | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "reference": found.reference,
+        "told_at": found.told_at,
+        "why_not_shown": found.why.value if found.why is not None else "",
+        "ours": {"version": found.ours.version, "sha256": found.ours.sha256},
+        "held_count": found.named,
+        "held": [_held(document) for document in found.documents],
+    }
+
+
+def _held(beside: HeldBeside) -> dict[str, Any]:
+    held = beside.held
+    return {
+        "reference": held.reference,
+        "shows": held.shows.value,
+        "sha256": held.sha256,
+        "booked_at": held.booked_at,
+        "came_in": held.came_in,
+        "counts": {match.value: count for match, count in beside.counts.items()},
+        "fields": [_pair(pair) for pair in beside.pairs],
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    field = pair.field
+    return {
+        "term": field.term,
+        "label": field.label,
+        "group": field.group,
+        "kind": field.kind.value,
+        "path": field.path,
+        "match": pair.match.value,
+        "ours": pair.ours,
+        "currency": field.currency,
+        "theirs": pair.theirs,
+        "currency_there": pair.currency_there,
+    }
