@@ -53,6 +53,13 @@ def least(what: str) -> int:
     return asked_for[what]
 
 
+def test_opt_in_to_resending_doubles_two_at_most_and_the_comparison_names_each(plant: Plant):
+    result = played(Plan(replays=REPLAYS, kinds=("askable-resend",)), plant)
+    assert result.failed_checks == []
+    assert (result.total("lost"), result.total("false_resolved")) == (0, 0)
+    assert result.total("doubled") <= LANES["askable-resend"].most_doubled
+
+
 def test_storm_bites_the_naive_engine(plant: Plant):
     result = played(Plan(replays=REPLAYS, minutes=0.6, kinds=("deduplicates",), naive=True), plant)
     assert result.total("replays") == REPLAYS
@@ -64,3 +71,4 @@ def test_safeguard_left_out_fails_its_check(plant: Plant, safeguard: Safeguard):
     proof = PROOFS[safeguard]
     result = played(plan_without(safeguard, replays=40, minutes=0.2, seed=1), plant)
     assert (proof.kind, proof.check) in result.failed_checks
+    assert (proof.kind, "second found") not in result.failed_checks  # what it let through was seen

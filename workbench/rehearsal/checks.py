@@ -42,6 +42,17 @@ def doubled(evidence: Evidence) -> list[str]:
     ]
 
 
+def second_found(evidence: Evidence) -> list[str]:
+    """Where the target has a list, a second effect does not stay unseen."""
+    if not evidence.compared:
+        return []
+    return [
+        f"{key}: stands there {len(effects)} times, and the comparison with the target's list did not say so"
+        for key, effects in evidence.effects.items()
+        if len(effects) > 1 and key not in evidence.flagged
+    ]
+
+
 def false_resolved(evidence: Evidence) -> list[str]:
     """Resolved, and the target does not have these bytes under the number that was noted."""
     found = []
@@ -211,5 +222,6 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "lease kept": lease_kept,
         "one at a time": one_live,
         "ended in time": ended_in_time,
+        "second found": second_found,
     }
 )

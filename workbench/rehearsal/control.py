@@ -45,6 +45,7 @@ def play(plan: Plan, plant: Plant, *, say: Callable[[str], None]) -> tuple[Storm
 
 def _wait_until_done(plant: Plant, *, since: float) -> None:
     while time.monotonic() - since < _LONGEST and any(done is None for _, done in _rows(plant)):
+        plant.start_again_what_ended()
         time.sleep(_POLL)
 
 

@@ -32,6 +32,13 @@ _ATTEMPTS: Final = """
     FROM integrations_deliveryattempt a JOIN integrations_delivery d ON d.id = a.delivery_id
     LEFT JOIN integrations_deliveryanswer n ON n.attempt_id = a.id
     WHERE d.operation = 'submit' ORDER BY a.id"""
+_COMPARED: Final = """
+    SELECT DISTINCT c.slug FROM integrations_comparison r JOIN integrations_connection c ON c.id = r.connection_id
+    WHERE r.state = 'complete'"""
+_FLAGGED: Final = """
+    SELECT DISTINCT c.slug, d.business_key FROM integrations_comparisonfinding f
+    JOIN integrations_delivery d ON d.id = f.delivery_id JOIN integrations_connection c ON c.id = d.connection_id
+    WHERE f.kind = 'twice_there'"""
 SOURCE: Final = "source"  # so begins the key by which a source booked itself what it then lost sight of
 LIVE: Final = ("queued", "probing", "sending", "unknown")
 
@@ -95,6 +102,8 @@ class Evidence:
     settle_seconds: float
     lease_seconds: float
     by_case: Mapping[int, Sequence[Sent]] = field(default_factory=dict)
+    compared: bool = False  # whether the target's own list was held against the database when all was over
+    flagged: frozenset[str] = frozenset()  # business keys that the comparison found more than once there
 
     def effects_for(self, case: Case) -> list[Record]:
         keys = {delivery.business_key for delivery in self.by_case.get(case.id, ())}
@@ -144,6 +153,8 @@ def gather(
         settle_seconds,
         lease_seconds,
         by_case,
+        any(is_of(lane, slug) for (slug,) in database.execute(_COMPARED)),
+        frozenset(key for slug, key in database.execute(_FLAGGED) if is_of(lane, slug)),
     )
 
 

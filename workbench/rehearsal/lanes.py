@@ -19,6 +19,7 @@ class Lane:
     set_up: Mapping[str, Any] = field(default_factory=dict)  # a control call to the simulated target
     connection: Mapping[str, Any] = field(default_factory=dict)  # fields of its connections
     can_be_asked: bool = True
+    has_list: bool = True  # of what it booked, which our connector reads
     resends_by_itself: bool = True
     most_doubled: int = 0  # of 700: what the kind cannot promise away
     connector: str = "erp"
@@ -35,7 +36,7 @@ LANES: Final[Mapping[str, Lane]] = MappingProxyType(
             Lane("deduplicates", "recognises a repeat by its key", late=7.0),
             Lane(
                 "upserts", "keeps each document once, whoever sends it", late=7.0, connector="erp_master",
-                path="/erp/partners/*", method="PUT",
+                path="/erp/partners/*", method="PUT", has_list=False,
             ),
             Lane(
                 "askable", "can only be asked", late=3.0, set_up=_IGNORES_KEYS,
@@ -43,7 +44,7 @@ LANES: Final[Mapping[str, Lane]] = MappingProxyType(
             ),
             Lane(
                 "neither", "recognises nothing and answers no question", late=3.0, set_up=_IGNORES_KEYS,
-                connection={"target_kind": "neither"}, can_be_asked=False, resends_by_itself=False,
+                connection={"target_kind": "neither"}, can_be_asked=False, has_list=False, resends_by_itself=False,
             ),
             Lane(
                 "askable-resend", "can only be asked, and the connection resends by itself", late=3.0,

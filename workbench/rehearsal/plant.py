@@ -167,6 +167,13 @@ class Plant:
             if worker.exit_status() is not None:
                 raise CannotRehearse(f"{worker.name} ended while starting:\n{worker.last_lines()}")
 
+    def start_again_what_ended(self) -> None:
+        """As a service manager does: a worker gives up by itself when it finds no database or loses its processes."""
+        for process in [*self.workers, *self.others]:
+            if process.exit_status() is not None:
+                process.end_group()
+                process.start()
+
     def stop_workers(self) -> None:
         for process in [*self.workers, *self.others]:
             signal_family(process, signal.SIGCONT)

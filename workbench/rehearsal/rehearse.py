@@ -10,7 +10,7 @@ from integrations.delivery.safeguards import Safeguard
 from workbench.rehearsal import control
 from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.documents import Document, documents_of
-from workbench.rehearsal.evidence import SOURCE, Evidence, gather
+from workbench.rehearsal.evidence import SOURCE, Evidence, gather, is_of
 from workbench.rehearsal.lanes import LANES
 from workbench.rehearsal.people import notes_of, people
 from workbench.rehearsal.plan import Plan
@@ -94,7 +94,17 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
     calm_after = _wait_for_calm(plan, plant, since=storm.ended_at)
     say(f"Nothing is under way any more, {calm_after:.1f} s after the last blow.")
     plant.stop_workers()
+    _compare_with_their_lists(plan, plant)
     return storm, calm_after
+
+
+def _compare_with_their_lists(plan: Plan, plant: Plant) -> None:
+    """As the schedule does every day, up to this moment. Raises CannotRehearse where a list cannot be read."""
+    with plant.database() as database:
+        slugs = [slug for (slug,) in database.execute("SELECT slug FROM integrations_connection ORDER BY id")]
+    compared = [slug for slug in slugs if any(is_of(LANES[kind], slug) and LANES[kind].has_list for kind in plan.kinds)]
+    if compared:
+        plant.manage("compare", *compared, "--until", datetime.now(UTC).isoformat())
 
 
 def _book_what_sources_lost_sight_of(plant: Plant, documents: Mapping[str, list[Document]]) -> None:
@@ -155,6 +165,7 @@ def _wait_for_calm(plan: Plan, plant: Plant, *, since: float) -> float:
     calm_at = 0.0
     while not calm_at and time.monotonic() - since < _LONGEST_CALM:
         if any(still_under_way(evidence) for evidence in _evidence(plant, plan.kinds)):
+            plant.start_again_what_ended()
             time.sleep(_POLL)
         else:
             calm_at = time.monotonic()

@@ -87,6 +87,7 @@ class Storm:
             for due in [due for due in self._to_end if due[0] <= now]:
                 self._to_end.remove(due)
                 due[1]()
+            self._plant.start_again_what_ended()
             time.sleep(_TICK)
         self.ended_at = time.monotonic()
 
@@ -112,10 +113,7 @@ class Storm:
         worker, pid = hit
         if self._plant.processes and self._random.random() >= _WHOLE_WORKERS:
             return _signal(pid, signal.SIGKILL)
-        if worker.pid is None:
-            return False
-        self._after(0.2, partial(_start_again, worker, worker.pid))
-        return _signal(worker.pid, signal.SIGKILL)
+        return worker.pid is not None and _signal(worker.pid, signal.SIGKILL)
 
     def _freeze(self) -> bool:
         hit = self._someone()
@@ -173,11 +171,3 @@ def _signal(pid: int, number: signal.Signals) -> bool:
         os.kill(pid, number)
         return True
     return False
-
-
-def _start_again(worker: Process, killed: int) -> None:
-    if worker.popen is None or worker.pid != killed:
-        return  # it was killed twice before it had ended, and is there again
-    worker.popen.wait()
-    worker.end_group()
-    worker.start()

@@ -143,6 +143,13 @@ def test_check_finds_what_it_is_for_and_nothing_else(found: Evidence, expected: 
     assert failing(found) == expected
 
 
+def test_second_effect_counts_as_found_when_the_comparison_named_it():
+    doubled = evidence(effects=(effect(), effect("101")))
+    assert failing(replace(doubled, compared=True)) == {"one effect", "second found"}
+    assert failing(replace(doubled, compared=True, flagged=frozenset({"NL01|J-1"}))) == {"one effect"}
+    assert failing(replace(evidence(), compared=True)) == set()
+
+
 def test_target_that_cannot_be_asked_leaves_its_unknowns_to_a_person():
     found = evidence(
         kind="neither", cases=(case(state="outcome_unknown"),), deliveries=(delivery(state="unknown"),), effects=()
