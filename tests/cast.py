@@ -109,8 +109,8 @@ def make_cast() -> Cast:
 
 
 @pytest.fixture
-def cast(db: None) -> Cast:
-    return make_cast()
+def cast(db: None, new_cast: Callable[[], Cast]) -> Cast:
+    return new_cast()
 
 
 @pytest.fixture

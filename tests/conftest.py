@@ -1,7 +1,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -9,12 +9,15 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.db.backends.postgresql.operations import DatabaseOperations
 from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
 
 from exceptions_app import limits
 from integrations import doorbell
-from tests import emptying
+from tests import guards
+from tests.cast import Cast, make_cast
+from tests.cast_template import take_template
+from tests.emptying import Emptying
 from tests.stack import RunningStack
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -54,11 +57,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def emptied_by_deleting() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """pytest-django's own, and how tests that commit are followed by an empty database."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", emptying.sql_flush)
+        with django_db_blocker.unblock():
+            if guards.may_pass():
+                Emptying().take_place_of_truncating(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def new_cast(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Callable[[], Cast]:
+    """Sets up the cast of `tests.cast`: by the actions once, and from then on by writing the rows that they wrote."""
+    with django_db_blocker.unblock():
+        return take_template().copy if guards.may_pass() else make_cast
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psycopg
+
 from workbench.embedded.home import Home
-from workbench.embedded.postgres import APPLICATION, OWNER, Postgres
+from workbench.embedded.postgres import APPLICATION, OWNER, SUPERUSER, Postgres
 from workbench.embedded.valkey import Valkey
 
 
@@ -19,6 +21,12 @@ def _stop(postgres: Postgres, valkey: Valkey, directory: str, owner_pid: int) ->
     shutil.rmtree(directory, ignore_errors=True)
 
 
+def _let_the_owner_pass_guards(postgres: Postgres) -> None:
+    """For emptying the database between tests, and for nothing that a test proves: see `tests.guards`."""
+    with psycopg.connect(postgres.url(SUPERUSER, database="postgres"), autocommit=True) as session:
+        session.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
+
+
 def _start() -> None:
     directory = tempfile.mkdtemp(prefix="wb-test-", dir="/tmp")
     home = Home(Path(directory))
@@ -28,6 +36,7 @@ def _start() -> None:
     atexit.register(_stop, postgres, valkey, directory, os.getpid())
     postgres.start()
     valkey.start()
+    _let_the_owner_pass_guards(postgres)
     os.environ["DATABASE_URL"] = postgres.url(APPLICATION)
     os.environ["DATABASE_OWNER_URL"] = postgres.url(OWNER)
     os.environ["WB_HOME"] = directory

@@ -1,6 +1,6 @@
 """What the database refuses to the role that serves, whatever the application does: the last wall, tried by SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -29,7 +29,7 @@ from integrations.models import (
 )
 from integrations.refusals import Batch, BatchTotals, OutcomeTotals
 from tests.arrivals import mend, propose, replay, take_in
-from tests.cast import MORNING, Cast, give_role, make_cast
+from tests.cast import MORNING, Cast, give_role
 from tests.exceptions_app.forbidden_statements import (
     CLOSED,
     NEVER_DELETED,
@@ -106,13 +106,13 @@ def play(cast: Cast) -> Values:
 
 
 @pytest.fixture(scope="module")
-def scene(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Values]:
+def scene(new_cast: Callable[[], Cast], django_db_blocker: DjangoDbBlocker) -> Iterator[Values]:
     """Committed once for all: nothing that these tests try may change it."""
     with django_db_blocker.unblock():
         try:
-            yield play(make_cast())
+            yield play(new_cast())
         finally:
-            call_command("flush", interactive=False, verbosity=0)
+            call_command("flush", interactive=False, verbosity=0, reset_sequences=False)
             database.close()
 
 
