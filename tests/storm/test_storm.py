@@ -6,11 +6,12 @@ import pytest
 
 from integrations.delivery.safeguards import Safeguard
 from workbench.rehearsal.lanes import BY_DEFAULT, LANES
-from workbench.rehearsal.plan import PROOFS, STORM, Plan, plan_without
+from workbench.rehearsal.plan import PROOFS, STORM, Plan, plan_without, scene_of
 from workbench.rehearsal.plant import Plant
 from workbench.rehearsal.rehearse import play
 from workbench.rehearsal.report import lines_of
 from workbench.rehearsal.result import Result
+from workbench.rehearsal.scenes import SCENES
 
 pytestmark = [pytest.mark.storm, pytest.mark.xdist_group("storm"), pytest.mark.timeout(1800)]
 
@@ -64,6 +65,14 @@ def test_storm_bites_the_naive_engine(plant: Plant):
     result = played(Plan(replays=REPLAYS, minutes=0.6, kinds=("deduplicates",), naive=True), plant)
     assert result.total("replays") == REPLAYS
     assert result.total("doubled") >= LEAST_DOUBLED
+
+
+@pytest.mark.parametrize("safeguard", SCENES)
+def test_scene_harms_nothing_while_every_safeguard_stands(plant: Plant, safeguard: Safeguard):
+    plan = scene_of(safeguard)
+    result = played(plan, plant)
+    assert result.failed_checks == []
+    assert [result.total(name) for name in ("replays", "effects", "waiting_for_person")] == [plan.replays] * 2 + [0]
 
 
 @pytest.mark.parametrize("safeguard", Safeguard)

@@ -10,6 +10,7 @@ from workbench.rehearsal.lanes import BY_DEFAULT
 
 REPLAYS: Final = 700
 MINUTES: Final = 1.0
+MOST_IN_A_SCENE: Final = 8  # what one claim takes, so that all of it is in the same hands
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +65,39 @@ STORM: Final = Mix(
     pause_after_asking=0.02,
 )
 _CALM: Final = Mix(extras=0.0, doubtful=0.0)
-_LOSES_ANSWERS: Final = replace(_CALM, faults=(Fault("drop_mid_answer", 0.4),))
+_IN_DOUBT: Final = replace(_CALM, doubtful=1.0)  # so that the target is asked before anything is sent
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Where a safeguard shows what it is for: on which kind of target, in what weather, and which check then fails."""
+    """Where a safeguard shows what it is for: on which kind of target, in what weather, and which check then fails.
+
+    Where chance alone would have to bring it about, a scene is played instead of a storm (`scenes`).
+    """
 
     kind: str
     mix: Mix
     check: str
+    is_scene: bool = False
 
 
 PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
     {
-        Safeguard.STABLE_KEY: Proof("deduplicates", replace(_CALM, late=0.5), "one effect"),
-        Safeguard.INTENT_FIRST: Proof("askable", replace(_CALM, kills=40, pause_before_sending=0.0), "intent first"),
-        Safeguard.ASK_FIRST: Proof("askable", _LOSES_ANSWERS, "one effect"),
-        Safeguard.SETTLE_TIME: Proof("askable-resend", replace(_CALM, late=0.5), "one effect"),
-        Safeguard.EPOCH: Proof(
-            "askable", replace(_CALM, doubtful=1.0, pause_after_asking=0.5, pause_before_sending=4.0), "epoch kept"
-        ),
-        Safeguard.LEASE: Proof("deduplicates", replace(_CALM, pause_before_sending=0.5), "lease kept"),
+        Safeguard.STABLE_KEY: Proof("deduplicates", _CALM, "one effect", is_scene=True),
+        Safeguard.INTENT_FIRST: Proof("askable", _CALM, "intent first", is_scene=True),
+        Safeguard.ASK_FIRST: Proof("askable", _CALM, "one effect", is_scene=True),
+        Safeguard.SETTLE_TIME: Proof("askable-resend", _CALM, "one effect", is_scene=True),
+        Safeguard.EPOCH: Proof("askable", _IN_DOUBT, "epoch kept", is_scene=True),
+        Safeguard.LEASE: Proof("deduplicates", _IN_DOUBT, "lease kept", is_scene=True),
         Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, extras=0.2), "approved only"),
-        Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=0.4, pause_before_sending=4.0), "one effect"),
+        Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=1.0), "one effect", is_scene=True),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`naive` runs the control instead of the product's engine."""
+    """`naive` runs the control instead of the product's engine; `scene` is played instead of a storm."""
 
     replays: int = REPLAYS
     minutes: float = MINUTES
@@ -103,6 +106,7 @@ class Plan:
     without: Safeguard | None = None
     naive: bool = False
     mix: Mix = field(default=STORM)
+    scene: Safeguard | None = None
 
     @property
     def seconds(self) -> float:
@@ -115,6 +119,18 @@ class Plan:
 
 
 def plan_without(safeguard: Safeguard, *, replays: int, minutes: float, seed: int) -> Plan:
-    """A storm in which the safeguard is missing and the check that it is for must fail."""
+    """A storm or a scene in which the safeguard is missing and the check that it is for must fail.
+
+    A scene has as many replays as it needs, and takes no minutes.
+    """
     proof = PROOFS[safeguard]
+    if proof.is_scene:
+        return replace(scene_of(safeguard, seed=seed), without=safeguard)
     return Plan(replays=replays, minutes=minutes, seed=seed, kinds=(proof.kind,), without=safeguard, mix=proof.mix)
+
+
+def scene_of(safeguard: Safeguard, *, seed: int = 1) -> Plan:
+    """The same scene with every safeguard in its place: all checks must hold."""
+    proof = PROOFS[safeguard]
+    replays = int(MOST_IN_A_SCENE / (1 + proof.mix.extras))
+    return Plan(replays=replays, minutes=0, seed=seed, kinds=(proof.kind,), mix=proof.mix, scene=safeguard)

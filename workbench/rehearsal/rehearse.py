@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from integrations.connectors.registry import get_connector
 from integrations.delivery.safeguards import Safeguard
-from workbench.rehearsal import control
+from workbench.rehearsal import control, scenes
 from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.documents import Document, documents_of
 from workbench.rehearsal.evidence import SOURCE, Evidence, gather, is_of
@@ -44,27 +45,62 @@ def play(plan: Plan, plant: Plant, *, say: Say) -> Result:
     plant.begin_afresh()
     if plan.naive:
         storm, lanes = control.play(plan, plant, say=say)
-        calm_after = 0.0
+        dealt, calm_after = dict(storm.dealt), 0.0
     else:
-        storm, calm_after = _storm_over_the_workbench(plan, plant, say=say)
+        dealt, calm_after = _over_the_workbench(plan, plant, say=say)
         lanes = tuple(_judged(evidence) for evidence in _evidence(plant, plan.kinds))
     return Result(
         began_at=began_at.isoformat(timespec="seconds"),
         engine="naive" if plan.naive else "workbench",
         seed=plan.seed,
         without=plan.without or "",
-        workers=WORKERS * PROCESSES,
+        workers=scenes.WORKERS if plan.scene else WORKERS * PROCESSES,
         storm_seconds=plan.seconds,
         calm_after_seconds=round(calm_after, 1),
-        blows=dict(storm.dealt),
+        blows=dealt,
         machine=machine(),
         lanes=lanes,
+        scene=plan.scene or "",
     )
 
 
-def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[Storm, float]:
-    """The storm, and the seconds that it took afterwards until nothing was under way."""
+def _over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[dict[str, int], float]:
+    """What was done to it, and the seconds from the last blow until nothing was under way."""
+    dealt: dict[str, int] = {}
+    calm_after = 0.0
+    if plan.scene is not None:
+        _play_scene(plan.scene, plan, plant, say=say)
+    else:
+        storm, calm_after = _storm_over_the_workbench(plan, plant, say=say)
+        dealt = dict(storm.dealt)
+    _compare_with_their_lists(plan, plant)
+    return dealt, calm_after
+
+
+def _play_scene(scene: Safeguard, plan: Plan, plant: Plant, *, say: Say) -> None:
+    # None of them is there already, or it would not be sent; and a hand in the database is no part of a scene.
     documents = {
+        kind: [replace(document, booked_before=False) for document in found if not document.unapproved]
+        for kind, found in _documents(plan, plant).items()
+    }
+    with people(plant, documents, seed=plan.seed) as deciding:
+        if plan.without is Safeguard.ONE_LIVE:
+            _drop_indexes(plant)
+        deciding.begin_to_decide(seconds=0.0)
+        deciding.wait_until_decided()
+    say(scenes.SCENES[scene].words)
+    scenes.play(
+        scene,
+        plant,
+        plant.targets[plan.kinds[0]],
+        without=None if plan.without is Safeguard.ONE_LIVE else plan.without,
+        is_under_way=lambda: any(still_under_way(evidence) for evidence in _evidence(plant, plan.kinds)),
+    )
+    say("Nothing is under way any more.")
+
+
+def _documents(plan: Plan, plant: Plant) -> dict[str, list[Document]]:
+    return {
         kind: documents_of(
             kind,
             number,
@@ -76,6 +112,11 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
         )
         for kind, number in plan.shares().items()
     }
+
+
+def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[Storm, float]:
+    """The storm, and the seconds that it took afterwards until nothing was under way."""
+    documents = _documents(plan, plant)
     _book_what_sources_lost_sight_of(plant, documents)
     with people(plant, documents, seed=plan.seed) as deciding:
         say(f"{sum(map(len, documents.values()))} exceptions were brought in, corrected and proposed.")
@@ -94,7 +135,6 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
     calm_after = _wait_for_calm(plan, plant, since=storm.ended_at)
     say(f"Nothing is under way any more, {calm_after:.1f} s after the last blow.")
     plant.stop_workers()
-    _compare_with_their_lists(plan, plant)
     return storm, calm_after
 
 

@@ -6,6 +6,7 @@ from integrations.delivery.safeguards import Safeguard
 from workbench.rehearsal.checks import CHECKS
 from workbench.rehearsal.plan import PROOFS
 from workbench.rehearsal.result import LaneResult, Result
+from workbench.rehearsal.scenes import SCENES
 
 _BLOWS = {
     "kill": "SIGKILL to a worker or one of its processes",
@@ -19,11 +20,7 @@ _HEAD = ("target that", "replays", "effects", "lost", "doubled", "false", "perso
 
 
 def lines_of(result: Result) -> Iterator[str]:
-    engine = "the naive engine" if result.engine == "naive" else "the workbench"
-    yield f"{result.storm_seconds:g} s of storm over {engine}, {result.workers} workers, seed {result.seed}:"
-    yield "  " + ", ".join(f"{result.blows.get(what, 0)} times {words}" for what, words in _BLOWS.items()) + "."
-    if result.engine != "naive":
-        yield f"  Nothing was under way any more {result.calm_after_seconds:g} s after the last blow."
+    yield from _what_happened(result)
     yield ""
     width = max(len(lane.words) for lane in result.lanes)
     yield f"{_HEAD[0]:{width}}" + "".join(f"{word:>9}" for word in _HEAD[1:])
@@ -42,10 +39,22 @@ def lines_of(result: Result) -> Iterator[str]:
     yield result.last_line
 
 
+def _what_happened(result: Result) -> Iterator[str]:
+    if result.scene:
+        yield f"A scene of {result.workers} workers over the workbench, seed {result.seed}:"
+        yield f"  {SCENES[Safeguard(result.scene)].words}"
+        return
+    engine = "the naive engine" if result.engine == "naive" else "the workbench"
+    yield f"{result.storm_seconds:g} s of storm over {engine}, {result.workers} workers, seed {result.seed}:"
+    yield "  " + ", ".join(f"{result.blows.get(what, 0)} times {words}" for what, words in _BLOWS.items()) + "."
+    if result.engine != "naive":
+        yield f"  Nothing was under way any more {result.calm_after_seconds:g} s after the last blow."
+
+
 def _what_it_showed(result: Result) -> str:
     proof = PROOFS[Safeguard(result.without)]
     shown = (proof.kind, proof.check) in result.failed_checks
-    words = "failed, as it must" if shown else "DID NOT FAIL, so the storm said nothing about it"
+    words = "failed, as it must" if shown else "DID NOT FAIL, so nothing was said about it"
     return f"Without {result.without}, the check “{proof.check}” on {proof.kind} {words}."
 
 

@@ -36,6 +36,7 @@ class Result:
     blows: Mapping[str, int]
     machine: Mapping[str, str]
     lanes: tuple[LaneResult, ...]
+    scene: str = ""  # played instead of a storm
 
     def total(self, name: str) -> int:
         return sum(getattr(lane, name) for lane in self.lanes)

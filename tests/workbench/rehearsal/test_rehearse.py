@@ -16,8 +16,9 @@ from tests.rehearsals import lane, make_rehearsal, result
 from workbench.rehearsal.checks import CHECKS
 from workbench.rehearsal.documents import Document, documents_of
 from workbench.rehearsal.lanes import BY_DEFAULT, LANES
-from workbench.rehearsal.plan import PROOFS, Plan, plan_without
+from workbench.rehearsal.plan import PROOFS, Plan, plan_without, scene_of
 from workbench.rehearsal.report import lines_of
+from workbench.rehearsal.scenes import SCENES
 
 
 def test_rehearsal_refuses_where_a_database_is_configured(settings: Any):
@@ -93,8 +94,24 @@ def test_every_safeguard_has_its_proof():
     assert {*PROOFS} == {*Safeguard}
     assert {proof.check for proof in PROOFS.values()} <= {*CHECKS}
     assert {proof.kind for proof in PROOFS.values()} <= {*LANES}
-    plan = plan_without(Safeguard.LEASE, replays=9, minutes=0.5, seed=3)
-    assert (plan.kinds, plan.without, plan.seconds) == (("deduplicates",), Safeguard.LEASE, 30.0)
+    plan = plan_without(Safeguard.APPROVAL, replays=9, minutes=0.5, seed=3)
+    assert (plan.kinds, plan.without, plan.seconds) == (("deduplicates",), Safeguard.APPROVAL, 30.0)
+
+
+def test_scene_is_played_where_a_storm_would_leave_it_to_chance():
+    assert {*SCENES} == {safeguard for safeguard, proof in PROOFS.items() if proof.is_scene}
+    plan = plan_without(Safeguard.EPOCH, replays=60, minutes=0.5, seed=3)
+    assert (plan.scene, plan.without, plan.replays, plan.seconds) == (Safeguard.EPOCH, Safeguard.EPOCH, 8, 0.0)
+    twins = scene_of(Safeguard.ONE_LIVE)
+    assert (twins.scene, twins.without, twins.replays) == (Safeguard.ONE_LIVE, None, 4)
+
+
+def test_report_tells_the_scene():
+    told = result(lane("askable", replays=8), workers=2, scene="epoch", without="epoch")
+    assert list(lines_of(told))[:2] == [
+        "A scene of 2 workers over the workbench, seed 1:",
+        "  A worker stands still until its leases are over; another begins; then the first goes on.",
+    ]
 
 
 def test_replays_are_shared_by_the_kinds():

@@ -1,3 +1,4 @@
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -6,6 +7,7 @@ from django.db import connection as database
 
 from integrations.delivery.safeguards import NotARehearsal, Safeguard, remove, require_rehearsal
 from workbench.celery import app
+from workbench.rehearsal.orders import Ordered
 from workbench.rehearsal.pauses import Pauses
 
 
@@ -18,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--without", choices=[safeguard.value for safeguard in Safeguard], default="")
         parser.add_argument("--pause-before-sending", type=float, default=0.0, help="seconds, at most")
         parser.add_argument("--pause-after-asking", type=float, default=0.0, help="the share of look-ups")
+        parser.add_argument("--by-orders", action="store_true", help="work step by step, as standard input says")
         parser.add_argument("--processes", type=int, default=2)
         parser.add_argument("--name", default="worker")
 
@@ -29,6 +32,9 @@ class Command(BaseCommand):
         except NotARehearsal as refused:
             raise CommandError(str(refused)) from None
         database.close()
+        if options["by_orders"]:
+            Ordered().obey(sys.stdin)
+            return
         Pauses(before_sending=options["pause_before_sending"], after_asking=options["pause_after_asking"]).arm()
         app.worker_main(
             [
