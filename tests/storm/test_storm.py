@@ -17,7 +17,6 @@ pytestmark = [pytest.mark.storm, pytest.mark.xdist_group("storm"), pytest.mark.t
 
 REPLAYS = 700
 LEAST_DOUBLED = 50  # by the naive engine, or the storm does not bite
-CALM_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,6 @@ def test_storm_over_every_kind_of_target(plant: Plant):
     figures = {name: result.total(name) for name in ("replays", "lost", "doubled", "false_resolved")}
     assert figures == {"replays": REPLAYS, "lost": 0, "doubled": 0, "false_resolved": 0}
     assert {lane.kind for lane in result.lanes} == {*BY_DEFAULT}
-    assert result.calm_after_seconds <= CALM_SECONDS
     assert {what for what, number in result.blows.items() if number < least(what)} == set()
 
 
