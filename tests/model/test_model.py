@@ -110,6 +110,8 @@ class Deliveries(RuleBasedStateMachine):
             return
         world = self.world
         world.target.weather = Weather.FINE
+        while self.workers:
+            self.workers.pop().die()
         for _ in range(12):
             world.paused = False
             world.wait(timedelta(hours=4) + SETTLE_TIME)
