@@ -5,48 +5,30 @@ brought about here by orders to the workers, and waited for however slow the mac
 """
 
 import json
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
 from types import MappingProxyType
-from typing import IO, Final
+from typing import Final
 
 from integrations.crash_points import Point
 from integrations.delivery.safeguards import Safeguard
-from workbench.embedded.servers import python
-from workbench.embedded.stack import ROOT
 from workbench.rehearsal.orders import DONE, ENDED, READY, STOPPED
 from workbench.rehearsal.plan import Fault
-from workbench.rehearsal.plant import CannotRehearse, Plant
+from workbench.rehearsal.plant import Plant
+from workbench.rehearsal.spoken import Spoken, spoken_to
 from workbench.rehearsal.target import Target
 
 WORKERS: Final = 2
 _POLL: Final = 0.1
-_GONE: Final = "\0"  # no word that it says
 
 
 class Worker:
-    """The process of one, told what to do on its standard input."""
+    """One who is told what to do."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[str]", told: IO[str], said: IO[str]) -> None:
-        self._name, self._process, self._told = name, process, told
-        self._heard: SimpleQueue[str] = SimpleQueue()
-        threading.Thread(target=self._listen, args=[said], name=name, daemon=True).start()
-
-    def _listen(self, said: IO[str]) -> None:
-        with suppress(ValueError):  # closed while it was read
-            for line in said:
-                self._heard.put(line.strip())
-        self._heard.put(_GONE)
-
-    def expect(self, *words: str) -> None:
-        while (heard := self._heard.get()) not in words:
-            if heard == _GONE:
-                raise CannotRehearse(f"The {self._name} worker ended where “{words[0]}” was expected of it.")
+    def __init__(self, spoken: Spoken) -> None:
+        self._spoken = spoken
 
     def work(self, *, stops_at: Point | None = None, dies_at: Point | None = None) -> None:
         """Begin with what is due, and do not wait for it."""
@@ -56,23 +38,22 @@ class Worker:
         """Return when so many loads stand there, or came to an end before."""
         self.work(stops_at=place)
         for _ in range(loads):
-            self.expect(STOPPED, ENDED)
+            self._spoken.expect(STOPPED, ENDED)
 
     def go_on(self) -> None:
         """Return when all that was due is done."""
         self._tell({"do": "go on"})
-        self.expect(DONE)
+        self._spoken.expect(DONE)
 
     def work_to_the_end(self) -> None:
         self.work()
-        self.expect(DONE)
+        self._spoken.expect(DONE)
 
     def wait_until_dead(self) -> None:
-        self._process.wait()
+        self._spoken.wait_until_dead()
 
     def _tell(self, order: dict[str, str]) -> None:
-        self._told.write(json.dumps(order) + "\n")
-        self._told.flush()
+        self._spoken.tell(json.dumps(order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,23 +182,7 @@ def _waiting(plant: Plant) -> int:
 @contextmanager
 def _worker(plant: Plant, name: str, without: Safeguard | None) -> Iterator[Worker]:
     missing = ("--without", without) if without else ()
-    with (
-        (plant.home.logs / f"{name}.log").open("wb") as errors,
-        subprocess.Popen(  # noqa: S603 - a command of our own
-            python("manage.py", "rehearsal_worker", "--by-orders", *missing),
-            cwd=ROOT,
-            env=plant.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as process,
-    ):
-        if process.stdin is None or process.stdout is None:
-            raise CannotRehearse("The workers of the scene cannot be spoken to.")
-        try:
-            worker = Worker(name, process, process.stdin, process.stdout)
-            worker.expect(READY)
-            yield worker
-        finally:
-            process.kill()
+    orders = ("rehearsal_worker", "--by-orders", *missing)
+    with spoken_to(plant, *orders, name=f"{name} worker", log=f"{name}.log") as spoken:
+        spoken.expect(READY)
+        yield Worker(spoken)
