@@ -99,9 +99,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "problems": problems,
         "problem_groups": groups_of(problems),
         "lines": lines_of(record, problems),
-        "standing_count": sum(problem.standing is Standing.STANDS for problem in problems),
-        "unseen_count": sum(problem.standing is Standing.UNSEEN for problem in problems),
-        "untouched_count": sum(problem.standing is Standing.UNSEEN and not problem.changed for problem in problems),
+        **_counts(problems),
         "said_by": said_by_of(page),
         "words": words,
         "refused_again": present_errors(page)[0] is Judge.TARGET,
@@ -140,6 +138,16 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         askable = context["target_can_be_asked"]
         context["held_steps"] = next_steps(page, items, anchors, words=words, can_be_asked=askable)
     return context | history_context(page.case, tab=asked.tab, after=asked.after, verbs=page.standing.verbs)
+
+
+def _counts(problems: Sequence[Problem]) -> dict[str, int]:
+    """How many problems still stand, how many only the target can judge, and how many of those nobody touched."""
+    unseen = [problem for problem in problems if problem.standing is Standing.UNSEEN]
+    return {
+        "standing_count": sum(problem.standing is Standing.STANDS for problem in problems),
+        "unseen_count": len(unseen),
+        "untouched_count": sum(not problem.changed for problem in unseen),
+    }
 
 
 def _failed_form(asked: Asked) -> Form | None:
