@@ -127,7 +127,7 @@ def first_page(user: AbstractUser, reach: Reach) -> str:
 
 
 def _waits_for(user: AbstractUser, reach: Reach) -> bool:
-    return waiting_for_decision_of(user).exists() or waiting_for_batch_decision_of(user, reach).exists()
+    return waiting_for_decision_of(user, reach).exists() or waiting_for_batch_decision_of(user, reach).exists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from exceptions_app.api.problems import parameter
 from exceptions_app.models import Proposal
 from exceptions_app.queries.approvals import SORTS, prepared, sortable
 from exceptions_app.queries.counters import waiting_for_decision_of
+from exceptions_app.queries.reach import reach_of
 
 
 class OpenProposal(responses.ProposalShape):
@@ -62,7 +63,8 @@ class ProposalList(ApiView):
         if read is None:
             raise parameter("show", "There is no such list of proposals.", f"Send one of {', '.join(_SHOWN)}.")
         sort = sort_of(request, SORTS, _OLDEST)
-        found = sortable(read(person(request))).select_related(
+        user = person(request)
+        found = sortable(read(user, reach_of(user))).select_related(
             "version", "target", "proposer", "decision__decider", "case__queue", "case__entity", "case__connection",
             "case__cause", "case__assignee",
         ).defer("version__content")  # fmt: skip

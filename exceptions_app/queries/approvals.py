@@ -15,7 +15,7 @@ from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Pr
 from exceptions_app.queries import keyset
 from exceptions_app.queries.counters import waiting_for_decision_of
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
-from exceptions_app.queries.reach import Reach
+from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import APPROVING, DECIDED_IN, ProposalKind, Verb
 from integrations.records.record import readable_term
 
@@ -67,26 +67,25 @@ class Waiting:
 
 
 def to_decide(
-    user: AbstractUser, *, sort: Sort = DEFAULT_SORT, cursor: str = "", direction: Direction = "after"
+    user: AbstractUser, reach: Reach, *, sort: Sort = DEFAULT_SORT, cursor: str = "", direction: Direction = "after"
 ) -> Page[Proposal]:
     """One page of the proposals that the person may decide on. Raises InvalidCursor."""
-    return _page(waiting_for_decision_of(user), sort, cursor, direction)
+    return _page(waiting_for_decision_of(user, reach), sort, cursor, direction)
 
 
 def prepared_by(
-    user: AbstractUser, *, sort: Sort = DEFAULT_SORT, cursor: str = "", direction: Direction = "after"
+    user: AbstractUser, reach: Reach, *, sort: Sort = DEFAULT_SORT, cursor: str = "", direction: Direction = "after"
 ) -> Page[Proposal]:
     """One page of the open proposals that the person had a hand in and someone else must decide on."""
-    return _page(prepared(user), sort, cursor, direction)
+    return _page(prepared(user, reach), sort, cursor, direction)
 
 
-def prepared(user: AbstractUser) -> QuerySet[Proposal]:
+def prepared(user: AbstractUser, reach: Reach) -> QuerySet[Proposal]:
     """Open proposals that the person made or whose content they corrected, beside those in batches."""
-    visible = ExceptionCase.objects.visible_to(user)
     handled = Contributor.objects.filter(person=user.pk).values("proposal")
     return Proposal.objects.filter(
         Q(proposer=user.pk) | Q(pk__in=handled), state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN),
-        case__in=visible,
+        case__in=cases_within(reach),
     ).exclude(batch_item__batch__state__in=sorted(LIVE))  # fmt: skip
 
 

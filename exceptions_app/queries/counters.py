@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 
 from exceptions_app.batch_states import LIVE
-from exceptions_app.models import ExceptionCase, LegalEntity, Proposal, Queue, Route, granted_objects
+from exceptions_app.models import ExceptionCase, Proposal, Queue, Route
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.pull_sources import gaps_to_do
@@ -79,12 +79,12 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
     rows: dict[str, QuerySet[Any]] = {
         "mine": visible.filter(assignee=user.pk),
         "open": visible,
-        "to_decide": waiting_for_decision_of(user),
+        "to_decide": waiting_for_decision_of(user, reach),
         "unknown": visible.filter(state=State.OUTCOME_UNKNOWN),
         "batches": waiting_for_batch_decision_of(user, reach),
-        "messages": intake_failures_for(user),
-        "files": files_in_quarantine_for(user),
-        "gaps": gaps_to_do(_cared_for(user)),
+        "messages": intake_failures_for(user, reach),
+        "files": files_in_quarantine_for(user, reach),
+        "gaps": gaps_to_do(_cared_for(user, reach)),
     }
     counts = count_each(user, rows)
     return NavigationCounts(
@@ -96,12 +96,12 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
     )
 
 
-def waiting_for_decision_of(user: AbstractUser) -> QuerySet[Proposal]:
+def waiting_for_decision_of(user: AbstractUser, reach: Reach) -> QuerySet[Proposal]:
     """Open proposals that the person could decide on: granted, and without a hand in them.
 
     Those in a batch that is not over are decided with it.
     """
-    deciding = ExceptionCase.objects.granting(user, Verb.APPROVE)
+    deciding = cases_within(reach, Verb.APPROVE)
     return (
         Proposal.objects.filter(state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN), case__in=deciding)
         .exclude(proposer=user.pk)
@@ -110,22 +110,22 @@ def waiting_for_decision_of(user: AbstractUser) -> QuerySet[Proposal]:
     )
 
 
-def intake_failures_for(user: AbstractUser) -> QuerySet[InboxMessage]:
+def intake_failures_for(user: AbstractUser, reach: Reach) -> QuerySet[InboxMessage]:
     """Messages that could not be read, of connections that the person cares for; a part of another query."""
-    return InboxMessage.objects.filter(connection__in=_cared_for(user), status=InboxMessage.Status.FAILED)
+    return InboxMessage.objects.filter(connection__in=_cared_for(user, reach), status=InboxMessage.Status.FAILED)
 
 
-def files_in_quarantine_for(user: AbstractUser) -> QuerySet[FolderProblem]:
+def files_in_quarantine_for(user: AbstractUser, reach: Reach) -> QuerySet[FolderProblem]:
     """Files that could not be taken in and were not set aside, of connections that the person cares for."""
-    return FolderProblem.objects.filter(connection__in=_cared_for(user), set_aside_at__isnull=True)
+    return FolderProblem.objects.filter(connection__in=_cared_for(user, reach), set_aside_at__isnull=True)
 
 
-def _cared_for(user: AbstractUser) -> QuerySet[Connection]:
+def _cared_for(user: AbstractUser, reach: Reach) -> QuerySet[Connection]:
     """As `ConnectionReach.cared_for`: they lead to where the person may correct, or are granted to them themselves."""
     worked = Route.objects.filter(
         Q(connection=OuterRef("pk")) | Q(connection__isnull=True),
-        queue__in=granted_objects(user, Verb.CORRECT, Queue),
-        entity__in=granted_objects(user, Verb.CORRECT, LegalEntity),
+        queue__in=reach.queues(Verb.CORRECT),
+        entity__in=reach.entities(Verb.CORRECT),
     )
     direct = ConnectionUserGrant.objects.filter(user=user).values("content_object")
     by_group = ConnectionGroupGrant.objects.filter(group__user=user).values("content_object")

@@ -42,12 +42,12 @@ def approvals(request: HttpRequest) -> HttpResponse:
     sort = sort_of(request, SORTS, DEFAULT_SORT, notices)
     read = prepared_by if mine else to_decide
     page = page_of(
-        request, lambda cursor, direction: read(user, sort=sort, cursor=cursor, direction=direction), notices
+        request, lambda cursor, direction: read(user, reach, sort=sort, cursor=cursor, direction=direction), notices
     )
     context = {
         "at": now(),
         "waiting": waiting_of(page.rows, user, reach),
-        "money": money_of(prepared(user) if mine else waiting_for_decision_of(user)),
+        "money": money_of(prepared(user, reach) if mine else waiting_for_decision_of(user, reach)),
         "tabs": _tabs(request, mine=mine, decides=reach.has(Verb.APPROVE)),
         "mine": mine,
         "batches": batches_prepared_by(user) if mine else batches_to_decide(user, reach),
@@ -67,11 +67,11 @@ def _shows_prepared(request: HttpRequest, *, decides: bool) -> bool:
 
 
 def _tabs(request: HttpRequest, *, mine: bool, decides: bool) -> list[dict[str, Any]]:
-    user = person(request)
+    user, reach = person(request), reach_for(request)
     rows: dict[str, QuerySet[Any]] = {
-        "decide": waiting_for_decision_of(user),
-        "prepared": prepared(user),
-        "batches": waiting_for_batch_decision_of(user, reach_for(request)),
+        "decide": waiting_for_decision_of(user, reach),
+        "prepared": prepared(user, reach),
+        "batches": waiting_for_batch_decision_of(user, reach),
     }
     counts = count_each(user, rows)
     to_decide_in_all = counts["decide"] + counts["batches"]

@@ -46,7 +46,7 @@ def my_queue(request: HttpRequest) -> HttpResponse:
     if first != "exceptions:my_queue":
         return redirect(first)
     listing = listing_of(request, assignee=ME)
-    decisions = to_decide(user).rows[:FIRST_DECISIONS]
+    decisions = to_decide(user, reach).rows[:FIRST_DECISIONS]
     context = _list_context(request, listing) | {
         "next_rows": rows_of(next_to_claim(reach), user, reach),
         "decisions": waiting_of(decisions, user, reach),

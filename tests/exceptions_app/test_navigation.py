@@ -185,8 +185,8 @@ def test_number_of_intake_failures_agrees_with_their_page(cast, who):
         connection=cast.connection, file_name="b.xml", found_at=MORNING, set_aside_at=MORNING
     )  # fmt: skip
     for expected in (None, [failure, file]):
-        connections = connection_reach_of(user).cared_for
-        counted = [*intake_failures_for(user), *files_in_quarantine_for(user)]
+        connections, reach = connection_reach_of(user).cared_for, reach_of(user)
+        counted = [*intake_failures_for(user, reach), *files_in_quarantine_for(user, reach)]
         assert counted == [*failures(connections, TO_DO), *files_in_quarantine(connections, TO_DO)]
         assert expected in (None, counted)
         grant_connection("configure_connection", user, cast.connection, by=machine(SETUP), at=SET_UP_AT)

@@ -83,5 +83,6 @@ def test_totals_of_too_many_are_not_summed(cast, monkeypatch):
 def test_own_and_foreign_proposals_do_not_wait_for_the_person(cast):
     factories.make_proposal(factories.make_case(cast), cast.clerk)
     assert [
-        waiting_for_decision_of(user).count() for user in (cast.controller, cast.clerk, cast.support, cast.outsider)
+        waiting_for_decision_of(user, reach_of(user)).count()
+        for user in (cast.controller, cast.clerk, cast.support, cast.outsider)
     ] == [1, 0, 0, 0]

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from exceptions_app.queries import approvals
 from exceptions_app.queries.counters import waiting_for_decision_of
+from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Kind, ProposalKind, Verb
 from tests import factories
 from tests.cast import MORNING, grant
@@ -176,5 +177,6 @@ def test_credit_note_is_taken_off_the_total_and_stands_by_its_size(cast, signed_
     proposed(cast, cast.clerk, number="LARGE", amount="800.00")
     response = signed_in(cast.controller).get(APPROVALS)
     assert numbers(response) == ["LARGE", "CREDIT", "SMALL"]
-    assert approvals.money_of(waiting_for_decision_of(cast.controller)) == {"EUR": Decimal("310.00")}
+    waiting = waiting_for_decision_of(cast.controller, reach_of(cast.controller))
+    assert approvals.money_of(waiting) == {"EUR": Decimal("310.00")}
     assert "-500.00" in response.content.decode()

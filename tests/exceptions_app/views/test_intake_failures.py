@@ -14,6 +14,7 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import intake_failures_for
 from exceptions_app.queries.intake_failures import FailureFilter, read_failure_page, read_original
+from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Verb
 from exceptions_app.views.excerpts import excerpt
 from integrations import inbox
@@ -69,7 +70,8 @@ def test_failures_are_hidden_from_everybody_else(cast, signed_in, who):
         assert client.post(page(message, name), {"because": "x"}).status_code == 404
     message.refresh_from_db()
     assert message.status == FAILED
-    assert not intake_failures_for(getattr(cast, who)).exists()
+    user = getattr(cast, who)
+    assert not intake_failures_for(user, reach_of(user)).exists()
 
 
 def test_failures_need_the_verb_on_queue_and_entity(cast, signed_in):

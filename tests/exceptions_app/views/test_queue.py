@@ -363,7 +363,7 @@ def test_my_queue_asks_the_database_as_often_for_one_as_for_three(
     grant(cast.second_clerk, [Verb.APPROVE], cast.einvoicing, cast.netherlands)
     clerk, decider = signed_in(cast.clerk), signed_in(cast.second_clerk)
     clerk.get(MY_QUEUE)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         response = clerk.get(MY_QUEUE)
     assert (len(numbers(response)), len(response.context["next_rows"])) == (2 * item_count, item_count)
     with django_assert_num_queries(14):
