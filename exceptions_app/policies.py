@@ -46,8 +46,9 @@ VERB_WORDS: Mapping[Verb, str] = {
 
 # What a comparison found to stand at the target already: to send it again could only make it worse.
 WRONG_BOOKING = "wrong_booking"
+TWICE_THERE = "twice_there"
 OTHER_CONTENT_THERE = "other_content_there"  # and not merely handed over before with other content
-STANDS_THERE = frozenset({"twice_there", OTHER_CONTENT_THERE, "not_confirmed_here", WRONG_BOOKING})
+STANDS_THERE = frozenset({TWICE_THERE, OTHER_CONTENT_THERE, "not_confirmed_here", WRONG_BOOKING})
 # What a reversing entry can answer: the target has it, with the content that we know.
 REVERSIBLE = STANDS_THERE - {OTHER_CONTENT_THERE}
 _SENDING = frozenset({Action.PROPOSE, Action.RELEASE})

@@ -93,3 +93,16 @@ def effects_under(delivery: Delivery) -> QuerySet[Effect]:
     return Effect.objects.filter(
         connection=delivery.connection_id, object_type=delivery.object_type, business_key=delivery.business_key
     )
+
+
+def booked_again(delivery: Delivery) -> list[str]:
+    """What the target calls the documents under this name, the first booked first, when this one was one too many.
+
+    Empty for every other delivery, also for a conflict of contents.
+    """
+    if delivery.state != Delivery.State.CONFLICT:
+        return []
+    ours = effects_under(delivery).filter(is_ours=True).order_by("id")
+    if not ours.filter(delivery=delivery).exists():
+        return []
+    return list(dict.fromkeys(ours.exclude(reference="").values_list("reference", flat=True)))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction as database_transaction
 
-from exceptions_app.actions import connections, handover, handover_hold, handover_release
+from exceptions_app.actions import connections, handover, handover_hold, handover_release, twice_there
 from exceptions_app.actions.open_case import one_reader_at_a_time
 from exceptions_app.actions.permission import NotApproved, refuse_other_document
 from exceptions_app.actions.stray import note_stray
@@ -13,8 +13,10 @@ from exceptions_app.handover_states import UNDER_WAY, TransactionState
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import Transaction
 from exceptions_app.models.handover import SUBJECT_PREFIX
+from exceptions_app.policies import TWICE_THERE
 from exceptions_app.queries.connections import UNTOLD_AFTER
 from integrations import delivery as engine
+from integrations.effects import booked_again
 from integrations.models import Delivery
 from integrations.refusals import Category, Refusal
 
@@ -109,6 +111,9 @@ def _refusal_of(delivery: Delivery, settlement: engine.Settlement) -> Refusal:
     """Why it did not go through: in the target's words where it refused, else in ours."""
     if delivery.state == _S.REFUSED and settlement.refusal is not None:
         return settlement.refusal
+    if references := booked_again(delivery):
+        error = handover_hold.finding("TWICE_THERE", twice_there.words_for(references), general=twice_there.GENERAL)
+        return handover_hold.refusal_before_posting(Category.RECONCILIATION_BREAK, error, sub=TWICE_THERE)
     if delivery.state == _S.CONFLICT:
         plain = f"The target has this document already, with other content. {delivery.detail}".strip()
         general = "The target has this document already, with other content."

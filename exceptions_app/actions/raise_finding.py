@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction as database_transaction
 
 from audit import log as audit_log
+from exceptions_app.actions import twice_there
 from exceptions_app.actions.handover_hold import finding
 from exceptions_app.actions.mover import lock, move
 from exceptions_app.actions.open_case import open_new
@@ -27,13 +28,12 @@ log = logging.getLogger(__name__)
 
 # What is wrong, without a name, amount or value of the document.
 GENERAL: Final[Mapping[ComparisonFinding.Kind, str]] = {
-    Kind.TWICE_THERE: "The target booked this document more than once.",
+    Kind.TWICE_THERE: twice_there.GENERAL,
     Kind.MISSING_THERE: "The target does not have this document any more, though it was proven.",
     Kind.OTHER_CONTENT: "The target has this document with other content than was sent.",
     Kind.NOT_CONFIRMED_HERE: "The target has this document, though it was refused or given up as far as we know.",
 }
 _REMEDY: Final[Mapping[ComparisonFinding.Kind, str]] = {
-    Kind.TWICE_THERE: "One of them stays, and each other one is reversed.",
     Kind.MISSING_THERE: "Ask the people of the target whether it was reversed there.",
     Kind.OTHER_CONTENT: "Compare both, and have the wrong one reversed.",
     Kind.NOT_CONFIRMED_HERE: "Make sure that it is right as it stands there.",
@@ -52,6 +52,8 @@ def raise_finding(found: Found, comparison: Comparison, *, by: AbstractUser, at:
 
 def in_words(found: Found) -> str:
     """`The target booked this document more than once: 1000001/2026 and 1000002/2026. …`"""
+    if found.kind is Kind.TWICE_THERE:
+        return twice_there.words_for(found.references)
     references = " and ".join(found.references)
     said = GENERAL[found.kind].removesuffix(".")
     if found.kind is Kind.MISSING_THERE and found.delivery.reference:

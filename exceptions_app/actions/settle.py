@@ -8,7 +8,14 @@ from typing import Any
 from django.db import transaction
 
 from audit.canonical import canonical_bytes
-from exceptions_app.actions import batch_outcome, connections, handover_settle, proposal_ends, resolving
+from exceptions_app.actions import (
+    batch_outcome,
+    connections,
+    handover_settle,
+    proposal_ends,
+    resolving,
+    twice_there,
+)
 from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.actions.permission import NotApproved, content_of, refuse_other_document
 from exceptions_app.actions.propose import frozen_hash
@@ -20,6 +27,7 @@ from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
 from integrations import delivery as engine
 from integrations.crash_points import Point, passing
+from integrations.effects import booked_again
 from integrations.models import Delivery, DeliveryAnswer
 from integrations.refusals import Refusal, RefusalError
 
@@ -142,16 +150,7 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
             summary=_refused(case, delivery, settlement, data),
         )
     elif delivery.state == Delivery.State.CONFLICT:
-        proposal_ends.spend(case, at=at, because="The target has this document with other content.")
-        move(
-            case,
-            Action.SEND_CONFLICTED,
-            by=worker,
-            at=at,
-            data=data,
-            reference=delivery.reference,
-            summary=_conflict(case, delivery),
-        )
+        _note_conflict(case, delivery, data, at=at)
     elif delivery.state == Delivery.State.CANCELLED:
         _stop(case, delivery, data, at=at)
     elif settlement.parked:
@@ -162,10 +161,22 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
         record(case, "case.left_to_a_person", by=worker, at=at, data=data, summary=summary)
 
 
-def _conflict(case: ExceptionCase, delivery: Delivery) -> str:
-    reference = f" ({delivery.reference})" if delivery.reference else ""
-    words = f"The target has {case.document_number} already, but not with this content{reference}."
-    return f"{words} {delivery.detail}".strip()
+def _note_conflict(case: ExceptionCase, delivery: Delivery, data: dict[str, object], *, at: datetime) -> None:
+    """Other content stands there, or the target booked under one name what it had confirmed before."""
+    references = booked_again(delivery)
+    changes: dict[str, Any] = {"reference": delivery.reference}
+    if references:
+        because = twice_there.words_for(references)
+        summary = f"{case.ref} ({case.document_number}): {because} {delivery.detail}"
+        changes |= twice_there.changes(because)
+        data |= {"references": references}
+    else:
+        because = "The target has this document with other content."
+        named = f" ({delivery.reference})" if delivery.reference else ""
+        words = f"The target has {case.document_number} already, but not with this content{named}."
+        summary = f"{words} {delivery.detail}".strip()
+    proposal_ends.spend(case, at=at, because=because)
+    move(case, Action.SEND_CONFLICTED, by=machine(WORKER), at=at, data=data, summary=summary, **changes)
 
 
 def stop_unsent(case: ExceptionCase, delivery: Delivery, *, because: str, at: datetime) -> None:

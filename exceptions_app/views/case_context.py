@@ -12,8 +12,10 @@ from django.utils.timezone import now
 from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
+from exceptions_app.policies import TWICE_THERE
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
 from exceptions_app.queries.replay_batches import live_batch_of
+from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.queries.transactions import taken_up_by
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
@@ -122,6 +124,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "submission": page.submission,
         "hold": _hold_of(page),
         "held": conflict_view(page, words),
+        "twice_there": reversible_references(case) if case.is_open and case.sub == TWICE_THERE else [],
         "write_back": page.write_back,
         "transactions": taken_up_by(case),
         "batch_item": live_batch_of(case) if State(case.state) in _IN_BATCHES else None,

@@ -190,6 +190,9 @@ def _second_effect_is_a_conflict(settlement: Settlement) -> Settlement:
     )
     if earlier is None:
         return settlement
+    if (earlier.key, earlier.reference) == (delivery.key, settlement.reference):
+        # The same bytes under the same key, and the same document: the target recognised the repeat.
+        return replace(settlement, state=State.ALREADY_THERE)
     detail = (
         f"The target booked this document a second time, as {settlement.reference}; "
         f"it had confirmed it as {earlier.reference} ({earlier.subject}). One of the two must be reversed there."
