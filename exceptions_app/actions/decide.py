@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from exceptions_app import policies
 from exceptions_app.actions import batch_outcome, handover_follow, proposal_ends, resolving, unknown
@@ -21,7 +21,7 @@ from integrations.connectors.registry import get_connector
 from integrations.crash_points import Point, passing
 from integrations.models import Delivery, DeliveryStatement
 from integrations.promises import effective_capabilities
-from integrations.restorations import forgotten_since
+from integrations.restorations import Forgotten, forgotten_since
 
 
 class ApprovalNoLongerHolds(Exception):
@@ -282,17 +282,35 @@ def _may_be_there(case: ExceptionCase, proposal: Proposal, business_key: str) ->
     """
     same_document = Q(connection=proposal.target, object_type=case.object_type, business_key=business_key)
     earlier = Delivery.objects.filter(Q(subject=case.subject) | same_document, operation__in=Delivery.BOOKING)
-    refusals = Occurrence.objects.filter(case=case).values_list("definitive", flat=True)
     forgotten = forgotten_since(case.opened_at)
-    in_doubt = earlier.exists() or not all(refusals)
     if effective_capabilities(proposal.target).can_be_asked:
-        return in_doubt or forgotten is not None
-    # Only people can end the doubt, and the last thing they said may be that it is not there.
-    last = earlier.select_related("statement").order_by("-pk").first()
-    stated = getattr(last, "statement", None)
-    if stated is not None and stated.says == DeliveryStatement.Says.ABSENT:
-        return forgotten is not None and stated.stated_at <= forgotten.until
-    return forgotten is not None or (in_doubt and proposal.kind != ProposalKind.REVERSE)
+        in_doubt = Occurrence.objects.filter(case=case, definitive=False)
+        return forgotten is not None or earlier.exists() or in_doubt.exists()
+    if proposal.kind == ProposalKind.REVERSE:
+        earlier = earlier.filter(operation=Delivery.Operation.REVERSE)  # nobody doubts what is to be taken back
+    return _people_must_say(case, proposal, earlier, forgotten)
+
+
+def _people_must_say(
+    case: ExceptionCase, proposal: Proposal, earlier: QuerySet[Delivery], forgotten: Forgotten | None
+) -> bool:
+    """Of a target that cannot be asked: whether anything is left that only people can find out.
+
+    They may have said that it is not there; and what the target refused in its own words, sent once, it has not booked.
+    """
+    sources = Occurrence.objects.filter(case=case, definitive=False)
+    stated = (
+        DeliveryStatement.objects.filter(delivery__in=earlier, says=DeliveryStatement.Says.ABSENT)
+        .order_by("-delivery")
+        .first()
+    )
+    if stated is not None:
+        earlier, sources = earlier.filter(pk__gt=stated.delivery_id), sources.filter(arrived_at__gt=stated.stated_at)
+    if forgotten is not None and (stated is None or stated.stated_at <= forgotten.until):
+        return True
+    if earlier.exclude(state=Delivery.State.REFUSED, sends__lte=1).exists():
+        return True
+    return proposal.kind != ProposalKind.REVERSE and sources.exists()
 
 
 __all__ = ["ApprovalNoLongerHolds", "ChangedMeanwhile", "DecidedAlready", "approve", "reject"]

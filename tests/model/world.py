@@ -111,14 +111,20 @@ class World:
         assert not any(row.is_live for row in case.rows), f"{case.name} would be under way twice"
         case.move(Action.PROPOSE)
         case.move(Action.APPROVE)
-        # Where nobody can be asked, what people said last counts.
-        in_doubt = bool(case.rows) and not (case.rows[-1].stated_absent and not self.capabilities.can_be_asked)
         row = Row(
-            len(self.rows) + 1, case.name, case.content, self.connection, self.now, self.address, probe_first=in_doubt
-        )
+            len(self.rows) + 1, case.name, case.content, self.connection, self.now, self.address,
+            probe_first=self._is_in_doubt(case),
+        )  # fmt: skip
         case.rows.append(row)
         self.rows.append(row)
         return row
+
+    def _is_in_doubt(self, case: Case) -> bool:
+        """Where nobody can be asked, what people said last counts, and what was refused the one time it was sent."""
+        if self.capabilities.can_be_asked:
+            return bool(case.rows)
+        said = max((at for at, row in enumerate(case.rows) if row.stated_absent), default=-1)
+        return any(row.state is not Ended.REFUSED or row.sends > 1 for row in case.rows[said + 1 :])
 
     def may_be_stated(self, case: Case) -> bool:
         row = case.rows[-1] if case.rows else None
