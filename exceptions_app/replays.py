@@ -102,7 +102,7 @@ def _by_itself(claim: engine.Claim) -> Iterator[None]:
     try:
         yield
     except engine.Fenced:
-        log.info("Delivery %s was claimed by another worker.", claim.delivery.pk)
+        log.info("Delivery %s was overtaken: another worker has it, or has ended it.", claim.delivery.pk)
     except TimeIsUp:
         raise  # of the task, not of this delivery, which the next claim finds as any that was broken off
     except Exception as error:
@@ -135,6 +135,7 @@ def _held_back(claim: engine.Claim) -> engine.Settlement | None:
     try:
         require_approval(claim.delivery)
     except NotApproved as error:
+        engine.refuse_overtaken(claim)  # whoever took it over may have ended what the decision was for
         log.error("Not sent: %s", error)  # noqa: TRY400 - a refusal, not a fault of ours
         held = engine.hold_back(claim, because=str(error))
         passing(Point.HELD_BACK)

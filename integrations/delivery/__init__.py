@@ -16,7 +16,7 @@ keeps its own key, approval, attempts and end, and after a lost answer each is a
 from integrations.delivery.asking import after_asking, must_ask_first
 from integrations.delivery.attempts import begin, lease_of
 from integrations.delivery.carrying import carry_out, find_out, hold_back
-from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim, uncount
+from integrations.delivery.claims import MAX_CLAIMS, Claim, Fenced, claim, refuse_overtaken, uncount
 from integrations.delivery.holds import HeldBy, Hold, hold_on, holds_on, stop_in_force
 from integrations.delivery.restoring import AtWork, Doubted, at_work, doubt, lock_all_under_way
 from integrations.delivery.sending import after_sending, compared
@@ -58,6 +58,7 @@ __all__ = [
     "must_ask_first",
     "note_wait",
     "park",
+    "refuse_overtaken",
     "send_together",
     "settle",
     "stop_in_force",

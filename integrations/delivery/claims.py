@@ -126,6 +126,12 @@ def live_of_epoch(key: int, epoch: int) -> QuerySet[Delivery]:
     return rows.filter(epoch=epoch) if stands(Safeguard.EPOCH) else rows
 
 
+def refuse_overtaken(claim: Claim) -> None:
+    """Raise Fenced when the delivery was claimed anew, or ended, after this claim."""
+    if not still_ours(claim).exists():
+        raise Fenced
+
+
 def guarded_lease(lease: timedelta) -> timedelta:
     return lease if stands(Safeguard.LEASE) else timedelta()
 

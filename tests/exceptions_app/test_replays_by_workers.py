@@ -49,6 +49,25 @@ def test_worker_that_died_after_booking_is_followed_by_one_that_asks(cast: Cast,
     assert len(sent(simulator)) == 1
 
 
+def test_overtaken_worker_is_no_error_in_the_log(
+    cast: Cast, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    case = replay(cast)
+    frozen = engine.claim(limit=8)
+    time_passes()
+    work_until_done()
+    caplog.clear()
+    caplog.set_level("INFO")
+    monkeypatch.setattr(engine, "claim", lambda **_: [frozen.pop()] if frozen else [])
+    assert replays.carry_out_due() == 0
+
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if "elivery" in record.getMessage()]
+    overtaken = f"Delivery {submission(case).pk} was overtaken: another worker has it, or has ended it."
+    assert told == [("INFO", overtaken)]
+    assert "Not sent" not in caplog.text
+    assert_resolved_once(case, simulator)
+
+
 def test_frozen_worker_that_wakes_up_late_changes_nothing(cast: Cast, simulator: RunningSimulator):
     case = replay(cast)
     [frozen] = engine.claim(limit=8)
