@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from exceptions_app.downloads import as_attachment
 from exceptions_app.forms import OUTCOME_WORDS
+from exceptions_app.handover_states import UNDER_WAY
 from exceptions_app.models import Transaction
 from exceptions_app.models.handover import SET_ASIDE
 from exceptions_app.queries.case_history import attempts_of
@@ -25,6 +26,7 @@ from exceptions_app.views.excerpts import excerpt
 from exceptions_app.views.field_maps import title_of
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
+from integrations import delivery as engine
 from integrations.models import Direction
 from integrations.records.schemas import DESCRIPTIONS
 
@@ -44,6 +46,7 @@ def transaction(request: HttpRequest, ref: str) -> HttpResponse:
         "page": page,
         "title": (page.known and found.document_number) or found.external_id,
         "outcome_words": _outcome_words(found),
+        "hold": engine.hold_on(found.connection_id) if found.state in UNDER_WAY else None,
         "failure_url": (
             reverse("exceptions:intake_failure", args=[message.pk])
             if message.status in UNREAD and message.connection_id in reach.cared_for

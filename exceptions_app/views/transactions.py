@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from exceptions_app.handover_states import STATE_WORDS
+from exceptions_app.handover_states import STATE_WORDS, UNDER_WAY
 from exceptions_app.models import Transaction
 from exceptions_app.queries import transactions as reads
 from exceptions_app.queries.keyset import Direction, InvalidCursor
@@ -21,6 +21,7 @@ from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
+from integrations import delivery as engine
 from integrations.models import Connection
 
 MISSING_SIGHT = (
@@ -53,6 +54,7 @@ class Row:
 
     transaction: Transaction
     known: bool
+    hold: engine.Hold | None = None  # why nothing is sent for it now, of one that is on its way
 
     @property
     def title(self) -> str:
@@ -65,7 +67,14 @@ class Row:
 
 
 def rows_of(transactions: Iterable[Transaction], sight: Sight) -> list[Row]:
-    return [Row(transaction, sight.knows_the_document(transaction)) for transaction in transactions]
+    """One query, and none while nothing is on its way."""
+    shown = list(transactions)
+    on_their_way = {one.connection_id for one in shown if one.state in UNDER_WAY}
+    holds = engine.holds_on(on_their_way) if on_their_way else {}
+    return [
+        Row(one, sight.knows_the_document(one), holds.get(one.connection_id) if one.state in UNDER_WAY else None)
+        for one in shown
+    ]
 
 
 @require_safe

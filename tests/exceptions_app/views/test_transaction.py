@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from exceptions_app.actions import intake_failures
 from exceptions_app.actions.grants import grant_connection
+from exceptions_app.actions.sending import stop_all
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.states import Verb
 from tests.arrivals import configure
@@ -55,6 +56,18 @@ def test_page_of_one_on_its_way_shows_document_delivery_and_timeline(cast, signe
     assert [delivery.subject for delivery, _, _ in response.context["deliveries"]] == [sent.subject]
     assert response.context["maps"] == []
     assert "None is in use for it." in text
+
+
+def test_page_of_one_on_its_way_says_what_keeps_it_from_being_sent(cast, signed_in, handed_over):
+    sent, held, _ = handed_over
+    stop_all(by=cast.administrator, at=MORNING, because="Month-end is being closed.")
+    browser = signed_in(cast.clerk)
+    response = browser.get(page_of(sent))
+    assert response.context["hold"].held_by == "stopped"
+    standing = text_of(response).split('id="standing-title"')[1]
+    assert "All sending is stopped" in standing
+    assert "Month-end is being closed." in standing
+    assert browser.get(page_of(held)).context["hold"] is None
 
 
 def test_page_of_a_held_one_leads_to_its_exception_and_to_the_version_that_would_be_sent(cast, signed_in, handed_over):

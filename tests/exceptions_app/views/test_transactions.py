@@ -102,5 +102,18 @@ def test_list_costs_the_same_for_any_number(cast, signed_in, django_assert_num_q
     read_all()
     browser = signed_in(cast.clerk)
     browser.get(PAGE)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         assert len(browser.get(PAGE).context["rows"]) == number
+
+
+def test_list_says_why_nothing_is_sent_of_what_is_on_its_way(cast, signed_in, handed_over):
+    sent, held = handed_over
+    browser = signed_in(cast.clerk)
+    assert [row.hold for row in browser.get(PAGE).context["rows"]] == [None, None]
+    configure(cast.connection, paused_at=MORNING, paused_because="The ERP is being moved.")
+    page = browser.get(PAGE)
+    assert [(row.transaction.ref, row.hold and row.hold.title) for row in page.context["rows"]] == [
+        (held.ref, None),
+        (sent.ref, "The connection is paused"),
+    ]
+    assert "It waits: The connection is paused" in text_of(page)
