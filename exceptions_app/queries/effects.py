@@ -138,7 +138,7 @@ def deliveries_within(period: Period, *, reach: Reach, sight: Sight) -> QuerySet
     if period.connection:
         found = found.filter(connection__slug=period.connection)
     found = found.annotate(
-        case_number=_number_after(f"case:{REF_PREFIX}"), transaction_number=_number_after(SUBJECT_PREFIX)
+        case_number=number_after(f"case:{REF_PREFIX}"), transaction_number=number_after(SUBJECT_PREFIX)
     )
     # Whoever merely configures a connection sees neither numbers nor amounts of its documents.
     handed_over = replace(sight, configured=frozenset()).transactions()
@@ -149,7 +149,7 @@ def deliveries_within(period: Period, *, reach: Reach, sight: Sight) -> QuerySet
     return found.filter(standing=period.standing) if period.standing else found
 
 
-def _number_after(prefix: str) -> Cast:
+def number_after(prefix: str) -> Cast:
     """The number in the subject of a delivery; NULL in one of another kind."""
     digits = Func(F("subject"), Value(f"^{prefix}([0-9]{{1,17}})$"), function="substring", output_field=CharField())
     return Cast(digits, BigIntegerField())
