@@ -15,6 +15,7 @@ from exceptions_app.demo_people import demonstration_accounts
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import Count, navigation_counts, waiting_for_decision_of
+from exceptions_app.queries.mapping_standing import waiting_for_mapping_decision_of
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
 from exceptions_app.views.reach import reach_for
@@ -88,6 +89,13 @@ ENTRIES = (
         "Batches", "replaying", "exceptions:batches", _seeing,
         also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"),
     ),
+    Entry(
+        "Value mappings", "link", "exceptions:value_mappings", _seeing,
+        also_on=(
+            "exceptions:value_mapping", "exceptions:value_mapping_new", "exceptions:value_mapping_propose",
+            "exceptions:mapping_proposal",
+        ),
+    ),
     Entry("Search", "search", "exceptions:search"),
     Entry(
         "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",)
@@ -127,7 +135,12 @@ def first_page(user: AbstractUser, reach: Reach) -> str:
 
 
 def _waits_for(user: AbstractUser, reach: Reach) -> bool:
-    return waiting_for_decision_of(user, reach).exists() or waiting_for_batch_decision_of(user, reach).exists()
+    waiting = (
+        waiting_for_decision_of(user, reach),
+        waiting_for_batch_decision_of(user, reach),
+        waiting_for_mapping_decision_of(user, reach),
+    )
+    return any(found.exists() for found in waiting)
 
 
 @dataclass(frozen=True, slots=True)

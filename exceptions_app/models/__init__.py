@@ -14,6 +14,13 @@ from exceptions_app.models.organisation import (
 from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
 from exceptions_app.models.rehearsal import Rehearsal
 from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchProgress, ReplayBatch
+from exceptions_app.models.value_mapping import (
+    MappingDecision,
+    MappingEntry,
+    MappingProposal,
+    MappingRow,
+    ValueMapping,
+)
 
 __all__ = [
     "ApiRequest",
@@ -31,6 +38,10 @@ __all__ = [
     "LegalEntity",
     "LegalEntityGroupGrant",
     "LegalEntityUserGrant",
+    "MappingDecision",
+    "MappingEntry",
+    "MappingProposal",
+    "MappingRow",
     "Occurrence",
     "PayloadVersion",
     "Predecessor",
@@ -43,5 +54,6 @@ __all__ = [
     "Route",
     "Transaction",
     "TransactionContent",
+    "ValueMapping",
     "granted_objects",
 ]

@@ -8,4 +8,5 @@ urlpatterns = [
     path("", include("exceptions_app.urls.lists")),
     path("", include("exceptions_app.urls.case")),
     path("", include("exceptions_app.urls.evidence")),
+    path("", include("exceptions_app.urls.mappings")),
 ]

@@ -20,7 +20,9 @@ from exceptions_app.queries.approvals import (
 )
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.counters import count_each, waiting_for_decision_of
+from exceptions_app.queries.mapping_standing import waiting_for_mapping_decision_of
 from exceptions_app.queries.replay_batches import batches_prepared_by, batches_to_decide
+from exceptions_app.queries.value_mappings import mappings_prepared_by, mappings_to_decide
 from exceptions_app.states import Verb
 from exceptions_app.views.addresses import address
 from exceptions_app.views.interrupted import signed_in
@@ -51,6 +53,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "tabs": _tabs(request, mine=mine, decides=reach.has(Verb.APPROVE)),
         "mine": mine,
         "batches": batches_prepared_by(user) if mine else batches_to_decide(user, reach),
+        "mappings": mappings_prepared_by(user) if mine else mappings_to_decide(user, reach),
         "sort": sort.name,
         "sort_urls": {name: address(request, sort=name) for name in SORTS},
         "notices": notices,
@@ -72,9 +75,10 @@ def _tabs(request: HttpRequest, *, mine: bool, decides: bool) -> list[dict[str, 
         "decide": waiting_for_decision_of(user, reach),
         "prepared": prepared(user, reach),
         "batches": waiting_for_batch_decision_of(user, reach),
+        "mappings": waiting_for_mapping_decision_of(user, reach),
     }
     counts = count_each(user, rows)
-    to_decide_in_all = counts["decide"] + counts["batches"]
+    to_decide_in_all = counts["decide"] + counts["batches"] + counts["mappings"]
     tabs = [
         {"label": "To decide", "url": address(request, show=""), "current": not mine, "count": to_decide_in_all},
         {

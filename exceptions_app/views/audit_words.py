@@ -78,6 +78,14 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "batch.completed": "Batch complete",
         "batch.ended": "Batch ended, not all proven",
     },
+    "Value mappings": {
+        "value_mapping.": "Anything about value mappings",
+        "value_mapping.begun": "Value mapping begun",
+        "value_mapping.proposed": "Rows of a value mapping proposed",
+        "value_mapping.approved": "Rows of a value mapping approved",
+        "value_mapping.rejected": "Rows of a value mapping rejected",
+        "value_mapping.withdrawn": "Rows of a value mapping withdrawn",
+    },
     "Deliveries": {
         "delivery.stopped": "Delivery stopped",
         "effects.exported": "Report on effects exported",

@@ -31,7 +31,7 @@ def fresh_numbers(fragment):
 
 
 EVERYBODY = ["All queues", "Search", "API"]
-SEEING = ["Batches", "Transactions", "Effects", "Connections"]
+SEEING = ["Batches", "Value mappings", "Transactions", "Effects", "Connections"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,7 @@ SEEING = ["Batches", "Transactions", "Effects", "Connections"]
                 "Approvals",
                 "Intake failures",
                 "Batches",
+                "Value mappings",
                 "Outcome unknown",
                 "Transactions",
                 "Effects",

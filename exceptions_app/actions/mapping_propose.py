@@ -1,0 +1,220 @@
+"""Proposing a change of a value mapping: rows with what each replaces, frozen with their hash."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from exceptions_app.actions import mapping_log
+from exceptions_app.actions.mover import Invalid
+from exceptions_app.mapping_states import POLICY, MappingAction, MappingState
+from exceptions_app.models import (
+    LegalEntity,
+    MappingEntry,
+    MappingProposal,
+    MappingRow,
+    Queue,
+    ReplayBatch,
+    Route,
+    ValueMapping,
+)
+from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.mapping_standing import mapping_standing, may_propose, require_on_proposal
+from exceptions_app.value_rows import WrittenRow, require_usable
+from integrations.models import Connection
+from integrations.value_kinds import ValueKind
+
+MOST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which mapping: its kind and target, and the legal entity that it is for, None for all of them.
+
+    `queue` is the team that will own it when nobody has proposed anything for it before; it has no say afterwards.
+    """
+
+    kind: str
+    connection: Connection
+    entity: LegalEntity | None = None
+    queue: Queue | None = None
+
+
+@transaction.atomic
+def propose_mapping(
+    scope: Scope, rows: Sequence[WrittenRow], *, by: AbstractUser, at: datetime, because: str
+) -> MappingProposal:
+    """Ask a second person for these rows. Nothing holds before they approve.
+
+    Raises Invalid, value_rows.RowsInvalid with all that is wrong with the rows, and policies.NotPermitted.
+    """
+    if not because.strip():
+        raise Invalid("because", "Say why these values belong together; the person who decides will read it.")
+    mapping = _mapping_of(scope, by=by, at=at)
+    ruling = may_propose(mapping, mapping_standing(mapping, by))
+    if not ruling.allowed:
+        raise NotPermitted(ruling.reason)
+    replaced = require_usable(rows, entries_holding(mapping, {row.source_value for row in rows}))
+    written = [
+        MappingRow(
+            position=index + 1,
+            source_value=row.source_value,
+            target_value=row.target_value,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            replaces=sorted(entry.pk for entry in replaced[index]),
+        )
+        for index, row in enumerate(rows)
+    ]
+    return _freeze(mapping, written, batch=None, by=by, at=at, because=because.strip()[:MOST_REASON])
+
+
+def entries_holding(mapping: ValueMapping, source_values: Iterable[str]) -> list[MappingEntry]:
+    """What holds of these values now, whatever the day."""
+    held = MappingEntry.objects.filter(mapping=mapping, retired_in=None, source_value__in=list(source_values))
+    return list(held.order_by("pk"))
+
+
+def frozen_rows_hash(mapping: ValueMapping, rows: Iterable[MappingRow], *, batch: ReplayBatch | None) -> str:
+    """What a decision is bound to: these rows for this scope, what each replaces, and the batch that goes with them."""
+    parts = {
+        "policy": POLICY,
+        "kind": mapping.kind,
+        "target": mapping.connection.slug,
+        "entity": mapping.entity.code if mapping.entity else "",
+        "rows": [
+            [row.position, row.source_value, row.target_value, _iso(row.valid_from), _iso(row.valid_to), row.replaces]
+            for row in rows
+        ],
+        "batch": batch.frozen_sha256 if batch else "",
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _iso(day: date | None) -> str:
+    return day.isoformat() if day else ""
+
+
+def _mapping_of(scope: Scope, *, by: AbstractUser, at: datetime) -> ValueMapping:
+    """The mapping of that scope, locked; made when nobody has proposed anything for it yet."""
+    if scope.kind not in list(ValueKind):
+        raise Invalid("kind", f"Choose what is mapped: {', '.join(ValueKind)}.")
+    known = ValueMapping.objects.filter(kind=scope.kind, connection=scope.connection, entity=scope.entity)
+    found = known.values_list("pk", flat=True).first()
+    if found is not None:
+        return mapping_log.lock_mapping(found)
+    if scope.queue is None:
+        raise Invalid("queue", "Choose the team that owns this mapping.")
+    _refuse_where_nothing_leads(scope)
+    # Somebody else may propose the first rows of the same mapping now: the second one waits here, and finds it.
+    Connection.objects.select_for_update(no_key=True).get(pk=scope.connection.pk)
+    found = known.values_list("pk", flat=True).first()
+    if found is not None:
+        return mapping_log.lock_mapping(found)
+    made = ValueMapping(
+        kind=scope.kind, connection=scope.connection, entity=scope.entity, queue=scope.queue, created_by_id=by.pk,
+        created_at=at,
+    )  # fmt: skip
+    made.save(force_insert=True)
+    summary = f"{by} began {made.ref}: {made.title}, owned by {made.queue}."
+    data = {**_named(made), "owner": made.queue.slug}
+    mapping_log.record(made, "value_mapping.begun", by=by, at=at, summary=summary, data=data)
+    return mapping_log.lock_mapping(made.pk)
+
+
+def _refuse_where_nothing_leads(scope: Scope) -> None:
+    routes = Route.objects.filter(connection=scope.connection) | Route.objects.filter(connection=None)
+    if scope.entity is not None and not routes.filter(entity=scope.entity).exists():
+        raise Invalid("entity", f"No route leads from {scope.connection} to {scope.entity}.")
+
+
+def _named(mapping: ValueMapping) -> dict[str, object]:
+    return {
+        "kind": mapping.kind,
+        "target": mapping.connection.slug,
+        "entity": mapping.entity.code if mapping.entity else "",
+    }
+
+
+def _freeze(
+    mapping: ValueMapping,
+    rows: Sequence[MappingRow],
+    *,
+    batch: ReplayBatch | None,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+) -> MappingProposal:
+    proposal = MappingProposal(
+        mapping=mapping,
+        policy_version=POLICY,
+        count=len(rows),
+        batch=batch,
+        frozen_sha256=frozen_rows_hash(mapping, rows, batch=batch),
+        proposer_id=by.pk,
+        because=because,
+        proposed_at=at,
+    )
+    proposal.save(force_insert=True)
+    for row in rows:
+        row.proposal = proposal
+    MappingRow.objects.bulk_create(rows)
+    many = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+    mapping_log.record(
+        mapping,
+        "value_mapping.proposed",
+        by=by,
+        at=at,
+        because=because,
+        summary=f"{by} proposed {proposal.ref}, {many} of {mapping.ref} ({mapping.title}).",
+        data={
+            **_named(mapping),
+            "proposal": proposal.ref,
+            "rows": told(rows),
+            "rows_total": len(rows),
+            "batch": batch.ref if batch else "",
+            "policy": POLICY,
+            "frozen_sha256": proposal.frozen_sha256,
+        },
+    )
+    return proposal
+
+
+MOST_TOLD = 100  # rows in one audit event; the proposal has all, and its hash covers them
+
+
+def told(rows: Sequence[MappingRow]) -> list[Mapping[str, str]]:
+    return [
+        {
+            "source": row.source_value,
+            "target": row.target_value,
+            "from": _iso(row.valid_from),
+            "to": _iso(row.valid_to),
+        }
+        for row in rows[:MOST_TOLD]
+    ]
+
+
+@transaction.atomic
+def withdraw_mapping(proposal_id: int, *, by: AbstractUser, at: datetime, because: str = "") -> MappingProposal:
+    """Take one's own proposal back before it is decided."""
+    proposal = mapping_log.lock_proposal(proposal_id)
+    require_on_proposal(MappingAction.WITHDRAW, proposal, by)
+    proposal.state = MappingState.WITHDRAWN
+    proposal.closed_at = at
+    proposal.closed_because = because.strip()[:MOST_REASON] or f"Withdrawn by {by}."
+    proposal.save(update_fields=["state", "closed_at", "closed_because"])
+    mapping_log.record(
+        proposal.mapping,
+        "value_mapping.withdrawn",
+        by=by,
+        at=at,
+        because=because,
+        summary=f"{by} withdrew {proposal.ref} for {proposal.mapping.ref}.",
+        data={"proposal": proposal.ref, "frozen_sha256": proposal.frozen_sha256},
+    )
+    return proposal

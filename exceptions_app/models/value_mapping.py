@@ -1,0 +1,373 @@
+"""Value mappings: dated rows from the source's values to the target's, each decided on by a second person."""
+
+from datetime import date
+from typing import ClassVar, Self
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q, Value
+
+from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from exceptions_app.mapping_states import LONGEST_VALUE, MAPPING_STATE_WORDS, MOST_ROWS, MappingState
+from exceptions_app.models.organisation import LegalEntity, Queue
+from exceptions_app.models.replay_batch import ReplayBatch
+from integrations.models import Connection
+from integrations.value_kinds import KIND_WORDS, ValueKind
+
+MAPPING_PREFIX = "VM-"
+PROPOSAL_PREFIX = "MP-"
+SUBJECT_PREFIX = f"value_mapping:{MAPPING_PREFIX}"
+
+
+def _number(ref: str, prefix: str) -> int | None:
+    number = ref.upper().removeprefix(prefix)
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 18 else None
+
+
+class ValueMappingQuerySet(models.QuerySet["ValueMapping"]):
+    def with_ref(self, ref: str) -> Self:
+        number = _number(ref, MAPPING_PREFIX)
+        return self.none() if number is None else self.filter(pk=number)
+
+
+# Every approved proposal is a version, so that a value can say by which one it was written.
+_COUNTED_IN_ORDER = Guard(
+    name="counted_in_order",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+    IF NEW.version <> OLD.version + 1 THEN
+        RAISE EXCEPTION 'version % of value mapping % does not follow %', NEW.version, OLD.id, OLD.version
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+
+class ValueMapping(models.Model):
+    """The values of one kind on the way to one target, for one legal entity or for all of them.
+
+    `queue` is the team that owns it. `version` counts the approved proposals; its rows are `MappingEntry`.
+    """
+
+    kind = models.CharField(max_length=20)
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="value_mappings")
+    entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT, null=True, related_name="+")
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+", help_text="The team that owns it.")
+    version = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    objects = ValueMappingQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connection", "kind", "entity"], nulls_distinct=False, name="value_mapping_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in ValueKind]), name="value_mapping_known_kind"
+            ),
+        ]
+        triggers: ClassVar = [
+            _COUNTED_IN_ORDER,
+            frozen_columns("kind", "connection", "entity", "queue", "created_by", "created_at"),
+            audit_required(f"'{SUBJECT_PREFIX}' || NEW.id"),
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ref} {self.title}"
+
+    @property
+    def ref(self) -> str:
+        return f"{MAPPING_PREFIX}{self.pk}"
+
+    @property
+    def subject(self) -> str:
+        """Its name in the audit trail, and that of all that is proposed for it."""
+        return f"{SUBJECT_PREFIX}{self.pk}"
+
+    @property
+    def title(self) -> str:
+        """What it holds and for whom: “Product families to Corporate ledger, NL01”."""
+        where = f", {self.entity.code}" if self.entity else ""
+        return f"{KIND_WORDS[ValueKind(self.kind)].title} to {self.connection.name}{where}"
+
+
+class MappingProposalQuerySet(models.QuerySet["MappingProposal"]):
+    def with_ref(self, ref: str) -> Self:
+        number = _number(ref, PROPOSAL_PREFIX)
+        return self.none() if number is None else self.filter(pk=number)
+
+
+_HAS_ALL_ITS_ROWS = Guard(
+    name="all_rows",
+    level=pgtrigger.Row,
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert,
+    timing=pgtrigger.Deferred,
+    func="""
+    IF (SELECT count(*) FROM public.exceptions_app_mappingrow r WHERE r.proposal_id = NEW.id) <> NEW.count THEN
+        RAISE EXCEPTION 'proposal % has not the % rows that it says', NEW.id, NEW.count
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+    """,
+)
+_DECIDED_ONCE = Guard(
+    name="decided",
+    level=pgtrigger.Row,
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    timing=pgtrigger.Deferred,
+    func="""
+    IF TG_OP = 'UPDATE' AND OLD.state <> 'awaiting_approval' THEN
+        RAISE EXCEPTION 'mapping proposal % is % and stays so', OLD.id, OLD.state USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state IN ('approved', 'rejected') AND NOT EXISTS (
+        SELECT 1 FROM public.exceptions_app_mappingdecision d WHERE d.proposal_id = NEW.id AND d.verdict = NEW.state
+    ) THEN
+        RAISE EXCEPTION 'mapping proposal % cannot become % without such a decision', NEW.id, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+    """,
+)
+_SUBJECT_OF_PROPOSAL = f"'{SUBJECT_PREFIX}' || NEW.mapping_id"
+_SUBJECT_BY_PROPOSAL = f"'{SUBJECT_PREFIX}' || (SELECT p.mapping_id FROM public.exceptions_app_mappingproposal p WHERE p.id = NEW.proposal_id)"  # noqa: E501, S608 - constants of this module
+
+
+class MappingProposal(models.Model):
+    """What one person asks another to agree to: these rows, and the batch of replays that they make possible.
+
+    `frozen_sha256` covers the rows with what each replaces, and the hash of the batch.
+    """
+
+    mapping = models.ForeignKey(ValueMapping, on_delete=models.PROTECT, related_name="proposals")
+    state = models.CharField(max_length=20, default=MappingState.AWAITING_APPROVAL)
+    policy_version = models.CharField(max_length=60)
+    count = models.PositiveIntegerField()
+    batch = models.OneToOneField(ReplayBatch, on_delete=models.PROTECT, null=True, related_name="mapping_proposal")
+    frozen_sha256 = models.CharField(max_length=64)
+    proposer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    because = models.CharField(max_length=500)
+    proposed_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_because = models.CharField(max_length=500, blank=True)
+
+    objects = MappingProposalQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in MappingState]), name="mapping_proposal_known_state"
+            ),
+            models.CheckConstraint(condition=Q(count__range=(1, MOST_ROWS)), name="mapping_proposal_count_in_range"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(state="awaiting_approval"), name="mapping_proposal_waiting"),
+        ]
+        triggers: ClassVar = [
+            _HAS_ALL_ITS_ROWS,
+            _DECIDED_ONCE,
+            frozen_columns(
+                "mapping", "policy_version", "count", "batch", "frozen_sha256", "proposer", "because", "proposed_at"
+            ),
+            audit_required(_SUBJECT_OF_PROPOSAL),
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def ref(self) -> str:
+        return f"{PROPOSAL_PREFIX}{self.pk}"
+
+    @property
+    def state_words(self) -> str:
+        return MAPPING_STATE_WORDS[MappingState(self.state)]
+
+
+class Period(models.Model):
+    """A value and the days on which it holds, both included; an empty end is open. Days of business, never shifted."""
+
+    source_value = models.CharField(max_length=LONGEST_VALUE)
+    target_value = models.CharField(max_length=LONGEST_VALUE, blank=True)
+    valid_from = models.DateField(null=True)
+    valid_to = models.DateField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def holds_on(self, day: date) -> bool:
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
+
+
+class MappingRow(Period):
+    """One row of a proposal. Without a target value it ends what holds on these days."""
+
+    proposal = models.ForeignKey(MappingProposal, on_delete=models.PROTECT, related_name="rows")
+    position = models.PositiveIntegerField(help_text="From 1, in the order in which they were written.")
+    replaces = models.JSONField(default=list, help_text="The entries that held then, as the proposer saw them.")
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["proposal", "position"], name="mapping_one_row_a_place"),
+            models.CheckConstraint(condition=~Q(source_value=""), name="mapping_row_has_source"),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_from__lte=F("valid_to")),
+                name="mapping_row_dates_in_order",
+            ),
+        ]
+        triggers: ClassVar = [append_only(), truncate_refused()]
+
+    def __str__(self) -> str:
+        return f"{self.source_value} → {self.target_value}"
+
+
+# What holds was approved: this value, on these days or on some of them.
+_IS_WHAT_WAS_APPROVED = Guard(
+    name="approved",
+    level=pgtrigger.Row,
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert,
+    timing=pgtrigger.Deferred,
+    func="""
+    IF NOT EXISTS (
+        SELECT 1 FROM public.exceptions_app_mappingrow r
+        JOIN public.exceptions_app_mappingproposal p ON p.id = r.proposal_id AND p.state = 'approved'
+        JOIN public.exceptions_app_mappingdecision d ON d.proposal_id = p.id AND d.verdict = 'approved'
+        WHERE r.id = NEW.row_id AND p.mapping_id = NEW.mapping_id
+            AND (r.source_value, r.target_value) = (NEW.source_value, NEW.target_value)
+            AND daterange(NEW.valid_from, NEW.valid_to, '[]') <@ daterange(r.valid_from, r.valid_to, '[]')
+    ) THEN
+        RAISE EXCEPTION 'entry % of value mapping % was not approved', NEW.id, NEW.mapping_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+    """,
+)
+_RETIRED_ONCE = Guard(
+    name="retired_once",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+    IF OLD.retired_in IS NOT NULL OR NEW.retired_in <= OLD.version THEN
+        RAISE EXCEPTION 'entry % of value mapping % was retired already', OLD.id, OLD.mapping_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+
+class MappingEntry(Period):
+    """One row as it holds, from the version that wrote it to the one that retired it. Never changed otherwise."""
+
+    mapping = models.ForeignKey(ValueMapping, on_delete=models.PROTECT, related_name="entries")
+    row = models.ForeignKey(MappingRow, on_delete=models.PROTECT, related_name="entries")
+    version = models.PositiveIntegerField(help_text="Of the mapping, in which it was written.")
+    retired_in = models.PositiveIntegerField(null=True, help_text="The version that replaced or ended it.")
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=~Q(source_value="") & ~Q(target_value=""), name="mapping_entry_has_both_values"
+            ),
+            ExclusionConstraint(
+                name="mapping_entry_one_a_day",
+                expressions=[
+                    ("mapping", RangeOperators.EQUAL),
+                    ("source_value", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            F("valid_from"), F("valid_to"), Value("[]"), function="daterange",
+                            output_field=DateRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(retired_in__isnull=True),
+            ),
+        ]  # fmt: skip
+        indexes: ClassVar = [models.Index(fields=["mapping", "source_value"], name="mapping_entry_by_source")]
+        triggers: ClassVar = [
+            _IS_WHAT_WAS_APPROVED,
+            _RETIRED_ONCE,
+            frozen_columns("mapping", "row", "version", "source_value", "target_value", "valid_from", "valid_to"),
+            audit_required(_SUBJECT_OF_PROPOSAL),
+            never_deleted(),
+            truncate_refused(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_value} → {self.target_value}"
+
+
+class MappingDecision(models.Model):
+    """What the second person said of a proposal, bound to its hash. Never changed."""
+
+    class Verdict(models.TextChoices):
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+
+    proposal = models.OneToOneField(MappingProposal, on_delete=models.PROTECT, related_name="decision")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    decider = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    frozen_sha256 = models.CharField(max_length=64)
+    because = models.CharField(max_length=500, blank=True)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(verdict__in=["approved", "rejected"]), name="mapping_decision_known_verdict"
+            ),
+            models.CheckConstraint(
+                condition=~Q(verdict="rejected") | ~Q(because=""), name="mapping_decision_rejection_has_reason"
+            ),
+        ]
+        triggers: ClassVar = [
+            append_only(),
+            truncate_refused(),
+            audit_required(_SUBJECT_BY_PROPOSAL),
+            Guard(
+                name="four_eyes",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                declare=[("proposed", "RECORD")],
+                func="""
+                SELECT p.* INTO proposed FROM public.exceptions_app_mappingproposal p
+                    WHERE p.id = NEW.proposal_id FOR UPDATE;
+                IF proposed.state <> 'awaiting_approval' THEN
+                    RAISE EXCEPTION 'mapping proposal % is no longer open', NEW.proposal_id
+                        USING ERRCODE = 'check_violation';
+                END IF;
+                IF proposed.frozen_sha256 <> NEW.frozen_sha256 THEN
+                    RAISE EXCEPTION 'the decision is for other rows than mapping proposal %', NEW.proposal_id
+                        USING ERRCODE = 'check_violation';
+                END IF;
+                IF NEW.decider_id = proposed.proposer_id THEN
+                    RAISE EXCEPTION 'four eyes: user % proposed mapping proposal % and cannot decide on it',
+                        NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+                END IF;
+                RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {PROPOSAL_PREFIX}{self.proposal_id}"

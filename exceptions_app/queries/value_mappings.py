@@ -1,0 +1,148 @@
+"""Value mappings as pages and the API show them: lists, what holds, what held before, and what is proposed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from exceptions_app.mapping_states import MappingState
+from exceptions_app.models import MappingEntry, MappingProposal, MappingRow, ValueMapping
+from exceptions_app.models.value_mapping import ValueMappingQuerySet
+from exceptions_app.queries import keyset
+from exceptions_app.queries.keyset import Direction, Key, Page, Sort
+from exceptions_app.queries.mapping_standing import mappings_within, waiting_for_mapping_decision_of
+from exceptions_app.queries.reach import Reach, reach_of
+
+PAGE_SIZE = 50
+MOST_PROPOSALS = 50
+NEWEST = Sort("newest", (Key("id", "integer", descending=True),))
+IN_ORDER = Sort("position", (Key("position", "integer"),))
+_SHOWN = ("connection", "entity", "queue")
+
+
+@dataclass(frozen=True, slots=True)
+class MappingLine:
+    """A mapping in a list: how many rows hold, and how many proposals wait."""
+
+    mapping: ValueMapping
+    holding: int
+    waiting: int
+
+
+def mapping_page(
+    reach: Reach,
+    *,
+    search: str = "",
+    kind: str = "",
+    connection: str = "",
+    cursor: str = "",
+    direction: Direction = "after",
+) -> Page[ValueMapping]:
+    """Newest first. `search` finds mappings with a value that holds. Raises keyset.InvalidCursor."""
+    found: ValueMappingQuerySet = mappings_within(reach).select_related(*_SHOWN)
+    if kind:
+        found = found.filter(kind=kind)
+    if connection:
+        found = found.filter(connection__slug=connection)
+    if search:
+        found = found.filter(Exists(_searched(MappingEntry.objects.filter(mapping=OuterRef("pk")), search)))
+    return keyset.page(found, NEWEST, size=PAGE_SIZE, cursor=cursor, direction=direction)
+
+
+def _searched(entries: QuerySet[MappingEntry], search: str) -> QuerySet[MappingEntry]:
+    named = Q(source_value__icontains=search) | Q(target_value__icontains=search)
+    return entries.filter(named, retired_in=None)
+
+
+def lines_of(mappings: Sequence[ValueMapping]) -> list[MappingLine]:
+    """Two queries, whatever the number of mappings; none for none."""
+    if not mappings:
+        return []
+    keys = [mapping.pk for mapping in mappings]
+    entries = MappingEntry.objects.filter(mapping__in=keys, retired_in=None).order_by()
+    holding = dict(entries.values_list("mapping").annotate(number=Count("pk")))
+    proposals = MappingProposal.objects.filter(mapping__in=keys, state=MappingState.AWAITING_APPROVAL).order_by()
+    waiting = dict(proposals.values_list("mapping").annotate(number=Count("pk")))
+    return [MappingLine(mapping, holding.get(mapping.pk, 0), waiting.get(mapping.pk, 0)) for mapping in mappings]
+
+
+def connections_with_mappings(reach: Reach) -> list[tuple[str, str]]:
+    """Slug and name, for the filter."""
+    found = mappings_within(reach).order_by("connection__name")
+    return list(found.values_list("connection__slug", "connection__name").distinct())
+
+
+def find_mapping(user: AbstractUser, ref: str) -> ValueMapping | None:
+    """The mapping, when the person may see it; None as for one that is not there."""
+    found: ValueMappingQuerySet = mappings_within(reach_of(user)).with_ref(ref)
+    return found.select_related(*_SHOWN, "created_by").first()
+
+
+def entry_page(
+    mapping: ValueMapping, *, search: str = "", replaced: bool = False, cursor: str = "", direction: Direction = "after"
+) -> Page[MappingEntry]:
+    """What holds, or what was replaced or ended; the newest first. Raises keyset.InvalidCursor."""
+    entries = MappingEntry.objects.filter(mapping=mapping, retired_in__isnull=not replaced)
+    if search:
+        entries = entries.filter(Q(source_value__icontains=search) | Q(target_value__icontains=search))
+    found = entries.select_related("row__proposal__proposer", "row__proposal__decision__decider")
+    return keyset.page(found, NEWEST, size=PAGE_SIZE, cursor=cursor, direction=direction)
+
+
+def count_entries(mapping: ValueMapping) -> tuple[int, int]:
+    """How many hold, and how many were replaced or ended."""
+    found = MappingEntry.objects.filter(mapping=mapping).aggregate(
+        holding=Count("pk", filter=Q(retired_in=None)), replaced=Count("pk", filter=Q(retired_in__isnull=False))
+    )
+    return found["holding"], found["replaced"]
+
+
+def proposals_for(mapping: ValueMapping) -> list[MappingProposal]:
+    """The newest first, a bounded number of them."""
+    found = MappingProposal.objects.filter(mapping=mapping).select_related("proposer", "batch", "decision__decider")
+    return list(found.order_by("-pk")[:MOST_PROPOSALS])
+
+
+def mappings_to_decide(user: AbstractUser, reach: Reach) -> list[MappingProposal]:
+    """Proposals that wait for a decision that the person may make, the oldest first."""
+    found = waiting_for_mapping_decision_of(user, reach).select_related(*_of_proposal()).order_by("pk")
+    return list(found[:MOST_PROPOSALS])
+
+
+def mappings_prepared_by(user: AbstractUser) -> list[MappingProposal]:
+    """Those that the person proposed and that wait, the oldest first."""
+    found = MappingProposal.objects.filter(proposer=user.pk, state=MappingState.AWAITING_APPROVAL)
+    return list(found.select_related(*_of_proposal()).order_by("pk")[:MOST_PROPOSALS])
+
+
+def _of_proposal() -> tuple[str, ...]:
+    return ("proposer", "batch", *(f"mapping__{name}" for name in _SHOWN))
+
+
+def find_proposal(user: AbstractUser, ref: str) -> MappingProposal | None:
+    """The proposal, when the person may see its mapping; None as for one that is not there."""
+    found = MappingProposal.objects.with_ref(ref).filter(mapping__in=mappings_within(reach_of(user)).values("pk"))
+    return found.select_related(*_of_proposal(), "decision__decider").first()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRow:
+    """A row of a proposal with what it replaces."""
+
+    row: MappingRow
+    was: tuple[MappingEntry, ...]
+
+
+def row_page(
+    proposal: MappingProposal, *, cursor: str = "", direction: Direction = "after"
+) -> tuple[Page[MappingRow], list[ShownRow]]:
+    """The rows in their order, with what each replaces. Two queries. Raises keyset.InvalidCursor."""
+    page = keyset.page(
+        MappingRow.objects.filter(proposal=proposal), IN_ORDER, size=PAGE_SIZE, cursor=cursor, direction=direction
+    )
+    replaced = MappingEntry.objects.in_bulk({number for row in page.rows for number in row.replaces})
+    shown = [
+        ShownRow(row, tuple(replaced[number] for number in row.replaces if number in replaced)) for row in page.rows
+    ]
+    return page, shown

@@ -1,0 +1,18 @@
+"""Value mappings and what is proposed for them."""
+
+from django.urls import URLPattern, path
+
+from exceptions_app.views import mapping_proposals, value_mapping_new, value_mappings
+
+urlpatterns: list[URLPattern] = [
+    path("mappings/", value_mappings.value_mappings, name="value_mappings"),
+    path("mappings/new/", value_mapping_new.value_mapping_new, name="value_mapping_new"),
+    path(
+        "mappings/new/propose/", value_mapping_new.value_mapping_propose, {"ref": "new"}, name="value_mapping_propose"
+    ),
+    path("mappings/<str:ref>/", value_mappings.value_mapping, name="value_mapping"),
+    path("mapping-proposals/<str:ref>/", mapping_proposals.mapping_proposal, name="mapping_proposal"),
+    path("mapping-proposals/<str:ref>/approve/", mapping_proposals.approve, name="mapping_approve"),
+    path("mapping-proposals/<str:ref>/reject/", mapping_proposals.reject, name="mapping_reject"),
+    path("mapping-proposals/<str:ref>/withdraw/", mapping_proposals.withdraw, name="mapping_withdraw"),
+]

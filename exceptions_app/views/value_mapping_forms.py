@@ -1,0 +1,129 @@
+"""What people type on the pages of value mappings. What is possible and permitted, the actions decide."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+from exceptions_app.mapping_states import LONGEST_VALUE, MappingAction
+from integrations.value_kinds import KIND_WORDS
+
+REASON_LENGTH = 500
+Choices = Sequence[tuple[str, str]]
+_KINDS = [(kind.value, words.title) for kind, words in KIND_WORDS.items()]
+
+
+def _offer(form: forms.Form, name: str, choices: Choices) -> None:
+    field = form.fields[name]
+    if isinstance(field, forms.ChoiceField):
+        field.choices = list(choices)
+
+
+def _day(label: str, help_text: str) -> forms.DateField:
+    """ISO 8601 in every locale, as in the documents themselves."""
+    return forms.DateField(
+        label=label,
+        required=False,
+        help_text=help_text,
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={"invalid": "Write the day as year, month and day: 2026-11-30."},
+    )
+
+
+class MappingFilterForm(forms.Form):
+    use_required_attribute = False
+    kind = forms.ChoiceField(label="What is mapped", required=False, choices=[("", "All"), *_KINDS])
+    connection = forms.ChoiceField(label="Target", required=False)
+    contains = forms.CharField(label="A value contains", required=False, max_length=LONGEST_VALUE)
+
+    def __init__(self, *args: Any, connections: Choices, **more: Any) -> None:
+        super().__init__(*args, **more)
+        _offer(self, "connection", [("", "All"), *connections])
+
+
+class ProposeMappingForm(forms.Form):
+    """One row of a mapping, with the mapping that it is for."""
+
+    use_required_attribute = False
+    kind = forms.ChoiceField(
+        label="What is mapped", choices=_KINDS, error_messages={"required": "Choose what is mapped."}
+    )
+    connection = forms.ChoiceField(
+        label="Target", error_messages={"required": "Choose the connection that leads to the target."}
+    )
+    entity = forms.ChoiceField(
+        label="Legal entity",
+        required=False,
+        help_text="A row for one legal entity goes before a row for all of them.",
+    )
+    queue = forms.ChoiceField(
+        label="Owner",
+        required=False,
+        help_text="The team that owns the mapping. Only asked when there is none of this kind yet.",
+    )
+    source_value = forms.CharField(
+        label="Source value",
+        max_length=LONGEST_VALUE,
+        help_text="As the source writes it, capitals included.",
+        error_messages={"required": "Write the value as the source sends it."},
+    )
+    target_value = forms.CharField(
+        label="Target value",
+        max_length=LONGEST_VALUE,
+        required=False,
+        help_text="What the target is to get. Left empty, what holds on these days ends.",
+    )
+    valid_from = _day("Valid from", "The first day, by the date of the document. Empty: from the beginning.")
+    valid_to = _day("Valid to", "The last day. Empty: until it is changed.")
+    because = forms.CharField(
+        label="Why this is right",
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="The person who decides and the auditor read this.",
+        error_messages={"required": "Say why these values belong together; the person who decides will read it."},
+    )
+
+    def __init__(self, *args: Any, connections: Choices, entities: Choices, queues: Choices, **more: Any) -> None:
+        super().__init__(*args, **more)
+        _offer(self, "connection", connections)
+        _offer(self, "entity", [("", "All of them"), *entities])
+        _offer(self, "queue", [("", "As it is"), *queues])
+
+
+class ApproveMappingForm(forms.Form):
+    use_required_attribute = False
+    frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
+    agreed = forms.BooleanField(
+        label="I have looked at these rows, and they may hold from now on.",
+        error_messages={"required": "Confirm that you looked at the rows. Nothing was approved."},
+    )
+    because = forms.CharField(
+        label="Comment", max_length=REASON_LENGTH, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class RejectMappingForm(forms.Form):
+    use_required_attribute = False
+    frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
+    because = forms.CharField(
+        label="Reason",
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What has to change before you would approve it.",
+        error_messages={"required": "Say why you reject it; the person who proposed it needs to know what to change."},
+    )
+
+
+class WithdrawMappingForm(forms.Form):
+    use_required_attribute = False
+    because = forms.CharField(
+        label="Reason", max_length=REASON_LENGTH, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+MAPPING_FORMS: Mapping[MappingAction, type[forms.Form]] = {
+    MappingAction.APPROVE: ApproveMappingForm,
+    MappingAction.REJECT: RejectMappingForm,
+    MappingAction.WITHDRAW: WithdrawMappingForm,
+}

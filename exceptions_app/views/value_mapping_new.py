@@ -1,0 +1,96 @@
+"""Proposing a row of a value mapping: the form, filled in as far as the way there tells."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from exceptions_app.actions.mapping_propose import Scope, propose_mapping
+from exceptions_app.actions.mover import Invalid
+from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.mapping_standing import Places, places_to_propose
+from exceptions_app.queries.value_mappings import find_mapping
+from exceptions_app.value_rows import RowsInvalid, WrittenRow
+from exceptions_app.views.errors import not_permitted
+from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.posted import posted_from
+from exceptions_app.views.reach import reach_for
+from exceptions_app.views.scope import person
+from exceptions_app.views.value_mapping_forms import ProposeMappingForm
+
+_FILLED = ("kind", "connection", "entity", "queue", "source_value", "target_value", "valid_from", "valid_to")
+
+
+@require_safe
+@never_cache
+@signed_in
+def value_mapping_new(request: HttpRequest) -> HttpResponse:
+    """The form, with what the address says of the row. Nothing is written."""
+    places = places_to_propose(reach_for(request))
+    initial = {name: request.GET[name] for name in _FILLED if name in request.GET}
+    mapping = find_mapping(person(request), request.GET.get("mapping", ""))
+    if mapping is not None:
+        initial |= {
+            "kind": mapping.kind,
+            "connection": mapping.connection.slug,
+            "entity": mapping.entity.code if mapping.entity else "",
+        }
+    initial |= interrupted_at(request, request.path).typed
+    return _page(request, _form(places, initial=initial))
+
+
+def _form(places: Places, **more: Any) -> ProposeMappingForm:
+    return ProposeMappingForm(
+        connections=[(found.slug, found.name) for found in places.connections],
+        entities=[(found.code, f"{found.code} {found.name}") for found in places.entities],
+        queues=[(found.slug, found.name) for found in places.queues],
+        **more,
+    )
+
+
+def _page(request: HttpRequest, form: ProposeMappingForm, *, status: int = 200) -> HttpResponse:
+    trail = [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}]
+    return render(request, "exceptions/value_mapping_new.html", {"form": form, "trail": trail}, status=status)
+
+
+def _page_of_new(request: HttpRequest, ref: str) -> str:  # noqa: ARG001 - as for the pages of one thing
+    return reverse("exceptions:value_mapping_new")
+
+
+@posted_from(_page_of_new)
+def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
+    places = places_to_propose(reach_for(request))
+    form = _form(places, data=request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    given = form.cleaned_data
+    row = WrittenRow(**{name: given[name] for name in ("source_value", "target_value", "valid_from", "valid_to")})
+    try:
+        proposal = propose_mapping(_scope(places, given), [row], by=person(request), at=now(), because=given["because"])
+    except Invalid as error:
+        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        return _page(request, form, status=422)
+    except RowsInvalid as error:
+        for fault in error.faults:
+            form.add_error(fault.column, f"{fault.problem} {fault.remedy}")
+        return _page(request, form, status=422)
+    except NotPermitted as error:
+        return not_permitted(request, error.reason)
+    forget(request, _page_of_new(request, ref))
+    messages.success(request, f"{proposal.ref} is proposed. It waits for somebody else's decision.")
+    return HttpResponseRedirect(reverse("exceptions:mapping_proposal", args=[proposal.ref]))
+
+
+def _scope(places: Places, given: dict[str, Any]) -> Scope:
+    """What was chosen of what was offered."""
+    return Scope(
+        kind=given["kind"],
+        connection=next(found for found in places.connections if found.slug == given["connection"]),
+        entity=next((found for found in places.entities if found.code == given["entity"]), None),
+        queue=next((found for found in places.queues if found.slug == given["queue"]), None),
+    )
