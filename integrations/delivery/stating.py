@@ -31,11 +31,14 @@ class Statement:
 
 
 def unknown_of(subject: str) -> Delivery | None:
-    """The sending of unknown outcome that belongs to a subject, locked; None when there is none."""
+    """The sending of unknown outcome that belongs to a subject, locked; None when there is none.
+
+    Of a document or of the entry that reverses it. A word to a source is told again until it is taken.
+    """
     return (
         Delivery.objects.select_for_update(of=("self",), no_key=True)
         .select_related("connection")
-        .filter(subject=subject, operation=Delivery.Operation.SUBMIT, state__in=Delivery.LIVE)
+        .filter(subject=subject, operation__in=Delivery.BOOKING, state__in=Delivery.LIVE)
         .filter(Q(sends__gt=0) | Q(state=State.UNKNOWN))
         .order_by("-pk")
         .first()

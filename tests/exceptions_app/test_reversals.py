@@ -7,13 +7,18 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
+from exceptions_app import replays
+from exceptions_app.actions import unknown
 from exceptions_app.actions.compare import compare
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.propose import propose_release
 from exceptions_app.actions.reverse import propose_reversal, report_wrong_booking
+from exceptions_app.actions.unknown import Proof
 from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.reach import reach_of
 from exceptions_app.queries.reversals import reversible_references
+from exceptions_app.queries.unknown import unknown_outcomes
 from exceptions_app.states import State
 from integrations.models import Connection, Delivery, Effect
 from tests.arrivals import approve_open, configure
@@ -63,6 +68,51 @@ def test_second_effect_is_reversed_by_a_linked_entry(
     assert len(simulator.effects) == 3
     again = compare(erp.pk, at=now(), since=now() - timedelta(hours=1), until=now() + timedelta(minutes=1))
     assert (again.listed, again.findings.count()) == (3, 0)
+
+
+def of_unknown_outcome(cast: Cast, erp: Connection, simulator: RunningSimulator) -> ExceptionCase:
+    """Its reversing entry was sent to a target that never answered and cannot be asked."""
+    case = find_second_effect(erp, simulator)
+    configure(erp, target_kind="neither")
+    propose(case, cast, reference=reversible_references(case)[0])
+    approve_open(case, by=cast.controller)
+    simulator.fault("timeout_before", path="/erp/postings", times=1, seconds=0)
+    replays.carry_out_due()
+    case.refresh_from_db()
+    assert (case.state, Delivery.objects.get(operation="reverse").state) == (State.OUTCOME_UNKNOWN, "unknown")
+    return case
+
+
+def test_reversal_of_unknown_outcome_is_listed_and_ends_by_what_two_people_found(
+    cast: Cast, erp: Connection, simulator: RunningSimulator, signed_in
+):
+    case = of_unknown_outcome(cast, erp, simulator)
+    [listed] = unknown_outcomes(cast.clerk, reach_of(cast.clerk))
+    assert (listed.case, listed.delivery.operation) == (case, "reverse")
+    page = signed_in(cast.clerk).get(reverse("exceptions:case", args=[case.ref])).content.decode()
+    assert reverse("exceptions:confirm_booked", args=[case.ref]) in page
+    unknown.state_booked(case.pk, proof=Proof("5100/2026"), by=cast.clerk, at=MORNING, because="Seen in the ledger.")
+    approve_open(case, by=cast.controller)
+    case.refresh_from_db()
+    assert (case.state, case.outcome, case.reference) == (State.RESOLVED, "reversed", "5100/2026")
+    assert Delivery.objects.get(operation="reverse").state == "confirmed"
+
+
+def test_reversal_that_two_people_did_not_find_is_proposed_anew_and_booked_once(
+    cast: Cast, erp: Connection, simulator: RunningSimulator
+):
+    case = of_unknown_outcome(cast, erp, simulator)
+    unknown.state_absent(case.pk, proof=Proof(), by=cast.clerk, at=MORNING, because="Not in the ledger.")
+    approve_open(case, by=cast.controller)
+    case.refresh_from_db()
+    assert (case.state, Delivery.objects.get(operation="reverse").state) == (State.IN_PROGRESS, "cancelled")
+    wrong = reversible_references(case)[0]
+    propose(case, cast, reference=wrong)
+    approve_open(case, by=cast.controller)
+    replays.carry_out_due()
+    case.refresh_from_db()
+    assert (case.state, case.outcome) == (State.RESOLVED, "reversed")
+    assert [effect["posting"].get("reverses") for effect in simulator.effects].count(wrong) == 1
 
 
 def test_reversing_entry_is_the_same_with_the_other_sign(cast: Cast, erp: Connection, simulator: RunningSimulator):
