@@ -11,6 +11,7 @@ from integrations.delivery.safeguards import Safeguard
 from workbench.rehearsal import control, scenes
 from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.documents import Document, documents_of
+from workbench.rehearsal.doubts import doubts, within
 from workbench.rehearsal.evidence import SOURCE, Evidence, gather, is_of
 from workbench.rehearsal.lanes import LANES
 from workbench.rehearsal.people import notes_of, people
@@ -219,6 +220,7 @@ def _judged(evidence: Evidence) -> LaneResult:
     counts = {name: len(faults) for name, faults in found.items()}
     if counts["one effect"] <= evidence.lane.most_doubled:
         found["one effect"] = []
+    doubtful = doubts(evidence)
     return LaneResult(
         kind=evidence.lane.kind,
         words=evidence.lane.words,
@@ -229,4 +231,6 @@ def _judged(evidence: Evidence) -> LaneResult:
         false_resolved=counts["resolved is booked"],
         waiting_for_person=len(waiting_for_person(evidence)),
         failed={name: faults[:_SHOWN] for name, faults in found.items() if faults},
+        in_doubt=len(doubtful),
+        in_doubt_p95=within(doubtful, 0.95),
     )

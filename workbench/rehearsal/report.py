@@ -26,6 +26,9 @@ def lines_of(result: Result) -> Iterator[str]:
     yield f"{_HEAD[0]:{width}}" + "".join(f"{word:>9}" for word in _HEAD[1:])
     for lane in result.lanes:
         yield f"{lane.words:{width}}" + "".join(f"{number:>9}" for number in _figures(lane))
+    for lane in result.lanes:
+        if lane.in_doubt_p95 is not None:
+            yield f"{lane.kind}: {lane.in_doubt} without an answer, 95 % of them known after {lane.in_doubt_p95:.1f} s."
     yield ""
     if result.engine != "naive":
         failed = {check for _, check in result.failed_checks}

@@ -20,6 +20,8 @@ class LaneResult:
     false_resolved: int
     waiting_for_person: int
     failed: Mapping[str, list[str]] = field(default_factory=dict)
+    in_doubt: int = 0  # sent without an answer that told anything, and ended by a machine
+    in_doubt_p95: float | None = None  # seconds from then until it was known
 
 
 @dataclass(frozen=True, slots=True)

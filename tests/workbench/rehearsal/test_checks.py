@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
+from workbench.rehearsal.doubts import doubts, within
 from workbench.rehearsal.evidence import Attempt, Case, Evidence, Sent
 from workbench.rehearsal.lanes import LANES
 
@@ -173,3 +174,20 @@ def test_parked_delivery_is_before_a_person():
     )
     assert waiting_for_person(never_sent) == ["case 1: replaying"]
     assert failing(never_sent) == set()
+
+
+def test_time_in_doubt_is_from_the_first_answer_that_told_nothing_to_the_end():
+    asked = evidence(
+        attempts=(LOST, ASKED, attempt(3, "send", 6.1, epoch=2)), deliveries=(delivery(finished_at=after(7)),)
+    )
+    assert doubts(asked) == [pytest.approx(6.9)]
+    died = evidence(attempts=(attempt(1, "send", 2, outcome=None),), deliveries=(delivery(finished_at=after(9)),))
+    assert doubts(died) == [7.0]
+    assert doubts(evidence()) == []
+    left_to_a_person = delivery(state="unknown", finished_at=None)
+    assert doubts(evidence(attempts=(LOST,), deliveries=(left_to_a_person,))) == []
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [([], None), ([4.0], 4.0), (range(1, 21), 19), (range(1, 101), 95)])
+def test_time_within_which_most_of_them_ended(seconds, expected):
+    assert within(list(seconds), 0.95) == expected

@@ -73,6 +73,12 @@ def test_report_ends_with_the_line_for_machines():
     assert f"{len(CHECKS)} of {len(CHECKS)} checks hold for every kind of target." in lines
 
 
+def test_report_says_how_long_it_was_not_known_what_was_booked():
+    lines = list(lines_of(result(lane("askable", in_doubt=23, in_doubt_p95=7.25), lane("upserts"))))
+    assert "askable: 23 without an answer, 95 % of them known after 7.2 s." in lines
+    assert not any(line.startswith("upserts:") for line in lines)
+
+
 def test_report_says_when_a_storm_without_a_safeguard_showed_nothing():
     shown = list(lines_of(result(lane("askable", failed={"one effect": ["x"]}), without="ask-first")))
     assert "Without ask-first, the check “one effect” on askable failed, as it must." in shown
