@@ -61,6 +61,50 @@ def _assert_links(path: Path) -> None:
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
+SCOREBOARD = [line for line in (ROOT / "docs" / "scoreboard.md").read_text().splitlines() if line.startswith("| R")]
+SHOWN_BY = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+def test_scoreboard_has_each_row_once_with_what_shows_it():
+    assert [line.split("|")[1].strip() for line in SCOREBOARD] == [f"R{number}" for number in range(1, 19)]
+    assert [line[:5] for line in SCOREBOARD if not SHOWN_BY.search(line.split("|")[3])] == []
+    assert [line[:5] for line in SCOREBOARD if len(line.split("|")) != 6 or not line.split("|")[4].strip()] == []
+
+
+@pytest.mark.parametrize("row", SCOREBOARD, ids=lambda row: row.split("|")[1].strip())
+def test_what_the_scoreboard_names_exists(row: str):
+    """Each test by its file and name, and each command with its options."""
+    assert missing_of(row) == []
+
+
+def test_scoreboard_is_not_believed():
+    """What is looked for in it is missed where it is not."""
+    row = "| R1 | x | `tests/storm/test_storm.py::test_gone`, `tests/gone.py::test_x`, `./run manage gone --y 1` | |"
+    assert missing_of(row) == [
+        "tests/storm/test_storm.py::test_gone",
+        "tests/gone.py::test_x",
+        "./run manage gone --y 1",
+    ]
+    assert missing_of("`./run manage rehearse --gone`") == ["./run manage rehearse --gone"]
+
+
+def missing_of(row: str) -> list[str]:
+    missing = [f"{path}::{name}" for path, name in SHOWN_BY.findall(row) if not _defines(ROOT / path, name)]
+    commands = re.findall(r"`(\./run manage [^`]+)`", row)
+    return missing + [command for command in commands if not _is_known(command.split()[2:])]
+
+
+def _defines(path: Path, name: str) -> bool:
+    pattern = rf"^(def {name}\(|class {name}\b|{name} = )"
+    return path.exists() and re.search(pattern, path.read_text(), re.MULTILINE) is not None
+
+
+def _is_known(command: list[str]) -> bool:
+    name, *options = command
+    paths = list(ROOT.glob(f"*/management/commands/{name}.py"))
+    return len(paths) == 1 and all(f'"{one}"' in paths[0].read_text() for one in options if one.startswith("--"))
+
+
 def test_refused_example_has_one_fault_and_its_report_is_the_official_one():
     invoice = (EXAMPLES / "refused-invoice.xml").read_bytes()
     report = (EXAMPLES / "validator-report.xml").read_bytes()
