@@ -75,19 +75,20 @@ class Entry:
     offered_to: Callable[[Reader], bool] | None = None
     also_on: tuple[str, ...] = ()
     count: str = ""
+    key: str = ""  # after that of `shortcuts.GO_TO`
 
 
 ENTRIES = (
-    Entry("My queue", "my-queue", "exceptions:my_queue", _working, count="mine"),
+    Entry("My queue", "my-queue", "exceptions:my_queue", _working, count="mine", key="m"),
     Entry(
         "All queues", "queue", "exceptions:queue", also_on=("exceptions:case", "exceptions:raw", "exceptions:correct"),
-        count="open",
+        count="open", key="q",
     ),
-    Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide"),
-    Entry("Outcome unknown", "outcome-unknown", "exceptions:unknown", _with_any_grant, count="unknown"),
+    Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide", key="a"),
+    Entry("Outcome unknown", "outcome-unknown", "exceptions:unknown", _with_any_grant, count="unknown", key="u"),
     Entry(
         "Batches", "replaying", "exceptions:batches", _seeing,
-        also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"),
+        also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"), key="b",
     ),
     Entry(
         "Value mappings", "link", "exceptions:value_mappings", _seeing,
@@ -95,21 +96,24 @@ ENTRIES = (
             "exceptions:value_mapping", "exceptions:value_mapping_new", "exceptions:value_mapping_propose",
             "exceptions:mapping_proposal",
         ),
+        key="v",
     ),
-    Entry("Search", "search", "exceptions:search"),
+    Entry("Search", "search", "exceptions:search", key="s"),
     Entry(
-        "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",)
+        "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",),
+        key="t",
     ),
-    Entry("Effects", "check", "exceptions:effects", _seeing),
+    Entry("Effects", "check", "exceptions:effects", _seeing, key="e"),
     Entry(
         "Intake failures", "intake", "exceptions:intake_failures", _caring_for_messages,
         also_on=("exceptions:intake_failure", "exceptions:quarantined_file", "exceptions:sequence_gap"),
-        count="intake_failures",
+        count="intake_failures", key="i",
     ),
     Entry(
-        "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",)
+        "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",),
+        key="c",
     ),
-    Entry("Audit", "audit", "exceptions:audit", _exporting),
+    Entry("Audit", "audit", "exceptions:audit", _exporting, key="h"),
     Entry("Rehearsals", "check", "exceptions:rehearsals", _answering_for_replay),
     Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
     Entry("Administration", "settings", "admin:index", _administrating),
@@ -153,6 +157,7 @@ class Item:
     current: bool
     counts: str
     count: Count | None
+    key: str
 
 
 def surroundings(request: HttpRequest) -> dict[str, Any]:
@@ -188,6 +193,7 @@ def _items(request: HttpRequest) -> list[Item]:
             current=here in (entry.url_name, *entry.also_on),
             counts=entry.count,
             count=_shown(getattr(counts, entry.count)) if entry.count else None,
+            key=entry.key,
         )
         for entry in ENTRIES
         if entry.offered_to is None or entry.offered_to(reader)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from exceptions_app.views import (
     approvals,
+    keys,
     preferences,
     queue,
     replay_batch_new,
@@ -33,5 +34,7 @@ urlpatterns = [
     path("transactions/<str:ref>/payload/", transaction.payload, name="transaction_payload"),
     path("transactions/<str:ref>/sent/", transaction.sent, name="transaction_sent"),
     path("search/", search.search, name="search"),
+    path("search/palette/", keys.palette, name="palette"),
+    path("keys/", keys.keys, name="keys"),
     path("preferences/", preferences.preferences, name="preferences"),
 ]

@@ -10,6 +10,7 @@ from django.urls import reverse
 from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm, ReverseForm
 from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions, was_refused_as_it_is
 from exceptions_app.queries.reversals import reversible_references
+from exceptions_app.shortcuts import ACTION_KEYS
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, ProposalKind, Verb
 from integrations.records.record import Record
 
@@ -59,6 +60,10 @@ class ActionItem:
     form: Form | None
     anchor: str = ""
     is_open: bool = False
+
+    @property
+    def key(self) -> str:
+        return ACTION_KEYS.get(self.action, "")
 
     @property
     def has_inputs(self) -> bool:

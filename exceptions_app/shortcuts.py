@@ -1,0 +1,70 @@
+"""Which key does what: said once, for the pages that carry the keys and for the page that lists them.
+
+A key never sends anything by itself: it moves, opens or focuses. The two that act at once, claiming and resuming, are
+undone as easily. Single keys can be switched off (WCAG 2.2, success criterion 2.1.4).
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from exceptions_app.states import Action
+
+ACTION_KEYS = MappingProxyType(
+    {
+        Action.ASSIGN: "a",
+        Action.COMMENT: "c",
+        Action.CORRECT: "e",
+        Action.CLAIM: "i",
+        Action.PROPOSE: "r",
+        Action.RELEASE: "r",
+        Action.HOLD: "s",
+        Action.RESUME: "s",
+        Action.WITHDRAW: "w",
+    }
+)
+"""An exception is never in a state that permits two actions of one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """`keys` as they are pressed one after the other; those joined by a plus sign are pressed together."""
+
+    keys: tuple[str, ...]
+    does: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    shortcuts: tuple[Shortcut, ...]
+
+
+EVERYWHERE = (
+    Shortcut(("Ctrl+K",), "Go anywhere or do anything on this page: type a part of its name, or a number"),
+    Shortcut(("Ctrl+Enter",), "Send the form that you are in"),
+    Shortcut(("/",), "Search"),
+    Shortcut(("?",), "Show these keys"),
+    Shortcut(("Esc",), "Leave a field or close what is open; from an exception, back to the list"),
+)
+IN_A_LIST = (
+    Shortcut(("j",), "Next line"),
+    Shortcut(("k",), "Previous line"),
+    Shortcut(("Enter",), "Open it; the letter o does so too"),
+    Shortcut(("i",), "Claim the exception of this line"),
+    Shortcut(("]",), "Next page"),
+    Shortcut(("[",), "Previous page"),
+)
+IN_AN_EXCEPTION = (
+    Shortcut(("]",), "Next exception of the list that you came from"),
+    Shortcut(("[",), "Previous exception of that list"),
+    Shortcut(("i",), "Claim it"),
+    Shortcut(("e",), "Correct: to the first field with a problem"),
+    Shortcut(("r",), "To the proposal of a replay or a release"),
+    Shortcut(("a",), "Assign it to somebody"),
+    Shortcut(("s",), "Set it aside until a time, or take it up again"),
+    Shortcut(("w",), "Withdraw the proposal"),
+    Shortcut(("c",), "Comment"),
+    Shortcut(("y",), "Copy its number"),
+)
+GO_TO = "g"
+"""Pressed before the letter of a place in the navigation."""
