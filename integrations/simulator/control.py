@@ -1,23 +1,26 @@
-"""What a test or a demonstration asks of the simulator itself: faults, the ledger, health, a fresh start."""
+"""What a test or a demonstration asks of the simulator itself: faults, what is late, the ledger, a fresh start."""
 
 from collections.abc import Callable
 from typing import Any
 
 from integrations.simulator.faults import FaultNotUnderstood, FaultSwitch
+from integrations.simulator.late import Late
 from integrations.simulator.replies import Reply, json_reply, problem
 from integrations.simulator.routes import Request, Route, Routes, World
 
 
 class Control:
-    def __init__(self, *, world: World, faults: FaultSwitch, reset: Callable[[], None] | None) -> None:
+    def __init__(self, *, world: World, faults: FaultSwitch, late: Late, reset: Callable[[], None] | None) -> None:
         """`reset` is None where forgetting everything is not allowed."""
         self._world = world
         self._faults = faults
+        self._late = late
         self._reset = reset
 
     def routes(self) -> Routes:
         return {
             ("POST", "/control/faults"): Route(self.switch_fault),
+            ("POST", "/control/late"): Route(self.book_what_is_late),
             ("GET", "/control/ledger"): Route(self.show_ledger),
             ("GET", "/control/health"): Route(self.show_health),
             ("POST", "/control/reset"): Route(self.forget),
@@ -34,6 +37,11 @@ class Control:
             self._faults.switch(request.json_object())
         except FaultNotUnderstood as error:
             return problem(400, "FAULT_NOT_UNDERSTOOD", error.detail)
+        return self.show_health(request)
+
+    def book_what_is_late(self, request: Request) -> Reply:
+        request.json_object()
+        self._late.hurry()
         return self.show_health(request)
 
     def show_ledger(self, request: Request) -> Reply:

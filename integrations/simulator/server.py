@@ -19,6 +19,7 @@ from integrations.simulator.control import Control
 from integrations.simulator.erp import Erp
 from integrations.simulator.faults import Fault, FaultName, FaultSwitch
 from integrations.simulator.feed import Feed
+from integrations.simulator.late import Late
 from integrations.simulator.ledger import Ledger
 from integrations.simulator.master_data import MasterData
 from integrations.simulator.replies import Reply, problem
@@ -48,6 +49,7 @@ class Simulator(ThreadingHTTPServer):
         self.turns = Turns()
         self.token = secrets.token
         self.stopping = threading.Event()
+        self.late = Late()
         self._resets = 0
         self.systems: tuple[System, ...] = (
             TaxAuthority(world=self.world),
@@ -56,7 +58,7 @@ class Simulator(ThreadingHTTPServer):
             Bank(world=self.world),
             Source(world=self.world, secret=secrets.webhook),
             Feed(world=self.world),
-            Control(world=self.world, faults=self.faults, reset=self.reset if allow_reset else None),
+            Control(world=self.world, faults=self.faults, late=self.late, reset=self.reset if allow_reset else None),
         )
         self.routes: Routes = {place: route for system in self.systems for place, route in system.routes().items()}
         super().__init__(("127.0.0.1", port), RequestHandler)
@@ -70,13 +72,13 @@ class Simulator(ThreadingHTTPServer):
 
     def later(self, seconds: float, do: Callable[[], object]) -> None:
         """What has not been done when the simulator ends, or is reset, is never done."""
-        timer = threading.Timer(seconds, self._if_still_wanted, (do, self._resets))
-        timer.daemon = True
-        timer.start()
+        resets = self._resets
 
-    def _if_still_wanted(self, do: Callable[[], object], resets: int) -> None:
-        if not self.stopping.is_set() and resets == self._resets:
-            do()
+        def do_if_still_wanted() -> None:
+            if not self.stopping.is_set() and resets == self._resets:
+                do()
+
+        self.late.begin(seconds, do_if_still_wanted)
 
     def reset(self) -> None:
         self._resets += 1

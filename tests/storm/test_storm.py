@@ -16,6 +16,7 @@ from workbench.rehearsal.scenes import SCENES
 pytestmark = [pytest.mark.storm, pytest.mark.xdist_group("storm"), pytest.mark.timeout(1800)]
 
 REPLAYS = 700
+FEWER = 500  # for the control, which needs no more to show that the storm bites
 LEAST_DOUBLED = 50  # by the naive engine, or the storm does not bite
 
 
@@ -52,6 +53,7 @@ def least(what: str) -> int:
     return asked_for[what]
 
 
+@pytest.mark.nightly
 def test_opt_in_to_resending_doubles_two_at_most_and_the_comparison_names_each(plant: Plant):
     result = played(Plan(replays=REPLAYS, kinds=("askable-resend",)), plant)
     assert result.failed_checks == []
@@ -60,22 +62,23 @@ def test_opt_in_to_resending_doubles_two_at_most_and_the_comparison_names_each(p
 
 
 def test_storm_bites_the_naive_engine(plant: Plant):
-    result = played(Plan(replays=REPLAYS, minutes=0.6, kinds=("deduplicates",), naive=True), plant)
-    assert result.total("replays") == REPLAYS
+    result = played(Plan(replays=FEWER, minutes=0.4, kinds=("deduplicates",), naive=True), plant)
+    assert result.total("replays") == FEWER
     assert result.total("doubled") >= LEAST_DOUBLED
 
 
+@pytest.mark.parametrize("safeguard", Safeguard)
+def test_safeguard_left_out_fails_its_check(plant: Plant, safeguard: Safeguard):
+    proof = PROOFS[safeguard]
+    result = played(plan_without(safeguard), plant)
+    assert (proof.kind, proof.check) in result.failed_checks
+    assert (proof.kind, "second found") not in result.failed_checks  # what it let through was seen
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("safeguard", SCENES)
 def test_scene_harms_nothing_while_every_safeguard_stands(plant: Plant, safeguard: Safeguard):
     plan = scene_of(safeguard)
     result = played(plan, plant)
     assert result.failed_checks == []
     assert [result.total(name) for name in ("replays", "effects", "waiting_for_person")] == [plan.replays] * 2 + [0]
-
-
-@pytest.mark.parametrize("safeguard", Safeguard)
-def test_safeguard_left_out_fails_its_check(plant: Plant, safeguard: Safeguard):
-    proof = PROOFS[safeguard]
-    result = played(plan_without(safeguard, replays=40, minutes=0.2, seed=1), plant)
-    assert (proof.kind, proof.check) in result.failed_checks
-    assert (proof.kind, "second found") not in result.failed_checks  # what it let through was seen

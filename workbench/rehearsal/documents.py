@@ -88,9 +88,17 @@ class Document:
 
 
 def documents_of(
-    kind: str, number: int, *, run: int, seed: int, suppliers: bool = False, extras: float = 0.0, doubtful: float = 0.0
+    kind: str,
+    number: int,
+    *,
+    run: int,
+    seed: int,
+    suppliers: bool = False,
+    twins: float = 0.0,
+    unapproved: float = 0.0,
+    doubtful: float = 0.0,
 ) -> list[Document]:
-    """`number` documents to replay, and besides a share of `extras`: twins, and what nobody approves.
+    """`number` documents to replay, and besides, as shares of it, `twins` and what nobody approves.
 
     `run` keeps the numbers of one rehearsal apart from those of another at the same target.
     """
@@ -107,14 +115,14 @@ def documents_of(
                 booked_before=in_doubt and draw.random() < _KNOWN_ALL_ALONG,
             )
         )
-    few = ceil(number * extras)
-    certain = [document for document in found if not document.doubtful][:few]
+    certain = [document for document in found if not document.doubtful][: ceil(number * twins)]
     found += [
         Document(_reference("T", run, place), of.amount, is_supplier=suppliers, twin_of=of.reference)
         for place, of in enumerate(certain)
     ]
     found += [
-        Document(_reference("U", run, place), "999.00", is_supplier=suppliers, unapproved=True) for place in range(few)
+        Document(_reference("U", run, place), "999.00", is_supplier=suppliers, unapproved=True)
+        for place in range(ceil(number * unapproved))
     ]
     return found
 

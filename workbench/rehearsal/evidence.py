@@ -14,19 +14,23 @@ from psycopg.rows import class_row
 from workbench.rehearsal.lanes import Lane
 from workbench.rehearsal.target import Record, Target
 
-_CASES: Final = """
+_ALL_CASES: Final = """
     SELECT e.id, e.state, e.outcome, e.reference, c.slug AS connection,
         EXISTS (SELECT 1 FROM exceptions_app_decision d JOIN exceptions_app_proposal p ON p.id = d.proposal_id
             WHERE p.case_id = e.id AND d.verdict = 'approved') AS approved,
         ARRAY(SELECT p.content_sha256::text FROM exceptions_app_decision d
             JOIN exceptions_app_proposal p ON p.id = d.proposal_id
             WHERE p.case_id = e.id AND d.verdict = 'approved') AS approved_sha256
-    FROM exceptions_app_exceptioncase e JOIN integrations_connection c ON c.id = e.connection_id ORDER BY e.id"""
-_DELIVERIES: Final = """
+    FROM exceptions_app_exceptioncase e JOIN integrations_connection c ON c.id = e.connection_id"""
+_CASES: Final = f"{_ALL_CASES} ORDER BY e.id"
+_OUTCOME_UNKNOWN: Final = f"{_ALL_CASES} WHERE e.state = 'outcome_unknown'"
+_ALL_DELIVERIES: Final = """
     SELECT d.id, d.state, d.subject, d.business_key, d.key, d.content_sha256, d.reference, d.detail, d.created_at,
         d.finished_at, d.due_at, d.due_at > now() + interval '10 minutes' AS parked, c.slug AS connection
     FROM integrations_delivery d JOIN integrations_connection c ON c.id = d.connection_id
-    WHERE d.operation = 'submit' ORDER BY d.id"""
+    WHERE d.operation = 'submit'"""
+_DELIVERIES: Final = f"{_ALL_DELIVERIES} ORDER BY d.id"
+_LIVE: Final = f"{_ALL_DELIVERIES} AND d.state IN ('queued', 'probing', 'sending', 'unknown')"
 _ATTEMPTS: Final = """
     SELECT a.id, a.delivery_id, a.phase, a.epoch, a.started_at, n.outcome, n.finished_at
     FROM integrations_deliveryattempt a JOIN integrations_delivery d ON d.id = a.delivery_id
@@ -119,6 +123,21 @@ def number_of(effect: Record) -> str:
 
 def is_of(lane: Lane, connection: str) -> bool:
     return connection.rpartition("-")[0] == lane.kind
+
+
+def gather_live(lane: Lane, database: "psycopg.Connection[Any]") -> Evidence:
+    """Nothing but what may be under way yet, for whoever waits until nothing is, and looks often."""
+    return Evidence(
+        lane,
+        {case.id: case for case in _rows(database, Case, _OUTCOME_UNKNOWN) if is_of(lane, case.connection)},
+        [sent for sent in _rows(database, Sent, _LIVE) if is_of(lane, sent.connection)],
+        attempts={},
+        effects={},
+        requests={},
+        acknowledged=frozenset(),
+        settle_seconds=0,
+        lease_seconds=0,
+    )
 
 
 def gather(

@@ -6,8 +6,6 @@ the worker says `done`.
 """
 
 import json
-import os
-import signal
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +21,7 @@ READY, STOPPED, ENDED, DONE = "ready", "stopped", "ended", "done"
 
 class Ordered:
     def __init__(self) -> None:
-        self._stops_at = self._dies_at = ""
+        self._stops_at = ""
         self._goes_on = threading.Event()
         self._speaking = threading.Lock()
 
@@ -36,7 +34,7 @@ class Ordered:
                 if order["do"] == "go on":
                     self._goes_on.set()
                     continue
-                self._stops_at, self._dies_at = order["stops_at"], order["dies_at"]
+                self._stops_at = order["stops_at"]
                 self._goes_on.clear()
                 pool.submit(self._work)
 
@@ -48,8 +46,6 @@ class Ordered:
             self._say(DONE)
 
     def _pass(self, point: Point) -> None:
-        if point == self._dies_at:
-            os.kill(os.getpid(), signal.SIGKILL)
         if self._goes_on.is_set():
             return
         if point == self._stops_at:

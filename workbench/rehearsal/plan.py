@@ -38,7 +38,8 @@ class Mix:
     pause_before_sending: float = 0.0  # seconds, at most
     pause_after_asking: float = 0.0  # the share of look-ups after which one of the workers pauses longer than its lease
     doubtful: float = 0.25  # the share of exceptions of which the source does not know whether they were booked
-    extras: float = 0.02  # the share of twins, and of rows that nobody approved, beside the replays
+    twins: float = 0.02  # beside the replays, as shares of them: documents that came in twice,
+    unapproved: float = 0.02  # and rows in the outbox that nobody approved
 
 
 STORM: Final = Mix(
@@ -64,33 +65,32 @@ STORM: Final = Mix(
     pause_before_sending=0.15,
     pause_after_asking=0.02,
 )
-_CALM: Final = Mix(extras=0.0, doubtful=0.0)
+_CALM: Final = Mix(twins=0.0, unapproved=0.0, doubtful=0.0)
 _IN_DOUBT: Final = replace(_CALM, doubtful=1.0)  # so that the target is asked before anything is sent
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Where a safeguard shows what it is for: on which kind of target, in what weather, and which check then fails.
+    """Where a safeguard shows what it is for: on which kind of target, and which check then fails.
 
-    Where chance alone would have to bring it about, a scene is played instead of a storm (`scenes`).
+    In a storm chance alone would have to bring it about, so a scene is played instead (`scenes`).
     """
 
     kind: str
     mix: Mix
     check: str
-    is_scene: bool = False
 
 
 PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
     {
-        Safeguard.STABLE_KEY: Proof("deduplicates", _CALM, "one effect", is_scene=True),
-        Safeguard.INTENT_FIRST: Proof("askable", _CALM, "intent first", is_scene=True),
-        Safeguard.ASK_FIRST: Proof("askable", _CALM, "one effect", is_scene=True),
-        Safeguard.SETTLE_TIME: Proof("askable-resend", _CALM, "one effect", is_scene=True),
-        Safeguard.EPOCH: Proof("askable", _IN_DOUBT, "epoch kept", is_scene=True),
-        Safeguard.LEASE: Proof("deduplicates", _IN_DOUBT, "lease kept", is_scene=True),
-        Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, extras=0.2), "approved only"),
-        Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, extras=1.0), "one effect", is_scene=True),
+        Safeguard.STABLE_KEY: Proof("deduplicates", _CALM, "one effect"),
+        Safeguard.INTENT_FIRST: Proof("askable", _CALM, "intent first"),
+        Safeguard.ASK_FIRST: Proof("askable", _CALM, "one effect"),
+        Safeguard.SETTLE_TIME: Proof("askable-resend", _CALM, "one effect"),
+        Safeguard.EPOCH: Proof("askable", _IN_DOUBT, "epoch kept"),
+        Safeguard.LEASE: Proof("deduplicates", _IN_DOUBT, "lease kept"),
+        Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, unapproved=1.0), "approved only"),
+        Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, twins=1.0), "one effect"),
     }
 )
 
@@ -118,19 +118,16 @@ class Plan:
         return {kind: each + (place < more) for place, kind in enumerate(self.kinds)}
 
 
-def plan_without(safeguard: Safeguard, *, replays: int, minutes: float, seed: int) -> Plan:
-    """A storm or a scene in which the safeguard is missing and the check that it is for must fail.
-
-    A scene has as many replays as it needs, and takes no minutes.
-    """
-    proof = PROOFS[safeguard]
-    if proof.is_scene:
-        return replace(scene_of(safeguard, seed=seed), without=safeguard)
-    return Plan(replays=replays, minutes=minutes, seed=seed, kinds=(proof.kind,), without=safeguard, mix=proof.mix)
+def plan_without(safeguard: Safeguard, *, seed: int = 1) -> Plan:
+    """The scene in which the safeguard is missing and the check that it is for must fail."""
+    return replace(scene_of(safeguard, seed=seed), without=safeguard)
 
 
 def scene_of(safeguard: Safeguard, *, seed: int = 1) -> Plan:
-    """The same scene with every safeguard in its place: all checks must hold."""
+    """The same scene with every safeguard in its place: all checks must hold.
+
+    It has as many replays as it needs, and takes no minutes.
+    """
     proof = PROOFS[safeguard]
-    replays = int(MOST_IN_A_SCENE / (1 + proof.mix.extras))
+    replays = int(MOST_IN_A_SCENE / (1 + proof.mix.twins + proof.mix.unapproved))
     return Plan(replays=replays, minutes=0, seed=seed, kinds=(proof.kind,), mix=proof.mix, scene=safeguard)

@@ -64,6 +64,8 @@ class Plant:
         self._directory = tempfile.mkdtemp(prefix="wb-rehearsal-", dir="/tmp")
         self.home = Home(Path(self._directory))
         self.postgres, self.valkey = Postgres(self.home), Valkey(self.home)
+        # No blow cuts the power: what PostgreSQL has written outlives it, however it ends.
+        self.postgres.process.command += ["-c", "fsync=off"]
         try:
             self._start()
         except BaseException:

@@ -12,7 +12,7 @@ from workbench.rehearsal import control, scenes
 from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.documents import Document, documents_of
 from workbench.rehearsal.doubts import doubts, within
-from workbench.rehearsal.evidence import SOURCE, Evidence, gather, is_of
+from workbench.rehearsal.evidence import SOURCE, Evidence, gather, gather_live, is_of
 from workbench.rehearsal.lanes import LANES
 from workbench.rehearsal.people import notes_of, people
 from workbench.rehearsal.plan import Plan
@@ -79,24 +79,27 @@ def _over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[dict[str
 
 
 def _play_scene(scene: Safeguard, plan: Plan, plant: Plant, *, say: Say) -> None:
-    # None of them is there already, or it would not be sent; and a hand in the database is no part of a scene.
+    # None of them is there already, or it would not be sent.
     documents = {
-        kind: [replace(document, booked_before=False) for document in found if not document.unapproved]
+        kind: [replace(document, booked_before=False) for document in found]
         for kind, found in _documents(plan, plant).items()
     }
-    with people(plant, documents, seed=plan.seed) as deciding:
-        if plan.without is Safeguard.ONE_LIVE:
-            _drop_indexes(plant)
-        deciding.begin_to_decide(seconds=0.0)
-        deciding.wait_until_decided()
-    say(scenes.SCENES[scene].words)
-    scenes.play(
-        scene,
-        plant,
-        plant.targets[plan.kinds[0]],
-        without=None if plan.without is Safeguard.ONE_LIVE else plan.without,
-        is_under_way=lambda: any(still_under_way(evidence) for evidence in _evidence(plant, plan.kinds)),
-    )
+    # What keeps twins apart is missing in the database, not in the workers.
+    missing = None if plan.without is Safeguard.ONE_LIVE else plan.without
+    with scenes.workers(plant, without=missing) as workers:
+        with people(plant, documents, seed=plan.seed) as deciding:
+            if plan.without is Safeguard.ONE_LIVE:
+                _drop_indexes(plant)
+            deciding.begin_to_decide(seconds=0.0)
+            deciding.wait_until_decided()
+        say(scenes.SCENES[scene].words)
+        scenes.play(
+            scene,
+            plant,
+            plant.targets[plan.kinds[0]],
+            workers,
+            is_under_way=lambda: _is_under_way(plan, plant),
+        )
     say("Nothing is under way any more.")
 
 
@@ -108,7 +111,8 @@ def _documents(plan: Plan, plant: Plant) -> dict[str, list[Document]]:
             run=plant.run,
             seed=plan.seed,
             suppliers=LANES[kind].connector == "erp_master",
-            extras=plan.mix.extras,
+            twins=plan.mix.twins,
+            unapproved=plan.mix.unapproved,
             doubtful=plan.mix.doubtful,
         )
         for kind, number in plan.shares().items()
@@ -121,8 +125,6 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
     _book_what_sources_lost_sight_of(plant, documents)
     with people(plant, documents, seed=plan.seed) as deciding:
         say(f"{sum(map(len, documents.values()))} exceptions were brought in, corrected and proposed.")
-        if plan.without is Safeguard.ONE_LIVE:
-            _drop_indexes(plant)
         for kind in plan.kinds:
             plant.targets[kind].take_faults(plan.mix, seed=plan.seed)
         _start_workers(plan, plant)
@@ -161,7 +163,6 @@ def _start_workers(plan: Plan, plant: Plant) -> None:
     arguments = [
         *("--processes", str(PROCESSES)),
         *("--pause-before-sending", str(plan.mix.pause_before_sending)),
-        *(("--without", plan.without) if plan.without and plan.without is not Safeguard.ONE_LIVE else ()),
     ]
     workers = [
         plant.process(name, "manage.py", "rehearsal_worker", "--name", name, *arguments)
@@ -201,11 +202,16 @@ def _evidence(plant: Plant, kinds: tuple[str, ...]) -> list[Evidence]:
         ]
 
 
+def _is_under_way(plan: Plan, plant: Plant) -> bool:
+    with plant.database() as database:
+        return any(still_under_way(gather_live(LANES[kind], database)) for kind in plan.kinds)
+
+
 def _wait_for_calm(plan: Plan, plant: Plant, *, since: float) -> float:
     """Seconds from the last blow until nothing is under way any more; late effects are waited for besides."""
     calm_at = 0.0
     while not calm_at and time.monotonic() - since < _LONGEST_CALM:
-        if any(still_under_way(evidence) for evidence in _evidence(plant, plan.kinds)):
+        if _is_under_way(plan, plant):
             plant.start_again_what_ended()
             time.sleep(_POLL)
         else:

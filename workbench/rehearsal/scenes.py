@@ -7,7 +7,7 @@ brought about here by orders to the workers, and waited for however slow the mac
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -22,6 +22,14 @@ from workbench.rehearsal.target import Target
 
 WORKERS: Final = 2
 _POLL: Final = 0.1
+_MAX_LATE: Final = 600.0  # seconds that the target keeps what it is to book late, unless it is told to
+# Of claims between whose intent and answer nothing is: of those the row alone says how long they last.
+_END_LEASES: Final = """
+    UPDATE integrations_delivery d SET due_at = now(), lease_until = now()
+    WHERE d.state IN ('probing', 'sending') AND d.due_at > now() AND NOT EXISTS (
+        SELECT 1 FROM integrations_deliveryattempt a LEFT JOIN integrations_deliveryanswer n ON n.attempt_id = a.id
+        WHERE a.delivery_id = d.id AND n.attempt_id IS NULL)"""
+_LEASE_OF_SOME: Final = "SELECT 1 FROM integrations_delivery WHERE state IN ('probing', 'sending') AND due_at > now()"
 
 
 class Worker:
@@ -30,9 +38,12 @@ class Worker:
     def __init__(self, spoken: Spoken) -> None:
         self._spoken = spoken
 
-    def work(self, *, stops_at: Point | None = None, dies_at: Point | None = None) -> None:
+    def wait_until_ready(self) -> None:
+        self._spoken.expect(READY)
+
+    def work(self, *, stops_at: Point | None = None) -> None:
         """Begin with what is due, and do not wait for it."""
-        self._tell({"do": "work", "stops_at": stops_at or "", "dies_at": dies_at or ""})
+        self._tell({"do": "work", "stops_at": stops_at or ""})
 
     def work_until(self, place: Point, *, loads: int) -> None:
         """Return when so many loads stand there, or came to an end before."""
@@ -49,8 +60,9 @@ class Worker:
         self.work()
         self._spoken.expect(DONE)
 
-    def wait_until_dead(self) -> None:
-        self._spoken.wait_until_dead()
+    def die(self) -> None:
+        """By SIGKILL, wherever it stands. Returns when it is dead."""
+        self._spoken.kill()
 
     def _tell(self, order: dict[str, str]) -> None:
         self._spoken.tell(json.dumps(order))
@@ -67,11 +79,16 @@ class Stage:
     loads: int
 
     def wait_until_leases_are_over(self) -> None:
+        """By the database's clock where a request may be on its way, and at once where none is."""
+        self.end_leases()
         with self.plant.database() as database:
-            while database.execute(
-                "SELECT 1 FROM integrations_delivery WHERE state IN ('probing', 'sending') AND due_at > now()"
-            ).fetchone():
+            while database.execute(_LEASE_OF_SOME).fetchone():
                 time.sleep(_POLL)
+
+    def end_leases(self) -> None:
+        """As if they were over, where no request may be on its way."""
+        with self.plant.database() as database:
+            database.execute(_END_LEASES)
 
     def make_due(self) -> None:
         """As if the wait for the next try were over."""
@@ -101,13 +118,14 @@ def died_writing(stage: Stage) -> None:
 
 
 def died_hearing(stage: Stage) -> None:
-    """One dies with the answer in its hands."""
+    """One dies with the answers in its hands."""
     _die(stage, Point.SEND_ANSWERED)
 
 
 def _die(stage: Stage, place: Point) -> None:
-    stage.first.work(dies_at=place)
-    stage.first.wait_until_dead()
+    """Not before all that it has in hand stands there: else chance decides how far the rest of it has come."""
+    stage.first.work_until(place, loads=stage.loads)
+    stage.first.die()
     stage.wait_until_leases_are_over()
 
 
@@ -121,18 +139,23 @@ def sent_twice(stage: Stage) -> None:
 
 def asked_at_once(stage: Stage) -> None:
     """What one sent is booked late, its connection cut; before that another asks for it."""
-    stage.target.fault(Fault("book_late", 1.0, seconds=stage.target.lane.late), seed=1)
+    stage.target.fault(Fault("book_late", 1.0, seconds=_MAX_LATE), seed=1)
     stage.first.work_to_the_end()
     stage.target.no_faults()
     stage.make_due()
     stage.second.work_to_the_end()
-    time.sleep(stage.target.lane.late)
+    stage.target.book_what_is_late()
 
 
 def all_at_once(stage: Stage) -> None:
     """All that may be sent at the same time is about to be sent, and none of it is there when the target is asked."""
     stage.first.work_until(Point.SEND_INTENDED, loads=stage.loads)
     stage.first.go_on()
+
+
+def not_approved(stage: Stage) -> None:
+    """Beside what was approved stands what nobody approved, and one looks for work."""
+    stage.first.work_to_the_end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +171,7 @@ SCENES: Final[Mapping[Safeguard, Scene]] = MappingProxyType(
             sent_twice,
         ),
         Safeguard.SETTLE_TIME: Scene("What was sent is booked late; before that the target is asked.", asked_at_once),
-        Safeguard.ASK_FIRST: Scene("A worker dies with the answer in its hands; another takes over.", died_hearing),
+        Safeguard.ASK_FIRST: Scene("A worker dies with the answers in its hands; another takes over.", died_hearing),
         Safeguard.ONE_LIVE: Scene("Twins are approved, and all is about to be sent at the same time.", all_at_once),
         Safeguard.EPOCH: Scene(
             "A worker stands still until its leases are over; another begins; then the first goes on.", taken_over
@@ -157,20 +180,31 @@ SCENES: Final[Mapping[Safeguard, Scene]] = MappingProxyType(
         Safeguard.INTENT_FIRST: Scene(
             "A worker dies while it writes down that it is about to send; another takes over.", died_writing
         ),
+        Safeguard.APPROVAL: Scene(
+            "Beside what was approved stands what nobody approved; a worker looks for work.", not_approved
+        ),
     }
 )
 
 
 def play(
-    scene: Safeguard, plant: Plant, target: Target, *, without: Safeguard | None, is_under_way: Callable[[], bool]
+    scene: Safeguard,
+    plant: Plant,
+    target: Target,
+    pair: tuple[Worker, Worker],
+    *,
+    is_under_way: Callable[[], bool],
 ) -> None:
     """The scene, and then all that is left to do."""
-    with ExitStack() as stack:
-        first, second = (stack.enter_context(_worker(plant, name, without)) for name in ("first", "second"))
-        SCENES[scene].play(Stage(plant, target, first, second, _waiting(plant)))
-        while is_under_way():
-            second.work_to_the_end()
-            time.sleep(_POLL)
+    first, second = pair
+    for worker in pair:
+        worker.wait_until_ready()
+    stage = Stage(plant, target, first, second, _waiting(plant))
+    SCENES[scene].play(stage)
+    while is_under_way():
+        stage.end_leases()  # nobody is at work now, so they are of claims that broke off
+        second.work_to_the_end()
+        time.sleep(_POLL)
 
 
 def _waiting(plant: Plant) -> int:
@@ -180,9 +214,15 @@ def _waiting(plant: Plant) -> int:
 
 
 @contextmanager
+def workers(plant: Plant, *, without: Safeguard | None) -> Iterator[tuple[Worker, Worker]]:
+    """The two of a scene. They start while the caller prepares it; `play` waits for them."""
+    with _worker(plant, "first", without) as first, _worker(plant, "second", without) as second:
+        yield first, second
+
+
+@contextmanager
 def _worker(plant: Plant, name: str, without: Safeguard | None) -> Iterator[Worker]:
     missing = ("--without", without) if without else ()
     orders = ("rehearsal_worker", "--by-orders", *missing)
     with spoken_to(plant, *orders, name=f"{name} worker", log=f"{name}.log") as spoken:
-        spoken.expect(READY)
         yield Worker(spoken)

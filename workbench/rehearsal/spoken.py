@@ -46,7 +46,9 @@ class Spoken:
     def is_under_way(self) -> bool:
         return self._process.poll() is None
 
-    def wait_until_dead(self) -> None:
+    def kill(self) -> None:
+        """Returns when it is dead."""
+        self._process.kill()
         self._process.wait()
 
 

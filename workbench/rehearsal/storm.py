@@ -44,14 +44,14 @@ class Storm:
         self._seconds = seconds
         self._random = Random(f"{seed}|storm")  # noqa: S311 - repeatable, not secret
         self._mix = mix
-        self._blows = sorted(self._planned(begins_at=0.0))
+        self._blows = sorted(self._planned(begins_at=0.0, seconds=seconds))
         self._frozen: set[int] = set()
         self._to_end: list[tuple[float, Callable[[], None]]] = []  # by when, what gives back what was taken
         self._toxics = cycle(self._random.sample(list(Toxic), len(Toxic)))
         self.dealt: Counter[str] = Counter()
         self.ended_at = 0.0
 
-    def _planned(self, *, begins_at: float) -> Iterator[_Blow]:
+    def _planned(self, *, begins_at: float, seconds: float) -> Iterator[_Blow]:
         mix = self._mix
         numbers = {
             "kill": mix.kills,
@@ -62,22 +62,23 @@ class Storm:
             "toxic": mix.toxics,
         }
         for what, number in numbers.items():
-            number = ceil(number * self._seconds / 60)  # noqa: PLW2901
+            number = ceil(number * seconds / 60)  # noqa: PLW2901
             for place in range(number):
                 # One in each equal part of the time, so that none of a kind falls on another.
-                yield _Blow(begins_at + (place + self._random.random() * 0.9) * self._seconds / number, what)
+                yield _Blow(begins_at + (place + self._random.random() * 0.9) * seconds / number, what)
 
     def run(self, *, goes_on: Callable[[], bool]) -> None:
         """Until the time is over, every blow was dealt, and everything was given back.
 
-        On a slow machine people may not be through by then: while it `goes_on`, the same comes again.
+        On a slow machine people may not be through by then: while it `goes_on`, half of it comes again and again.
         """
         begun, ends_at = time.monotonic(), self._seconds
         while self._blows or self._to_end or time.monotonic() - begun < ends_at:
             now = time.monotonic()
             if ends_at < now - begun < _MOST_ROUNDS * self._seconds and goes_on():
-                self._blows = sorted([*self._blows, *self._planned(begins_at=ends_at)])
-                ends_at += self._seconds
+                more = self._seconds / 2
+                self._blows = sorted([*self._blows, *self._planned(begins_at=ends_at, seconds=more)])
+                ends_at += more
             if self._blows and self._blows[0].at <= now - begun:
                 blow = self._blows.pop(0)
                 if self._deal(blow.what):

@@ -79,6 +79,10 @@ class Target:
         self.post("/control/faults", {"fault": "none"})
         self._answer_no_question()
 
+    def book_what_is_late(self) -> None:
+        """At once, instead of when it would have been. Returns when it is booked."""
+        self.post("/control/late", {})
+
     def _answer_no_question(self) -> None:
         """A system that has no way to be asked has none when the storm is over either."""
         if not self.lane.can_be_asked:

@@ -49,6 +49,17 @@ def test_book_late_cuts_first_and_books_after(simulator: RunningSimulator, syste
     assert effect["key"] == KEY
 
 
+def test_book_late_books_at_once_when_it_is_asked_to(simulator: RunningSimulator) -> None:
+    fault(simulator, "book_late", "authority", seconds=600)
+    with pytest.raises(requests.ConnectionError):
+        send(simulator, "authority")
+    assert simulator.effects == []
+
+    for _ in range(2):
+        assert simulator.post("/control/late", b"{}", Content_Type="application/json").ok
+        assert [effect["key"] for effect in simulator.effects] == [KEY]
+
+
 def test_book_late_of_a_simulator_that_was_reset_is_never_booked(simulator: RunningSimulator) -> None:
     fault(simulator, "book_late", "authority", seconds=0.3)
     with pytest.raises(requests.ConnectionError):

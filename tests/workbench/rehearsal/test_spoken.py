@@ -43,7 +43,12 @@ def test_spoken_hears_what_is_expected_past_all_else(tmp_path: Path):
 def test_spoken_that_breaks_off_says_who_and_why(tmp_path: Path):
     with speaking(FALLS, tmp_path / "log") as spoken:
         spoken.expect("ready")
-        spoken.wait_until_dead()
         with pytest.raises(CannotRehearse, match="The clerk broke off where “done” was expected:\nthe plan is not"):
             spoken.expect("done")
+
+
+def test_spoken_that_is_killed_is_dead_at_once(tmp_path: Path):
+    with speaking(ECHO, tmp_path / "log") as spoken:
+        spoken.expect("ready")
+        spoken.kill()
         assert not spoken.is_under_way

@@ -78,7 +78,7 @@ def _plan(options: dict[str, Any]) -> Plan:
     if options["without"]:
         if options["kind"] or options["engine"] == "naive":
             raise CommandError("--without: it decides the kind of target and the engine, so leave those out.")
-        return plan_without(Safeguard(options["without"]), replays=replays, minutes=minutes, seed=seed)
+        return plan_without(Safeguard(options["without"]), seed=seed)
     naive = options["engine"] == "naive"
     kinds = tuple(dict.fromkeys(options["kind"] or (BY_DEFAULT[:1] if naive else BY_DEFAULT)))
     if replays < len(kinds):
