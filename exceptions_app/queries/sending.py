@@ -41,7 +41,7 @@ def terms_of(connection: Connection) -> list[TermsRow]:
 
 def _row(about: RetryPolicy.About, policy: RetryPolicy | None) -> TermsRow:
     if policy is None:
-        return TermsRow(about=about.label, whose="as delivered", terms=DEFAULTS[about])
+        return TermsRow(about=about.label, whose="the usual ones", terms=DEFAULTS[about])
     whose = "of this connection" if policy.connection_id else "of all connections"
     return TermsRow(about=about.label, whose=whose, terms=of_policy(policy))
 

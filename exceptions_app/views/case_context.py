@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
-from exceptions_app.policies import TWICE_THERE
+from exceptions_app.policies import REVERSIBLE, TWICE_THERE
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
 from exceptions_app.queries.replay_batches import live_batch_of
 from exceptions_app.queries.reversals import reversible_references
@@ -223,6 +223,8 @@ def _correction(
     layout = lay_out(form, record, problems, asked_for=asked.groups) if isinstance(form, CorrectionForm) else None
     is_open = bool(typed or wanted or asked.correction or asked.groups)
     stands = any(problem.asks_for_work for problem in problems) or not page.latest.check_passed
+    # What the target holds already is sent no more: to correct it here mends nothing there.
+    stands = stands and page.case.sub not in REVERSIBLE
     is_next = page.case.kind == Kind.FAILED and State(page.case.state) in WORKABLE and stands
     return {
         "correction": form,
