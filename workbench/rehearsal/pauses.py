@@ -10,7 +10,7 @@ from typing import Final
 
 from integrations import crash_points
 from integrations.crash_points import Point
-from workbench.rehearsal.stage import TIMEOUT
+from workbench.rehearsal.plan import TIMEOUT
 
 LONGER_THAN_THE_LEASE: Final = 4.0 * TIMEOUT + 1.5  # seconds
 _UNTIL_ANOTHER_IS_AT_WORK: Final = LONGER_THAN_THE_LEASE + 2.0  # a sweep finds what is due within two seconds

@@ -32,11 +32,12 @@ def notes_of(plant: Plant) -> Path:
 
 
 @contextmanager
-def people(plant: Plant, documents: Mapping[str, list[Document]], *, seed: int) -> Iterator[People]:
+def people(plant: Plant, documents: Mapping[str, list[Document]], *, seed: int, timeout: int) -> Iterator[People]:
     """With everything proposed that waits for a decision. Raises CannotRehearse."""
     plan = plant.home.path / "plan.json"
     content = {
         "seed": seed,
+        "timeout": timeout,
         "notes": str(notes_of(plant)),
         "targets": {
             kind: {"url": target.url, "token": target.token}

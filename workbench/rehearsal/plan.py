@@ -10,6 +10,7 @@ from workbench.rehearsal.lanes import BY_DEFAULT
 
 REPLAYS: Final = 700
 MINUTES: Final = 1.0
+TIMEOUT: Final = 2  # seconds; the lease follows from it
 MOST_IN_A_SCENE: Final = 8  # what one claim takes, so that all of it is in the same hands
 
 
@@ -37,6 +38,7 @@ class Mix:
     toxics: int = 0
     pause_before_sending: float = 0.0  # seconds, at most
     pause_after_asking: float = 0.0  # the share of look-ups after which one of the workers pauses longer than its lease
+    timeout: int = TIMEOUT  # seconds; of every connection
     doubtful: float = 0.25  # the share of exceptions of which the source does not know whether they were booked
     twins: float = 0.02  # beside the replays, as shares of them: documents that came in twice,
     unapproved: float = 0.02  # and rows in the outbox that nobody approved
@@ -66,6 +68,7 @@ STORM: Final = Mix(
     pause_after_asking=0.02,
 )
 _CALM: Final = Mix(twins=0.0, unapproved=0.0, doubtful=0.0)
+_LONG_LEASE: Final = 30  # seconds of time-out: on the slowest machine another looks for work before it is over
 _IN_DOUBT: Final = replace(_CALM, doubtful=1.0)  # so that the target is asked before anything is sent
 
 
@@ -88,7 +91,7 @@ PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
         Safeguard.ASK_FIRST: Proof("askable", _CALM, "one effect"),
         Safeguard.SETTLE_TIME: Proof("askable-resend", _CALM, "one effect"),
         Safeguard.EPOCH: Proof("askable", _IN_DOUBT, "epoch kept"),
-        Safeguard.LEASE: Proof("deduplicates", _IN_DOUBT, "lease kept"),
+        Safeguard.LEASE: Proof("deduplicates", replace(_IN_DOUBT, timeout=_LONG_LEASE), "lease kept"),
         Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, unapproved=1.0), "approved only"),
         Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, twins=1.0), "one effect"),
     }

@@ -18,12 +18,11 @@ from workbench.rehearsal.people import notes_of, people
 from workbench.rehearsal.plan import Plan
 from workbench.rehearsal.plant import Plant
 from workbench.rehearsal.result import LaneResult, Result, machine
-from workbench.rehearsal.stage import TIMEOUT
 from workbench.rehearsal.storm import Storm
 
 WORKERS: Final = 2
 PROCESSES: Final = 2  # of each worker
-_LEASE: Final = 4.0 * TIMEOUT
+_LEASE: Final = 4.0  # times the time-out
 _LONGEST_CALM: Final = 600.0  # seconds after the last blow, on a machine however slow
 _POLL: Final = 0.5
 _DECIDING: Final = 0.9  # of the storm's time
@@ -49,7 +48,7 @@ def play(plan: Plan, plant: Plant, *, say: Say) -> Result:
         dealt, calm_after = dict(storm.dealt), 0.0
     else:
         dealt, calm_after = _over_the_workbench(plan, plant, say=say)
-        lanes = tuple(_judged(evidence) for evidence in _evidence(plant, plan.kinds))
+        lanes = tuple(_judged(evidence) for evidence in _evidence(plan, plant))
     return Result(
         began_at=began_at.isoformat(timespec="seconds"),
         engine="naive" if plan.naive else "workbench",
@@ -87,7 +86,7 @@ def _play_scene(scene: Safeguard, plan: Plan, plant: Plant, *, say: Say) -> None
     # What keeps twins apart is missing in the database, not in the workers.
     missing = None if plan.without is Safeguard.ONE_LIVE else plan.without
     with scenes.workers(plant, without=missing) as workers:
-        with people(plant, documents, seed=plan.seed) as deciding:
+        with people(plant, documents, seed=plan.seed, timeout=plan.mix.timeout) as deciding:
             if plan.without is Safeguard.ONE_LIVE:
                 _drop_indexes(plant)
             deciding.begin_to_decide(seconds=0.0)
@@ -123,7 +122,7 @@ def _storm_over_the_workbench(plan: Plan, plant: Plant, *, say: Say) -> tuple[St
     """The storm, and the seconds that it took afterwards until nothing was under way."""
     documents = _documents(plan, plant)
     _book_what_sources_lost_sight_of(plant, documents)
-    with people(plant, documents, seed=plan.seed) as deciding:
+    with people(plant, documents, seed=plan.seed, timeout=plan.mix.timeout) as deciding:
         say(f"{sum(map(len, documents.values()))} exceptions were brought in, corrected and proposed.")
         for kind in plan.kinds:
             plant.targets[kind].take_faults(plan.mix, seed=plan.seed)
@@ -187,7 +186,7 @@ def _drop_indexes(plant: Plant) -> None:
             database.execute(f"DROP INDEX {name}")
 
 
-def _evidence(plant: Plant, kinds: tuple[str, ...]) -> list[Evidence]:
+def _evidence(plan: Plan, plant: Plant) -> list[Evidence]:
     with plant.database() as database:
         return [
             gather(
@@ -196,9 +195,9 @@ def _evidence(plant: Plant, kinds: tuple[str, ...]) -> list[Evidence]:
                 database,
                 notes_of(plant),
                 settle_seconds=get_connector(LANES[kind].connector).capabilities.settle_time.total_seconds(),
-                lease_seconds=_LEASE,
+                lease_seconds=_LEASE * plan.mix.timeout,
             )
-            for kind in kinds
+            for kind in plan.kinds
         ]
 
 

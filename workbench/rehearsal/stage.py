@@ -24,7 +24,6 @@ from workbench.rehearsal.lanes import Lane
 
 # More than one of each lane: a claim that broke off keeps its connection busy until its lease ends.
 CONNECTIONS: Final = 3
-TIMEOUT: Final = 2  # seconds; the lease follows from it
 _BECAUSE: Final = "For a rehearsal."
 
 
@@ -44,8 +43,8 @@ class Waiting:
     frozen_sha256: str
 
 
-def set_up(lanes: Iterable[Lane], targets: Mapping[str, Mapping[str, str]]) -> Scene:
-    """`targets` has the URL and the token of each lane's target."""
+def set_up(lanes: Iterable[Lane], targets: Mapping[str, Mapping[str, str]], *, timeout: int) -> Scene:
+    """`targets` has the URL and the token of each lane's target; `timeout` is in seconds."""
     setup, at = machine(SETUP), now()
     queue = Queue(slug="rehearsal", name="Rehearsal", purpose="What a rehearsal replays.")
     entity = LegalEntity(code="NL01", name="Rehearsal", country="NL", currency="EUR")
@@ -63,7 +62,7 @@ def set_up(lanes: Iterable[Lane], targets: Mapping[str, Mapping[str, str]]) -> S
                 connector=lane.connector,
                 target_url=targets[lane.kind]["url"],
                 target_token=targets[lane.kind]["token"],
-                timeout_seconds=TIMEOUT,
+                timeout_seconds=timeout,
                 **lane.connection,
             )
             route = Route(

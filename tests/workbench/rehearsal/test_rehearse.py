@@ -48,7 +48,9 @@ def test_rehearsal_names_the_option_that_is_wrong(settings: Any, options: dict[s
 @pytest.mark.django_db
 def test_people_and_workers_of_a_rehearsal_refuse_where_business_is_done(tmp_path: Path):
     plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps({"documents": {}, "targets": {}, "seed": 1, "notes": ""}), encoding="utf-8")
+    plan.write_text(
+        json.dumps({"documents": {}, "targets": {}, "seed": 1, "timeout": 2, "notes": ""}), encoding="utf-8"
+    )
     with pytest.raises(CommandError, match="Only a rehearsal may play its people"):
         call_command("rehearsal_desk", str(plan))
     with pytest.raises(CommandError, match="Only a rehearsal may play its workers"):

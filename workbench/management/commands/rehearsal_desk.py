@@ -29,7 +29,7 @@ class Command(BaseCommand):
         except NotARehearsal as refused:
             raise CommandError(str(refused)) from None
         plan = json.loads(options["plan"].read_text(encoding="utf-8"))
-        scene = set_up([LANES[kind] for kind in plan["documents"]], plan["targets"])
+        scene = set_up([LANES[kind] for kind in plan["documents"]], plan["targets"], timeout=plan["timeout"])
         waiting: list[Waiting] = []
         for kind, documents in plan["documents"].items():
             waiting += bring_in(scene, kind, [Document(**document) for document in documents])
