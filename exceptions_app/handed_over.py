@@ -18,7 +18,7 @@ from exceptions_app.triage.routing import find_route
 from integrations import inbox
 from integrations.connectors.registry import get_connector
 from integrations.models import InboxMessage
-from integrations.promises import effective_capabilities
+from integrations.promises import effective_capabilities, keeps_changes
 from integrations.records.record import Record
 from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusalError, bounded, problem_of
 
@@ -114,9 +114,12 @@ def _identify(transaction: Transaction, document: Document) -> None:
 def _go_on(transaction: Transaction, document: Document, *, at: datetime) -> None:
     earlier = _earlier_of_its_name(transaction)
     same = next((one for one in earlier if one.content_sha256 == document.sha256), None)
-    if same is not None:
+    if same is not None and (same == earlier[-1] or not keeps_changes(transaction.connection)):
         handover.recognise(transaction, same, at=at)
         return
+    if keeps_changes(transaction.connection):
+        # Another change of the object waits for those before it; one that takes a later one back is for a person.
+        earlier = [one for one in earlier if same is not None and one.pk > same.pk]
     refusal = _refusal_of(transaction, document, earlier)
     if refusal is not None:
         _hold(transaction, document, refusal, at=at)

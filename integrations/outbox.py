@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from integrations.doorbell import ring_on_commit
 from integrations.models import Connection, Delivery, DeliveryContent
-from integrations.promises import collecting_time
+from integrations.promises import collecting_time, keeps_changes
 
 
 class AlreadyUnderWay(Exception):
@@ -73,6 +73,7 @@ def enqueue(
         subject=subject,
         correlation_id=correlation_id,
         probe_first=probe_first,
+        is_change=operation == Delivery.Operation.SUBMIT and keeps_changes(connection),
         despite_warnings=despite_warnings,
         amount=amount,
         currency=currency,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-from integrations.connectors.base import Capabilities, Connector, TargetKind
+from integrations.connectors.base import Capabilities, Connector, Ordering, TargetKind
 from integrations.connectors.registry import CONNECTORS, get_connector
 from integrations.models import Connection
 
@@ -40,6 +40,12 @@ def refuse_stronger(*, connector: str, target_kind: str) -> None:
         raise StrongerThanDeclared(
             f"{installed.title} is declared as “{declared.value}”; choose something weaker, or leave it as declared."
         )
+
+
+def keeps_changes(connection: Connection) -> bool:
+    """Whether its target keeps objects that are changed again and again, and wants the changes of each in order."""
+    installed: Connector | None = CONNECTORS.get(connection.connector)
+    return installed is not None and installed.capabilities.ordering is Ordering.SAME_OBJECT
 
 
 def most_in_one_file(connection: Connection) -> int:

@@ -8,9 +8,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from exceptions_app.actions import handover, handover_hold
 from exceptions_app.actions.open_case import one_reader_at_a_time
-from exceptions_app.handover_states import TransactionState
+from exceptions_app.handover_states import SETTLED, TransactionState
 from exceptions_app.models import Predecessor, Transaction
 from integrations.doorbell import TimeIsUp
+from integrations.promises import keeps_changes
 from integrations.refusals import Category, Refusal
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ def blocked_by(transaction: Transaction) -> str:
     earlier = _earlier_of_its_order(transaction)
     if earlier is not None:
         return f"“{earlier.external_id}”, which came before it under the same ordering key, is not settled yet."
+    change = _earlier_change(transaction)
+    if change is not None:
+        return f"“{change.external_id}”, an earlier change of {change.document_number}, is not settled yet."
     return ""
 
 
@@ -67,6 +71,19 @@ def _earlier_of_its_order(transaction: Transaction) -> Transaction | None:
     )
 
 
+def _earlier_change(transaction: Transaction) -> Transaction | None:
+    """The last change of the same object before it, until it is settled, where the target wants them in their order."""
+    if not keeps_changes(transaction.connection):
+        return None
+    same = Transaction.objects.filter(
+        connection=transaction.connection,
+        object_type=transaction.object_type,
+        business_key=transaction.business_key,
+        inbox_message__lt=transaction.inbox_message_id,
+    )
+    return same.exclude(state__in=SETTLED).order_by("-inbox_message").first()
+
+
 def release_followers(settled: Transaction, *, by: str, at: datetime) -> None:
     """In the transaction that settled it: whatever waited for it alone goes on, or is told to a person.
 
@@ -94,6 +111,11 @@ def _followers(settled: Transaction) -> list[int]:
     if key := settled.inbox_message.ordering_key:
         line = waiting.filter(connection=settled.connection_id, inbox_message__ordering_key=key)
         found.update(line.order_by("inbox_message").values_list("pk", flat=True)[:1])
+    if keeps_changes(settled.connection):
+        changes = waiting.filter(
+            connection=settled.connection_id, object_type=settled.object_type, business_key=settled.business_key
+        )
+        found.update(changes.order_by("inbox_message").values_list("pk", flat=True)[:1])
     return sorted(found)
 
 

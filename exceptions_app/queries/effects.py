@@ -125,7 +125,9 @@ class EffectRow:
 
     @property
     def other_references(self) -> list[str]:
-        """Further documents of the target with the same content."""
+        """Further documents of the target with the same content; of an object that is changed, none."""
+        if self.delivery.is_change:
+            return []
         seen = (effect.reference for effect in self.effects if effect.is_ours and effect.reference)
         return [found for found in dict.fromkeys(seen) if found != self.delivery.reference]
 

@@ -173,7 +173,10 @@ def _tell_the_gate(settlement: Settlement) -> None:
 
 
 def _second_effect_is_a_conflict(settlement: Settlement) -> Settlement:
-    """A target that books a document under a name that it had confirmed before: one confirmed claim is the rule."""
+    """A target that books a document under a name that it had confirmed before: one confirmed claim is the rule.
+
+    Of an object that is changed again and again, each change is one; only the same change twice is a second effect.
+    """
     if settlement.state is not State.CONFIRMED:
         return settlement
     delivery = settlement.delivery
@@ -184,6 +187,7 @@ def _second_effect_is_a_conflict(settlement: Settlement) -> Settlement:
             object_type=delivery.object_type,
             business_key=delivery.business_key,
             state=State.CONFIRMED,
+            **({"key": delivery.key} if delivery.is_change else {}),
         )
         .exclude(pk=delivery.pk)
         .first()

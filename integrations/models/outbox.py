@@ -72,6 +72,11 @@ class Delivery(models.Model):
     )
     currency = models.CharField(max_length=3, blank=True, default="", db_default="", help_text="ISO 4217.")
     probe_first = models.BooleanField(default=False)
+    is_change = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="One of many changes of an object that the target keeps, each of which is an effect of its own.",
+    )
     despite_warnings = models.BooleanField(
         default=False, help_text="People who saw the warnings decided it; else a warning alone stops it."
     )
@@ -132,7 +137,7 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["key"], condition=Q(state="confirmed"), name="delivery_key_confirmed_once"),
             models.UniqueConstraint(
                 fields=["connection", "operation", "object_type", "business_key"],
-                condition=Q(state="confirmed"),
+                condition=Q(state="confirmed", is_change=False),
                 name="delivery_one_confirmed",
             ),
         ]
@@ -165,6 +170,7 @@ class Delivery(models.Model):
                 "amount",
                 "currency",
                 "despite_warnings",
+                "is_change",
             ),
             _FINAL_STATES_ARE_FINAL,
             never_deleted(),
