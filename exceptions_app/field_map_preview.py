@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from exceptions_app.queries.field_maps import MapKey, with_draft
+from exceptions_app.value_lookup import mapped_values_of
 from integrations.connectors.base import CheckReport
 from integrations.connectors.registry import CONNECTORS
 from integrations.fieldmaps.active import Translation, day_of, maps_in_use, translate_by
@@ -43,7 +44,9 @@ def preview_of(
     """`context` is what is known of a stored message; a payload of one's own counts as received now."""
     known = context or {Known.CONNECTION: connection.slug, Known.RECEIVED_DATE: day_of(at)}
     maps = with_draft(maps_in_use(connection), key, declared.replace("\r\n", "\n"), number=number)
-    found = translate_by(maps, payload=payload, media_type=media_type, context=known)
+    found = translate_by(
+        maps, payload=payload, media_type=media_type, context=known, values=mapped_values_of(connection)
+    )
     connector = CONNECTORS.get(connection.connector)
     report = connector.check(found.payload) if connector and found.is_whole else None
     return Preview(payload=payload, media_type=media_type, translation=found, report=report)

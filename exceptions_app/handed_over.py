@@ -17,6 +17,7 @@ from exceptions_app.translation import errors_of, is_of_field_map, translate
 from exceptions_app.triage.routing import find_route
 from integrations import inbox
 from integrations.connectors.registry import get_connector
+from integrations.mapped_values import MappedValue
 from integrations.models import InboxMessage
 from integrations.promises import effective_capabilities, keeps_changes
 from integrations.records.record import Record
@@ -35,11 +36,15 @@ class Document:
     check: str
     errors: tuple[RefusalError, ...]
     maps: tuple[str, ...]  # the versions of the field maps that made it
+    values: tuple[MappedValue, ...]  # those that value mappings gave
 
     @property
     def evidence(self) -> dict[str, object]:
         """What it passed through, for the audit event of whatever follows."""
-        return {"check": self.check, "field_maps": list(self.maps)}
+        passed: dict[str, object] = {"check": self.check, "field_maps": list(self.maps)}
+        if self.values:
+            passed["mapped_values"] = [dict(value.told) for value in self.values]
+        return passed
 
     @property
     def sha256(self) -> str:
@@ -81,6 +86,7 @@ def _document_of(message: InboxMessage) -> Document:
         report.check,
         errors=(*faults, *(replace(error, said_by=THE_CHECK) for error in report.errors)),
         maps=tuple(str(used) for used in translation.maps),
+        values=translation.mapped_values,
     )
 
 

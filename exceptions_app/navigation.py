@@ -94,7 +94,7 @@ ENTRIES = (
         "Value mappings", "link", "exceptions:value_mappings", _seeing,
         also_on=(
             "exceptions:value_mapping", "exceptions:value_mapping_new", "exceptions:value_mapping_propose",
-            "exceptions:mapping_proposal",
+            "exceptions:mapping_proposal", "exceptions:mapping_mends",
         ),
         key="v",
     ),

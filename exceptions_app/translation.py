@@ -1,11 +1,14 @@
 """The field maps of a connection, applied to what a source hands over; their faults as errors of the transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+from exceptions_app.value_lookup import mapped_values_of
 from integrations.fieldmaps import active
 from integrations.fieldmaps.active import Translation, Versioned
 from integrations.fieldmaps.trail import Fault, Stage
+from integrations.mapped_values import Unmapped
 from integrations.models import InboxMessage
 from integrations.refusals import RefusalError, Severity
 
@@ -18,13 +21,14 @@ def translate(message: InboxMessage) -> Translation:
 
 
 def translate_by(maps: Sequence[Versioned], message: InboxMessage) -> Translation:
-    """The same by maps that are given."""
+    """The same by maps that are given. One query for each value that they ask a value mapping for."""
     content = message.content
     return active.translate_by(
         maps,
         payload=bytes(content.payload),
         media_type=content.payload_media_type,
         context=active.context_of(message),
+        values=mapped_values_of(message.connection),
     )
 
 
@@ -52,7 +56,15 @@ def _error(fault: Fault, translation: Translation) -> RefusalError:
         said_by=_who(fault, translation),
         was=was,
         allowed=fault.allowed,
+        unmapped=_unmapped(fault, translation),
     )
+
+
+def _unmapped(fault: Fault, translation: Translation) -> Unmapped | None:
+    """Where the inbound map is the last one, what it would write is what the target gets."""
+    if fault.unmapped is None or fault.unmapped.path or translation.outbound is not None:
+        return fault.unmapped
+    return replace(fault.unmapped, path=fault.canonical)
 
 
 def _at_the_source(fault: Fault, translation: Translation) -> tuple[str, str]:

@@ -25,6 +25,9 @@ class WrittenRow:
     valid_from: date | None = None
     valid_to: date | None = None
 
+    def holds_on(self, day: date) -> bool:
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
+
     def overlaps(self, other: "WrittenRow | MappingEntry") -> bool:
         begins = self.valid_from is None or other.valid_to is None or self.valid_from <= other.valid_to
         ends = self.valid_to is None or other.valid_from is None or other.valid_from <= self.valid_to

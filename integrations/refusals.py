@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from integrations.mapped_values import Unmapped
 from integrations.records.record import Record
 
 
@@ -51,6 +52,7 @@ class RefusalError:
     `general` says what is wrong without a name, amount or value of this document, for what many share; it is empty
     where `plain` has none of these. `said_by` names who found it, where that was not the other system. `was` is the
     source's own value where it differs from what stands in the payload; `allowed` are values that would do there.
+    `unmapped` is the value that a value mapping would have to know, where that is what is missing.
     """
 
     code: str
@@ -67,6 +69,7 @@ class RefusalError:
     said_by: str = ""
     was: str = ""
     allowed: tuple[str, ...] = ()
+    unmapped: Unmapped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,15 @@ def _bounded(error: RefusalError) -> RefusalError:
         said_by=_cut(error.said_by, LONGEST_CODE),
         was=_cut(error.was, LONGEST_TEXT),
         allowed=tuple(_cut(value, LONGEST_CODE) for value in error.allowed[:MOST_ALLOWED]),
+        unmapped=error.unmapped if _is_short(error.unmapped) else None,
     )
+
+
+def _is_short(found: Unmapped | None) -> bool:
+    """No mapping knows a value that is longer than a code."""
+    if found is None or not found.value.isprintable():
+        return False
+    return len(found.value) <= LONGEST_CODE and len(found.path) <= LONGEST_PATH
 
 
 def _cut(text: str, longest: int) -> str:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
 from exceptions_app.actions import mapping_log
+from exceptions_app.actions.batch_decide import approve_batch, reject_batch
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mapping_propose import entries_holding, frozen_rows_hash, told
 from exceptions_app.actions.mover import Invalid
@@ -25,8 +26,9 @@ def approve_mapping(
 ) -> MappingProposal:
     """Agree to the rows whose hash is `frozen_sha256`: from now on they hold, as the next version of the mapping.
 
-    Raises policies.NotPermitted for the proposer, ApprovalNoLongerHolds when what the rows replace is not what was
-    shown any more.
+    The batch that goes with them is approved by the same decision, or neither is. Raises policies.NotPermitted for the
+    proposer and for whoever may not approve every item of the batch, ApprovalNoLongerHolds when what the rows replace
+    is not what was shown any more.
     """
     proposal = _as_shown(proposal_id, frozen_sha256, action=MappingAction.APPROVE, by=by)
     rows = list(proposal.rows.order_by("position"))
@@ -36,6 +38,8 @@ def approve_mapping(
     mapping.version += 1
     mapping.save(update_fields=["version"])
     _write(mapping, rows, replaced)
+    if proposal.batch is not None:
+        approve_batch(proposal.batch.pk, by=by, at=at, frozen_sha256=proposal.batch.frozen_sha256, because=because)
     summary = f"{by} approved {proposal.ref}: {mapping.ref} ({mapping.title}) is at version {mapping.version}."
     _record(proposal, "value_mapping.approved", rows, by=by, at=at, because=because, summary=summary)
     return proposal
@@ -50,6 +54,8 @@ def reject_mapping(
         raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
     proposal = _as_shown(proposal_id, frozen_sha256, action=MappingAction.REJECT, by=by)
     _close(proposal, MappingDecision.Verdict.REJECTED, by=by, at=at, because=because)
+    if proposal.batch is not None:
+        reject_batch(proposal.batch.pk, by=by, at=at, frozen_sha256=proposal.batch.frozen_sha256, because=because)
     summary = f"{by} rejected {proposal.ref} for {proposal.mapping.ref}: {because}"
     rows = list(proposal.rows.order_by("position"))
     _record(proposal, "value_mapping.rejected", rows, by=by, at=at, because=because, summary=summary)

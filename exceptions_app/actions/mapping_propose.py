@@ -10,7 +10,11 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
 from exceptions_app.actions import mapping_log
-from exceptions_app.actions.mover import Invalid
+from exceptions_app.actions.batch_decide import cancel_batch
+from exceptions_app.actions.batch_propose import ListChanged, propose_batch
+from exceptions_app.actions.correct import correct
+from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
+from exceptions_app.batch_states import MOST_ITEMS
 from exceptions_app.mapping_states import POLICY, MappingAction, MappingState
 from exceptions_app.models import (
     LegalEntity,
@@ -23,8 +27,12 @@ from exceptions_app.models import (
     ValueMapping,
 )
 from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.mapping_effect import Holding, Rows, mends_of
 from exceptions_app.queries.mapping_standing import mapping_standing, may_propose, require_on_proposal
+from exceptions_app.queries.reach import reach_of
+from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.value_rows import WrittenRow, require_usable
+from integrations.connectors.base import CorrectionError
 from integrations.models import Connection
 from integrations.value_kinds import ValueKind
 
@@ -46,11 +54,21 @@ class Scope:
 
 @transaction.atomic
 def propose_mapping(
-    scope: Scope, rows: Sequence[WrittenRow], *, by: AbstractUser, at: datetime, because: str
+    scope: Scope,
+    rows: Sequence[WrittenRow],
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    mends: Mapping[int, int] | None = None,
 ) -> MappingProposal:
     """Ask a second person for these rows. Nothing holds before they approve.
 
-    Raises Invalid, value_rows.RowsInvalid with all that is wrong with the rows, and policies.NotPermitted.
+    `mends` are open exceptions (number → revision at which they were shown) that go with them: each is corrected by the
+    rows, and all are proposed as one batch, which is decided on with the mapping. All of it or nothing.
+
+    Raises Invalid, value_rows.RowsInvalid with all that is wrong with the rows, policies.NotPermitted, and
+    batch_propose.ListChanged when an exception cannot go with them any more.
     """
     if not because.strip():
         raise Invalid("because", "Say why these values belong together; the person who decides will read it.")
@@ -70,7 +88,59 @@ def propose_mapping(
         )
         for index, row in enumerate(rows)
     ]
-    return _freeze(mapping, written, batch=None, by=by, at=at, because=because.strip()[:MOST_REASON])
+    because = because.strip()[:MOST_REASON]
+    batch = _batch_of(mapping, rows, mends, by=by, at=at, because=because) if mends else None
+    return _freeze(mapping, written, batch=batch, by=by, at=at, because=because)
+
+
+@transaction.atomic
+def propose_mends(
+    mapping_id: int, mends: Mapping[int, int], *, by: AbstractUser, at: datetime, because: str
+) -> ReplayBatch:
+    """Correct open exceptions by what holds already, and propose them as a batch like any other.
+
+    For what came in, or was held back, after the mapping was decided on. Raises as `propose_mapping`.
+    """
+    if not because.strip():
+        raise Invalid("because", "Say why these are to be replayed; the person who decides will read it.")
+    if not mends:
+        raise Invalid("items", "Choose at least one exception.")
+    mapping = mapping_log.lock_mapping(mapping_id)
+    ruling = may_propose(mapping, mapping_standing(mapping, by))
+    if not ruling.allowed:
+        raise NotPermitted(ruling.reason)
+    return _batch_of(mapping, holding_rows(mapping), mends, by=by, at=at, because=because.strip()[:MOST_REASON])
+
+
+def holding_rows(mapping: ValueMapping) -> list[MappingEntry]:
+    """All that holds now, whatever the day."""
+    return list(MappingEntry.objects.filter(mapping=mapping, retired_in=None).order_by("pk"))
+
+
+def _batch_of(
+    mapping: ValueMapping,
+    rows: Sequence[Holding],
+    mends: Mapping[int, int],
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+) -> ReplayBatch:
+    """The exceptions, corrected by the rows and proposed as one list. Raises ListChanged."""
+    scope = Rows(kind=mapping.kind, connection=mapping.connection, entity_id=mapping.entity_id, rows=rows)
+    if len(mends) > MOST_ITEMS:
+        raise Invalid("items", f"At most {MOST_ITEMS:,} exceptions go with one mapping.")
+    found = {mend.case.pk: mend for mend in mends_of(scope, by=by, reach=reach_of(by))}
+    reason = f"By {mapping.ref} ({mapping.title}): {because}"[:MOST_REASON]
+    for number, revision in sorted(mends.items()):
+        mend = found.get(number)
+        if mend is None or mend.refusal or mend.case.revision != revision:
+            raise ListChanged
+        try:
+            correct(number, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations)
+        except (ChangedMeanwhile, TransitionNotAllowed, CorrectionError) as error:
+            raise ListChanged from error
+    return propose_batch(mends, by=by, at=at, because=reason)
 
 
 def entries_holding(mapping: ValueMapping, source_values: Iterable[str]) -> list[MappingEntry]:
@@ -208,6 +278,9 @@ def withdraw_mapping(proposal_id: int, *, by: AbstractUser, at: datetime, becaus
     proposal.closed_at = at
     proposal.closed_because = because.strip()[:MOST_REASON] or f"Withdrawn by {by}."
     proposal.save(update_fields=["state", "closed_at", "closed_because"])
+    if proposal.batch is not None:
+        words = because.strip() or f"{proposal.ref} was withdrawn."
+        cancel_batch(proposal.batch.pk, by=by, at=at, because=words)
     mapping_log.record(
         proposal.mapping,
         "value_mapping.withdrawn",

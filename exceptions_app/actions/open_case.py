@@ -16,6 +16,7 @@ from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
 from exceptions_app.states import Action, State
 from exceptions_app.triage.cause import cause_of
 from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
+from exceptions_app.unmapped_values import remember_unmapped
 from integrations.models import InboxMessage
 from integrations.refusals import MessageNotUnderstood, RefusedTransaction, problem_of
 
@@ -171,3 +172,4 @@ def _add_occurrence(
         definitive=transaction.refusal.definitive,
         errors=[asdict(error) for error in transaction.refusal.errors],
     )
+    remember_unmapped(case, transaction.refusal.errors, at=arrived_at)

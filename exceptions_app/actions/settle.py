@@ -25,6 +25,7 @@ from exceptions_app.models import Decision, ExceptionCase, PayloadVersion, Propo
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.connections import UNTOLD_AFTER
 from exceptions_app.states import SENDING_KINDS, Action, Kind, Outcome, State
+from exceptions_app.unmapped_values import remember_unmapped
 from integrations import delivery as engine
 from integrations.crash_points import Point, passing
 from integrations.effects import booked_again
@@ -140,6 +141,7 @@ def _move_case(case: ExceptionCase, delivery: Delivery, settlement: engine.Settl
     elif delivery.state == Delivery.State.REFUSED:
         proposal_ends.spend(case, at=at, because="The target refused it.")
         data |= _errors(delivery, settlement.refusal)
+        remember_unmapped(case, settlement.refusal.errors if settlement.refusal else (), at=at)
         move(
             case,
             Action.SEND_REFUSED,

@@ -14,6 +14,7 @@ from exceptions_app.models.organisation import (
 from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
 from exceptions_app.models.rehearsal import Rehearsal
 from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchProgress, ReplayBatch
+from exceptions_app.models.unmapped import UnmappedValue
 from exceptions_app.models.value_mapping import (
     MappingDecision,
     MappingEntry,
@@ -54,6 +55,7 @@ __all__ = [
     "Route",
     "Transaction",
     "TransactionContent",
+    "UnmappedValue",
     "ValueMapping",
     "granted_objects",
 ]

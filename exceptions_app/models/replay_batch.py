@@ -302,6 +302,26 @@ _FOUR_EYES = """
 """
 
 
+# A batch that goes with a value mapping is decided on with it, in one transaction and in the same way.
+_WITH_ITS_MAPPING = Guard(
+    name="with_its_mapping",
+    level=pgtrigger.Row,
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert,
+    timing=pgtrigger.Deferred,
+    func="""
+    IF EXISTS (
+        SELECT 1 FROM public.exceptions_app_mappingproposal p
+        WHERE p.batch_id = NEW.batch_id AND p.state IS DISTINCT FROM NEW.verdict
+    ) THEN
+        RAISE EXCEPTION 'batch % is decided on with its value mapping', NEW.batch_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+    """,
+)
+
+
 class BatchDecision(models.Model):
     """What the second person said of the whole list, bound to its hash. Never changed.
 
@@ -340,6 +360,7 @@ class BatchDecision(models.Model):
                 declare=[("proposed", "RECORD")],
                 func=_FOUR_EYES,
             ),
+            _WITH_ITS_MAPPING,
         ]
 
     def __str__(self) -> str:

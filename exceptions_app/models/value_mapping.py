@@ -137,6 +137,14 @@ _DECIDED_ONCE = Guard(
         RAISE EXCEPTION 'mapping proposal % cannot become % without such a decision', NEW.id, NEW.state
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.state = 'approved' AND NEW.batch_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM public.exceptions_app_batchdecision b
+        JOIN public.exceptions_app_mappingdecision d ON d.proposal_id = NEW.id AND d.decider_id = b.decider_id
+        WHERE b.batch_id = NEW.batch_id AND b.verdict = 'approved'
+    ) THEN
+        RAISE EXCEPTION 'mapping proposal % cannot be approved without its batch', NEW.id
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NULL;
     """,
 )

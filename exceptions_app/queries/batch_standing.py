@@ -7,7 +7,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, OuterRef, Q
 
 from exceptions_app.batch_states import BATCH_MOVES, BatchAction, BatchMoveNotAllowed, BatchState, destination
-from exceptions_app.models import BatchItem, PayloadVersion, ReplayBatch
+from exceptions_app.mapping_states import MappingState
+from exceptions_app.models import BatchItem, MappingProposal, PayloadVersion, ReplayBatch
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.models.replay_batch import ReplayBatchQuerySet
 from exceptions_app.policies import ALLOWED, NotPermitted, Ruling
@@ -32,7 +33,8 @@ def waiting_for_batch_decision_of(user: AbstractUser, reach: Reach) -> ReplayBat
         return none
     waiting = batches_within(reach, Verb.APPROVE).filter(state=BatchState.AWAITING_APPROVAL)
     handled = BatchItem.objects.filter(batch=OuterRef("pk")).filter(_hand_of(user))
-    return waiting.exclude(proposer=user.pk).exclude(Exists(handled))
+    alone = waiting.exclude(mapping_proposal__state=MappingState.AWAITING_APPROVAL)
+    return alone.exclude(proposer=user.pk).exclude(Exists(handled))
 
 
 def _hand_of(user: AbstractUser) -> Q:
@@ -87,6 +89,9 @@ def ruling_on(action: BatchAction, batch: ReplayBatch, by: BatchStanding) -> Rul
 
 
 def _why_not(action: BatchAction, batch: ReplayBatch, by: BatchStanding) -> str:
+    with_it = MappingProposal.objects.filter(batch=batch, state=MappingState.AWAITING_APPROVAL).first()
+    if with_it is not None:
+        return f"It is a part of {with_it.ref} and is decided on with that mapping."
     if action in _DECIDING:
         return _own_part(batch, by) or _lacks(by, Verb.APPROVE)
     if action is BatchAction.CANCEL and batch.proposer_id != by.user.pk:

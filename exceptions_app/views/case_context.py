@@ -17,6 +17,7 @@ from exceptions_app.queries.case_page import CasePage, Judge, present_errors
 from exceptions_app.queries.replay_batches import live_batch_of
 from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.queries.transactions import taken_up_by
+from exceptions_app.queries.unmapped_of_case import lacking_of
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
@@ -127,6 +128,7 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "twice_there": reversible_references(case) if case.is_open and case.sub == TWICE_THERE else [],
         "write_back": page.write_back,
         "transactions": taken_up_by(case),
+        "lacking": lacking_of(case, page.standing.user),
         "batch_item": live_batch_of(case) if State(case.state) in _IN_BATCHES else None,
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
         "kept": kept_texts(items, bound=asked.bound, typed=typed, record=record),

@@ -21,12 +21,15 @@ from exceptions_app.models import MappingProposal, MappingRow
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import value_mappings as reads
 from exceptions_app.queries.keyset import Direction, Page
+from exceptions_app.queries.mapping_effect import Backtest, Rows, backtest_of
 from exceptions_app.queries.mapping_standing import MappingPossibility, mapping_possibilities, mapping_standing
+from exceptions_app.queries.replay_batches import contents_of, money_of
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
+from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
 from exceptions_app.views.value_mapping_forms import MAPPING_FORMS
 
@@ -90,6 +93,10 @@ def _page(
         "decision": getattr(proposal, "decision", None),
         "waits": proposal.state == MappingState.AWAITING_APPROVAL,
         "rows": shown,
+        "batch": proposal.batch,
+        "contents": contents_of(proposal.batch) if proposal.batch else None,
+        "money": money_of(proposal.batch) if proposal.batch else {},
+        "backtest": _backtest(request, proposal),
         "actions": _actions(request, proposal, bound or {}),
         "trail": [
             {"label": "Value mappings", "url": reverse("exceptions:value_mappings")},
@@ -100,6 +107,16 @@ def _page(
         "previous_url": address(request, before=page.previous_cursor) if page.previous_cursor else "",
     }
     return render(request, "exceptions/mapping_proposal.html", context, status=status)
+
+
+def _backtest(request: HttpRequest, proposal: MappingProposal) -> Backtest | None:
+    """Only while it waits: afterwards the rows are among what closed exceptions went with."""
+    if proposal.state != MappingState.AWAITING_APPROVAL:
+        return None
+    mapping = proposal.mapping
+    rows = list(proposal.rows.all())
+    wanted = Rows(kind=mapping.kind, connection=mapping.connection, entity_id=mapping.entity_id, rows=rows)
+    return backtest_of(wanted, reach_for(request))
 
 
 def _actions(

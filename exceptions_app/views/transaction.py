@@ -18,6 +18,8 @@ from exceptions_app.queries.case_page import full_names
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.field_maps import MapKey
 from exceptions_app.queries.intake_failures import UNREAD, bytes_of
+from exceptions_app.queries.mapping_standing import mappings_within
+from exceptions_app.queries.reach import Reach
 from exceptions_app.queries.transaction_page import Sent, TransactionPage, read_page, sent_bytes
 from exceptions_app.queries.transactions import Sight, find_one, sight_of
 from exceptions_app.states import Outcome
@@ -25,6 +27,7 @@ from exceptions_app.views.case_history import address_of, attempt_rows, event_ro
 from exceptions_app.views.excerpts import excerpt
 from exceptions_app.views.field_maps import title_of
 from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
 from integrations import delivery as engine
 from integrations.models import Direction
@@ -55,6 +58,7 @@ def transaction(request: HttpRequest, ref: str) -> HttpResponse:
         "sees_connection": found.connection_id in reach.seen,
         "maps": _maps(page, reach),
         "has_maps": _maps_used(page) is not None,
+        "mapped_values": _mapped_values(page, reach_for(request)),
         "parts": _parts(page),
         "unchanged": _is_unchanged(page),
         "deliveries": _deliveries(page),
@@ -97,6 +101,24 @@ def _maps(page: TransactionPage, reach: ConnectionReach) -> list[dict[str, str]]
         url = reverse("exceptions:field_map_version", args=[found.connection.slug, key.name, int(number)])
         is_seen = found.connection_id in reach.seen
         rows.append({"title": f"{title_of(key)}, version {number}", "url": url if is_seen else ""})
+    return rows
+
+
+def _mapped_values(page: TransactionPage, reach: Reach) -> list[dict[str, str]]:
+    """What value mappings gave, as the last reading told it; the values only to whoever may see their mapping."""
+    recorded = (event.data["mapped_values"] for event in reversed(page.events) if "mapped_values" in event.data)
+    told: list[dict[str, Any]] = next(recorded, [])
+    seen = {found.ref for found in mappings_within(reach)} if told else set()
+    rows = []
+    for found in told:
+        visible = found["mapping"] in seen
+        rows.append(
+            {
+                "title": f"{found['mapping']}, version {found['version']}",
+                "url": reverse("exceptions:value_mapping", args=[found["mapping"]]) if visible else "",
+                "words": f"“{found['source']}” is “{found['target']}”" if visible else "",
+            }
+        )
     return rows
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from exceptions_app.mapping_states import LONGEST_VALUE, MappingAction
+from exceptions_app.views.replay_batch_forms import ListField
 from integrations.value_kinds import KIND_WORDS
 
 REASON_LENGTH = 500
@@ -29,6 +30,13 @@ def _day(label: str, help_text: str) -> forms.DateField:
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         error_messages={"invalid": "Write the day as year, month and day: 2026-11-30."},
     )
+
+
+class MendsField(ListField):
+    """The exceptions that were shown to go with a mapping; none before they were shown."""
+
+    def to_python(self, value: object) -> dict[int, int]:  # type: ignore[override]
+        return super().to_python(value) if value else {}
 
 
 class MappingFilterForm(forms.Form):
@@ -76,6 +84,8 @@ class ProposeMappingForm(forms.Form):
     )
     valid_from = _day("Valid from", "The first day, by the date of the document. Empty: from the beginning.")
     valid_to = _day("Valid to", "The last day. Empty: until it is changed.")
+    items = MendsField(required=False)
+    only_mapping = forms.BooleanField(label="Leave these exceptions out; propose the mapping alone", required=False)
     because = forms.CharField(
         label="Why this is right",
         max_length=REASON_LENGTH,
@@ -84,11 +94,28 @@ class ProposeMappingForm(forms.Form):
         error_messages={"required": "Say why these values belong together; the person who decides will read it."},
     )
 
+    @staticmethod
+    def written(cases: Mapping[int, int]) -> str:
+        """The list of exceptions as the field reads it: number and revision of each."""
+        return ",".join(f"{number}-{revision}" for number, revision in sorted(cases.items()))
+
     def __init__(self, *args: Any, connections: Choices, entities: Choices, queues: Choices, **more: Any) -> None:
         super().__init__(*args, **more)
         _offer(self, "connection", connections)
         _offer(self, "entity", [("", "All of them"), *entities])
         _offer(self, "queue", [("", "As it is"), *queues])
+
+
+class MendsForm(forms.Form):
+    use_required_attribute = False
+    items = MendsField(required=False)
+    because = forms.CharField(
+        label="Why they are to be replayed",
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="The person who decides and the auditor read this.",
+        error_messages={"required": "Say why these are to be replayed; the person who decides will read it."},
+    )
 
 
 class ApproveMappingForm(forms.Form):

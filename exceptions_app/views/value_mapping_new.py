@@ -1,5 +1,6 @@
 """Proposing a row of a value mapping: the form, filled in as far as the way there tells."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -10,18 +11,23 @@ from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from exceptions_app.actions.batch_propose import ItemsRefused, ListChanged
 from exceptions_app.actions.mapping_propose import Scope, propose_mapping
 from exceptions_app.actions.mover import Invalid
+from exceptions_app.batch_states import MOST_ITEMS
 from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.mapping_effect import Rows, backtest_of, mends_of
 from exceptions_app.queries.mapping_standing import Places, places_to_propose
 from exceptions_app.queries.value_mappings import find_mapping
 from exceptions_app.value_rows import RowsInvalid, WrittenRow
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.mapping_effect import Effect
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
 from exceptions_app.views.value_mapping_forms import ProposeMappingForm
+from integrations.value_kinds import ValueKind
 
 _FILLED = ("kind", "connection", "entity", "queue", "source_value", "target_value", "valid_from", "valid_to")
 
@@ -41,7 +47,25 @@ def value_mapping_new(request: HttpRequest) -> HttpResponse:
             "entity": mapping.entity.code if mapping.entity else "",
         }
     initial |= interrupted_at(request, request.path).typed
-    return _page(request, _form(places, initial=initial))
+    form = _form(places, initial=initial)
+    return _page(request, form, effect=_effect_of_address(request, places, initial))
+
+
+def _effect_of(request: HttpRequest, scope: Scope, row: WrittenRow) -> Effect:
+    reach = reach_for(request)
+    entity = scope.entity.pk if scope.entity else None
+    rows = Rows(kind=scope.kind, connection=scope.connection, entity_id=entity, rows=[row])
+    mends = mends_of(rows, by=person(request), reach=reach)
+    return Effect(mends, backtest_of(rows, reach) if row.target_value else None)
+
+
+def _effect_of_address(request: HttpRequest, places: Places, initial: Mapping[str, str]) -> Effect | None:
+    """What the way there names already, as from the page of an exception."""
+    connection = next((found for found in places.connections if found.slug == initial.get("connection")), None)
+    if connection is None or not initial.get("source_value") or initial.get("kind") not in list(ValueKind):
+        return None
+    scope = _scope(places, {"queue": "", "entity": "", **initial})
+    return _effect_of(request, scope, WrittenRow(source_value=initial["source_value"]))
 
 
 def _form(places: Places, **more: Any) -> ProposeMappingForm:
@@ -53,9 +77,23 @@ def _form(places: Places, **more: Any) -> ProposeMappingForm:
     )
 
 
-def _page(request: HttpRequest, form: ProposeMappingForm, *, status: int = 200) -> HttpResponse:
-    trail = [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}]
-    return render(request, "exceptions/value_mapping_new.html", {"form": form, "trail": trail}, status=status)
+def _page(
+    request: HttpRequest,
+    form: ProposeMappingForm,
+    *,
+    effect: Effect | None = None,
+    seen: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    """`seen`: the exceptions are shown with the very row, so that the next sending proposes them."""
+    context = {
+        "form": form,
+        "effect": effect,
+        "items": ProposeMappingForm.written(effect.revisions) if effect and seen else "",
+        "most": MOST_ITEMS,
+        "trail": [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}],
+    }
+    return render(request, "exceptions/value_mapping_new.html", context, status=status)
 
 
 def _page_of_new(request: HttpRequest, ref: str) -> str:  # noqa: ARG001 - as for the pages of one thing
@@ -70,8 +108,13 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
         return _page(request, form, status=422)
     given = form.cleaned_data
     row = WrittenRow(**{name: given[name] for name in ("source_value", "target_value", "valid_from", "valid_to")})
+    scope = _scope(places, given)
+    mends = {} if given["only_mapping"] else given["items"]
     try:
-        proposal = propose_mapping(_scope(places, given), [row], by=person(request), at=now(), because=given["because"])
+        effect = _effect_of(request, scope, row)
+        if not given["only_mapping"] and effect.revisions != mends:
+            return _page(request, form, effect=effect, seen=True)
+        proposal = propose_mapping(scope, [row], by=person(request), at=now(), because=given["because"], mends=mends)
     except Invalid as error:
         form.add_error(error.field if error.field in form.fields else None, error.problem)
         return _page(request, form, status=422)
@@ -79,6 +122,9 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
         for fault in error.faults:
             form.add_error(fault.column, f"{fault.problem} {fault.remedy}")
         return _page(request, form, status=422)
+    except (ListChanged, ItemsRefused) as error:
+        form.add_error(None, str(error))
+        return _page(request, form, effect=_effect_of(request, scope, row), seen=True, status=409)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_new(request, ref))

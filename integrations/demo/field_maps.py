@@ -12,6 +12,8 @@ from integrations.models import Direction
 _HERE: Final = Path(__file__).parent / "maps"
 # A family that the CRM sells and nobody has mapped yet.
 UNMAPPED_FAMILY: Final = "Leasing"
+# One that everybody knows, without a revenue account: it waits for a value mapping.
+NEW_FAMILY: Final = "Robotics"
 
 
 @dataclass(frozen=True, slots=True)

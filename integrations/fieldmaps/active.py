@@ -18,6 +18,7 @@ from integrations.fieldmaps.declaration import Declaration, Known, MapNotUnderst
 from integrations.fieldmaps.source import BadPath, JsonSource, Source, read_source
 from integrations.fieldmaps.trail import Fault, Stage, followed, of_findings, of_map
 from integrations.fieldmaps.words import title_of
+from integrations.mapped_values import MappedValue, MappedValues, NoMappings
 from integrations.models import ActiveFieldMap, Connection, Direction, InboxMessage
 from integrations.records.schemas import DESCRIPTIONS
 from integrations.records.schemas.judge import findings
@@ -71,6 +72,13 @@ class Translation:
     outbound: Mapped | None = None
 
     @property
+    def mapped_values(self) -> tuple[MappedValue, ...]:
+        """What value mappings gave, each version of a value once."""
+        found = [*(self.inbound.mapped_values if self.inbound else ())]
+        found += self.outbound.mapped_values if self.outbound else ()
+        return tuple(dict.fromkeys(found))
+
+    @property
     def is_whole(self) -> bool:
         return not self.faults
 
@@ -122,9 +130,14 @@ def in_use(connection: Connection) -> list[ActiveFieldMap]:
 
 
 def translate_by(
-    maps: Sequence[Versioned], *, payload: bytes, media_type: str, context: Context | None = None
+    maps: Sequence[Versioned],
+    *,
+    payload: bytes,
+    media_type: str,
+    context: Context | None = None,
+    values: MappedValues | None = None,
 ) -> Translation:
-    """The same by maps that are given, in use or not: a preview, or a draft."""
+    """The same by maps that are given, in use or not: a preview, or a draft. `values` are the value mappings."""
     unchanged = Translation(payload, media_type)
     if not maps:
         return unchanged
@@ -137,7 +150,8 @@ def translate_by(
     except MessageNotUnderstood as error:
         fault = Fault(Stage.INBOUND, problem=str(error), remedy=error.remedy)
         return Translation(payload, media_type, faults=(fault,))
-    return _carry_out(first, outbound.get(object_type), object_type, source, unchanged, context or {})
+    second = outbound.get(object_type)
+    return _carry_out(first, second, object_type, source, unchanged, context or {}, values or NoMappings())
 
 
 def _first_for(maps: Sequence[Versioned], source: Source) -> Versioned:
@@ -186,12 +200,13 @@ def _carry_out(
     source: Source,
     unchanged: Translation,
     context: Context,
+    values: MappedValues,
 ) -> Translation:
     used = tuple(found.version for found in (inbound, outbound) if found)
     try:
-        first = map_source(_read(inbound), source, context=context) if inbound else None
+        first = map_source(_read(inbound), source, context=context, values=values) if inbound else None
         canonical = _canonical(object_type, first, source)
-        second = _outbound(outbound, canonical, context)
+        second = _outbound(outbound, canonical, context, values)
     except _Unreadable as error:
         return Translation(unchanged.payload, unchanged.media_type, used, object_type, faults=(error.fault,))
     faults = of_map(Stage.INBOUND, first)
@@ -210,10 +225,12 @@ def _carry_out(
     )
 
 
-def _outbound(found: Versioned | None, canonical: dict[str, Any], context: Context) -> Mapped | None:
+def _outbound(
+    found: Versioned | None, canonical: dict[str, Any], context: Context, values: MappedValues
+) -> Mapped | None:
     if found is None:
         return None
-    return map_source(_read(found), JsonSource(canonical), context=context, reads=FROM_CANONICAL)
+    return map_source(_read(found), JsonSource(canonical), context=context, reads=FROM_CANONICAL, values=values)
 
 
 def _canonical(object_type: str, mapped: Mapped | None, source: Source) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal, localcontext
 from itertools import islice
 from typing import Any, Final
 
 from integrations.connectors.json_document.pointers import pointer_to
-from integrations.fieldmaps.declaration import Declaration, Known, Rule
+from integrations.fieldmaps.declaration import ByMapping, Declaration, Known, Rule
 from integrations.fieldmaps.source import BadPath, Source, read_source
-from integrations.fieldmaps.values import NotConvertible, TargetValue, as_decimal, convert
+from integrations.fieldmaps.values import NotConvertible, TargetValue, as_date, as_decimal, convert
+from integrations.mapped_values import MappedValue, MappedValues, NoMappings, Unmapped
 from integrations.refusals import MOST_ALLOWED
+from integrations.value_kinds import not_mapped
 
 MOST_ROWS: Final = 10_000
 _DIGITS_OF_A_SUM: Final = 100  # ten thousand numbers of 50 digits have 55
@@ -42,6 +45,7 @@ class Fault:
     remedy: str
     was: str = ""
     allowed: tuple[str, ...] = ()
+    unmapped: Unmapped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Mapped:
     """What a map made of a payload. With faults it is not whole and must not be sent.
 
     `ways` says for every place that was read where its value goes first, also when nothing stood there; `tables` by
-    which table, where it goes there by one.
+    which table, where it goes there by one. `mapped_values` are those that a value mapping gave.
     """
 
     document: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +73,7 @@ class Mapped:
     faults: list[Fault] = field(default_factory=list)
     ways: dict[str, str] = field(default_factory=dict)
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    mapped_values: list[MappedValue] = field(default_factory=list)
 
     @property
     def is_whole(self) -> bool:
@@ -98,16 +103,26 @@ def map_source(
     *,
     context: Mapping[Known, str] | None = None,
     reads: Reads = FROM_THE_SOURCE,
+    values: MappedValues | None = None,
 ) -> Mapped:
     """The same for a payload that is already read. `reads` is what faults call it."""
-    run = _Run(Mapped(), source, context or {}, reads)
+    run = _Run(Mapped(), source, context or {}, reads, values or NoMappings())
     run.carry_out(declaration.rules, source, (), run.mapped.document)
     return run.mapped
 
 
 class _Unmapped(Exception):
-    def __init__(self, problem: str, remedy: str, *, was: str = "", allowed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        problem: str,
+        remedy: str,
+        *,
+        was: str = "",
+        allowed: tuple[str, ...] = (),
+        unmapped: Unmapped | None = None,
+    ) -> None:
         super().__init__(problem)
+        self.unmapped = unmapped
         self.problem = problem
         self.remedy = remedy
         self.was = was
@@ -120,6 +135,7 @@ class _Run:
     top: Source
     context: Mapping[Known, str]
     reads: Reads
+    values: MappedValues
 
     def carry_out(
         self, rules: tuple[Rule, ...], row: Source, above: tuple[str | int, ...], into: dict[str, Any]
@@ -150,7 +166,9 @@ class _Run:
                 self.mapped.tables[place] = rule.table
 
     def _fault(self, rule: Rule, source: Source, to: str, found: _Unmapped) -> None:
-        fault = Fault(rule.place, _origin(rule, source), to, found.problem, found.remedy, found.was, found.allowed)
+        fault = Fault(
+            rule.place, _origin(rule, source), to, found.problem, found.remedy, found.was, found.allowed, found.unmapped
+        )
         self.mapped.faults.append(fault)
 
     def _carry_out_for_each(self, rule: Rule, source: Source, to: tuple[str | int, ...], into: dict[str, Any]) -> None:
@@ -184,8 +202,39 @@ class _Run:
                 remedy = f"Have {self.reads.writer} it, or give a default."
                 raise _Unmapped(f"The value is not {missing}.", remedy, was=was, allowed=_allowed(rule))
             return was, None
-        text = _looked_up(text, rule, self.reads)
+        text = (
+            _looked_up(text, rule, self.reads) if rule.mapping is None else self._by_mapping(text, rule, rule.mapping)
+        )
         return was, None if text is None else _converted(text, rule)
+
+    def _by_mapping(self, text: str, rule: Rule, by: ByMapping) -> str | None:
+        """What the value mapping knows goes before the table of the rule."""
+        day = self._day(rule, by)
+        entity = _text_at(self.top, by.entity) if by.entity else ""
+        found = self.values.find(by.kind, text, on=day, entity=entity) if day else None
+        if found is not None:
+            self.mapped.mapped_values.append(found)
+            return found.target
+        if rule.table is not None and (text in rule.table or rule.otherwise != "refuse"):
+            return _looked_up(text, rule, self.reads)
+        raise _Unmapped(
+            not_mapped(by.kind, text),
+            f"Propose a mapping of it, or have {self.reads.writer} a value that is mapped.",
+            was=text,
+            allowed=_allowed(rule),
+            unmapped=Unmapped(by.kind.value, text, day.isoformat() if day else ""),
+        )
+
+    def _day(self, rule: Rule, by: ByMapping) -> date | None:
+        """The day for which the mapping is asked: a day of the document, or the one on which it was received."""
+        text = (_text_at(self.top, by.on) if by.on else "") or self.context.get(Known.RECEIVED_DATE, "")
+        if not text:
+            return None
+        try:
+            return date.fromisoformat(as_date(text, rule.date_format if by.on else ""))
+        except NotConvertible as error:
+            problem = f"The day for which the value is mapped is not known: {error}"
+            raise _Unmapped(problem, f"Have {self.reads.writer} it.", was=text) from None
 
 
 def _text_at(source: Source, path: str) -> str:

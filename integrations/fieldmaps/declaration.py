@@ -13,6 +13,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from integrations import safe_json
 from integrations.connectors.json_document.pointers import BadPointer, pointer_to, steps_of
 from integrations.fieldmaps.misfits import problem_of
+from integrations.value_kinds import ValueKind
 
 MOST_RULES: Final = 500
 MOST_BYTES: Final = 1_000_000  # of a declaration as text
@@ -47,6 +48,12 @@ _TABLE: Final[dict[str, Any]] = {
     "additionalProperties": {"type": "string"},
     "maxProperties": MOST_ENTRIES,
 }
+_MAPPING: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["kind"],
+    "properties": {"kind": {"enum": list(ValueKind)}, "on": _PATH, "entity": _PATH},
+}
 _RULE: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
@@ -65,6 +72,7 @@ _RULE: Final[dict[str, Any]] = {
         "date_format": {"type": "string", "maxLength": 40},
         "decimal_mark": {"enum": [".", ","]},
         "table": {"anyOf": [{"type": "string"}, _TABLE]},
+        "mapping": {"anyOf": [{"enum": list(ValueKind)}, _MAPPING]},
         "otherwise": {"enum": ["refuse", "keep", "leave out"]},
         "default": {"type": "string", "maxLength": 300},
         "required": {"type": "boolean"},
@@ -108,6 +116,18 @@ class MapNotUnderstood(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class ByMapping:
+    """The value mapping of a rule: of which kind, and where in the whole payload the day and the legal entity stand.
+
+    Without `on` it is the day on which the message was received.
+    """
+
+    kind: ValueKind
+    on: str = ""
+    entity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. `place` is where it stands in the declaration, for messages: "/rules/3"."""
 
@@ -125,6 +145,7 @@ class Rule:
     decimal_mark: str = "."
     table: Mapping[str, str] | None = None
     table_name: str = ""
+    mapping: ByMapping | None = None
     otherwise: str = "refuse"
     default: str | None = None
     required: bool = False
@@ -226,11 +247,19 @@ def _rule(declared: dict[str, Any], place: str, tables: Tables, *, depth: int) -
         decimal_mark=declared.get("decimal_mark", "."),
         table=table,
         table_name=table_name,
+        mapping=_by_mapping(declared.get("mapping")),
         otherwise=declared.get("otherwise", "refuse"),
         default=declared.get("default"),
         required=declared.get("required", False),
         note=declared.get("note", ""),
     )
+
+
+def _by_mapping(declared: str | dict[str, str] | None) -> ByMapping | None:
+    if declared is None:
+        return None
+    given = {"kind": declared} if isinstance(declared, str) else declared
+    return ByMapping(ValueKind(given["kind"]), given.get("on", ""), given.get("entity", ""))
 
 
 def _constant(value: Any) -> str | int | Decimal | bool | None:

@@ -59,6 +59,9 @@ def _read(rules: tuple[Rule, ...], row: Part, described: Part) -> Iterator[Misfi
             for path in rule.summed or (rule.source,):
                 if path != "/version" and not isinstance(_at(source, path), Term):
                     yield _misfit(f"{rule.place}/{name}", path, source, described)
+            for path in (rule.mapping.on, rule.mapping.entity) if rule.mapping else ():
+                if path and not isinstance(_at(described, path), Term):
+                    yield _misfit(f"{rule.place}/mapping", path, described, described)
 
 
 def _at(part: Part, path: str) -> Part | Term | None:

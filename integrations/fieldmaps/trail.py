@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from integrations.connectors.json_document.pointers import pointer_to
 from integrations.fieldmaps.apply import Mapped
+from integrations.mapped_values import Unmapped
 from integrations.records.schemas.judge import Finding
 from integrations.refusals import MOST_ALLOWED
 
@@ -37,6 +38,7 @@ class Fault:
     problem: str = ""
     remedy: str = ""
     allowed: tuple[str, ...] = ()
+    unmapped: Unmapped | None = None
 
 
 def of_map(stage: Stage, mapped: Mapped | None, *, known: Sequence[Fault] = ()) -> list[Fault]:
@@ -58,6 +60,9 @@ def of_map(stage: Stage, mapped: Mapped | None, *, known: Sequence[Fault] = ()) 
                 problem=fault.problem,
                 remedy=fault.remedy,
                 allowed=fault.allowed,
+                unmapped=fault.unmapped
+                if inbound or fault.unmapped is None
+                else replace(fault.unmapped, path=fault.to),
             )
         )
     return found

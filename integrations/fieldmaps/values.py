@@ -29,7 +29,7 @@ def convert(text: str, rule: Rule) -> TargetValue:
         case As.INTEGER:
             return _as_integer(text, mark=rule.decimal_mark)
         case As.DATE:
-            return _as_date(text, rule.date_format)
+            return as_date(text, rule.date_format)
         case As.BOOLEAN:
             return _as_boolean(text)
     return text
@@ -52,7 +52,8 @@ def _as_integer(text: str, *, mark: str) -> int:
     return int(number)
 
 
-def _as_date(text: str, form: str) -> str:
+def as_date(text: str, form: str) -> str:
+    """ISO 8601, from that or from the form given. Raises NotConvertible."""
     try:
         if form:
             return datetime.strptime(text.strip(), form).date().isoformat()  # noqa: DTZ007 - a business date

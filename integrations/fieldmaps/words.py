@@ -8,6 +8,7 @@ from integrations.connectors.json_document.pointers import pointer_to
 from integrations.fieldmaps.declaration import As, Declaration, Known, Rule
 from integrations.models import Direction
 from integrations.records.schemas import DESCRIPTIONS
+from integrations.value_kinds import KIND_WORDS
 
 _KNOWN = {
     Known.CONNECTION: "the name of the connection",
@@ -70,6 +71,10 @@ def in_words(rule: Rule) -> str:
     if rule.table is not None:
         named = f"the table “{rule.table_name}”" if rule.table_name else f"its own table of {len(rule.table)}"
         parts.append(f"by {named}, {_OTHERWISE[rule.otherwise]}")
+    if rule.mapping is not None:
+        day = f" on {rule.mapping.on}" if rule.mapping.on else ""
+        before = ", which goes before the table" if rule.table is not None else ""
+        parts.append(f"by the value mapping of {KIND_WORDS[rule.mapping.kind].title.lower()}{day}{before}")
     if rule.default is not None:
         parts.append(f"“{rule.default}” when missing")
     if rule.required:

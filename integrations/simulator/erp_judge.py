@@ -117,7 +117,8 @@ def _invoice(content: Content, books: Books) -> Iterator[Message]:
         tax_code, family = text_of(line, "tax_code"), text_of(line, "product_family")
         if books.entry("tax_codes", tax_code) is None:
             yield Message("FF/101", f"Tax code {tax_code} is not defined", f"lines/{index}/tax_code")
-        if family and books.entry("product_families", family) is None:
+        named = bool(text_of(line, "account"))  # then nothing has to be found for the family
+        if family and not named and books.entry("product_families", family) is None:
             text = f"No revenue account is assigned to product family {family}"
             yield Message("ZFI/050", text, f"lines/{index}/product_family")
     net, tax, total = (amount_in(content, name) for name in ("net_amount", "tax_amount", "total"))

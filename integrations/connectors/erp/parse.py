@@ -6,6 +6,7 @@ from typing import Any, Final
 from integrations.connectors.base import IncomingMessage
 from integrations.connectors.erp.codes import Meaning, meaning_of
 from integrations.connectors.erp.document import Posting, business_key_of, read_posting
+from integrations.connectors.erp.mapped import unmapped_in
 from integrations.connectors.erp.messages import SEND_ERROR, Message, read_error
 from integrations.connectors.erp.read import record_of
 from integrations.connectors.json_document.pointers import pointer_to
@@ -119,6 +120,7 @@ def _error_of(posting: Posting, message: Message, meaning: Meaning | None) -> Re
         field_path=pointer_to(*steps) if steps else "",
         field=term.label if term else "",
         language=message.language,
+        unmapped=unmapped_in(posting, steps, meaning.sub) if meaning else None,
     )
 
 

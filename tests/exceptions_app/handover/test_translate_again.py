@@ -98,7 +98,7 @@ def test_map_that_is_not_mended_says_its_faults_and_saves_nothing(cast: Cast, er
     assert (error.was, error.path, error.said_by) == (
         "Leasing", "/items/1/family", "the field map “Invoice from the source” (version 1)",
     )  # fmt: skip
-    assert error.allowed == ("SUBSCRIPTION", "SERVICES", "HARDWARE", "TRAINING")
+    assert error.allowed == ("SUBSCRIPTION", "SERVICES", "HARDWARE", "TRAINING", "ROBOTICS")
     case.refresh_from_db()
     assert (len(versions(case)), case.revision, case.state) == (1, 1, State.NEW)
 

@@ -256,7 +256,7 @@ def test_history_tab_is_fetched_alone(cast, signed_in):
 
 
 @pytest.mark.parametrize("item_count", [1, 3])
-@pytest.mark.parametrize(("tab", "queries"), [("timeline", 27), ("versions", 27), ("arrivals", 27), ("attempts", 26)])
+@pytest.mark.parametrize(("tab", "queries"), [("timeline", 28), ("versions", 28), ("arrivals", 28), ("attempts", 27)])
 def test_case_page_queries_do_not_grow_with_its_history(cast, signed_in, item_count, tab, queries):
     case = eventful(cast, item_count)
     client = signed_in(cast.clerk)

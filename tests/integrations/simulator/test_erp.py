@@ -117,6 +117,8 @@ def test_customer_invoice_is_refused_for_what_is_wrong(simulator: RunningSimulat
 def test_line_of_an_invoice_is_refused_at_its_place(simulator: RunningSimulator, field: str, value: str, code: str):
     rows = json.loads(customer_invoice())["lines"]
     rows[1][field] = value
+    if field == "product_family":
+        rows[1].pop("account", None)  # a line that names its account needs none to be found
 
     assert codes(post(simulator, customer_invoice(lines=rows))) == [(code, f"lines/1/{field}", "error")]
 

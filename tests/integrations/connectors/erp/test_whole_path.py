@@ -92,7 +92,7 @@ def test_closed_period_refuses_until_it_is_opened(simulator: RunningSimulator):
 
 def test_invoice_with_several_faults_is_corrected_at_every_place(simulator: RunningSimulator):
     rows = json.loads(customer_invoice())["lines"]
-    rows[0] |= {"product_family": "SUBSCRIPTIONS", "tax_code": "V22"}
+    rows[0] |= {"product_family": "SUBSCRIPTIONS", "tax_code": "V22", "account": ""}
     found = refused_at_the_source(simulator, customer_invoice(lines=rows, customer="C-0001", total=1211.00))
     paths = {error.code: error.field_path for error in found.refusal.errors}
     assert paths == {
