@@ -95,6 +95,7 @@ ENTRIES = (
         also_on=(
             "exceptions:value_mapping", "exceptions:value_mapping_new", "exceptions:value_mapping_propose",
             "exceptions:mapping_proposal", "exceptions:mapping_mends",
+            "exceptions:value_mapping_import", "exceptions:value_mapping_import_propose",
         ),
         key="v",
     ),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from exceptions_app.views import mapping_mends, mapping_proposals, value_mapping_new, value_mappings
+from exceptions_app.views import mapping_mends, mapping_proposals, value_mapping_csv, value_mapping_new, value_mappings
 
 urlpatterns: list[URLPattern] = [
     path("mappings/", value_mappings.value_mappings, name="value_mappings"),
@@ -10,6 +10,14 @@ urlpatterns: list[URLPattern] = [
     path(
         "mappings/new/propose/", value_mapping_new.value_mapping_propose, {"ref": "new"}, name="value_mapping_propose"
     ),
+    path("mappings/import/", value_mapping_csv.value_mapping_import, name="value_mapping_import"),
+    path(
+        "mappings/import/propose/",
+        value_mapping_csv.value_mapping_import_propose,
+        {"ref": "import"},
+        name="value_mapping_import_propose",
+    ),
+    path("mappings/<str:ref>/export/", value_mapping_csv.value_mapping_export, name="value_mapping_export"),
     path("mappings/<str:ref>/mends/", mapping_mends.mapping_mends, name="mapping_mends"),
     path("mappings/<str:ref>/mends/propose/", mapping_mends.propose, name="mapping_mends_propose"),
     path("mappings/<str:ref>/", value_mappings.value_mapping, name="value_mapping"),

@@ -50,8 +50,8 @@ class MappingFilterForm(forms.Form):
         _offer(self, "connection", [("", "All"), *connections])
 
 
-class ProposeMappingForm(forms.Form):
-    """One row of a mapping, with the mapping that it is for."""
+class MappingScopeForm(forms.Form):
+    """Which mapping, with the exceptions that go with what is proposed for it, and the reason."""
 
     use_required_attribute = False
     kind = forms.ChoiceField(
@@ -70,20 +70,6 @@ class ProposeMappingForm(forms.Form):
         required=False,
         help_text="The team that owns the mapping. Only asked when there is none of this kind yet.",
     )
-    source_value = forms.CharField(
-        label="Source value",
-        max_length=LONGEST_VALUE,
-        help_text="As the source writes it, capitals included.",
-        error_messages={"required": "Write the value as the source sends it."},
-    )
-    target_value = forms.CharField(
-        label="Target value",
-        max_length=LONGEST_VALUE,
-        required=False,
-        help_text="What the target is to get. Left empty, what holds on these days ends.",
-    )
-    valid_from = _day("Valid from", "The first day, by the date of the document. Empty: from the beginning.")
-    valid_to = _day("Valid to", "The last day. Empty: until it is changed.")
     items = MendsField(required=False)
     only_mapping = forms.BooleanField(label="Leave these exceptions out; propose the mapping alone", required=False)
     because = forms.CharField(
@@ -104,6 +90,38 @@ class ProposeMappingForm(forms.Form):
         _offer(self, "connection", connections)
         _offer(self, "entity", [("", "All of them"), *entities])
         _offer(self, "queue", [("", "As it is"), *queues])
+
+
+class ProposeMappingForm(MappingScopeForm):
+    """One row of a mapping, with the mapping that it is for."""
+
+    source_value = forms.CharField(
+        label="Source value",
+        max_length=LONGEST_VALUE,
+        help_text="As the source writes it, capitals included.",
+        error_messages={"required": "Write the value as the source sends it."},
+    )
+    target_value = forms.CharField(
+        label="Target value",
+        max_length=LONGEST_VALUE,
+        required=False,
+        help_text="What the target is to get. Left empty, what holds on these days ends.",
+    )
+    valid_from = _day("Valid from", "The first day, by the date of the document. Empty: from the beginning.")
+    valid_to = _day("Valid to", "The last day. Empty: until it is changed.")
+
+
+class ImportMappingForm(MappingScopeForm):
+    """Rows of a mapping as CSV: typed in, pasted, or in a file."""
+
+    text = forms.CharField(
+        label="Rows as CSV",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+        help_text="The first line names the columns: source_value, target_value, valid_from, valid_to.",
+    )
+    file = forms.FileField(label="Or a file", required=False, help_text="UTF-8. It is read instead of the text above.")
 
 
 class MendsForm(forms.Form):

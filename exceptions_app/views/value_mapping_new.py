@@ -1,6 +1,6 @@
 """Proposing a row of a value mapping: the form, filled in as far as the way there tells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -26,7 +26,7 @@ from exceptions_app.views.mapping_effect import Effect
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.reach import reach_for
 from exceptions_app.views.scope import person
-from exceptions_app.views.value_mapping_forms import ProposeMappingForm
+from exceptions_app.views.value_mapping_forms import Choices, ProposeMappingForm
 from integrations.value_kinds import ValueKind
 
 _FILLED = ("kind", "connection", "entity", "queue", "source_value", "target_value", "valid_from", "valid_to")
@@ -48,33 +48,37 @@ def value_mapping_new(request: HttpRequest) -> HttpResponse:
         }
     initial |= interrupted_at(request, request.path).typed
     form = _form(places, initial=initial)
-    return _page(request, form, effect=_effect_of_address(request, places, initial))
+    return _page(request, form, effect=effect_of_address(request, places, initial))
 
 
-def _effect_of(request: HttpRequest, scope: Scope, row: WrittenRow) -> Effect:
+def effect_of(request: HttpRequest, scope: Scope, rows: Sequence[WrittenRow]) -> Effect:
     reach = reach_for(request)
     entity = scope.entity.pk if scope.entity else None
-    rows = Rows(kind=scope.kind, connection=scope.connection, entity_id=entity, rows=[row])
-    mends = mends_of(rows, by=person(request), reach=reach)
-    return Effect(mends, backtest_of(rows, reach) if row.target_value else None)
+    wanted = Rows(kind=scope.kind, connection=scope.connection, entity_id=entity, rows=rows)
+    mends = mends_of(wanted, by=person(request), reach=reach)
+    return Effect(mends, backtest_of(wanted, reach) if any(row.target_value for row in rows) else None)
 
 
-def _effect_of_address(request: HttpRequest, places: Places, initial: Mapping[str, str]) -> Effect | None:
+def effect_of_address(request: HttpRequest, places: Places, initial: Mapping[str, str]) -> Effect | None:
     """What the way there names already, as from the page of an exception."""
     connection = next((found for found in places.connections if found.slug == initial.get("connection")), None)
     if connection is None or not initial.get("source_value") or initial.get("kind") not in list(ValueKind):
         return None
-    scope = _scope(places, {"queue": "", "entity": "", **initial})
-    return _effect_of(request, scope, WrittenRow(source_value=initial["source_value"]))
+    scope = scope_of(places, {"queue": "", "entity": "", **initial})
+    return effect_of(request, scope, [WrittenRow(source_value=initial["source_value"])])
 
 
 def _form(places: Places, **more: Any) -> ProposeMappingForm:
-    return ProposeMappingForm(
-        connections=[(found.slug, found.name) for found in places.connections],
-        entities=[(found.code, f"{found.code} {found.name}") for found in places.entities],
-        queues=[(found.slug, found.name) for found in places.queues],
-        **more,
-    )
+    return ProposeMappingForm(**offered(places), **more)
+
+
+def offered(places: Places) -> dict[str, Choices]:
+    """What a person may choose from."""
+    return {
+        "connections": [(found.slug, found.name) for found in places.connections],
+        "entities": [(found.code, f"{found.code} {found.name}") for found in places.entities],
+        "queues": [(found.slug, found.name) for found in places.queues],
+    }
 
 
 def _page(
@@ -108,10 +112,10 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
         return _page(request, form, status=422)
     given = form.cleaned_data
     row = WrittenRow(**{name: given[name] for name in ("source_value", "target_value", "valid_from", "valid_to")})
-    scope = _scope(places, given)
+    scope = scope_of(places, given)
     mends = {} if given["only_mapping"] else given["items"]
     try:
-        effect = _effect_of(request, scope, row)
+        effect = effect_of(request, scope, [row])
         if not given["only_mapping"] and effect.revisions != mends:
             return _page(request, form, effect=effect, seen=True)
         proposal = propose_mapping(scope, [row], by=person(request), at=now(), because=given["because"], mends=mends)
@@ -124,7 +128,7 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
         return _page(request, form, status=422)
     except (ListChanged, ItemsRefused) as error:
         form.add_error(None, str(error))
-        return _page(request, form, effect=_effect_of(request, scope, row), seen=True, status=409)
+        return _page(request, form, effect=effect_of(request, scope, [row]), seen=True, status=409)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_new(request, ref))
@@ -132,7 +136,7 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("exceptions:mapping_proposal", args=[proposal.ref]))
 
 
-def _scope(places: Places, given: dict[str, Any]) -> Scope:
+def scope_of(places: Places, given: dict[str, Any]) -> Scope:
     """What was chosen of what was offered."""
     return Scope(
         kind=given["kind"],

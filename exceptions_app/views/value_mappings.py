@@ -93,6 +93,7 @@ def value_mapping(request: HttpRequest, ref: str) -> HttpResponse:
         "proposals": reads.proposals_for(mapping),
         "may_propose": may_propose(mapping, mapping_standing(mapping, person(request))),
         "propose_url": f"{reverse('exceptions:value_mapping_new')}?mapping={mapping.ref}",
+        "import_url": f"{reverse('exceptions:value_mapping_import')}?mapping={mapping.ref}",
         "events": events_of(mapping),
         "trail": [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}],
         "notices": notices,
