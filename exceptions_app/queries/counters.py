@@ -15,6 +15,7 @@ from exceptions_app.batch_states import LIVE
 from exceptions_app.models import ExceptionCase, Proposal, Queue, Route
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
+from exceptions_app.queries.mapping_standing import waiting_for_mapping_decision_of
 from exceptions_app.queries.pull_sources import gaps_to_do
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import DECIDED_IN, OPEN_STATES, State, Verb
@@ -82,6 +83,7 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         "to_decide": waiting_for_decision_of(user, reach),
         "unknown": visible.filter(state=State.OUTCOME_UNKNOWN),
         "batches": waiting_for_batch_decision_of(user, reach),
+        "mappings": waiting_for_mapping_decision_of(user, reach),
         "messages": intake_failures_for(user, reach),
         "files": files_in_quarantine_for(user, reach),
         "gaps": gaps_to_do(_cared_for(user, reach)),
@@ -90,7 +92,7 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
     return NavigationCounts(
         mine=counts["mine"],
         open=counts["open"],
-        to_decide=counts["to_decide"] + counts["batches"],
+        to_decide=counts["to_decide"] + counts["batches"] + counts["mappings"],
         unknown=counts["unknown"],
         intake_failures=counts["messages"] + counts["files"] + counts["gaps"],
     )

@@ -18,6 +18,7 @@ from exceptions_app.states import Verb
 from integrations.models import FolderProblem, InboxMessage
 from tests import factories
 from tests.cast import MORNING, PASSWORD, SET_UP_AT, grant
+from tests.exceptions_app.value_mappings import mapping
 
 
 def entries(browser, address="/search/"):
@@ -74,6 +75,15 @@ def test_counts_say_what_waits_for_the_person(cast, signed_in):
     assert counts == {"My queue": "2", "All queues": "3", "Intake failures": "1"}
     counts = {label: count for label, (_, count) in entries(signed_in(cast.controller)).items() if count}
     assert counts == {"All queues": "3", "Approvals": "1"}
+
+
+def test_what_waits_to_be_decided_is_counted_as_its_page_counts_it(cast, signed_in):
+    factories.make_proposal(factories.make_case(cast), cast.clerk)
+    mapping.propose(cast)
+    for who, number in ((cast.controller, "2"), (cast.clerk, "")):
+        assert entries(signed_in(who))["Approvals"][1] == number
+    tab = signed_in(cast.controller).get(reverse("exceptions:approvals")).context["tabs"][0]
+    assert str(tab["count"]) == "2"
 
 
 def test_outsider_sees_no_number(cast, signed_in):
