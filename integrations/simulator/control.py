@@ -1,6 +1,6 @@
 """What a test or a demonstration asks of the simulator itself: faults, what is late, the ledger, a fresh start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from integrations.simulator.faults import FaultNotUnderstood, FaultSwitch
@@ -10,10 +10,19 @@ from integrations.simulator.routes import Request, Route, Routes, World
 
 
 class Control:
-    def __init__(self, *, world: World, faults: FaultSwitch, late: Late, reset: Callable[[], None] | None) -> None:
-        """`reset` is None where forgetting everything is not allowed."""
+    def __init__(
+        self,
+        *,
+        world: World,
+        faults: FaultSwitch,
+        places: Callable[[], Collection[str]],
+        late: Late,
+        reset: Callable[[], None] | None,
+    ) -> None:
+        """`places` are those that faults can be put on. `reset` is None where forgetting everything is not allowed."""
         self._world = world
         self._faults = faults
+        self._places = places
         self._late = late
         self._reset = reset
 
@@ -33,8 +42,13 @@ class Control:
         """Nothing is held."""
 
     def switch_fault(self, request: Request) -> Reply:
+        told = request.json_object()
+        if "path" in told and str(told["path"]) not in (places := self._places()):
+            # A fault that hits nothing would pass for a system that withstands it.
+            detail = f"path: nobody answers there. Faults can be put on {', '.join(sorted(places))}."
+            return problem(400, "FAULT_NOT_UNDERSTOOD", detail)
         try:
-            self._faults.switch(request.json_object())
+            self._faults.switch(told)
         except FaultNotUnderstood as error:
             return problem(400, "FAULT_NOT_UNDERSTOOD", error.detail)
         return self.show_health(request)

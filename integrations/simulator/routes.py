@@ -86,6 +86,11 @@ def route_of(routes: Routes, method: str, path: str) -> tuple[str, str, Route] |
     return None
 
 
+def fault_places(routes: Routes) -> frozenset[str]:
+    """By which names faults are put on the simulated systems, as `route_of` names their requests."""
+    return frozenset(place.removesuffix("/*") for _, place in routes if not place.startswith("/control/"))
+
+
 class System(Protocol):
     """One simulated system. The server asks nothing else of it."""
 

@@ -23,7 +23,7 @@ from integrations.simulator.late import Late
 from integrations.simulator.ledger import Ledger
 from integrations.simulator.master_data import MasterData
 from integrations.simulator.replies import Reply, problem
-from integrations.simulator.routes import Refused, Request, Route, Routes, System, World, route_of
+from integrations.simulator.routes import Refused, Request, Route, Routes, System, World, fault_places, route_of
 from integrations.simulator.source import Source
 from integrations.simulator.wire_faults import turned_away, unreadable
 
@@ -58,7 +58,13 @@ class Simulator(ThreadingHTTPServer):
             Bank(world=self.world),
             Source(world=self.world, secret=secrets.webhook),
             Feed(world=self.world),
-            Control(world=self.world, faults=self.faults, late=self.late, reset=self.reset if allow_reset else None),
+            Control(
+                world=self.world,
+                faults=self.faults,
+                places=lambda: fault_places(self.routes),
+                late=self.late,
+                reset=self.reset if allow_reset else None,
+            ),
         )
         self.routes: Routes = {place: route for system in self.systems for place, route in system.routes().items()}
         super().__init__(("127.0.0.1", port), RequestHandler)

@@ -36,7 +36,7 @@ LANES: Final[Mapping[str, Lane]] = MappingProxyType(
             Lane("deduplicates", "recognises a repeat by its key", late=7.0),
             Lane(
                 "upserts", "keeps each document once, whoever sends it", late=7.0, connector="erp_master",
-                path="/erp/partners/*", method="PUT", has_list=False,
+                path="/erp/partners", method="PUT", has_list=False,
             ),
             Lane(
                 "askable", "can only be asked", late=3.0, set_up=_IGNORES_KEYS,

@@ -3,6 +3,7 @@ import requests
 
 from tests.invoices import valid_invoice
 from tests.simulator_process import RunningSimulator
+from workbench.rehearsal.lanes import LANES, Lane
 
 KEY = "a" * 64
 
@@ -90,6 +91,9 @@ def test_fault_of_one_path_leaves_the_other_alone(simulator: RunningSimulator) -
         ({"fault": "slow", "times": 0}, "times"),
         ({"fault": "slow", "times": "2"}, "times"),
         ({"fault": "slow", "seconds": -1}, "seconds"),
+        ({"fault": "down", "path": "/tax-authority"}, "path: nobody answers there."),
+        ({"fault": "down", "path": "/erp/partners/*"}, "path: nobody answers there."),
+        ({"fault": "down", "path": ["/erp/postings"]}, "path: nobody answers there."),
         ([], "Send an object"),
     ],
 )
@@ -107,3 +111,13 @@ def test_fault_from_another_web_page_is_refused(simulator: RunningSimulator) -> 
 
     assert (plain.status_code, rebound.status_code) == (415, 421)
     assert simulator.get("/control/health").json() == {"status": "ok", "faults": []}
+
+
+@pytest.mark.parametrize("lane", LANES.values(), ids=LANES.keys())
+def test_fault_of_a_rehearsal_hits_what_is_sent_to_each_kind_of_target(simulator: RunningSimulator, lane: Lane) -> None:
+    simulator.fault("down", path=lane.path, method=lane.method)
+    address = f"{lane.path}/supplier/S-2002" if lane.method == "PUT" else lane.path
+
+    answer = requests.request(lane.method, simulator.url + address, json={}, timeout=10)
+
+    assert answer.status_code == 503
