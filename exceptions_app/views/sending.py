@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.timezone import get_current_timezone_name, now
+from django.utils.timezone import get_current_timezone_name, localtime, now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -151,7 +151,8 @@ def plan_maintenance(request: HttpRequest, ref: str) -> HttpResponse:
         except Invalid as error:
             form.add_error(error.field, error.problem)
         else:
-            return _done(request, _page_of(request, ref), f"Nothing is sent to {found} in this time: {window}.")
+            from_, until = (f"{localtime(moment):%d %b %Y, %H:%M}" for moment in (window.starts_at, window.ends_at))
+            return _done(request, _page_of(request, ref), f"Nothing is sent to {found} from {from_} until {until}.")
     return _page(request, found, reach, form, status=422)
 
 

@@ -1,5 +1,6 @@
 """When nothing is sent: stopped for all, maintenance at a target, and what its door says at the moment."""
 
+from datetime import UTC
 from typing import ClassVar
 
 from django.db import models
@@ -93,7 +94,9 @@ class MaintenanceWindow(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M} UTC"
+        # What was just planned still has the zone in which it was typed.
+        starts_at, ends_at = self.starts_at.astimezone(UTC), self.ends_at.astimezone(UTC)
+        return f"{starts_at:%Y-%m-%d %H:%M} to {ends_at:%Y-%m-%d %H:%M} UTC"
 
 
 class Gate(models.Model):

@@ -1,8 +1,9 @@
 """When nothing is taken up, and how much is: stops, maintenance, pace and breaker, seen by every worker."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models.functions import Now
@@ -55,6 +56,14 @@ def plan(connection: Connection, *, starts: timedelta, ends: timedelta) -> Maint
 def held_by(connection: Connection, operation: Delivery.Operation = SUBMIT) -> str:
     hold = engine.hold_on(connection.pk, operation)
     return hold.held_by if hold else ""
+
+
+def test_maintenance_is_written_down_in_the_time_that_it_names():
+    amsterdam = ZoneInfo("Europe/Amsterdam")
+    window = MaintenanceWindow(
+        starts_at=datetime(2026, 11, 22, 9, 50, tzinfo=amsterdam), ends_at=datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+    )
+    assert str(window) == "2026-11-22 08:50 to 2026-11-22 11:00 UTC"
 
 
 def test_stop_keeps_everything_back_until_it_is_lifted(cast: Cast):
