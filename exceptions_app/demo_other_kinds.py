@@ -15,7 +15,12 @@ _PROPOSED_POSTINGS = ("JE-2026-0109", "4900001230")
 _RESOLVED_PARTNERS = ("S-2044",)
 _RESOLVED_PAYMENTS = ("ER-2026-20374", "ER-2026-20380")
 _PROPOSED_PAYMENTS = ("ER-2026-51107",)
-_POSTING_REASON = "Agreed with the owner of the cost centre; the template is mended too."
+_POSTING_REASONS = {
+    "JE-2026-0102": "Agreed with the owner of the cost centre; the template is mended too.",
+    "JE-2026-0109": "Agreed with the owner of the cost centre; the template is mended too.",
+    "4900001228": "The tax team named the code for this supply.",
+    "4900001230": "The account as the customer's master data has it; a digit was mistyped.",
+}
 _PARTNER_REASON = "Agreed with procurement, as it stands in the contract."
 _PAYMENT_REASON = "New account confirmed by telephone, under the number in the contract."
 
@@ -26,14 +31,15 @@ def tell_of_postings_and_payments(
     """Move some on, so that every queue has something in each state. What the README walks through is left alone."""
     payment_mends = payments.mends(today=at.date())
     for hours, number in enumerate(_RESOLVED_POSTINGS):
-        _resolve(number, postings.MENDS, _POSTING_REASON, accountant, controller, at=at - timedelta(hours=20 - hours))
+        then = at - timedelta(hours=20 - hours)
+        _resolve(number, postings.MENDS, _POSTING_REASONS[number], accountant, controller, at=then)
     for number in _RESOLVED_PARTNERS:
         _resolve(number, partners.MENDS, _PARTNER_REASON, accountant, controller, at=at - timedelta(hours=5))
     for hours, number in enumerate(_RESOLVED_PAYMENTS):
         _resolve(number, payment_mends, _PAYMENT_REASON, treasurer, controller, at=at - timedelta(hours=9 - hours))
     for minutes, number in enumerate(_PROPOSED_POSTINGS):
         then = at - timedelta(hours=2, minutes=-7 * minutes)
-        _correct_and_propose(number, postings.MENDS, _POSTING_REASON, accountant, at=then)
+        _correct_and_propose(number, postings.MENDS, _POSTING_REASONS[number], accountant, at=then)
     for number in _PROPOSED_PAYMENTS:
         _correct_and_propose(number, payment_mends, _PAYMENT_REASON, treasurer, at=at - timedelta(minutes=75))
     _ask_around(accountant, treasurer, at=at)

@@ -216,7 +216,9 @@ def _unknown(status: int | None, headers: Mapping[str, str], body: bytes, detail
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "The connection was closed before an answer came."
+    if isinstance(error, http.client.BadStatusLine):
         return f"The answer is not HTTP: {_clean(str(error), _LONGEST_REASON)}"
     return _clean(str(error), _LONGEST_REASON) or type(error).__name__
 

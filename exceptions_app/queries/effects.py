@@ -50,14 +50,14 @@ WORDS: Final[Mapping[Standing, str]] = {
     Standing.NOT_BOOKED: "Not booked",
 }
 MEANING: Final[Mapping[Standing, str]] = {
-    Standing.PROVEN: "The target confirmed it, and has it once as far as it was asked.",
+    Standing.PROVEN: "The target confirmed it, or two people with proof; it is there once as far as it was asked.",
     Standing.ALREADY_THERE: "The target had it before, with the same content. Nothing was booked again.",
     Standing.SECOND_EFFECT: "The target booked it more than once. One has to be reversed.",
     Standing.CONFLICT: "The target has a document of this name that is not as it should be by what is known here.",
     Standing.UNPROVEN: "It was sent, and nobody knows yet whether it was booked. It is asked about.",
     Standing.NOT_SENT: "It waits to be sent. Nothing can have been booked.",
     Standing.REFUSED: "The target refused it. Nothing was booked.",
-    Standing.NOT_BOOKED: "Given up: never sent, or the target was asked and does not have it.",
+    Standing.NOT_BOOKED: "Given up: never sent, or not there, as the target or two people said.",
 }
 
 

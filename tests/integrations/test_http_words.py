@@ -28,6 +28,13 @@ def test_answer_of_another_protocol_is_unknown_in_words_that_can_be_kept(answer:
     assert result.detail.isprintable()
 
 
+def test_connection_closed_without_an_answer_is_unknown_in_whole_words() -> None:
+    result = answer_of(lambda connection: connection.close())
+
+    assert result.outcome is Outcome.UNKNOWN
+    assert result.detail == "The connection was closed before an answer came."
+
+
 def test_words_about_a_failure_are_short() -> None:
     result = answer_of(lambda connection: connection.sendall(b"a" * 20_000 + b"\r\n\r\n"))
 

@@ -78,7 +78,9 @@ def test_statement_with_a_file_is_decided_by_another_person(case, cast, signed_i
     assert "states that the target has it, as CLR-77" in clerks
     assert "Agree that it is booked" not in clerks
     controllers = signed_in(cast.controller)
-    assert "You agree that the target has INV-1001, as CLR-77." in text_of(page(controllers, case))
+    decides = text_of(page(controllers, case))
+    assert "You agree that the target has INV-1001, as CLR-77." in decides
+    assert "The exception is resolved under the reference that was found there." in decides
     answer = controllers.post(
         address(case, "approve"), {"frozen_sha256": proposal.frozen_sha256, "agreed": "on"}, follow=True
     )
