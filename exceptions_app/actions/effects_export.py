@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
+from babel.numbers import get_currency_precision
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import QuerySet
@@ -74,7 +76,7 @@ def _cells(row: EffectRow) -> tuple[Cell, ...]:
         delivery.object_type,
         row.document_number,
         delivery.business_key,
-        delivery.amount,
+        _in_its_decimals(delivery.amount, delivery.currency),
         delivery.currency,
         row.standing.value,
         delivery.reference,
@@ -86,3 +88,12 @@ def _cells(row: EffectRow) -> tuple[Cell, ...]:
         delivery.key,
         row.ref,
     )
+
+
+def _in_its_decimals(amount: Decimal | None, currency: str) -> Decimal | None:
+    """With the currency's own decimals, more only where it has them."""
+    if amount is None:
+        return None
+    cent = Decimal(1).scaleb(-get_currency_precision(currency) if currency else 0)
+    rounded = amount.quantize(cent)
+    return rounded if rounded == amount else amount.normalize()

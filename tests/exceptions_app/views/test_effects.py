@@ -140,6 +140,7 @@ def test_export_has_a_row_for_each_and_leaves_its_event(cast, signed_in, decided
     assert (twice["standing"], twice["target_document"]) == ("second_effect", "CLR-2")
     assert twice["further_target_documents"] == "CLR-3"
     assert Decimal(rows[0]["amount"]) == decided["proven"].amount
+    assert len(rows[0]["amount"].partition(".")[2]) == 2
     [event] = timeline("effects:report")
     assert event.data["totals"]["second_effect"] == 1
 
