@@ -78,7 +78,10 @@ def test_exception_is_corrected_and_proposed_by_keys(open_browser: OpenBrowser):
     page.keyboard.type("The order says so.")
     press(page, "Control+Enter")
     expect(page.get_by_text("Version 2 is saved and passes the check.")).to_be_visible()
-    press(page, "r", "Control+Enter")
+    expect(page.locator("[data-focus]:focus")).to_contain_text("Version 2 is saved")
+    press(page, "r")
+    expect(page.locator("#case-propose :focus")).to_have_count(1)
+    press(page, "Control+Enter")
     expect(page.locator("#case-header").get_by_text("Awaiting approval")).to_be_visible()
 
 

@@ -133,7 +133,7 @@ def test_connection_is_not_for_everybody(api: As, cast: Cast, path: str) -> None
 # Search --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["van loon", "1250", "1.250,00 EUR", "no such thing", "in", "-"])
+@pytest.mark.parametrize("text", ["van loon", "1250.00", "1.250,00 EUR", "no such thing", "in", "-"])
 def test_search_finds_what_the_page_finds(api: As, cast: Cast, signed_in: SignedIn, text: str) -> None:
     for entity in (cast.netherlands, cast.netherlands, cast.germany):
         factories.make_case(cast, entity=entity)
