@@ -18,8 +18,7 @@ from exceptions_app.queries.counters import Count, navigation_counts, waiting_fo
 from exceptions_app.queries.mapping_standing import waiting_for_mapping_decision_of
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from integrations.delivery import stop_in_force
 
 

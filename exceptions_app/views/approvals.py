@@ -27,8 +27,7 @@ from exceptions_app.states import Verb
 from exceptions_app.views.addresses import address
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import page_of, sort_of, unknown_names
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 
 PREPARED = "prepared"
 

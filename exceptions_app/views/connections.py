@@ -30,8 +30,7 @@ from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.pull_sources import row_of
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.sending import StopForm
 from exceptions_app.views.transactions import Row, rows_of
 from integrations import delivery as engine

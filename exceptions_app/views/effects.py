@@ -30,8 +30,7 @@ from exceptions_app.states import Verb
 from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from integrations.models import Connection, Delivery
 
 USUAL_DAYS = 30

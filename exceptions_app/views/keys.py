@@ -10,7 +10,7 @@ from exceptions_app import shortcuts
 from exceptions_app.navigation import ENTRIES
 from exceptions_app.queries.search import Match, search
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.reach import reach_for
+from exceptions_app.views.scope import reach_for
 from exceptions_app.views.search import MOST_CHARACTERS
 
 MOST_FOUND = 8

@@ -13,7 +13,7 @@ from exceptions_app.queries.queue_page import DEFAULT_SORT, SORTS, queue_page
 from exceptions_app.queries.reach import cases_within
 from exceptions_app.states import OPEN_STATES
 from exceptions_app.views.addresses import PLACE, address
-from exceptions_app.views.reach import reach_for
+from exceptions_app.views.scope import reach_for
 
 _SHORT = 60  # characters of a value that are repeated in a notice
 

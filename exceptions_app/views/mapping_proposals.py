@@ -29,8 +29,7 @@ from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import MAPPING_FORMS
 
 

@@ -20,8 +20,7 @@ from exceptions_app.states import STATE_WORDS, State, Verb
 from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import Listing, chips_of, listing_of
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 
 FIRST_DECISIONS = 5
 MOST_SWITCHED = 5

@@ -10,7 +10,7 @@ from exceptions_app.queries.rehearsals import latest_of, without_each_safeguard
 from exceptions_app.states import Verb
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.reach import reach_for
+from exceptions_app.views.scope import reach_for
 
 MISSING = "Rehearsals are shown to whoever may approve or export somewhere."
 PERMISSION = "approve or export on a queue and on a legal entity"

@@ -21,9 +21,8 @@ from exceptions_app.queries.reach import cases_within
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import QueueFilter, chips_of
 from exceptions_app.views.posted import posted_from
-from exceptions_app.views.reach import reach_for
 from exceptions_app.views.replay_batch_forms import ProposeBatchForm
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 
 MOST_NAMED = 5  # exceptions beside one reason
 _RELATED = ("queue", "entity", "connection", "assignee", "cause")

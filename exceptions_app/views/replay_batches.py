@@ -37,10 +37,9 @@ from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
-from exceptions_app.views.reach import reach_for
 from exceptions_app.views.replay_batch_forms import BATCH_FORMS
 from exceptions_app.views.replies import is_htmx
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 
 POLL_EVERY = 3  # seconds, while something of it moves
 MOST_EVENTS = 30

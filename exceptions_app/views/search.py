@@ -9,8 +9,7 @@ from exceptions_app.queries import search as queries
 from exceptions_app.queries import transactions
 from exceptions_app.queries.transactions import sight_within
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.transactions import Row, rows_of
 
 MOST_CHARACTERS = 200

@@ -27,8 +27,7 @@ from exceptions_app.views.case_history import address_of, attempt_rows, event_ro
 from exceptions_app.views.excerpts import excerpt
 from exceptions_app.views.field_maps import title_of
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from integrations import delivery as engine
 from integrations.models import Direction
 from integrations.records.schemas import DESCRIPTIONS

@@ -19,8 +19,7 @@ from exceptions_app.queries.transactions import Sight, sight_within
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from integrations import delivery as engine
 from integrations.models import Connection
 

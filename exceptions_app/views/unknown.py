@@ -7,8 +7,7 @@ from django.views.decorators.http import require_safe
 
 from exceptions_app.queries.unknown import MOST_SHOWN, unknown_outcomes
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 
 
 @require_safe

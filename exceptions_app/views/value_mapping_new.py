@@ -24,8 +24,7 @@ from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.mapping_effect import Effect
 from exceptions_app.views.posted import posted_from
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import Choices, ProposeMappingForm
 from integrations.value_kinds import ValueKind
 

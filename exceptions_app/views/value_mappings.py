@@ -20,8 +20,7 @@ from exceptions_app.views.addresses import address
 from exceptions_app.views.audit_words import in_words
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import page_of, unknown_names
-from exceptions_app.views.reach import reach_for
-from exceptions_app.views.scope import person
+from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import MappingFilterForm
 
 MOST_EVENTS = 30

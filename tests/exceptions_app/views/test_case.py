@@ -275,7 +275,7 @@ def eventful(cast, item_count):
     return case
 
 
-@pytest.mark.parametrize(("tab", "queries"), [("timeline", 10), ("versions", 10), ("arrivals", 10), ("attempts", 9)])
+@pytest.mark.parametrize(("tab", "queries"), [("timeline", 12), ("versions", 12), ("arrivals", 12), ("attempts", 11)])
 def test_history_tab_reads_no_page(cast, signed_in, tab, queries):
     case = eventful(cast, 2)
     client = signed_in(cast.clerk)
