@@ -39,6 +39,7 @@ class Network:
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._ways: list[tuple[int, int]] = []  # our port, the target's
         self._servers: list[asyncio.Server] = []
+        self._carrying: set[asyncio.Task[None] | None] = set()  # the loop itself keeps no task that waits for a stream
 
     def __enter__(self) -> "Network":
         self._thread.start()
@@ -73,7 +74,12 @@ class Network:
 
     async def _listen(self, ours: int, port: int) -> int:
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._carry(reader, writer, port)
+            task = asyncio.current_task()
+            self._carrying.add(task)
+            try:
+                await self._carry(reader, writer, port)
+            finally:
+                self._carrying.discard(task)
 
         server = await asyncio.start_server(carry, "127.0.0.1", ours, backlog=256, reuse_address=True)
         self._servers.append(server)
