@@ -1,6 +1,6 @@
 """Each piece is unplugged under a steady trickle: what was accepted ends as it should, what was refused was told so.
 
-`WB_UNPLUG_SECONDS=60` keeps each piece away for a minute instead of ten seconds; `-s` shows the report.
+`WB_UNPLUG_SECONDS=60` keeps each piece away for a minute instead of five seconds; `-s` shows the report.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.unplug.told import Item
 from tests.unplug.trickle import Trickle
 from tests.unplug.ways import Approval, Way, all_ways
 
-SECONDS = float(os.environ.get("WB_UNPLUG_SECONDS", "10"))
+SECONDS = float(os.environ.get("WB_UNPLUG_SECONDS", "5"))
 pytestmark = [pytest.mark.unplug, pytest.mark.xdist_group("unplug"), pytest.mark.timeout(900 + 5 * SECONDS)]
 
 

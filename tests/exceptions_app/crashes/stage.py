@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from exceptions_app.actions.correct import correct
 from exceptions_app.models import ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.tasks import sweep
 from integrations import inbox
 from integrations.connectors.erp import connector
 from integrations.crash_points import Point
@@ -122,15 +123,17 @@ class Stage:
         self.simulator.fault("timeout_after", path=path, times=1, seconds=0, **more)
 
     def read(self) -> None:
-        """Messages become exceptions, in a process that lives."""
-        self.let_go()
-        assert self.workers.sweep() is False
+        """Messages become exceptions, and nobody dies."""
+        sweep()
 
     def sweep(self) -> None:
         """A worker comes by; it ends at the point if it gets there and none has before."""
-        self.let_go()
-        if self.workers.sweep(ends_at=NOWHERE if self.ended_at else self.point, how=self.how):
-            self.ended_at.append(self.point)
+        if self.ended_at:
+            sweep()
+        else:
+            self.let_go()
+            if self.workers.sweep(ends_at=self.point, how=self.how):
+                self.ended_at.append(self.point)
         let_time_pass()
 
     def approve(self, case: ExceptionCase) -> None:
