@@ -10,7 +10,7 @@ from exceptions_app.models import ExceptionCase, PayloadVersion, Proposal
 from integrations.connectors.registry import get_connector
 from integrations.demo import partners, payments, postings
 
-_RESOLVED_POSTINGS = ("JE-2026-0102", "4900001228")
+_RESOLVED_POSTINGS = ("JE-2026-0102", "4900001225", "4900001226", "4900001228")
 _PROPOSED_POSTINGS = ("JE-2026-0109", "4900001230")
 _RESOLVED_PARTNERS = ("S-2044",)
 _RESOLVED_PAYMENTS = ("ER-2026-20374", "ER-2026-20380")
@@ -18,6 +18,8 @@ _PROPOSED_PAYMENTS = ("ER-2026-51107",)
 _POSTING_REASONS = {
     "JE-2026-0102": "Agreed with the owner of the cost centre; the template is mended too.",
     "JE-2026-0109": "Agreed with the owner of the cost centre; the template is mended too.",
+    "4900001225": "The tax team named the code for this supply.",
+    "4900001226": "The tax team named the code for this supply.",
     "4900001228": "The tax team named the code for this supply.",
     "4900001230": "The account as the customer's master data has it; a digit was mistyped.",
 }

@@ -7,6 +7,7 @@ from itertools import islice
 from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.actions import correct, decide, propose, work
+from exceptions_app.actions.saved_views import EVERYONE, pin, save_view
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.states import Kind, Outcome
 from integrations.connectors.base import CorrectionError, Operation
@@ -31,6 +32,16 @@ def tell(*, clerk: AbstractUser, controller: AbstractUser, at: datetime) -> None
     remaining = iter([case for case in failed if ExceptionCase.objects.get(pk=case.pk).revision == 1])
     _work_on_some(remaining, clerk, controller, at=at)
     _hold_story(clerk, at=at)
+    _keep_views(clerk, controller, at=at)
+
+
+def _keep_views(clerk: AbstractUser, controller: AbstractUser, *, at: datetime) -> None:
+    """What each would look at first thing in the morning, at the head of their lists."""
+    overdue = save_view(
+        "Overdue, largest first", "due=overdue&sort=largest", by=controller, at=at, shared_with=EVERYONE, pinned=True
+    )
+    pin(overdue.pk, by=clerk)
+    save_view("Nobody has it yet", "assignee=nobody&sort=oldest", by=clerk, at=at, pinned=True)
 
 
 def _untouched(kind: Kind) -> list[ExceptionCase]:

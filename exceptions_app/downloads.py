@@ -11,6 +11,10 @@ _MEDIA_TYPES = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "text/plain": "txt",
+    "text/csv": "csv",
+    "message/rfc822": "eml",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
 _UNKNOWN = "application/octet-stream"
 

@@ -26,13 +26,14 @@ from integrations.models import Connection
 from integrations.refusals import Category
 
 MOST_MATCHED = 1_000
-OPEN, ANY = "open", "any"
+OPEN, CLOSED, ANY = "open", "closed", "any"
 ME, NOBODY = "me", "nobody"
 _MOST_DAYS = 36_500
 _DAYS = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2200, 12, 31))]
 STATE_CHOICES = [
     (OPEN, "Open"),
     *((state.value, STATE_WORDS[state].capitalize()) for state in State),
+    (CLOSED, "Closed"),
     (ANY, "Open and closed"),
 ]
 KIND_CHOICES = [(Kind.FAILED.value, "Failed"), (Kind.HELD.value, "Held")]
@@ -42,6 +43,9 @@ OBJECT_TYPE_CHOICES = [
 CATEGORY_CHOICES = [(category.value, category.value.replace("_", " ").capitalize()) for category in Category]
 PRIORITY_CHOICES = [(str(level), f"P{level}") for level in range(1, 5)]
 DUE_CHOICES = [("overdue", "Overdue"), ("today", "Within 24 hours")]
+# By which role of a document its counterparty is known, in the words of the records.
+CUSTOMERS = ("Buyer", "Customer")
+SUPPLIERS = ("Seller", "Supplier", "Payee")
 
 
 class AmountField(forms.Field):
@@ -105,6 +109,9 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
     object_type = django_filters.ChoiceFilter(
         choices=OBJECT_TYPE_CHOICES, label="Kind of transaction", empty_label="All"
     )
+    code = django_filters.CharFilter(field_name="cause__code", lookup_expr="iexact", label="Error code", max_length=100)
+    customer = django_filters.CharFilter(method="filter_customer", label="Customer", max_length=200)
+    supplier = django_filters.CharFilter(method="filter_supplier", label="Supplier", max_length=200)
     cause = django_filters.ModelChoiceFilter(queryset=Cause.objects.none(), label="Cause", empty_label="All")
     connection = django_filters.ModelChoiceFilter(
         queryset=Connection.objects.none(), to_field_name="slug", label="Connection", empty_label="All"
@@ -112,11 +119,16 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
     due = django_filters.ChoiceFilter(method="filter_due", choices=DUE_CHOICES, label="Due", empty_label="Any time")
     amount_min = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
     amount_max = AmountFilter(field_name="amount", lookup_expr="lte", label="Amount to")
+    amount_above = AmountFilter(field_name="amount", lookup_expr="gt", label="Amount above")
+    amount_below = AmountFilter(field_name="amount", lookup_expr="lt", label="Amount below")
     currency = django_filters.CharFilter(method="filter_currency", label="Currency", min_length=3, max_length=3)
     opened_from = django_filters.DateFilter(method="filter_opened_from", validators=_DAYS, label="Opened from")
     opened_to = django_filters.DateFilter(method="filter_opened_to", validators=_DAYS, label="Opened to")
     age = django_filters.NumberFilter(
         method="filter_age", label="At least days old", min_value=0, max_value=_MOST_DAYS, decimal_places=0
+    )
+    age_max = django_filters.NumberFilter(
+        method="filter_age_max", label="At most days old", min_value=0, max_value=_MOST_DAYS, decimal_places=0
     )
 
     def __init__(
@@ -128,7 +140,10 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         **more: Any,
     ) -> None:
         super().__init__(data, queryset, **more)
-        reach = reach or reach_of(self.request.user)
+        self.offer(reach or reach_of(self.request.user))
+
+    def offer(self, reach: Reach) -> None:
+        """Let those queues, entities, causes, connections and people be named that the reader may know of."""
         cases = cases_within(reach)
         self.filters["queue"].queryset = Queue.objects.filter(pk__in=reach.queues(Verb.SEE)).order_by("name")
         self.filters["entity"].queryset = LegalEntity.objects.filter(pk__in=reach.entities(Verb.SEE)).order_by("name")
@@ -147,18 +162,30 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def filter_text(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
         """Part of any identifier or name, in any spelling; or our own reference."""
-        folded = fold(value)
-        if not folded:
+        if not fold(value):
             return cases.none()
-        matching = Identifier.objects.filter(folded__contains=folded).values_list("case", flat=True)
-        # Looked up once instead of once for each count of the page, unless the text says little.
+        return cases.filter(Q(pk__in=self.known_by(value)) | Q(pk__in=cases.with_ref(value)))
+
+    def filter_customer(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        return cases.filter(pk__in=self.known_by(value, label__in=CUSTOMERS)) if fold(value) else cases.none()
+
+    def filter_supplier(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        return cases.filter(pk__in=self.known_by(value, label__in=SUPPLIERS)) if fold(value) else cases.none()
+
+    def known_by(self, text: str, **labels: Any) -> Any:
+        """The exceptions with an identifier that contains the text, in any spelling.
+
+        Looked up once instead of once for each count of the page, unless the text says little.
+        """
+        matching = known_by(text, **labels)
         few = list(matching[: MOST_MATCHED + 1])
-        return cases.filter(Q(pk__in=few if len(few) <= MOST_MATCHED else matching) | Q(pk__in=cases.with_ref(value)))
+        return few if len(few) <= MOST_MATCHED else matching
 
     def filter_state(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
         if value == ANY:
             return cases
-        return cases.filter(state__in=sorted(OPEN_STATES) if value == OPEN else [value])
+        wanted = {OPEN: OPEN_STATES, CLOSED: frozenset(State) - OPEN_STATES}.get(value, frozenset({value}))
+        return cases.filter(state__in=sorted(wanted))
 
     def filter_assignee(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
         if value == ME:
@@ -184,6 +211,14 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def filter_age(self, cases: ExceptionCaseQuerySet, _name: str, value: Decimal) -> ExceptionCaseQuerySet:
         return cases.filter(opened_at__lte=timezone.now() - timedelta(days=int(value)))
+
+    def filter_age_max(self, cases: ExceptionCaseQuerySet, _name: str, value: Decimal) -> ExceptionCaseQuerySet:
+        return cases.filter(opened_at__gt=timezone.now() - timedelta(days=int(value)))
+
+
+def known_by(text: str, **labels: Any) -> "QuerySet[Any, int]":
+    """Numbers of the exceptions with an identifier that contains the text; a part of another query."""
+    return Identifier.objects.filter(folded__contains=fold(text), **labels).values_list("case", flat=True)
 
 
 def _midnight(day: date) -> datetime:

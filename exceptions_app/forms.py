@@ -13,11 +13,14 @@ from django.utils.html import escape
 from django.utils.timezone import get_current_timezone_name
 
 from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
+from exceptions_app.attached_files import ENDINGS, LARGEST_FILE, LONGEST_NAME
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
 from exceptions_app.typed_values import misfit_of, one_line_ending
 from integrations.records.record import Record, RecordField, label_with_term
 
 REASON_LENGTH = 500
+NEEDED: Mapping[str, str] = {"data-needed": ""}
+"""On a field without which the form is not sent by keys: they go there first (keys.js)."""
 MOST_NUMBERED_LINES = 500
 OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.REPLAYED: "Accepted after a replay",
@@ -39,7 +42,7 @@ class ActionCheckedField(forms.CharField):
 
 
 def _text(label: str, *, help_text: str = "", rows: int = 2, max_length: int = REASON_LENGTH) -> ActionCheckedField:
-    widget = forms.Textarea(attrs={"rows": rows})
+    widget = forms.Textarea(attrs={"rows": rows, **NEEDED})
     return ActionCheckedField(label=label, help_text=help_text, max_length=max_length, widget=widget)
 
 
@@ -54,7 +57,7 @@ def _reason_of_correction() -> forms.CharField:
         label="Why this correction is right",
         help_text="The person who decides and the auditor read this.",
         max_length=REASON_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, **NEEDED}),
         error_messages={"required": REASON_NEEDED},
     )
 
@@ -166,6 +169,7 @@ class ApproveForm(forms.Form):
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
     agreed = forms.BooleanField(
         label="I have compared what changes, and it is right.",
+        widget=forms.CheckboxInput(attrs={**NEEDED}),
         error_messages={"required": "Confirm that you compared what changes. Nothing was approved."},
     )
     because = _optional_text("Comment")
@@ -179,12 +183,23 @@ class RejectForm(forms.Form):
 
 class CommentForm(forms.Form):
     use_required_attribute = False
-    text = _text("Comment", help_text="Everybody who may see this exception reads it. It stays.", max_length=5000)
+    text = _text(
+        "Comment",
+        help_text="Everybody who may see this exception reads it. It stays. Write @ and a user name to tell somebody.",
+        max_length=5000,
+    )
+    file = forms.FileField(
+        label="File",
+        required=False,
+        max_length=LONGEST_NAME,
+        help_text=f"If there is one. Up to {LARGEST_FILE // 1_000_000} MB: {ENDINGS}.",
+    )
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         # A page that refreshes itself must not take away what is being typed.
-        self.fields["text"].widget.attrs["hx-preserve"] = "true"
+        for field in self.fields.values():
+            field.widget.attrs["hx-preserve"] = "true"
 
 
 MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
@@ -221,6 +236,16 @@ def field_name(path: str) -> str:
 def choice_name(name: str) -> str:
     """The form name of the choice between what I typed in a field and what a colleague saved there."""
     return f"keep_{name}"
+
+
+def mine_of(sent: Mapping[str, str]) -> dict[str, str]:
+    """What was sent, but for my text in the fields where I take what a colleague saved."""
+    return {name: value for name, value in sent.items() if sent.get(choice_name(name)) != "theirs"}
+
+
+def offered_name(name: str) -> str:
+    """The form name of the value that was suggested for a field, so that it is known what the person saw."""
+    return f"offered_{name}"
 
 
 class CorrectionForm(forms.Form):

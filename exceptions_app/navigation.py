@@ -16,6 +16,7 @@ from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import Count, navigation_counts, waiting_for_decision_of
 from exceptions_app.queries.mapping_standing import waiting_for_mapping_decision_of
+from exceptions_app.queries.picks import may_act_on_many
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
 from exceptions_app.views.scope import person, reach_for
@@ -57,6 +58,10 @@ def _answering_for_replay(reader: Reader) -> bool:
     return reader.reach.has(Verb.APPROVE) or reader.reach.has(Verb.EXPORT)
 
 
+def _acting_on_many(reader: Reader) -> bool:
+    return may_act_on_many(reader.reach)
+
+
 def _administrating(reader: Reader) -> bool:
     return reader.is_staff
 
@@ -80,7 +85,12 @@ class Entry:
 ENTRIES = (
     Entry("My queue", "my-queue", "exceptions:my_queue", _working, count="mine", key="m"),
     Entry(
-        "All queues", "queue", "exceptions:queue", also_on=("exceptions:case", "exceptions:raw", "exceptions:correct"),
+        "All queues", "queue", "exceptions:queue",
+        also_on=(
+            "exceptions:case", "exceptions:raw", "exceptions:correct", "exceptions:answer", "exceptions:case_print",
+            "exceptions:case", "exceptions:raw", "exceptions:correct", "exceptions:views", "exceptions:view",
+            "exceptions:view_new",
+        ),
         count="open", key="q",
     ),
     Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide", key="a"),
@@ -89,15 +99,24 @@ ENTRIES = (
         "Batches", "replaying", "exceptions:batches", _seeing,
         also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"), key="b",
     ),
+    Entry("Causes", "filter", "exceptions:causes", _seeing, also_on=("exceptions:cause",), key="w"),
+    Entry(
+        "Bulk runs", "compact", "exceptions:bulk_runs", _acting_on_many,
+        also_on=(
+            "exceptions:bulk_run", "exceptions:bulk_new", "exceptions:bulk_preview", "exceptions:bulk_start",
+        ),
+        key="x",
+    ),
     Entry(
         "Value mappings", "link", "exceptions:value_mappings", _seeing,
         also_on=(
             "exceptions:value_mapping", "exceptions:value_mapping_new", "exceptions:value_mapping_propose",
             "exceptions:mapping_proposal", "exceptions:mapping_mends",
-            "exceptions:value_mapping_import", "exceptions:value_mapping_import_propose",
+            "exceptions:value_mapping_import", "exceptions:value_mapping_import_propose", "exceptions:suggestions",
         ),
         key="v",
     ),
+    Entry("Notifications", "comment", "exceptions:notifications", _seeing, count="notifications", key="n"),
     Entry("Search", "search", "exceptions:search", key="s"),
     Entry(
         "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",),

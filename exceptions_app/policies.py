@@ -236,6 +236,13 @@ def require(action: Action, case: ExceptionCase, by: AbstractUser, *, where: Sta
     return where
 
 
+def require_verb(action: Action, case: ExceptionCase, by: AbstractUser) -> None:
+    """Raise NotPermitted unless the person holds what the action asks for, whatever state the exception is in."""
+    verb = TRANSITIONS[action].verb
+    if verb is not None and verb not in verbs_of(by, case):
+        raise NotPermitted(_missing_verb(verb, case))
+
+
 @dataclass(frozen=True, slots=True)
 class Possibility:
     """A button: what it does, whether the person may, and why not."""

@@ -41,16 +41,22 @@ class Group:
 
 EVERYWHERE = (
     Shortcut(("Ctrl+K",), "Go anywhere or do anything on this page: type a part of its name, or a number"),
-    Shortcut(("Ctrl+Enter",), "Send the form that you are in"),
+    Shortcut(
+        ("Ctrl+Enter",),
+        "Send the form that you are in, or take the next step of the page; what is still needed is gone to first",
+    ),
+    Shortcut(("↑",), "In an empty reason: what you wrote last; again for the one before"),
     Shortcut(("/",), "Search"),
     Shortcut(("?",), "Show these keys"),
-    Shortcut(("Esc",), "Leave a field or close what is open; from an exception, back to the list"),
+    Shortcut(("Esc",), "Leave a field or close what is open; from an exception or a proposal, back to the list"),
 )
 IN_A_LIST = (
     Shortcut(("j",), "Next line"),
     Shortcut(("k",), "Previous line"),
     Shortcut(("Enter",), "Open it; the letter o does so too"),
     Shortcut(("i",), "Claim the exception of this line"),
+    Shortcut(("x",), "Choose this line, or not; with Shift all lines since the last one that was chosen"),
+    Shortcut(("b",), "Do something with all that are chosen"),
     Shortcut(("]",), "Next page"),
     Shortcut(("[",), "Previous page"),
 )
@@ -60,6 +66,7 @@ IN_AN_EXCEPTION = (
     Shortcut(("i",), "Claim it"),
     Shortcut(("e",), "Correct: to the first field with a problem"),
     Shortcut(("r",), "To the proposal of a replay or a release"),
+    Shortcut(("m",), "Map the value that is not known, for every exception that has it"),
     Shortcut(("a",), "Assign it to somebody"),
     Shortcut(("s",), "Set it aside until a time, or take it up again"),
     Shortcut(("w",), "Withdraw the proposal"),

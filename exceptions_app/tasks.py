@@ -9,7 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.timezone import now
 
 from exceptions_app import intake, replays
-from exceptions_app.actions import compare, handover_release, technical_retry, waiting, work
+from exceptions_app.actions import bulk_carry, compare, handover_release, inbox, technical_retry, waiting, work
 from exceptions_app.machines import WORKER
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
@@ -34,6 +34,8 @@ def sweep(**_from_newer_senders: Any) -> None:
         _release_waiting,
         _release_deliveries,
         _retry_technical,
+        _tell_what_arrived,
+        bulk_carry.carry_on_due,
     ):
         try:
             step()
@@ -111,3 +113,14 @@ def _retry_technical() -> None:
             raise
         except Exception:
             log.exception("Exception %s could not be tried again.", case_id)
+
+
+def _tell_what_arrived() -> None:
+    """Who waits for something by its source's identifier is told when it is there."""
+    for expectation_id in inbox.expected(at=now()):
+        try:
+            inbox.look_for(expectation_id, at=now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("What expectation %s waits for could not be looked for.", expectation_id)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from exceptions_app import limits
@@ -21,6 +21,7 @@ from tests.emptying import Emptying
 from tests.stack import RunningStack
 
 CHROMIUM = Path("/usr/bin/chromium")
+SLOW = 30_000  # milliseconds: these machines are noisy
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -119,6 +120,8 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("WB_REQUIRE_BROWSER") == "1":
             pytest.fail(message)
         pytest.skip(message)
+    # Five seconds are the library's own: too few for a long page on a machine that is busy with other tests.
+    expect.set_options(timeout=SLOW)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield launched

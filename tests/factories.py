@@ -16,7 +16,7 @@ from exceptions_app import policies
 from exceptions_app.actions import work
 from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.facts import fold
-from exceptions_app.machines import INTAKE, machine
+from exceptions_app.machines import INTAKE, WORKER, machine
 from exceptions_app.models import (
     Cause,
     Contributor,
@@ -233,3 +233,30 @@ def dismiss(case: ExceptionCase, by: User, *, approver: User, at: datetime = MOR
     proposal.closed_at = at
     proposal.save(update_fields=["state", "closed_at"])
     return closed
+
+
+@transaction.atomic
+def resolve(
+    case: ExceptionCase,
+    by: User,
+    *,
+    approver: User,
+    changes: Sequence[Mapping[str, str]] = (),
+    at: datetime = MORNING,
+) -> ExceptionCase:
+    """One that was corrected by a person, approved by another, and accepted by the target; nothing was sent."""
+    make_version(case, by, changes=changes, at=at)
+    proposal = make_proposal(case, by, at=at)
+    Decision.objects.create(
+        proposal=proposal, verdict=Decision.Verdict.APPROVED, decider=approver, frozen_sha256=proposal.frozen_sha256,
+        decided_at=at,
+    )  # fmt: skip
+    move(lock(case.pk), Action.APPROVE, by=approver, at=at, summary=f"{approver} approved the replay.")
+    resolved = move(
+        lock(case.pk), Action.RESOLVE, by=machine(WORKER), at=at, summary=f"{case.ref} is resolved.",
+        outcome=Outcome.REPLAYED.value, closed_at=at,
+    )  # fmt: skip
+    proposal.state = Proposal.State.APPROVED
+    proposal.closed_at = at
+    proposal.save(update_fields=["state", "closed_at"])
+    return resolved

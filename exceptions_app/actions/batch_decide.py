@@ -6,7 +6,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from exceptions_app.actions import batch_log
+from exceptions_app.actions import batch_log, notify
 from exceptions_app.actions.batch_propose import frozen_list_hash
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mover import Invalid
@@ -27,6 +27,7 @@ def approve_batch(
     batch = _as_shown(batch_id, frozen_sha256, action=BatchAction.APPROVE, by=by)
     _decide(batch, BatchDecision.Verdict.APPROVED, by=by, at=at, because=because)
     _move(batch, BatchAction.APPROVE, by=by, at=at, because=because, words="approved", counted_from=at)
+    notify.batch_decided(batch, by=by, at=at, words="approved")
     ring_on_commit()
     return batch
 
@@ -39,6 +40,7 @@ def reject_batch(batch_id: int, *, by: AbstractUser, at: datetime, frozen_sha256
     batch = _as_shown(batch_id, frozen_sha256, action=BatchAction.REJECT, by=by)
     _decide(batch, BatchDecision.Verdict.REJECTED, by=by, at=at, because=because)
     _move(batch, BatchAction.REJECT, by=by, at=at, because=because, words="rejected", finished_at=at)
+    notify.batch_decided(batch, by=by, at=at, words="rejected")
     ring_on_commit()
     return batch
 

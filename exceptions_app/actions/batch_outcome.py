@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from exceptions_app.actions import batch_log
+from exceptions_app.actions import batch_log, notify
 from exceptions_app.batch_states import FAILURE_RATE, RATE_COUNTED_FROM, BatchState, ItemState
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import BatchItem, BatchProgress, ExceptionCase, ReplayBatch
@@ -99,6 +99,7 @@ def stop(batch: ReplayBatch, code: str, words: str, *, at: datetime, item: Batch
         data={"code": code, "exception": item.case.ref if item else "", "item": item.position if item else 0},
         stopped_because=words[:500],
     )
+    notify.batch_over(batch, at=at, words="Your batch stopped by itself. It waits for somebody to look at it.")
 
 
 def finish(batch: ReplayBatch, *, at: datetime) -> None:
@@ -116,6 +117,8 @@ def finish(batch: ReplayBatch, *, at: datetime) -> None:
         data={"count": batch.count, "unproven": unproven, "frozen_sha256": batch.frozen_sha256},
         finished_at=at,
     )
+    outcome = "ended, and not every item is proven" if unproven else "is complete: every item is proven"
+    notify.batch_over(batch, at=at, words=f"Your batch {outcome}.")
 
 
 def _complete_after_all(item: BatchItem, *, at: datetime) -> None:

@@ -202,7 +202,7 @@ def _give_back(batch: ReplayBatch, item: BatchItem, *, at: datetime) -> None:
     if item.proposal.proposer_id == by.pk:
         withdraw(item.case_id, by=by, at=at, because=words)
     else:
-        reject(item.case_id, by=by, at=at, frozen_sha256=item.frozen_sha256, because=words)
+        reject(item.case_id, by=by, at=at, frozen_sha256=item.frozen_sha256, because=words, batch=batch.ref)
 
 
 def _who_ended(batch: ReplayBatch) -> tuple[AbstractUser, str]:

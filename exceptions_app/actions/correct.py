@@ -11,8 +11,10 @@ from django.db import transaction
 
 from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.actions.suggestions import for_the_trail, record_suggestions
 from exceptions_app.facts import facts_of, remember_identifiers
-from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal, Suggestion
+from exceptions_app.queries.precedents import Precedent
 from exceptions_app.states import Action, State
 from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
@@ -34,10 +36,12 @@ def correct(
     base_version: int,
     operations: Sequence[Operation] = (),
     payload: bytes | None = None,
+    offered: Sequence[Precedent] = (),
 ) -> PayloadVersion:
     """Write the next version, from operations or from a whole payload, and have it checked.
 
     `base_version` is the version that the person was looking at; ChangedMeanwhile when it is no longer the latest.
+    `offered` are the suggestions that the person saw; what they made of each is written down.
     A failing check does not stop the correction, it stops the proposal. An open proposal dies with the change.
     Raises Invalid (names the field), CorrectionError (names the path), policies.NotPermitted, TransitionNotAllowed.
     """
@@ -54,8 +58,12 @@ def correct(
     if after == before:
         raise Invalid("changes", NOTHING_CHANGED)
     version = write_version(case, latest, connector, after, steps, by=by, at=at, because=because)
+    suggestions = record_suggestions(version, offered, at=at)
     dropped = drop_proposal(case, by=by, at=at)
-    _move(case, version, by=by, at=at, because=because, dropped=dropped, record=connector.read(after))
+    _move(
+        case, version, by=by, at=at, because=because, dropped=dropped, record=connector.read(after),
+        suggestions=suggestions,
+    )  # fmt: skip
     Draft.objects.filter(case=case, author_id=by.pk).delete()
     return version
 
@@ -162,6 +170,7 @@ def _move(
     because: str,
     dropped: Proposal | None,
     record: Record,
+    suggestions: Sequence[Suggestion],
 ) -> None:
     verdict = "passes" if version.check_passed else "does not pass"
     summary = f"{by} corrected {case.ref}: version {version.number} {verdict} the {version.check_name}."
@@ -181,6 +190,7 @@ def _move(
             "check": version.check_name,
             "passed": bool(version.check_passed),
             "dropped_proposal": dropped.frozen_sha256 if dropped else "",
+            **({"suggestions": for_the_trail(suggestions)} if suggestions else {}),
         },
         assignee=case.assignee or by,
         waiting_for="",

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from exceptions_app import policies
-from exceptions_app.actions import batch_outcome, handover_follow, proposal_ends, resolving, unknown
+from exceptions_app.actions import batch_outcome, handover_follow, notify, proposal_ends, resolving, unknown
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
@@ -62,6 +62,8 @@ def approve(
         summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}: {PROPOSAL_WORDS[kind]}{part}.{waits}",
         data=_told(proposal) | data | ({"batch": batch} if batch else {}),
         where=where,
+        # The items of a batch are too many to be told one by one; its proposer is told of the batch.
+        tells={} if batch else notify.prepared_by(proposal, where.contributors),
         **changes,
     )
     _close(proposal, decision)
@@ -137,12 +139,15 @@ def approve_by_policy(
 
 
 @transaction.atomic
-def reject(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str) -> Decision:
-    """Say no, with the reason; the exception goes back to work."""
+def reject(
+    case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str, batch: str = ""
+) -> Decision:
+    """Say no, with the reason; the exception goes back to work. `batch` is as for `approve`."""
     if not because.strip():
         raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
     case = lock(case_id)
     proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=Action.REJECT)
+    tells = {} if batch else notify.prepared_by(proposal, policies.contributors_of(proposal))
     decision = _decide(proposal, Decision.Verdict.REJECTED, by=by, at=at, because=because)
     move(
         case,
@@ -152,6 +157,7 @@ def reject(case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, 
         because=because,
         summary=f"{by} rejected what {proposal.proposer} proposed on {case.ref}: {because}",
         data={"proposal": proposal.kind, "frozen_sha256": proposal.frozen_sha256},
+        tells=tells,
     )
     _close(proposal, decision)
     return decision

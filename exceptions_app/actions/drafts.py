@@ -1,6 +1,6 @@
 """What a person has typed and not yet saved. It changes nothing about the exception; only its author sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
@@ -12,19 +12,30 @@ from exceptions_app.states import Action
 
 
 @transaction.atomic
-def save_draft(case_id: int, *, by: AbstractUser, at: datetime, base_version: int, typed: Mapping[str, str]) -> bool:
+def save_draft(
+    case_id: int,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    base_version: int,
+    typed: Mapping[str, str],
+    without: Collection[str] = (),
+) -> bool:
     """Keep what is typed, beside what was kept before. False when it is for a version that is no longer the latest.
 
-    It is kept then, too: the person compares it when they save. Raises policies.NotPermitted.
+    It is kept then, too: the person compares it when they save. Kept as well when a colleague has the exception by
+    now, or when it is closed: whoever began to type may still want the words. Of the names in `without` nothing is
+    kept, whatever was. Raises policies.NotPermitted for those who could not correct it in any state.
     """
     case = ExceptionCase.objects.select_related("queue", "entity", "assignee").get(pk=case_id)
-    policies.require(Action.CORRECT, case, by)
+    policies.require_verb(Action.CORRECT, case, by)
     latest = PayloadVersion.objects.filter(case=case).order_by("-number").values_list("number", flat=True)[0]
     draft, created = Draft.objects.select_for_update().get_or_create(
         case=case, author_id=by.pk, defaults={"base_version": base_version, "typed": dict(typed), "saved_at": at}
     )
     if not created:
-        draft.typed = {**(draft.typed if draft.base_version == base_version else {}), **typed}
+        before = draft.typed if draft.base_version == base_version else {}
+        draft.typed = {name: text for name, text in {**before, **typed}.items() if name not in without}
         draft.base_version = base_version
         draft.saved_at = at
         draft.save(update_fields=["typed", "base_version", "saved_at"])

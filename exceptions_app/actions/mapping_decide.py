@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from exceptions_app.actions import mapping_log
+from exceptions_app.actions import mapping_log, notify
 from exceptions_app.actions.batch_decide import approve_batch, reject_batch
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mapping_propose import entries_holding, frozen_rows_hash, told
@@ -42,6 +42,7 @@ def approve_mapping(
         approve_batch(proposal.batch.pk, by=by, at=at, frozen_sha256=proposal.batch.frozen_sha256, because=because)
     summary = f"{by} approved {proposal.ref}: {mapping.ref} ({mapping.title}) is at version {mapping.version}."
     _record(proposal, "value_mapping.approved", rows, by=by, at=at, because=because, summary=summary)
+    notify.mapping_decided(proposal, by=by, at=at, words="approved")
     return proposal
 
 
@@ -59,6 +60,7 @@ def reject_mapping(
     summary = f"{by} rejected {proposal.ref} for {proposal.mapping.ref}: {because}"
     rows = list(proposal.rows.order_by("position"))
     _record(proposal, "value_mapping.rejected", rows, by=by, at=at, because=because, summary=summary)
+    notify.mapping_decided(proposal, by=by, at=at, words="rejected")
     return proposal
 
 

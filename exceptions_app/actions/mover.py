@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.db.models import Exists, OuterRef
 
 from audit import log
 from exceptions_app import policies
+from exceptions_app.actions import notify
 from exceptions_app.machines import is_machine
-from exceptions_app.models import ExceptionCase
+from exceptions_app.models import ExceptionCase, Notification, Subscription
 from exceptions_app.states import TRANSITIONS, Action, Kind, State, target_of
 
 _CHANGES_NOTHING = frozenset({Action.COMMENT, Action.RECUR, Action.FLAG})
@@ -36,10 +38,12 @@ class Invalid(Exception):
 def lock(case_id: int, *, revision: int | None = None) -> ExceptionCase:
     """The row, locked until the transaction ends; raises ChangedMeanwhile when it is not at `revision`.
 
-    Without the key, so that a comment or an arrival can be added meanwhile.
+    Without the key, so that a comment or an arrival can be added meanwhile. Whether anybody subscribed to it is read
+    with it, so that a move of what nobody watches costs no query more.
     """
     case = (
         ExceptionCase.objects.select_related("queue", "entity", "connection", "assignee", "cause")
+        .annotate(is_watched=Exists(Subscription.objects.filter(case=OuterRef("pk"))))
         .select_for_update(of=("self",), no_key=True)
         .get(pk=case_id)
     )
@@ -63,12 +67,13 @@ def move(
     because: str = "",
     data: Mapping[str, object] | None = None,
     where: policies.Standing | None = None,
+    tells: Mapping[int, Notification.Kind] | None = None,
     **changes: Any,
 ) -> ExceptionCase:
     """Move a locked exception, with its audit event. `changes` are further fields that change with it.
 
-    `where` is the standing of the person, read since the row was locked. Raises policies.NotPermitted, then
-    states.TransitionNotAllowed.
+    `where` is the standing of the person, read since the row was locked. `tells` are people whom the move is about, by
+    primary key, beside those who subscribed. Raises policies.NotPermitted, then states.TransitionNotAllowed.
     """
     policies.require(action, case, by, where=where)
     before = State(case.state)
@@ -90,6 +95,8 @@ def move(
         because=because,
         data={"from": before.value, "to": State(case.state).value, **(data or {})},
     )
+    is_watched = bool(vars(case).get("is_watched", True))
+    notify.case_moved(case, action, by=by, at=at, directly=tells or {}, is_watched=is_watched)
     return case
 
 

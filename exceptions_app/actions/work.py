@@ -1,5 +1,7 @@
 """Working an exception: claim, assign, hold, resume, comment, reopen."""
 
+import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
@@ -9,8 +11,10 @@ from exceptions_app import policies
 from exceptions_app.actions import handover_follow
 from exceptions_app.actions.mover import Invalid, lock, move
 from exceptions_app.actions.telling import tell_source
+from exceptions_app.attached_files import FileRefused, media_type_of
 from exceptions_app.machines import WORKER, machine
-from exceptions_app.models import Comment, ExceptionCase, Proposal
+from exceptions_app.models import Attachment, Comment, ExceptionCase, Notification, Proposal
+from exceptions_app.queries.mentioned import mentioned_in
 from exceptions_app.states import Action, Verb
 
 LONGEST_HOLD = timedelta(days=731)
@@ -47,6 +51,7 @@ def assign(
         because=because,
         summary=f"{by} assigned {case.ref} {whom}.",
         data={"assignee": to.get_username() if to is not None else ""},
+        tells={to.pk: Notification.Kind.ASSIGNED} if to is not None else {},
         assignee=to,
     )
 
@@ -114,16 +119,58 @@ def wake(case_id: int, *, at: datetime) -> ExceptionCase:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it was handed in."""
+
+    name: str
+    content: bytes
+
+
 @transaction.atomic
-def comment(case_id: int, *, by: AbstractUser, at: datetime, text: str) -> Comment:
-    """Add a comment; it changes no state and cannot be taken back."""
+def comment(case_id: int, *, by: AbstractUser, at: datetime, text: str, file: File | None = None) -> Comment:
+    """Add a comment, with a file if there is one; it changes no state and cannot be taken back.
+
+    Who is named in it with an at sign is told, if they may see the exception.
+    """
     if not text.strip():
-        raise Invalid("text", "Write a comment first.")
+        raise Invalid("text", "Write a comment first." if file is None else "Write what the file is.")
     if len(text) > 5000:
-        raise Invalid("text", "A comment has at most 5,000 characters. Shorten it or attach the detail elsewhere.")
+        raise Invalid("text", "A comment has at most 5,000 characters. Shorten it or attach the detail as a file.")
+    media_type = _media_type_of(file) if file is not None else ""
     case = lock(case_id)
-    move(case, Action.COMMENT, by=by, at=at, summary=f"{by} commented on {case.ref}.", data={"text": text})
-    return Comment.objects.create(case=case, author_id=by.pk, text=text, written_at=at)
+    policies.require(Action.COMMENT, case, by)  # first: who may not comment does not learn here who may see it
+    told = mentioned_in(text, case).people
+    data: dict[str, object] = {"text": text}
+    if told:
+        data["mentioned"] = [person.get_username() for person in told]
+    if file is not None:
+        data |= {"file": file.name, "file_sha256": hashlib.sha256(file.content).hexdigest()}
+    tells = {person.pk: Notification.Kind.MENTION for person in told}
+    move(case, Action.COMMENT, by=by, at=at, summary=f"{by} commented on {case.ref}.", data=data, tells=tells)
+    written = Comment.objects.create(case=case, author_id=by.pk, text=text, written_at=at)
+    if file is not None:
+        _attach(file, written, media_type=media_type)
+    return written
+
+
+def _media_type_of(file: File) -> str:
+    try:
+        return media_type_of(file.name, file.content)
+    except FileRefused as error:
+        raise Invalid("file", str(error)) from error
+
+
+def _attach(file: File, written: Comment, *, media_type: str) -> None:
+    Attachment.objects.create(
+        comment=written,
+        case_id=written.case_id,
+        file_name=file.name,
+        media_type=media_type,
+        size=len(file.content),
+        sha256=hashlib.sha256(file.content).hexdigest(),
+        content=file.content,
+    )
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from exceptions_app.api.parsing import SafeJSONParser
 from exceptions_app.api.problems import Problem, parameter
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import ExceptionCaseQuerySet
+from exceptions_app.queries.reach import cases_within, reach_of
 
 
 class ApiView(APIView):
@@ -80,5 +81,5 @@ def case_for(request: Request, ref: str) -> ExceptionCase:
 
 
 def _visible(request: Request) -> ExceptionCaseQuerySet:
-    cases: ExceptionCaseQuerySet = ExceptionCase.objects.visible_to(person(request))
-    return cases
+    # With subqueries of grants the database would plan for longer than it reads.
+    return cases_within(reach_of(person(request)))

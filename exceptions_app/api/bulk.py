@@ -30,6 +30,7 @@ from exceptions_app.api.problems import Problem, pointer_to, problem_body, probl
 from exceptions_app.api.problems import at as fault_at
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import number_of
+from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.states import Action
 
 VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
@@ -130,7 +131,7 @@ class BulkAction(ActingView):
 def _visible(request: Request, refs: Sequence[str]) -> dict[int, ExceptionCase]:
     """The exceptions that the account may see, by number. One query."""
     numbers = [number for ref in refs if (number := number_of(ref)) is not None]
-    seen = ExceptionCase.objects.visible_to(person(request)).select_related("queue", "entity", "connection", "assignee")
+    seen = cases_within(reach_of(person(request))).select_related("queue", "entity", "connection", "assignee")
     found: dict[int, ExceptionCase] = seen.in_bulk(numbers)
     return found
 

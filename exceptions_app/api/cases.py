@@ -35,6 +35,7 @@ from exceptions_app.downloads import as_attachment
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of
 from exceptions_app.queries.queue_page import SORTS, sortable
+from exceptions_app.queries.reach import cases_within, reach_of
 
 _TAG = "Exceptions"
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="Number of the version.")
@@ -55,7 +56,7 @@ class ExceptionList(ApiView):
         parameters=[*FILTER_PARAMETERS, documented_sort(SORTS, SORTS["newest"].name), CURSOR, PAGE_SIZE],
     )
     def get(self, request: Request) -> Response:
-        visible = ExceptionCase.objects.visible_to(person(request))
+        visible = cases_within(reach_of(person(request)))
         found = filtered(request, visible).select_related("queue", "entity", "connection", "cause", "assignee")
         shape = responses.ExceptionSummary(context={"request": request})
         sort = sort_of(request, SORTS, SORTS["newest"])

@@ -20,14 +20,20 @@ _WORDS: Mapping[str, str] = {
     "queue": "Slug of a queue.",
     "entity": "Code of a legal entity.",
     "assignee": "me, nobody, or a user name.",
+    "code": "Code of the error that leads, such as BR-03.",
+    "customer": "Part of the buyer's name or number, in any spelling.",
+    "supplier": "Part of the seller's or the payee's name or number, in any spelling.",
     "cause": "Number of a cause.",
     "connection": "Slug of a connection.",
     "currency": "ISO 4217.",
     "amount_min": "Smallest amount, such as 1250.00; of credit notes the amount is negative.",
     "amount_max": "Largest amount, such as 1250.00; of credit notes the amount is negative.",
+    "amount_above": "Amounts larger than this one.",
+    "amount_below": "Amounts smaller than this one.",
     "opened_from": "First day on which it was opened, such as 2026-11-02.",
     "opened_to": "Last day on which it was opened, such as 2026-11-02.",
     "age": "Opened at least so many days ago.",
+    "age_max": "Opened within the last so many days.",
 }
 
 

@@ -22,10 +22,10 @@ from exceptions_app.api.documented import CURSOR, IDEMPOTENCY_KEY, PAGE_SIZE, RE
 from exceptions_app.api.pagination import NEWEST, PARAMETERS, answer_page, documented_page, page_of
 from exceptions_app.api.problems import Problem, at, parameter, pointer_to
 from exceptions_app.batch_states import BatchMoveNotAllowed, BatchState, ItemState
-from exceptions_app.models import BatchItem, ExceptionCase, ReplayBatch
+from exceptions_app.models import BatchItem, ReplayBatch
 from exceptions_app.models.case import number_of
 from exceptions_app.queries.batch_standing import batches_within
-from exceptions_app.queries.reach import reach_of
+from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.queries.replay_batches import IN_ORDER, progress_of
 
 _TAG: Final = "Batches"
@@ -106,7 +106,7 @@ class Batches(ActingView):
     def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         asked = requests.body_of(request, shapes.ProposeBatch)
         places = {number_of(ref): place for place, ref in enumerate(asked["exceptions"])}
-        visible = ExceptionCase.objects.visible_to(person(request)).filter(pk__in=[n for n in places if n is not None])
+        visible = cases_within(reach_of(person(request))).filter(pk__in=[n for n in places if n is not None])
         found = list(visible.values_list("pk", flat=True))
         missing = [place for number, place in places.items() if number not in found]
         if missing:

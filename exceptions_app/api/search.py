@@ -13,12 +13,16 @@ from exceptions_app.api.responses import ExceptionSummary, Shape
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries import search as queries
 from exceptions_app.queries.reach import reach_of
+from exceptions_app.search_box import MOST_CHARACTERS, look_up
+from exceptions_app.search_text import TOKENS
 
-MOST_CHARACTERS = 200
+_TOKENS = ", ".join(token.example for token in TOKENS.values())
 
 
 class FoundBy(Shape):
-    label_ = serializers.CharField(help_text="What was found, such as Invoice number.")
+    label_ = serializers.CharField(
+        help_text="What was found, such as Invoice number; empty where only tokens were asked."
+    )
     value = serializers.CharField()
 
 
@@ -31,6 +35,10 @@ class SearchResult(Shape):
     """What a text names, whole numbers first."""
 
     only = serializers.CharField(allow_null=True, help_text="The exception, when the text is its whole number alone.")
+    filters = serializers.DictField(
+        child=serializers.CharField(), help_text="What the tokens came to, as parameters of the list of exceptions."
+    )
+    notices = serializers.ListField(child=serializers.CharField(), help_text="What of the text was left out, and why.")
     is_capped = serializers.BooleanField(help_text=f"Whether there are more than the {queries.MOST_MATCHES} shown.")
     results = SearchMatch(many=True)
 
@@ -42,14 +50,16 @@ class Search(ApiView):
         "search_exceptions",
         "Search",
         "Exceptions by what a person has at hand: our reference, a document number in any spelling, a name, the "
-        "target's reference, or an amount with or without its currency. The same as the search of the pages.",
+        "target's reference, or an amount with or without its currency; narrowed by tokens. The same as the search of "
+        "the pages.",
         tag="Exceptions",
         answers={200: SearchResult},
         problems=READING,
         parameters=[
             OpenApiParameter(
                 "q", OpenApiTypes.STR, required=True,
-                description=f"At most {MOST_CHARACTERS} characters; parts from {queries.SHORTEST_PART} on.",
+                description=f"At most {MOST_CHARACTERS} characters; parts from {queries.SHORTEST_PART} on. "
+                f"Tokens narrow it: {_TOKENS}. A token that is not understood is left out and named in `notices`.",
             )
         ],
     )  # fmt: skip
@@ -59,13 +69,16 @@ class Search(ApiView):
             raise parameter(
                 "q", "There is nothing to search for, or too much.", f"Send 1 to {MOST_CHARACTERS} characters."
             )
-        found = queries.search(reach_of(person(request)), text)
+        answer = look_up(person(request), reach_of(person(request)), text)
+        found = answer.found
         related = ("queue", "entity", "connection", "cause", "assignee")
         cases = ExceptionCase.objects.select_related(*related).in_bulk([match.case.pk for match in found.matches])
         shape = ExceptionSummary(context={"request": request})
         return Response(
             {
                 "only": found.only.ref if found.only else None,
+                "filters": dict(answer.filters),
+                "notices": list(answer.notices),
                 "is_capped": found.is_capped,
                 "results": [
                     {

@@ -1,7 +1,10 @@
+from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
+from exceptions_app.models.cause import CauseNote, CauseOwner
 from exceptions_app.models.decision import Contributor, Decision, Evidence, Proposal
 from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
 from exceptions_app.models.idempotency import ApiRequest
+from exceptions_app.models.notification import Attachment, Expectation, Notification, Subscription
 from exceptions_app.models.organisation import (
     LegalEntity,
     LegalEntityGroupGrant,
@@ -12,8 +15,11 @@ from exceptions_app.models.organisation import (
     Route,
 )
 from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
+from exceptions_app.models.presence import Presence
 from exceptions_app.models.rehearsal import Rehearsal
 from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchProgress, ReplayBatch
+from exceptions_app.models.saved_view import PinnedView, SavedView
+from exceptions_app.models.suggestion import Suggestion
 from exceptions_app.models.unmapped import UnmappedValue
 from exceptions_app.models.value_mapping import (
     MappingDecision,
@@ -25,16 +31,23 @@ from exceptions_app.models.value_mapping import (
 
 __all__ = [
     "ApiRequest",
+    "Attachment",
     "BatchDecision",
     "BatchItem",
     "BatchProgress",
+    "BulkItem",
+    "BulkOutcome",
+    "BulkRun",
     "Cause",
+    "CauseNote",
+    "CauseOwner",
     "Comment",
     "Contributor",
     "Decision",
     "Draft",
     "Evidence",
     "ExceptionCase",
+    "Expectation",
     "Identifier",
     "LegalEntity",
     "LegalEntityGroupGrant",
@@ -43,9 +56,13 @@ __all__ = [
     "MappingEntry",
     "MappingProposal",
     "MappingRow",
+    "Notification",
     "Occurrence",
     "PayloadVersion",
+    "Pick",
+    "PinnedView",
     "Predecessor",
+    "Presence",
     "Proposal",
     "Queue",
     "QueueGroupGrant",
@@ -53,6 +70,9 @@ __all__ = [
     "Rehearsal",
     "ReplayBatch",
     "Route",
+    "SavedView",
+    "Subscription",
+    "Suggestion",
     "Transaction",
     "TransactionContent",
     "UnmappedValue",

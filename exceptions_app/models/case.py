@@ -16,11 +16,13 @@ from simple_history.models import HistoricalRecords
 
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from exceptions_app.models.organisation import LegalEntity, Queue
+from exceptions_app.models.references import NumberedQuerySet, number_in
 from exceptions_app.states import OPEN_STATES, Kind, Outcome, State, Verb
 from integrations.models import Connection
 from integrations.refusals import Category
 
 REF_PREFIX = "EX-"
+CAUSE_PREFIX = "CA-"
 HELD_BY_FIELD_MAP = "field_map"
 """The sub-category of a transaction that a field map could not translate."""
 
@@ -30,18 +32,28 @@ DUE_OR_NEVER = Coalesce("due_at", Value(datetime(9999, 12, 31, tzinfo=UTC)), out
 AMOUNT_OR_SMALLEST = Coalesce("amount", Value(Decimal(-(10**18))), output_field=models.DecimalField())
 
 
-class Cause(models.Model):
-    """What many exceptions have in common: the code, the field and who it came from.
+class CauseQuerySet(NumberedQuerySet["Cause"]):
+    prefix = CAUSE_PREFIX
 
-    Its title has no name, amount or value of any document, since whoever sees one of the exceptions sees it.
+
+class Cause(models.Model):
+    """What many exceptions have in common: the code, the field and the class of counterparty.
+
+    Its title has no name, amount or value of any document, since whoever sees one of the exceptions sees it. Whose it
+    is and what is known of it stand in `CauseOwner` and `CauseNote`.
     """
 
     fingerprint = models.CharField(max_length=64, unique=True)
     connector = models.CharField(max_length=40)
     code = models.CharField(max_length=100)
     field = models.CharField(max_length=100, blank=True)
+    counterparty_class = models.CharField(
+        max_length=60, blank=True, default="", help_text="Its country, by ISO 3166-1 alpha-2."
+    )
     title = models.CharField(max_length=300)
     first_seen_at = models.DateTimeField()
+
+    objects = CauseQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()
@@ -49,8 +61,19 @@ class Cause(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def ref(self) -> str:
+        return f"{CAUSE_PREFIX}{self.pk}"
 
-class ExceptionCaseQuerySet(models.QuerySet["ExceptionCase"]):
+    @property
+    def subject(self) -> str:
+        """Its name in the audit trail."""
+        return f"cause:{self.ref}"
+
+
+class ExceptionCaseQuerySet(NumberedQuerySet["ExceptionCase"]):
+    prefix = REF_PREFIX
+
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         """Exceptions whose queue and whose legal entity are both granted to the person."""
         return self.granting(user, Verb.SEE)
@@ -65,15 +88,10 @@ class ExceptionCaseQuerySet(models.QuerySet["ExceptionCase"]):
     def open(self) -> Self:
         return self.filter(state__in=sorted(OPEN_STATES))
 
-    def with_ref(self, ref: str) -> Self:
-        number = number_of(ref)
-        return self.none() if number is None else self.filter(pk=number)
-
 
 def number_of(ref: str) -> int | None:
     """The number in a reference, such as 1042 in EX-1042; None when the text is none."""
-    number = ref.upper().removeprefix(REF_PREFIX)
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 18 else None
+    return number_in(ref, REF_PREFIX)
 
 
 def granted_objects(user: object, verb: Verb, model: type[models.Model]) -> models.QuerySet[models.Model]:
@@ -184,9 +202,21 @@ class ExceptionCase(models.Model):
             models.Index(fields=["assignee", "state"], name="case_my_queue"),
             models.Index(fields=["state", "changed_at"], name="case_by_state"),
             models.Index(fields=["document_number"], name="case_document_number"),
-            models.Index(fields=["cause", "state"], name="case_by_cause"),
+            # How often and since when, for whom: read from the indexes alone, as `queries.causes` asks for it.
+            models.Index(fields=["cause", "opened_at"], include=["queue", "entity"], name="case_by_cause"),
+            models.Index(
+                fields=["cause", "currency", "queue", "entity"],
+                include=["amount"],
+                condition=_IS_OPEN,
+                name="case_open_by_cause",
+            ),
+            # The newest that ended well, for what they suggest to one with the same problem.
+            models.Index(fields=["cause", "-id"], condition=Q(state="resolved"), name="case_resolved_by_cause"),
             models.Index(fields=["amount"], name="case_by_amount"),
             models.Index(fields=["opened_at", "id"], name="case_by_opening"),
+            models.Index(
+                F("cause"), F("closed_at").desc(), condition=Q(closed_at__isnull=False), name="case_closed_by_cause"
+            ),
             # The orders of the work lists, as `queries.queue_page` asks for them.
             models.Index(F("priority"), DUE_OR_NEVER, F("id"), condition=_IS_OPEN, name="case_open_by_urgency"),
             models.Index(AMOUNT_OR_SMALLEST.desc(), F("id"), condition=_IS_OPEN, name="case_open_by_amount"),

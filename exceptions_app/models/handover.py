@@ -1,6 +1,6 @@
 """Transactions that a source handed over for delivery, and what they wait for."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import pgtrigger
 from django.db import models
@@ -10,6 +10,7 @@ from audit.guard import Guard, append_only, audit_required, frozen_columns, neve
 from exceptions_app.handover_states import SETTLED, STATE_WORDS, TransactionState
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.organisation import LegalEntity, Queue
+from exceptions_app.models.references import NumberedQuerySet
 from exceptions_app.states import Outcome
 from integrations.models import Connection, Delivery, InboxMessage
 
@@ -75,11 +76,8 @@ _REPEATS_THE_SAME = Guard(
 )
 
 
-class TransactionQuerySet(models.QuerySet["Transaction"]):
-    def with_ref(self, ref: str) -> Self:
-        number = ref.upper().removeprefix(TX_PREFIX)
-        usable = number.isascii() and number.isdigit() and len(number) < 18
-        return self.filter(pk=int(number)) if usable else self.none()
+class TransactionQuerySet(NumberedQuerySet["Transaction"]):
+    prefix = TX_PREFIX
 
 
 class Transaction(models.Model):

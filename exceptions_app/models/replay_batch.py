@@ -1,37 +1,30 @@
 """A batch of replays: a frozen list that is approved as a whole and carried out step by step."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    Guard,
+    append_only,
+    audit_required,
+    frozen_columns,
+    has_all_its_rows,
+    never_deleted,
+    truncate_refused,
+)
 from exceptions_app.batch_states import MOST_ITEMS, STATE_WORDS, BatchState, ItemState
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.decision import Proposal
+from exceptions_app.models.references import NumberedQuerySet
 from integrations.models import Connection, Delivery
 
 BATCH_PREFIX = "B-"
 SUBJECT_PREFIX = f"batch:{BATCH_PREFIX}"
 
-# Deferred to the commit, since list and batch are written one after the other. With the places that are numbered from
-# one to the count and taken once, nothing can ever join a list.
-_HAS_ITS_WHOLE_LIST = Guard(
-    name="whole_list",
-    level=pgtrigger.Row,
-    when=pgtrigger.After,
-    operation=pgtrigger.Insert,
-    timing=pgtrigger.Deferred,
-    func="""
-    IF (SELECT count(*) FROM public.exceptions_app_batchitem i WHERE i.batch_id = NEW.id) <> NEW.count THEN
-        RAISE EXCEPTION 'batch % has not the % items that it says', NEW.id, NEW.count
-            USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NULL;
-    """,
-)
 _DECIDED_BEFORE_IT_RUNS = Guard(
     name="decided",
     level=pgtrigger.Row,
@@ -73,11 +66,8 @@ _OVER_IS_OVER = Guard(
 )
 
 
-class ReplayBatchQuerySet(models.QuerySet["ReplayBatch"]):
-    def with_ref(self, ref: str) -> Self:
-        number = ref.upper().removeprefix(BATCH_PREFIX)
-        usable = number.isascii() and number.isdigit() and len(number) < 18
-        return self.filter(pk=int(number)) if usable else self.none()
+class ReplayBatchQuerySet(NumberedQuerySet["ReplayBatch"]):
+    prefix = BATCH_PREFIX
 
 
 class ReplayBatch(models.Model):
@@ -135,7 +125,9 @@ class ReplayBatch(models.Model):
                 "because",
                 "proposed_at",
             ),
-            _HAS_ITS_WHOLE_LIST,
+            has_all_its_rows(
+                "exceptions_app_batchitem", by="batch_id", called="batch", rows="items", name="whole_list"
+            ),
             _DECIDED_BEFORE_IT_RUNS,
             _OVER_IS_OVER,
             never_deleted(),

@@ -1,7 +1,7 @@
 """Value mappings: dated rows from the source's values to the target's, each decided on by a second person."""
 
 from datetime import date
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
@@ -10,9 +10,18 @@ from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q, Value
 
-from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    Guard,
+    append_only,
+    audit_required,
+    frozen_columns,
+    has_all_its_rows,
+    never_deleted,
+    truncate_refused,
+)
 from exceptions_app.mapping_states import LONGEST_VALUE, MAPPING_STATE_WORDS, MOST_ROWS, MappingState
 from exceptions_app.models.organisation import LegalEntity, Queue
+from exceptions_app.models.references import NumberedQuerySet
 from exceptions_app.models.replay_batch import ReplayBatch
 from integrations.models import Connection
 from integrations.value_kinds import KIND_WORDS, ValueKind
@@ -22,15 +31,8 @@ PROPOSAL_PREFIX = "MP-"
 SUBJECT_PREFIX = f"value_mapping:{MAPPING_PREFIX}"
 
 
-def _number(ref: str, prefix: str) -> int | None:
-    number = ref.upper().removeprefix(prefix)
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 18 else None
-
-
-class ValueMappingQuerySet(models.QuerySet["ValueMapping"]):
-    def with_ref(self, ref: str) -> Self:
-        number = _number(ref, MAPPING_PREFIX)
-        return self.none() if number is None else self.filter(pk=number)
+class ValueMappingQuerySet(NumberedQuerySet["ValueMapping"]):
+    prefix = MAPPING_PREFIX
 
 
 # Every approved proposal is a version, so that a value can say by which one it was written.
@@ -101,26 +103,10 @@ class ValueMapping(models.Model):
         return f"{KIND_WORDS[ValueKind(self.kind)].title} to {self.connection.name}{where}"
 
 
-class MappingProposalQuerySet(models.QuerySet["MappingProposal"]):
-    def with_ref(self, ref: str) -> Self:
-        number = _number(ref, PROPOSAL_PREFIX)
-        return self.none() if number is None else self.filter(pk=number)
+class MappingProposalQuerySet(NumberedQuerySet["MappingProposal"]):
+    prefix = PROPOSAL_PREFIX
 
 
-_HAS_ALL_ITS_ROWS = Guard(
-    name="all_rows",
-    level=pgtrigger.Row,
-    when=pgtrigger.After,
-    operation=pgtrigger.Insert,
-    timing=pgtrigger.Deferred,
-    func="""
-    IF (SELECT count(*) FROM public.exceptions_app_mappingrow r WHERE r.proposal_id = NEW.id) <> NEW.count THEN
-        RAISE EXCEPTION 'proposal % has not the % rows that it says', NEW.id, NEW.count
-            USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NULL;
-    """,
-)
 _DECIDED_ONCE = Guard(
     name="decided",
     level=pgtrigger.Row,
@@ -184,7 +170,9 @@ class MappingProposal(models.Model):
             models.Index(fields=["id"], condition=Q(state="awaiting_approval"), name="mapping_proposal_waiting"),
         ]
         triggers: ClassVar = [
-            _HAS_ALL_ITS_ROWS,
+            has_all_its_rows(
+                "exceptions_app_mappingrow", by="proposal_id", called="proposal", rows="rows", name="all_rows"
+            ),
             _DECIDED_ONCE,
             frozen_columns(
                 "mapping", "policy_version", "count", "batch", "frozen_sha256", "proposer", "because", "proposed_at"

@@ -9,7 +9,8 @@ from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from audit.queries import Cursor, EventFilter, LogEntry, events, matching
-from exceptions_app.models import Comment, ExceptionCase, Occurrence, PayloadVersion
+from exceptions_app.models import Attachment, Comment, ExceptionCase, Occurrence, PayloadVersion
+from exceptions_app.models.references import number_in
 from integrations.models import Delivery, DeliveryAttempt
 
 PAGE_SIZE = 50
@@ -76,10 +77,17 @@ def comments_of(case: ExceptionCase, *, limit: int = PAGE_SIZE) -> Listed[Commen
     return _newest_first(Comment.objects.filter(case=case).select_related("author"), "pk", "", limit)
 
 
+def attachments_of(case: ExceptionCase, *, limit: int = PAGE_SIZE) -> list[Attachment]:
+    """The newest files that came with comments, without their bytes. One query."""
+    found = Attachment.objects.filter(case=case).select_related("comment__author").defer("content")
+    return list(found.order_by("-pk")[:limit])
+
+
 def _newest_first(rows: QuerySet[Item], key: str, after: str, limit: int) -> Listed[Item]:  # type: ignore[type-var]
     """A page of rows, beginning below the key `after`; a place that is none begins at the newest."""
-    if after.isascii() and after.isdigit() and len(after) < 18:
-        rows = rows.filter(**{f"{key}__lt": int(after)})
+    below = number_in(after)
+    if below is not None:
+        rows = rows.filter(**{f"{key}__lt": below})
     found = list(rows.order_by(f"-{key}")[: limit + 1])
     shown = found[:limit]
     return Listed(items=shown, older=str(getattr(shown[-1], key)) if len(found) > limit else "")

@@ -1,7 +1,8 @@
 """What the page of one exception shows above its history: bounded, in a fixed number of queries, of one moment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -320,27 +321,35 @@ def content_of(case: ExceptionCase, number: int) -> PayloadVersion | None:
 def events_since(case: ExceptionCase, revision: int) -> list[LogEntry]:
     """What happened last to an exception after it came to the revision that somebody looked at, oldest first."""
     seen = case.history.filter(revision=revision).order_by("history_id").values_list("changed_at", flat=True).first()
-    if seen is None:
-        return []
+    return [] if seen is None else events_after(case, seen)
+
+
+def events_after(case: ExceptionCase, seen: datetime) -> list[LogEntry]:
+    """What happened last to an exception after a moment, oldest first."""
     newest = audit_events(EventFilter(scopes=None, subject=case.subject, since=seen), limit=MOST_EVENTS).entries
     return [event for event in reversed(newest) if event.at > seen]
 
 
 def people_who_may(verb: Verb, case: ExceptionCase) -> QuerySet[AbstractUser]:
     """Active people who hold a verb on the exception's queue and on its legal entity."""
-    holds_on_queue = _holders(verb, case.queue_id, QueueUserGrant, QueueGroupGrant)
-    holds_on_entity = _holders(verb, case.entity_id, LegalEntityUserGrant, LegalEntityGroupGrant)
+    return people_within(verb, [case.queue_id], [case.entity_id])
+
+
+def people_within(verb: Verb, queues: Sequence[int], entities: Sequence[int]) -> QuerySet[AbstractUser]:
+    """Active people who hold a verb on at least one of these queues and on one of these legal entities."""
+    holds_on_queue = _holders(verb, queues, QueueUserGrant, QueueGroupGrant)
+    holds_on_entity = _holders(verb, entities, LegalEntityUserGrant, LegalEntityGroupGrant)
     people: QuerySet[AbstractUser] = get_user_model().objects.filter(is_active=True)
     return people.filter(holds_on_queue).filter(holds_on_entity).order_by("first_name", "last_name", "username")
 
 
 def _holders(
     verb: Verb,
-    object_id: int,
+    places: Sequence[int],
     user_grant: type[QueueUserGrant | LegalEntityUserGrant],
     group_grant: type[QueueGroupGrant | LegalEntityGroupGrant],
 ) -> Q:
-    granted = {"content_object": object_id, "permission__codename": verb.value}
+    granted: dict[str, Any] = {"content_object__in": places, "permission__codename": verb.value}
     memberships = get_user_model().groups.through._default_manager
     in_groups = memberships.filter(group__in=group_grant.objects.filter(**granted).values("group"))
     return Q(pk__in=user_grant.objects.filter(**granted).values("user")) | Q(pk__in=in_groups.values("user"))

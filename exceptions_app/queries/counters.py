@@ -16,6 +16,7 @@ from exceptions_app.models import ExceptionCase, Proposal, Queue, Route
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.mapping_standing import waiting_for_mapping_decision_of
+from exceptions_app.queries.notifications import unread_of
 from exceptions_app.queries.pull_sources import gaps_to_do
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import DECIDED_IN, OPEN_STATES, State, Verb
@@ -72,6 +73,7 @@ class NavigationCounts:
     to_decide: Count
     unknown: Count
     intake_failures: Count
+    notifications: Count
 
 
 def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
@@ -87,6 +89,7 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         "messages": intake_failures_for(user, reach),
         "files": files_in_quarantine_for(user, reach),
         "gaps": gaps_to_do(_cared_for(user, reach)),
+        "notifications": unread_of(user, reach),
     }
     counts = count_each(user, rows)
     return NavigationCounts(
@@ -95,6 +98,7 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         to_decide=counts["to_decide"] + counts["batches"] + counts["mappings"],
         unknown=counts["unknown"],
         intake_failures=counts["messages"] + counts["files"] + counts["gaps"],
+        notifications=counts["notifications"],
     )
 
 

@@ -38,17 +38,22 @@ class Found:
     is_too_short: bool = False
 
 
-def search(reach: Reach, text: str) -> Found:
+def search(reach: Reach, text: str, *, within: ExceptionCaseQuerySet | None = None) -> Found:
     """What the person may see of what the text names: whole numbers first, then amounts, beginnings and parts.
+
+    `within` are the exceptions, all of them visible to the person, to which filters narrow the search; without a text
+    they are found by themselves, the newest first.
 
     The whole number of one exception ends it there, after two queries at most; nothing takes more than five.
     """
     text = text.strip()
+    if not text and within is not None:
+        return _newest(within)
     folded = fold(text)
     if not folded:
         return Found(is_too_short=bool(text))
-    cases = cases_within(reach)
-    matches = _distinct([*_by_reference(cases, text), *_by_identifier(reach, folded, "exact")])
+    cases = cases_within(reach) if within is None else within
+    matches = _distinct([*_by_reference(cases, text), *_by_identifier(reach, folded, "exact", within)])
     numbers = [match for match in matches if match.label not in NAMES]
     if len(numbers) == 1:
         return Found(matches=tuple(matches), only=numbers[0].case)
@@ -58,7 +63,7 @@ def search(reach: Reach, text: str) -> Found:
     long_enough = len(folded) >= SHORTEST_PART
     for kind in ("startswith", "contains") if long_enough else ():
         if len(matches) <= MOST_MATCHES:
-            matches = _distinct(matches + list(_by_identifier(reach, folded, kind)))
+            matches = _distinct(matches + list(_by_identifier(reach, folded, kind, within)))
     return Found(
         matches=tuple(matches[:MOST_MATCHES]),
         is_capped=len(matches) > MOST_MATCHES,
@@ -74,14 +79,19 @@ def _by_reference(cases: ExceptionCaseQuerySet, text: str) -> Iterator[Match]:
         yield Match(case, _REFERENCE, case.ref)
 
 
-def _by_identifier(reach: Reach, folded: str, kind: str) -> list[Match]:
+def _newest(cases: ExceptionCaseQuerySet) -> Found:
+    matches = [Match(case, "", "") for case in _shown(cases).order_by("-opened_at", "-id")[: MOST_MATCHES + 1]]
+    return Found(matches=tuple(matches[:MOST_MATCHES]), is_capped=len(matches) > MOST_MATCHES)
+
+
+def _by_identifier(reach: Reach, folded: str, kind: str, within: ExceptionCaseQuerySet | None) -> list[Match]:
     """One match per identifier; `_distinct` keeps the first of each exception."""
-    found = Identifier.objects.filter(
-        # As `cases_within`. Written out, because a subquery costs more to plan than such a search to run.
-        case__queue__in=reach.queues(Verb.SEE),
-        case__entity__in=reach.entities(Verb.SEE),
-        **{f"folded__{kind}": folded},
-    ).select_related("case", "case__entity", "case__cause")
+    # As `cases_within`. Written out, because a subquery costs more to plan than such a search to run.
+    places = {"case__queue__in": reach.queues(Verb.SEE), "case__entity__in": reach.entities(Verb.SEE)}
+    narrowed = places if within is None else {"case__in": within.order_by()}
+    found = Identifier.objects.filter(**{f"folded__{kind}": folded}, **narrowed).select_related(
+        "case", "case__entity", "case__cause"
+    )
     # An exception has several identifiers, so some rows more than matches are read.
     ordered = found.order_by("-case__opened_at", "-case_id", "id")[: (MOST_MATCHES + 1) * 4]
     return [Match(identifier.case, identifier.label, identifier.value) for identifier in ordered]

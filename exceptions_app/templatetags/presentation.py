@@ -92,6 +92,10 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rejected": ("danger", "danger"),
         "withdrawn": ("neutral", "withdraw"),
         "superseded": ("neutral", "history"),
+        # causes
+        "ongoing": ("neutral", "in-progress"),
+        "escalating": ("danger", "arrow-up"),
+        "regressed": ("warning", "reopen"),
         # batches and their items
         "running": ("transit", "replaying"),
         "stopped": ("danger", "danger"),
@@ -102,6 +106,11 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "failed": ("danger", "danger"),
         "skipped": ("neutral", "history"),
         "given_back": ("neutral", "withdraw"),
+        # bulk runs and their items
+        "paused": ("warning", "hold"),
+        "finished": ("success", "resolved"),
+        "done": ("success", "resolved"),
+        "left": ("neutral", "clock"),
     }
 )
 # Where the word of the button is better known than the name of the state.
@@ -221,6 +230,12 @@ def _span(delta: timedelta) -> str:
     return " ".join(format_unit(count, unit, "narrow", locale=locale) for unit, count in largest if count)
 
 
+@register.filter
+def duration(delta: timedelta) -> str:
+    """`3d 4h`."""
+    return _span(delta)
+
+
 @register.simple_tag
 def age(moment: datetime | None, now: datetime | None = None) -> SafeString:
     """How long ago, short, for a column; the exact local time with its offset in the title."""
@@ -319,6 +334,12 @@ def object_title(object_type: str) -> str:
 
 
 @register.filter
+def category_title(category: str) -> str:
+    """“Policy hold”, as the filter of the lists has it."""
+    return str(category).replace("_", " ").capitalize()
+
+
+@register.filter
 def initials(name: object) -> str:
     """At most two letters that stand for a person in a narrow place."""
     words = [word for word in str(name).replace(".", " ").replace("_", " ").split() if word]
@@ -333,8 +354,13 @@ def path_breaks(path: object) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def preference(context: Context, name: str) -> str:
-    """The reader's theme, density or shortcut setting from the cookie; anything unknown is the default."""
+    """The reader's theme, density or shortcut setting from the cookie; anything unknown is the default.
+
+    A page may be shown in another density than usual, when its address says so: `shown_density` in its context.
+    """
     allowed = _PREFERENCES[name]
+    if name == "density" and context.get("shown_density") in allowed:
+        return str(context["shown_density"])
     request = context.get("request")
     value = request.COOKIES.get(name, "") if request is not None else ""
     return value if value in allowed else allowed[0]

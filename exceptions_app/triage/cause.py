@@ -21,6 +21,7 @@ def cause_of(transaction: RefusedTransaction, *, connector: str, at: datetime) -
             "connector": connector,
             "code": code[:100],
             "field": field[:100],
+            "counterparty_class": counterparty_class[:60],
             "title": _title(leading, code)[:300],
             "first_seen_at": at,
         },

@@ -9,4 +9,6 @@ urlpatterns = [
     path("", include("exceptions_app.urls.case")),
     path("", include("exceptions_app.urls.evidence")),
     path("", include("exceptions_app.urls.mappings")),
+    path("", include("exceptions_app.urls.causes")),
+    path("", include("exceptions_app.urls.bulk")),
 ]

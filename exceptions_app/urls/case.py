@@ -2,12 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from exceptions_app.views import case, correction, drafts, moves
+from exceptions_app.views import answer, case, case_print, correction, drafts, moves, notifications, presence
 
 urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/", case.case, name="case"),
     path("exceptions/<str:ref>/raw/", case.raw, name="raw"),
     path("exceptions/<str:ref>/status/", case.status, name="status"),
+    path("exceptions/<str:ref>/presence/", presence.presence, name="presence"),
     path("exceptions/<str:ref>/versions/<int:number>/download/", case.version, name="version"),
     path("exceptions/<str:ref>/messages/<int:occurrence_id>/payload/", case.payload, name="message_payload"),
     path("exceptions/<str:ref>/messages/<int:occurrence_id>/refusal/", case.refusal, name="message_refusal"),
@@ -35,4 +36,8 @@ urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/evidence/<int:proposal_id>/", case.evidence, name="evidence"),
     path("exceptions/<str:ref>/reopen/", moves.reopen, name="reopen"),
     path("exceptions/<str:ref>/comment/", moves.comment, name="comment"),
+    path("exceptions/<str:ref>/attachments/<int:attachment_id>/", case.attachment, name="attachment"),
+    path("exceptions/<str:ref>/answer/", answer.answer, name="answer"),
+    path("exceptions/<str:ref>/print/", case_print.case_print, name="case_print"),
+    path("exceptions/<str:ref>/subscription/", notifications.subscription, name="subscription"),
 ]

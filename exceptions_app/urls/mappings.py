@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from exceptions_app.views import mapping_mends, mapping_proposals, value_mapping_csv, value_mapping_new, value_mappings
+from exceptions_app.views import (
+    mapping_mends,
+    mapping_proposals,
+    suggestions,
+    value_mapping_csv,
+    value_mapping_new,
+    value_mappings,
+)
 
 urlpatterns: list[URLPattern] = [
     path("mappings/", value_mappings.value_mappings, name="value_mappings"),
@@ -21,6 +28,7 @@ urlpatterns: list[URLPattern] = [
     path("mappings/<str:ref>/mends/", mapping_mends.mapping_mends, name="mapping_mends"),
     path("mappings/<str:ref>/mends/propose/", mapping_mends.propose, name="mapping_mends_propose"),
     path("mappings/<str:ref>/", value_mappings.value_mapping, name="value_mapping"),
+    path("suggestions/", suggestions.suggestions, name="suggestions"),
     path("mapping-proposals/<str:ref>/", mapping_proposals.mapping_proposal, name="mapping_proposal"),
     path("mapping-proposals/<str:ref>/approve/", mapping_proposals.approve, name="mapping_approve"),
     path("mapping-proposals/<str:ref>/reject/", mapping_proposals.reject, name="mapping_reject"),

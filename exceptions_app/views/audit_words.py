@@ -78,6 +78,14 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "batch.completed": "Batch complete",
         "batch.ended": "Batch ended, not all proven",
     },
+    "Bulk runs": {
+        "bulk.": "Anything about bulk runs",
+        "bulk.started": "Bulk run started",
+        "bulk.paused": "Bulk run paused",
+        "bulk.resumed": "Bulk run resumed",
+        "bulk.cancelled": "Bulk run cancelled",
+        "bulk.finished": "Bulk run finished",
+    },
     "Value mappings": {
         "value_mapping.": "Anything about value mappings",
         "value_mapping.begun": "Value mapping begun",
@@ -85,6 +93,11 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "value_mapping.approved": "Rows of a value mapping approved",
         "value_mapping.rejected": "Rows of a value mapping rejected",
         "value_mapping.withdrawn": "Rows of a value mapping withdrawn",
+    },
+    "Causes": {
+        "cause.": "Anything about causes",
+        "cause.noted": "Note on a cause written",
+        "cause.owner_set": "Owner of a cause set",
     },
     "Deliveries": {
         "delivery.stopped": "Delivery stopped",
@@ -105,6 +118,13 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "pull_source.gap_seen": "Numbers passed over by a source",
         "pull_source.gap_closed": "Missing numbers came after all",
         "pull_source.gap_set_aside": "Missing numbers set aside",
+    },
+    "Shared views": {
+        "view.": "Anything about shared views",
+        "view.shared": "View shared",
+        "view.changed": "Shared view changed",
+        "view.no_longer_shared": "View no longer shared",
+        "view.deleted": "Shared view deleted",
     },
     "Configuration and access": {
         "configuration.": "Any configuration",

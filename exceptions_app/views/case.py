@@ -1,15 +1,21 @@
 """The page of one exception, its parts that are fetched alone, and its documents as files."""
 
+import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
 from exceptions_app import policies
+from exceptions_app.actions.drafts import save_draft
 from exceptions_app.downloads import as_attachment
-from exceptions_app.models import Evidence, ExceptionCase, Occurrence
+from exceptions_app.forms import mine_of, typed_texts
+from exceptions_app.models import Attachment, Evidence, ExceptionCase, Occurrence
+from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import content_of
 from exceptions_app.states import Action
 from exceptions_app.views.case_context import Asked, Notice
@@ -20,6 +26,7 @@ from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, sh
 from exceptions_app.views.scope import person, visible_case, visible_revision
 from integrations.models import InboxContent
 
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file, in the header of a download
 # What belongs to the page that was shown, not to the words that were typed.
 _OF_THE_OLD_PAGE = frozenset({"base_version", "revision", "frozen_sha256"})
 _INTERRUPTED = Notice(
@@ -56,10 +63,12 @@ def _with_interrupted(request: HttpRequest, found: ExceptionCase, asked: Asked) 
     action = _action_of(kept)
     if action is None:
         return show(request, found, asked)
+    if action is Action.CORRECT:
+        _keep(request, found, kept)
     if action is Action.CORRECT and _is_outdated(found, kept):
-        return show_conflict(request, found, kept.typed, base_version=int(kept.typed["base_version"]), status=200)
+        return show_conflict(request, found, kept.typed, base_version=_base_of(kept), status=200)
     raw = asked.raw or (action is Action.CORRECT and "payload" in kept.typed)
-    typed = {action: {name: value for name, value in kept.typed.items() if name not in _OF_THE_OLD_PAGE}}
+    typed = {action: {name: value for name, value in mine_of(kept.typed).items() if name not in _OF_THE_OLD_PAGE}}
     return show(request, found, replace(asked, typed=typed, raw=raw, notice=_INTERRUPTED))
 
 
@@ -68,10 +77,25 @@ def _action_of(kept: Interrupted) -> Action | None:
     return Action(name) if name in set(Action) else None
 
 
-def _is_outdated(found: ExceptionCase, kept: Interrupted) -> bool:
+def _keep(request: HttpRequest, found: ExceptionCase, kept: Interrupted) -> None:
+    """As their draft, now that it is known who they are: the session holds it only until something else is done."""
+    base = _base_of(kept)
+    if base and found.versions.filter(number=base).exists():
+        with suppress(NotPermitted):
+            save_draft(
+                found.pk, by=person(request), at=now(), base_version=base, typed=typed_texts(mine_of(kept.typed))
+            )
+
+
+def _base_of(kept: Interrupted) -> int:
+    """The version that they began with; 0 when it is not said."""
     base = kept.typed.get("base_version", "")
+    return int(base) if base.isascii() and base.isdigit() and len(base) < 9 else 0
+
+
+def _is_outdated(found: ExceptionCase, kept: Interrupted) -> bool:
     numbers = found.versions.order_by("-number").values_list("number", flat=True)
-    return base.isascii() and base.isdigit() and int(base) in numbers and int(base) != numbers[0]
+    return _base_of(kept) in numbers and _base_of(kept) != numbers[0]
 
 
 @signed_in
@@ -121,6 +145,17 @@ def evidence(request: HttpRequest, ref: str, proposal_id: int) -> HttpResponse:
     found = visible_case(request, ref)
     kept = get_object_or_404(Evidence.objects.exclude(file_name=""), pk=proposal_id, proposal__case=found)
     name = f"{found.ref}-proof-{proposal_id}-{Path(kept.file_name).stem}"
+    return as_attachment(bytes(kept.content), kept.media_type, name=name)
+
+
+@signed_in
+@require_GET
+def attachment(request: HttpRequest, ref: str, attachment_id: int) -> HttpResponse:
+    """A file that came with a comment, to be saved."""
+    found = visible_case(request, ref)
+    kept = get_object_or_404(Attachment, pk=attachment_id, case=found)
+    stem = _NOT_IN_A_NAME.sub("-", Path(kept.file_name).stem).strip("-")
+    name = f"{found.ref}-{stem or 'file'}-{kept.pk}"
     return as_attachment(bytes(kept.content), kept.media_type, name=name)
 
 

@@ -13,13 +13,18 @@ from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import Proposal
 from exceptions_app.policies import REVERSIBLE, TWICE_THERE
+from exceptions_app.queries.case_history import attachments_of
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
+from exceptions_app.queries.precedents import Precedent
+from exceptions_app.queries.presence import BEAT
+from exceptions_app.queries.reach import Reach
 from exceptions_app.queries.replay_batches import live_batch_of
 from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.queries.transactions import taken_up_by
 from exceptions_app.queries.unmapped_of_case import lacking_of
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
+from exceptions_app.views.answer import answer_context
 from exceptions_app.views.case_actions import ActionItem, action_items, kept_texts, rail
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.changes import for_the_table, shown_changes
@@ -27,6 +32,8 @@ from exceptions_app.views.correction_fields import lay_out
 from exceptions_app.views.held import conflict_view, next_steps
 from exceptions_app.views.lines import lines_of
 from exceptions_app.views.parties import stranger_in
+from exceptions_app.views.precedents import suggestions_for
+from exceptions_app.views.presence import presence_url
 from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of, said_by_of
 from exceptions_app.views.raw_text import NotText, as_text
 from integrations import delivery as engine
@@ -81,8 +88,8 @@ def record_of(page: CasePage, content: bytes) -> Record | None:
         return None
 
 
-def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
-    """The context of `exceptions/case.html` and of each fragment of it."""
+def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
+    """The context of `exceptions/case.html` and of each fragment of it; `reach` is the reader's."""
     case, words = page.case, get_connector(page.case.connection.connector).words
     record = record_of(page, page.latest_content)
     first = record if page.latest.number == 1 else record_of(page, page.first_content)
@@ -115,11 +122,8 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "possible": rail(items),
         "refused": rail(items, now_possible=False),
         "changes": changes,
-        "proposal": page.proposal,
-        "proposal_sends": page.proposal is not None and ProposalKind(page.proposal.kind) in SENDING_KINDS,
-        "proposal_states": page.proposal is not None and ProposalKind(page.proposal.kind) in STATING_KINDS,
+        **_proposal(page.proposal),
         "target_can_be_asked": can_be_asked(case),
-        "proposal_outcome": _outcome_words(page.proposal.outcome if page.proposal else ""),
         "target_address": without_secrets(page.case.connection.target_url),
         "decision": page.decision,
         "submission": page.submission,
@@ -132,10 +136,13 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         "batch_item": live_batch_of(case) if State(case.state) in _IN_BATCHES else None,
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
         "kept": kept_texts(items, bound=asked.bound, typed=typed, record=record),
-        "draft_is_old": _draft_is_old(page),
-        "draft_is_shown": Action.CORRECT in typed and Action.CORRECT not in asked.typed,
+        "attachments": attachments_of(case),
+        **_at_work(page, asked, typed),
+        **answer_context(case, page.standing.user),
     }
-    context |= _correction(page, record, problems, items, asked, typed.get(Action.CORRECT, {}))
+    may_type = items[Action.CORRECT].allowed and not asked.raw
+    suggested = suggestions_for(page, record, first, problems, reach) if may_type else {}
+    context |= _correction(page, record, problems, items, asked, typed.get(Action.CORRECT, {}), suggested)
     names = _sections(context, items, page)
     context["sections"] = [f"exceptions/{name}.html" for name in names]
     anchors = context["anchors"] = [_ANCHORS[name] for name in names if name in _ANCHORS]
@@ -143,6 +150,27 @@ def case_context(page: CasePage, asked: Asked) -> dict[str, Any]:
         askable = context["target_can_be_asked"]
         context["held_steps"] = next_steps(page, items, anchors, words=words, can_be_asked=askable)
     return context | history_context(page.case, tab=asked.tab, after=asked.after, verbs=page.standing.verbs)
+
+
+def _proposal(proposal: Proposal | None) -> dict[str, Any]:
+    """What is proposed, and what kind of proposal that is."""
+    kind = None if proposal is None else ProposalKind(proposal.kind)
+    return {
+        "proposal": proposal,
+        "proposal_sends": kind in SENDING_KINDS,
+        "proposal_states": kind in STATING_KINDS,
+        "proposal_outcome": _outcome_words(proposal.outcome if proposal else ""),
+    }
+
+
+def _at_work(page: CasePage, asked: Asked, typed: Mapping[Action, Mapping[str, str]]) -> dict[str, Any]:
+    """Who else is there, and what the reader had typed before."""
+    return {
+        "presence_url": presence_url(page.case, page.standing.user),
+        "presence_beat": round(BEAT.total_seconds()),
+        "draft_is_old": _draft_is_old(page),
+        "draft_is_shown": Action.CORRECT in typed and Action.CORRECT not in asked.typed,
+    }
 
 
 def _counts(problems: Sequence[Problem]) -> dict[str, int]:
@@ -164,10 +192,15 @@ def _outcome_words(outcome: str) -> str:
 
 
 def _typed_with_draft(page: CasePage, asked: Asked) -> dict[Action, Mapping[str, str]]:
-    """What was typed before counts; a draft only when nothing newer is known and it is for the latest version."""
+    """What was typed before counts; a draft only when nothing newer is known and it is for the latest version.
+
+    Of a closed exception any draft is shown: nothing is left to compare it with, and its words may still be wanted.
+    """
     typed = dict(asked.typed)
     draft = page.draft
-    if draft is not None and asked.correction is None and Action.CORRECT not in typed and not _draft_is_old(page):
+    if draft is None or asked.correction is not None or Action.CORRECT in typed:
+        return typed
+    if not (_draft_is_old(page) and page.case.is_open):
         typed[Action.CORRECT] = typed_texts(draft.typed)
     return typed
 
@@ -200,6 +233,7 @@ def _correction(
     items: Mapping[Action, ActionItem],
     asked: Asked,
     typed: Mapping[str, str],
+    suggested: Mapping[str, Precedent],
 ) -> dict[str, Any]:
     """The correction form, in business fields or as the whole document; nothing for those who may not correct."""
     if not items[Action.CORRECT].allowed and asked.correction is None:
@@ -222,7 +256,9 @@ def _correction(
         initial={"base_version": number},
         auto_id="correct-%s",
     )
-    layout = lay_out(form, record, problems, asked_for=asked.groups) if isinstance(form, CorrectionForm) else None
+    layout = None
+    if isinstance(form, CorrectionForm):
+        layout = lay_out(form, record, problems, asked_for=asked.groups, suggested=suggested)
     is_open = bool(typed or wanted or asked.correction or asked.groups)
     stands = any(problem.asks_for_work for problem in problems) or not page.latest.check_passed
     # What the target holds already is sent no more: to correct it here mends nothing there.

@@ -1,21 +1,29 @@
 """Two people corrected the same exception: theirs beside mine, field by field, and the choice is the person's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
+from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.timezone import now
 
+from exceptions_app import policies
 from exceptions_app.actions.correct import business_changes
-from exceptions_app.forms import CorrectionForm, RawForm, choice_name, field_name
-from exceptions_app.models import ExceptionCase
-from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
+from exceptions_app.forms import CorrectionForm, RawForm, choice_name, field_name, full_name
+from exceptions_app.models import ExceptionCase, PayloadVersion
+from exceptions_app.queries.case_page import content_of, read_case_page
+from exceptions_app.states import Action
 from exceptions_app.views.case_context import record_of
 from exceptions_app.views.changes import for_the_table
 from exceptions_app.views.replies import fragment_or_page
 from exceptions_app.views.scope import person, visible_case
 from integrations.records.record import Record, RecordField, label_with_term
+
+MOST_SAVED = 5
+MOST_LABELS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +46,6 @@ def show_conflict(
     typed: Mapping[str, str],
     *,
     base_version: int,
-    reason: str = "",
     status: int = 409,
 ) -> HttpResponse:
     """What was typed for an old version, beside the latest one; sending it saves on top of the latest."""
@@ -46,13 +53,19 @@ def show_conflict(
     base = content_of(case, base_version)
     base_record = record_of(page, bytes(base.content)) if base is not None else None
     latest_record = record_of(page, page.latest_content)
+    ruling = policies.may(Action.CORRECT, page.case, page.standing)
     context: dict[str, Any] = {
         "case": page.case,
         "page": page,
         "url": reverse("exceptions:case", kwargs={"ref": case.ref}),
         "correct_url": reverse("exceptions:correct", kwargs={"ref": case.ref}),
         "discard_url": reverse("exceptions:discard", kwargs={"ref": case.ref}),
-        "reason": reason or f"{_author(page)} saved version {page.latest.number} after you began.",
+        "draft_url": reverse("exceptions:draft", kwargs={"ref": case.ref}),
+        "saved": _saved_since(case, base_version),
+        "now": now(),
+        "why_not": ruling.reason,
+        "may_take_over": policies.may(Action.ASSIGN, page.case, page.standing).allowed,
+        "assign_url": reverse("exceptions:assign", kwargs={"ref": case.ref}),
         "base_version": base_version,
         "because": typed.get("because", ""),
     }
@@ -70,9 +83,35 @@ def show_conflict(
     return fragment_or_page(request, "case_conflict", context, status=status)
 
 
-def _author(page: CasePage) -> str:
-    author = page.latest.author
-    return (author.get_full_name() or author.get_username()) if author is not None else "The source"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A version that somebody saved meanwhile, with the names of the fields that it changed."""
+
+    number: int
+    who: str
+    at: datetime
+    because: str
+    labels: Sequence[str]
+    further: int
+
+
+def _saved_since(case: ExceptionCase, base_version: int) -> list[Saved]:
+    """The newest first."""
+    later = PayloadVersion.objects.filter(case=case, number__gt=base_version).select_related("author")
+    return [_saved(version) for version in later.defer("content", "operations").order_by("-number")[:MOST_SAVED]]
+
+
+def _saved(version: PayloadVersion) -> Saved:
+    labels = list(dict.fromkeys(str(change["label"]) for change in version.changes))
+    who = full_name(cast("AbstractUser", version.author)) if version.author is not None else "The source"
+    return Saved(
+        number=version.number,
+        who=who,
+        at=version.created_at,
+        because=version.reason,
+        labels=labels[:MOST_LABELS],
+        further=max(0, len(labels) - MOST_LABELS),
+    )
 
 
 def _choices(base: Record, latest: Record, typed: Mapping[str, str]) -> list[Choice]:

@@ -1,25 +1,32 @@
-"""A correction, in business fields or as the whole document: saved as the next version and checked."""
+"""A correction, in business fields or as the whole document: saved as the next version and checked.
+
+What was sent and not saved, for whatever reason, is kept as the person's draft before they are told so.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
 
-from exceptions_app import policies
 from exceptions_app.actions.correct import correct as save_version
+from exceptions_app.actions.drafts import save_draft
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
-from exceptions_app.forms import CorrectionForm, RawForm
+from exceptions_app.forms import CorrectionForm, RawForm, mine_of, offered_name, typed_texts
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
-from exceptions_app.states import Action, TransitionNotAllowed
+from exceptions_app.queries.precedents import Precedent
+from exceptions_app.states import TRANSITIONS, Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, record_of
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.posted import posted_from
+from exceptions_app.views.precedents import offered_in, suggestions_for
+from exceptions_app.views.problems import problems_of
 from exceptions_app.views.raw_text import NotText, as_payload
-from exceptions_app.views.replies import done, page_of_case, refusal_notice, show
-from exceptions_app.views.scope import person, visible_case
+from exceptions_app.views.replies import case_url, done, page_of_case, refusal_notice, show
+from exceptions_app.views.scope import person, reach_for, visible_case
 from integrations.connectors.base import CorrectionError
 from integrations.connectors.registry import get_connector
 from integrations.refusals import MessageNotUnderstood
@@ -29,29 +36,38 @@ _Form = CorrectionForm | RawForm
 
 @posted_from(page_of_case)
 def correct(request: HttpRequest, ref: str) -> HttpResponse:
-    """Save what was typed as the next version. `show` asks for further fields and saves nothing."""
+    """Save what was typed as the next version. `show`, `use` and `keep` save none: see below."""
     page = read_case_page(visible_case(request, ref), person(request))
     case, form = page.case, _form(request, page)
-    if "show" in request.POST:
-        return _with_more_fields(request, case, form)
     base = content_of(case, _base_number(request))
-    if base is not None and base.number != page.latest.number and _may_correct(page):
-        return show_conflict(request, case, request.POST.dict(), base_version=base.number)
+    if "show" in request.POST or "use" in request.POST:
+        _keep(request, case, base, form)
+        return _with_more_of_it(request, case, form)
+    if "keep" in request.POST and _keep(request, case, base, form):
+        messages.info(request, "Your draft is kept. Nobody else sees what is in it.")
+        return HttpResponseRedirect(case_url(case))
+    if base is not None and base.number != page.latest.number and _may_type(page):
+        _keep(request, case, base, form)
+        return show_conflict(request, case, mine_of(request.POST.dict()), base_version=base.number)
     what = _judged(form, case, base)
     if form is None or base is None or what is None:
+        _keep(request, case, base, form)
         return _again(request, case, form, status=422)
     try:
         version = save_version(
             case.pk, by=person(request), at=now(), because=form.cleaned_data["because"], base_version=base.number,
-            **what,
+            offered=_offered(request, page), **what,
         )  # fmt: skip
     except (Invalid, CorrectionError) as error:
         _name(error, form)
+        _keep(request, case, base, form)
         return _again(request, case, form, status=422)
     except ChangedMeanwhile as error:
-        return show_conflict(request, error.case, request.POST.dict(), base_version=base.number, reason=error.reason)
+        _keep(request, case, base, form)
+        return show_conflict(request, error.case, mine_of(request.POST.dict()), base_version=base.number)
     except (NotPermitted, TransitionNotAllowed) as error:
         notice, status = refusal_notice(error, case)
+        _keep(request, case, base, form)
         return _again(request, case, form, status=status, notice=notice)
     return done(request, case, _what_came_of_it(version), tone="success" if version.check_passed else "warning")
 
@@ -62,8 +78,31 @@ def _base_number(request: HttpRequest) -> int:
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 9 else 0
 
 
-def _may_correct(page: CasePage) -> bool:
-    return policies.may(Action.CORRECT, page.case, page.standing).allowed
+def _may_type(page: CasePage) -> bool:
+    """Whether they could correct it, were it not that a colleague has it by now."""
+    return TRANSITIONS[Action.CORRECT].verb in page.standing.verbs and page.case.is_open
+
+
+def _keep(request: HttpRequest, case: ExceptionCase, base: PayloadVersion | None, form: _Form | None) -> bool:
+    """As a draft, which survives the page. False when nothing was typed, or it is not theirs to type."""
+    if base is None or not _has_words(form):
+        return False
+    mine = mine_of(request.POST.dict())
+    try:
+        save_draft(
+            case.pk, by=person(request), at=now(), base_version=base.number, typed=typed_texts(mine),
+            without=request.POST.keys() - mine.keys(),
+        )  # fmt: skip
+    except NotPermitted:
+        return False
+    return True
+
+
+def _has_words(form: _Form | None) -> bool:
+    if isinstance(form, CorrectionForm):
+        typed = str(form.data.get("because", "")).strip()
+        return bool(typed) or any(form.differs(name) for name in form.record_fields)
+    return form is not None
 
 
 def _form(request: HttpRequest, page: CasePage) -> _Form | None:
@@ -73,7 +112,7 @@ def _form(request: HttpRequest, page: CasePage) -> _Form | None:
     record = record_of(page, page.latest_content)
     if record is None:
         return None
-    return CorrectionForm(request.POST.dict(), record=record, auto_id="correct-%s")
+    return CorrectionForm(mine_of(request.POST.dict()), record=record, auto_id="correct-%s")
 
 
 def _judged(form: _Form | None, case: ExceptionCase, base: PayloadVersion | None) -> Mapping[str, Any] | None:
@@ -123,18 +162,33 @@ def _again(
     return show(request, visible_case(request, case.ref), asked, status=status)
 
 
-def _with_more_fields(request: HttpRequest, case: ExceptionCase, form: _Form | None) -> HttpResponse:
-    """What is typed stays, in a form that has no errors yet."""
+def _with_more_of_it(request: HttpRequest, case: ExceptionCase, form: _Form | None) -> HttpResponse:
+    """The form without its errors, with further fields, or with the suggested value in one. What is typed stays."""
     typed = {name: value for name, value in request.POST.dict().items() if name != "base_version"}
     if not isinstance(form, CorrectionForm):
         return _again(request, case, form, status=200)
+    notice = None
+    used = request.POST.get("use", "")
+    if used in form.record_fields and offered_name(used) in typed:
+        typed[used] = typed[offered_name(used)]
+        notice = Notice(tone="info", text=f"“{typed[used]}” is filled in and not saved yet. Say why it is right.")
     fresh = CorrectionForm(
         record=form.record,
         typed=typed,
         initial={"base_version": request.POST.get("base_version")},
         auto_id="correct-%s",
     )
-    return show(request, case, Asked(correction=fresh, groups=request.POST.getlist("show")))
+    return show(request, case, Asked(correction=fresh, groups=request.POST.getlist("show"), notice=notice))
+
+
+def _offered(request: HttpRequest, page: CasePage) -> list[Precedent]:
+    """The suggestions that the person saw. Nothing is read where the page that was sent had none."""
+    if not any(name.startswith(offered_name("")) for name in request.POST):
+        return []
+    record = record_of(page, page.latest_content)
+    first = record if page.latest.number == 1 else record_of(page, page.first_content)
+    suggested = suggestions_for(page, record, first, problems_of(page, record, first), reach_for(request))
+    return offered_in(request.POST.dict(), suggested.values())
 
 
 def _what_came_of_it(version: PayloadVersion) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from django.forms import BoundField
 from django.utils.text import slugify
 
 from exceptions_app.forms import CorrectionForm, field_name
+from exceptions_app.queries.precedents import Precedent
 from exceptions_app.views.problems import Problem, named_paths, neighbours
 from integrations.records.record import Record, RecordField, ValueKind, readable_term
 
@@ -31,6 +33,7 @@ class FieldRow:
     currency: str
     several_lines: bool
     problem: Problem | None = None
+    suggestion: Precedent | None = None
 
     @property
     def described_by(self) -> str:
@@ -40,6 +43,7 @@ class FieldRow:
         notes += [self.problem.note_id] if self.problem else []
         notes += [f"{self.problem.note_id}-was"] if self.problem and self.problem.was else []
         notes += [f"{self.problem.note_id}-allowed"] if self.problem and self.problem.allowed else []
+        notes += [f"{self.bound.auto_id}_precedent"] if self.suggestion else []
         return " ".join(notes)
 
 
@@ -81,13 +85,18 @@ class Layout:
 
 
 def lay_out(
-    form: CorrectionForm, record: Record, problems: Iterable[Problem], *, asked_for: Collection[str] = ()
+    form: CorrectionForm,
+    record: Record,
+    problems: Iterable[Problem],
+    *,
+    asked_for: Collection[str] = (),
+    suggested: Mapping[str, Precedent] = MappingProxyType({}),
 ) -> Layout:
-    """Arrange the fields of a form; `asked_for` are titles of groups to show in any case."""
+    """Arrange the fields of a form; `asked_for` are titles of groups to show in any case, `suggested` are by path."""
     problems = list(problems)
     named = named_paths(problems)
     near = [found.path for found in neighbours(problems, record)]
-    rows = {item.path: _row(form, item, named.get(item.path)) for item in record.fields}
+    rows = {item.path: _row(form, item, named.get(item.path), suggested.get(item.path)) for item in record.fields}
     apart = {path: replace(rows[path], label=_full_label(record, path)) for path in [*named, *near] if path in rows}
     groups, left_out = _grouped(form, record, rows, taken={*named, *near}, asked_for=asked_for)
     return Layout(
@@ -107,7 +116,7 @@ def _full_label(record: Record, path: str) -> str:
     return f"{field.group}: {field.label}" if field.group[-1:].isdigit() else field.label
 
 
-def _row(form: CorrectionForm, item: RecordField, problem: Problem | None) -> FieldRow:
+def _row(form: CorrectionForm, item: RecordField, problem: Problem | None, suggestion: Precedent | None) -> FieldRow:
     name = field_name(item.path)
     return FieldRow(
         bound=form[name],
@@ -121,6 +130,7 @@ def _row(form: CorrectionForm, item: RecordField, problem: Problem | None) -> Fi
         currency=item.currency,
         several_lines="\n" in (item.value or "") or len(item.value or "") > LONG_VALUE,
         problem=problem,
+        suggestion=suggestion,
     )
 
 

@@ -6,14 +6,16 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
 from exceptions_app.actions.drafts import discard_draft, save_draft
-from exceptions_app.forms import DraftForm, typed_texts
+from exceptions_app.forms import DraftForm, mine_of, typed_texts
 from exceptions_app.models import Draft
 from exceptions_app.policies import NotPermitted
 from exceptions_app.views.conflict import show_conflict
-from exceptions_app.views.interrupted import forget, signed_in
+from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import case_url, page_of_case
 from exceptions_app.views.scope import person, visible_case
+
+_OF_A_CORRECTION = frozenset({"draft", "correct"})
 
 
 @posted_from(page_of_case)
@@ -24,13 +26,16 @@ def draft(request: HttpRequest, ref: str) -> HttpResponse:
     if not form.is_valid():
         problem = "base_version: say of which version this is a draft."
         return HttpResponse(problem, status=422, content_type="text/plain")
+    mine = mine_of(request.POST.dict())
     try:
         is_current = save_draft(
             case.pk, by=person(request), at=now(), base_version=form.cleaned_data["base_version"],
-            typed=typed_texts(request.POST.dict()),
+            typed=typed_texts(mine), without=request.POST.keys() - mine.keys(),
         )  # fmt: skip
     except NotPermitted as error:
         return HttpResponse(error.reason, status=403, content_type="text/plain")
+    if interrupted_at(request, case_url(case)).action in _OF_A_CORRECTION:
+        forget(request, case_url(case))  # what was kept of a lost sign-in is older than what is kept now
     return HttpResponse(status=204 if is_current else 409)
 
 

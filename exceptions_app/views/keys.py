@@ -8,10 +8,10 @@ from django.views.decorators.vary import vary_on_headers
 
 from exceptions_app import shortcuts
 from exceptions_app.navigation import ENTRIES
-from exceptions_app.queries.search import Match, search
+from exceptions_app.queries.search import Match
+from exceptions_app.search_box import look_up
 from exceptions_app.views.interrupted import signed_in
-from exceptions_app.views.scope import reach_for
-from exceptions_app.views.search import MOST_CHARACTERS
+from exceptions_app.views.scope import person, reach_for
 
 MOST_FOUND = 8
 GROUPS = (
@@ -39,7 +39,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 @signed_in
 def palette(request: HttpRequest) -> HttpResponse:
     """The first exceptions that a search finds, as {"found": [{"label", "note", "url"}]}; at most MOST_FOUND."""
-    found = search(reach_for(request), request.GET.get("q", "")[:MOST_CHARACTERS])
+    found = look_up(person(request), reach_for(request), request.GET.get("q", "")).found
     return JsonResponse({"found": [_choice(match) for match in found.matches[:MOST_FOUND]]})
 
 
@@ -47,6 +47,6 @@ def _choice(match: Match) -> dict[str, str]:
     case = match.case
     return {
         "label": f"{case.document_number or case.ref} · {case.counterparty}".removesuffix(" · "),
-        "note": f"{match.label} {match.value} · {case.ref}",
+        "note": " · ".join(text for text in (f"{match.label} {match.value}".strip(), case.ref) if text),
         "url": reverse("exceptions:case", kwargs={"ref": case.ref}),
     }

@@ -1,12 +1,13 @@
 """What the address of a list asks for, read with patience: what is not understood is said and left out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
 
 from exceptions_app.filters import OPEN, CaseFilter
+from exceptions_app.list_layout import LAYOUT_NAMES, columns_of, density_of, unknown_layout
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.keyset import Direction, InvalidCursor, Page, Sort
 from exceptions_app.queries.queue_page import DEFAULT_SORT, SORTS, queue_page
@@ -34,12 +35,17 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of exceptions and the filter that chose it. `notices` say what of the address was left out."""
+    """A page of exceptions and the filter that chose it. `notices` say what of the address was left out.
+
+    `density` is empty when the address leaves it to the reader.
+    """
 
     filter: QueueFilter
     sort: Sort
     page: Page[ExceptionCase]
     notices: list[str] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
+    density: str = ""
 
 
 def listing_of(request: HttpRequest, **fixed: str) -> Listing:
@@ -49,12 +55,13 @@ def listing_of(request: HttpRequest, **fixed: str) -> Listing:
         asked[name] = value
     reach = reach_for(request)
     chosen = QueueFilter(asked, cases_within(reach), request=request, reach=reach)
-    notices = [*unknown_names(request, chosen.base_filters), *_errors(chosen)]
+    known = {*chosen.base_filters, *LAYOUT_NAMES}
+    notices = [*unknown_names(request, known), *_errors(chosen), *unknown_layout(asked)]
     sort = sort_of(request, SORTS, _usual_order(chosen), notices)
     page = page_of(
         request, lambda cursor, direction: queue_page(chosen.qs, sort=sort, cursor=cursor, direction=direction), notices
     )
-    return Listing(chosen, sort, page, notices)
+    return Listing(chosen, sort, page, notices, columns_of(asked), density_of(asked))
 
 
 def _usual_order(chosen: QueueFilter) -> Sort:
@@ -63,7 +70,7 @@ def _usual_order(chosen: QueueFilter) -> Sort:
     return DEFAULT_SORT if asked in (OPEN, *OPEN_STATES) else SORTS["newest"]
 
 
-def unknown_names(request: HttpRequest, known: Mapping[str, object]) -> list[str]:
+def unknown_names(request: HttpRequest, known: Container[str]) -> list[str]:
     names = [name for name in request.GET if name not in known and name not in ("sort", *PLACE)]
     return [f"There is no filter “{name[:_SHORT]}”; it was left out." for name in names]
 

@@ -12,9 +12,11 @@ from exceptions_app.actions import decide, propose, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
+from exceptions_app.attached_files import LARGEST_FILE, TOO_LARGE
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import people_who_may
+from exceptions_app.queries.mentioned import Mentioned, mentioned_in
 from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.states import Action, Outcome, Verb
 from exceptions_app.views.posted import posted_from
@@ -229,6 +231,28 @@ declare_absent = _move(_stating(Action.DECLARE_ABSENT, unknown.state_absent))
 @_move
 def comment(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     def act(typed: _Typed) -> object:
-        return work.comment(case.pk, by=person(request), at=now(), text=typed["text"])
+        return work.comment(case.pk, by=person(request), at=now(), text=typed["text"], file=_file_in(typed))
 
-    return carry_out(request, case, Action.COMMENT, _form(request, Action.COMMENT), act, words="Your comment is added.")
+    words = _commented(mentioned_in(request.POST.get("text", ""), case))
+    return carry_out(
+        request, case, Action.COMMENT, _form(request, Action.COMMENT, files=request.FILES), act, words=words
+    )
+
+
+def _file_in(typed: _Typed) -> work.File | None:
+    file = typed["file"]
+    if file is None:
+        return None
+    if file.size > LARGEST_FILE:  # not read into memory
+        raise Invalid("file", TOO_LARGE)
+    return work.File(file.name, file.read())
+
+
+def _commented(mentioned: Mentioned) -> str:
+    words = "Your comment is added."
+    if mentioned.people:
+        words += f" {' and '.join(full_name(person) for person in mentioned.people)} will be told."
+    if mentioned.unknown:
+        names = ", ".join(f"@{name}" for name in mentioned.unknown)
+        words += f" Nobody who may see this exception is called {names}, so nobody is told by that."
+    return words

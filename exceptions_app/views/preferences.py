@@ -1,7 +1,9 @@
 """How a person likes to see the pages: kept in the browser, so that it holds before sign-in too."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
@@ -13,7 +15,8 @@ ONE_YEAR = 365 * 24 * 3600  # seconds
 @require_POST
 def preferences(request: HttpRequest) -> HttpResponse:
     """Remember what was chosen and go back; a value that is not offered changes nothing."""
-    response = HttpResponseRedirect(_back(request))
+    back = _back(request)
+    response = HttpResponseRedirect(_without_density(back) if "density" in request.POST else back)
     for name, choices in CHOICES.items():
         if request.POST.get(name) in choices:
             response.set_cookie(
@@ -21,6 +24,15 @@ def preferences(request: HttpRequest) -> HttpResponse:
                 samesite="Lax",
             )  # fmt: skip
     return response
+
+
+def _without_density(url: str) -> str:
+    """The list with the density that is chosen for all pages, instead of the one that its own address asks for."""
+    parts = urlsplit(url)
+    query = QueryDict(parts.query, mutable=True)
+    if not query.pop("density", None):
+        return url
+    return parts._replace(query=query.urlencode(safe=",")).geturl()
 
 
 def _back(request: HttpRequest) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
@@ -12,19 +12,23 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 
 from exceptions_app.filters import ME, OPEN
+from exceptions_app.list_layout import COLUMNS, LAYOUT_NAMES, canonical_query
 from exceptions_app.navigation import first_page
 from exceptions_app.queries.approvals import to_decide, waiting_of
 from exceptions_app.queries.counters import Count, StateCounts, open_by_queue, open_by_state, totals_of
 from exceptions_app.queries.queue_page import SORTS, next_to_claim, rows_of
+from exceptions_app.queries.saved_views import pinned_counts
 from exceptions_app.states import STATE_WORDS, State, Verb
 from exceptions_app.views.addresses import PLACE, address
+from exceptions_app.views.bulk_select import bar_of
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import Listing, chips_of, listing_of
+from exceptions_app.views.saved_views import list_url
 from exceptions_app.views.scope import person, reach_for
 
 FIRST_DECISIONS = 5
 MOST_SWITCHED = 5
-_OF_THE_LIST = frozenset({"sort", *PLACE})
+_OF_THE_LIST = frozenset({"sort", *LAYOUT_NAMES, *PLACE})
 # Those that unfold below the usual ones; they stay in sight while one of them is on or was not understood.
 MORE_FILTERS = (
     "cause", "category", "kind", "connection", "amount_min", "amount_max", "currency", "opened_from", "opened_to",
@@ -50,6 +54,7 @@ def my_queue(request: HttpRequest) -> HttpResponse:
         "next_rows": rows_of(next_to_claim(reach), user, reach),
         "decisions": waiting_of(decisions, user, reach),
         "sees_anything": bool(reach.on_queues and reach.on_entities),
+        "pinned": _pinned(request),
     }
     return render(request, "exceptions/my_queue.html", context)
 
@@ -68,6 +73,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         return push_url(render(request, "exceptions/_queue_table.html", context), address(request))
     around = {
         "queue_switch": _queue_switch(request),
+        "pinned": _pinned(request),
         "more_filters": [listing.filter.form[name] for name in MORE_FILTERS],
         "shows_more_filters": any(request.GET.get(name) for name in MORE_FILTERS),
     }
@@ -86,12 +92,14 @@ def _list_context(request: HttpRequest, listing: Listing) -> dict[str, Any]:
     user, at = person(request), now()
     cases = listing.filter.qs
     counts = open_by_state(user, listing.filter.in_any_state.open(), at=at)
-    return {
+    totals = totals_of(cases)
+    return _layout(request, listing) | {
         "at": at,
+        "bar": bar_of(request, shown=[case.pk for case in listing.page.rows], total=totals.count),
         "rows": rows_of(listing.page.rows, user, reach_for(request)),
         "filter": listing.filter,
         "notices": listing.notices,
-        "totals": totals_of(cases),
+        "totals": totals,
         "counts": counts,
         "tabs": _state_tabs(request, counts, listing.filter.form.cleaned_data["state"]),
         "sort": listing.sort.name,
@@ -100,6 +108,43 @@ def _list_context(request: HttpRequest, listing: Listing) -> dict[str, Any]:
         "next_url": address(request, after=listing.page.next_cursor) if listing.page.next_cursor else "",
         "previous_url": address(request, before=listing.page.previous_cursor) if listing.page.previous_cursor else "",
     }
+
+
+def _layout(request: HttpRequest, listing: Listing) -> dict[str, Any]:
+    """Columns and density with the form that changes them, and what it takes to keep or hand on this very list."""
+    query = request.GET.copy()
+    if request.resolver_match and request.resolver_match.url_name == "my_queue":
+        query["assignee"] = ME  # the same list among all queues
+    kept = canonical_query(query)
+    kept_params = QueryDict(kept)
+    return {
+        "columns": listing.columns,
+        "shown_density": listing.density,
+        "column_choices": [(column, column.name in listing.columns) for column in COLUMNS],
+        "around_layout": [
+            (name, value)
+            for name, values in request.GET.lists()
+            for value in values
+            if value and name not in (*LAYOUT_NAMES, *PLACE)
+        ],
+        "kept_layout": [(name, kept_params[name]) for name in sorted(LAYOUT_NAMES) if name in kept_params],
+        "view_query": kept,
+        "list_link": request.build_absolute_uri(list_url(kept)),
+    }
+
+
+def _pinned(request: HttpRequest) -> list[dict[str, Any]]:
+    """The person's pinned views with their counts, for the head of a list."""
+    now_shown = canonical_query(request.GET)
+    return [
+        {
+            "name": found.view.name,
+            "url": list_url(found.view.query),
+            "count": found.count,
+            "current": request.path == reverse("exceptions:queue") and found.view.query == now_shown,
+        }
+        for found in pinned_counts(person(request), reach_for(request))
+    ]
 
 
 def _state_tabs(request: HttpRequest, counts: StateCounts, chosen: str) -> list[dict[str, Any]]:

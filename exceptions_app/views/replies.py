@@ -22,7 +22,7 @@ from exceptions_app.states import Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, case_context
 from exceptions_app.views.case_history import event_rows
 from exceptions_app.views.interrupted import forget
-from exceptions_app.views.scope import person, visible_case
+from exceptions_app.views.scope import person, reach_for, visible_case
 from integrations.outbox import AlreadyUnderWay
 
 NOTHING_DONE = "Nothing was done. What you typed is still here."
@@ -62,7 +62,7 @@ def show(request: HttpRequest, case: ExceptionCase, asked: Asked, *, status: int
 
 
 def _shown(request: HttpRequest, page: CasePage, asked: Asked, *, status: int) -> HttpResponse:
-    return fragment_or_page(request, "case", case_context(page, asked), status=status)
+    return fragment_or_page(request, "case", case_context(page, asked, reach_for(request)), status=status)
 
 
 def done(request: HttpRequest, case: ExceptionCase, words: str, *, tone: str = "success") -> HttpResponse:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from exceptions_app.forms import NEEDED
 from exceptions_app.mapping_states import LONGEST_VALUE, MappingAction
 from exceptions_app.views.replay_batch_forms import ListField
 from integrations.value_kinds import KIND_WORDS
@@ -75,7 +76,7 @@ class MappingScopeForm(forms.Form):
     because = forms.CharField(
         label="Why this is right",
         max_length=REASON_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, **NEEDED}),
         help_text="The person who decides and the auditor read this.",
         error_messages={"required": "Say why these values belong together; the person who decides will read it."},
     )
@@ -141,6 +142,7 @@ class ApproveMappingForm(forms.Form):
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
     agreed = forms.BooleanField(
         label="I have looked at these rows, and they may hold from now on.",
+        widget=forms.CheckboxInput(attrs={**NEEDED}),
         error_messages={"required": "Confirm that you looked at the rows. Nothing was approved."},
     )
     because = forms.CharField(

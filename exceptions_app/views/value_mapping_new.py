@@ -47,6 +47,8 @@ def value_mapping_new(request: HttpRequest) -> HttpResponse:
         }
     initial |= interrupted_at(request, request.path).typed
     form = _form(places, initial=initial)
+    if initial.get("source_value") and not initial.get("target_value"):
+        form.fields["target_value"].widget.attrs["autofocus"] = True  # all that is left to say, besides why
     return _page(request, form, effect=effect_of_address(request, places, initial))
 
 

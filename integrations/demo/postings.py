@@ -20,6 +20,8 @@ UNMAPPED_INVOICE: Final = "4900001241"
 MENDS: Final[Mapping[str, Mapping[str, str]]] = {
     "JE-2026-0102": {"Cost centre": "CC-1000"},
     "JE-2026-0109": {"Cost centre": "CC-3000"},
+    "4900001225": {"Tax code": "V21"},
+    "4900001226": {"Tax code": "V21"},
     "4900001228": {"Tax code": "V21"},
     "4900001230": {"Customer account": "C-1004"},
 }
@@ -167,11 +169,20 @@ _INVOICES: Final = (
         "4900001242", 0, "C-1005",
         (_Item("ROBOTICS", "Palletiser, compact", 1, "28400.00", "V19", account=""),), company=_DE,
     ),
+    # The same made-up tax code as above and in the journey, mended the same way: what is suggested there.
+    _Invoice(
+        "4900001225", 10, "C-1003",
+        (_Item("SERVICES", "Remote support, silver", 4, "540.00", "V20"),),
+    ),
+    _Invoice(
+        "4900001226", 9, "C-1002",
+        (_Item("SERVICES", "Inspection of conveyors", 1, "1360.00", "V20"),),
+    ),
 )  # fmt: skip
 
 
 def demo_postings(*, today: date) -> list[DemoMessage]:
-    """Seven journals and six customer invoices. The same day gives the same bytes."""
+    """Seven journals and eight customer invoices. The same day gives the same bytes."""
     journals = [(story.number, story.days_ago, _journal(story, today)) for story in _JOURNALS]
     invoices = [(story.number, story.days_ago, _invoice(story, today)) for story in _INVOICES]
     return [

@@ -84,10 +84,29 @@
     if (!button) return;
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
-      toast(`Copied ${button.dataset.copy}`, "success");
+      const text = button.dataset.copy;
+      toast(`Copied ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`, "success");
     } catch {
       toast("The browser did not allow copying. Select the text and copy it by keyboard.", "warning");
     }
+  });
+
+  /* printing: what is folded is open on paper, in browsers that do not open it by the stylesheet as well */
+  document.querySelectorAll("[data-print]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  });
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("main details:not([open])").forEach((folded) => {
+      folded.open = true;
+      folded.dataset.opened = "";
+    });
+  });
+  window.addEventListener("afterprint", () => {
+    document.querySelectorAll("main details[data-opened]").forEach((folded) => {
+      folded.open = false;
+      delete folded.dataset.opened;
+    });
   });
 
   /* confirmation: data-confirm on a submit button or a form; data-confirm-title, data-confirm-label optional */

@@ -9,7 +9,7 @@
   let goingUntil = 0;
 
   const isSeen = (element) => element.checkVisibility();
-  const isTyping = (element) => Boolean(element.closest("input, textarea, select, [contenteditable]"));
+  const isTyping = (element) => Boolean(element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]"));
 
   /* lists: a line is a row whose heading is a link */
   const lines = () => [...document.querySelectorAll("main tbody th a[href]")].filter(isSeen);
@@ -30,6 +30,14 @@
     const link = line && line.querySelector("th a[href]");
     if (link) link.click();
     return Boolean(link);
+  };
+
+  /* the box of the line is pressed as by a mouse, with or without Shift */
+  const choose = (range) => {
+    const line = lineOf(document.activeElement);
+    const box = line && line.querySelector(".table__select input");
+    if (box) box.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey: range }));
+    return Boolean(box);
   };
 
   /* what is folded is opened, and the first field with a problem is gone to, or the first field, or what can be pressed */
@@ -81,9 +89,11 @@
     return true;
   };
 
+  /* A page that is neither a list nor part of one leads back to the list that was walked last; see walk.js. */
   const leave = () => {
     const back = [...document.querySelectorAll("a[data-back]")].filter(isSeen).at(-1);
     if (back) back.click();
+    else if (document.querySelector(".breadcrumb")) document.dispatchEvent(new CustomEvent("back-to-list"));
     return Boolean(back);
   };
 
@@ -99,14 +109,25 @@
     if (key === "j" || key === "ArrowDown") return step(1);
     if (key === "k" || key === "ArrowUp") return step(-1);
     if (key === "o") return openLine();
+    if (key === "x" || key === "X") return choose(key === "X");
     if (key === "?") return showHelp();
     return pressKey(key);
   };
 
+  /* The form that one is in, or that of the next step; what it cannot do without is gone to before it is sent. */
+  const isMissing = (field) => (field.type === "checkbox" ? !field.checked : !field.value.trim());
+
   const send = (element) => {
-    const form = element.closest("form");
-    if (form) form.requestSubmit(form.querySelector("button[type=submit]") || undefined);
-    return Boolean(form);
+    const form = element.closest("form") || [...document.querySelectorAll("[data-next-step] form, form[data-next-step]")].find(isSeen);
+    if (!form) return false;
+    const missing = [...form.querySelectorAll("[data-needed]")].filter(isSeen).find(isMissing);
+    if (missing && missing !== document.activeElement) {
+      missing.scrollIntoView({ block: "center" });
+      missing.focus({ preventScroll: true });
+      return true;
+    }
+    form.requestSubmit(form.querySelector(".form-actions button[type=submit]") || form.querySelector("button[type=submit]") || undefined);
+    return true;
   };
 
   document.addEventListener("press", (event) => press(event.detail)); // chosen in the palette

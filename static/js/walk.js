@@ -48,6 +48,11 @@
     walk.hidden = false;
   };
 
+  document.addEventListener("back-to-list", () => {
+    const list = read();
+    if (list && !document.querySelector("[data-walk]")) window.location.assign(list.here);
+  });
+
   keep();
   show();
   document.addEventListener("htmx:afterSettle", keep);

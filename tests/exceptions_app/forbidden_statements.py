@@ -37,6 +37,7 @@ WRITTEN_ONCE = {
     "exceptions_app_payloadversion": "content = 'x'",
     "exceptions_app_occurrence": "definitive = false",
     "exceptions_app_comment": "text = 'x'",
+    "exceptions_app_attachment": "content = 'x'",
     "exceptions_app_contributor": "person_id = %(other)s",
     "exceptions_app_rehearsal": "doubled = 0",
     "integrations_deliveryattempt": "phase = 'probe'",
@@ -53,7 +54,9 @@ WRITTEN_ONCE = {
 NEVER_DELETED = (
     "exceptions_app_exceptioncase",
     "exceptions_app_proposal",
+    "exceptions_app_notification",
     "exceptions_app_queue",
+    "exceptions_app_subscription",
     "exceptions_app_legalentity",
     "exceptions_app_route",
     "integrations_connection",

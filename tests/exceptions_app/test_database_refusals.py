@@ -12,7 +12,8 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from exceptions_app.actions.connections import pause
-from exceptions_app.actions.work import assign, comment
+from exceptions_app.actions.inbox import subscribe
+from exceptions_app.actions.work import File, assign, comment
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Proposal
 from integrations import batches
@@ -56,7 +57,8 @@ def play(cast: Cast) -> Values:
     mend(waiting, by=cast.second_clerk)
     assign(waiting.pk, to=cast.clerk, by=cast.clerk, at=MORNING)
     proposal = propose(waiting, by=cast.clerk)
-    comment(waiting.pk, by=cast.clerk, at=MORNING, text="See the order.")
+    comment(waiting.pk, by=cast.clerk, at=MORNING, text="@sara, see the order.", file=File("order.txt", b"4711"))
+    subscribe(waiting, "changes", by=cast.support, at=MORNING)
     replaying = replay(cast, "INV-1002")
     delivery = Delivery.objects.get(subject=replaying.subject)
     sha256 = delivery.content_sha256

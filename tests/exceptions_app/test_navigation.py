@@ -32,7 +32,7 @@ def fresh_numbers(fragment):
 
 
 EVERYBODY = ["All queues", "Search", "API"]
-SEEING = ["Batches", "Value mappings", "Transactions", "Effects", "Connections"]
+SEEING = ["Batches", "Causes", "Value mappings", "Notifications", "Transactions", "Effects", "Connections"]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,10 @@ SEEING = ["Batches", "Value mappings", "Transactions", "Effects", "Connections"]
                 "Approvals",
                 "Intake failures",
                 "Batches",
+                "Causes",
+                "Bulk runs",
                 "Value mappings",
+                "Notifications",
                 "Outcome unknown",
                 "Transactions",
                 "Effects",
@@ -54,7 +57,7 @@ SEEING = ["Batches", "Value mappings", "Transactions", "Effects", "Connections"]
         ),
         (
             "controller",
-            ["Approvals", "Outcome unknown", *SEEING, "Rehearsals"],
+            ["Approvals", "Outcome unknown", "Bulk runs", *SEEING, "Rehearsals"],
         ),
         ("support", ["Outcome unknown", *SEEING]),
         ("auditor", ["Outcome unknown", *SEEING, "Audit", "Rehearsals"]),
@@ -106,7 +109,9 @@ def test_move_by_htmx_brings_fresh_numbers(cast, signed_in):
     browser = signed_in(cast.clerk)
     move = reverse("exceptions:claim", kwargs={"ref": case.ref})
     fragment = browser.post(move, headers={"HX-Request": "true"}).content.decode()
-    assert fresh_numbers(fragment) == {"mine": "1", "open": "1", "to_decide": "", "unknown": "", "intake_failures": "1"}
+    assert fresh_numbers(fragment) == {
+        "mine": "1", "open": "1", "to_decide": "", "unknown": "", "intake_failures": "1", "notifications": "",
+    }  # fmt: skip
     # A second one is refused, and its answer still says what waits now.
     factories.make_case(cast)
     refused = browser.post(move, headers={"HX-Request": "true"})

@@ -8,6 +8,7 @@ PAGES = {
     "/transactions/": ("q", "contains", "state", "connection", "since"),
     "/search/": ("q",),
     "/approvals/": ("show", "sort"),
+    "/causes/": ("contains", "state", "sort", "after", "before"),
     "/intake-failures/": ("q", "contains", "connection", "kind"),
     "/audit/": ("about", "subject", "actor", "action", "since", "until"),
 }

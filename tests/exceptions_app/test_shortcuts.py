@@ -7,7 +7,7 @@ from exceptions_app.navigation import ENTRIES
 from exceptions_app.shortcuts import ACTION_KEYS
 from exceptions_app.states import Action, Kind, State, refusal_of
 
-OF_THE_PAGE = {"g", "j", "k", "o", "y", "[", "]", "?", "/"}
+OF_THE_PAGE = {"g", "j", "k", "m", "o", "x", "b", "y", "[", "]", "?", "/"}
 NEVER_BY_ONE_KEY = {Action.APPROVE, Action.REJECT, Action.DISMISS, Action.DECLINE, Action.REVERSE}
 
 

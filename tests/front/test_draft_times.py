@@ -9,12 +9,12 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = pytest.mark.browser
 
-SCRIPT = Path(__file__).parents[2] / "static" / "js" / "forms.js"
+SCRIPT = Path(__file__).parents[2] / "static" / "js" / "drafts.js"
 ADDRESS = "http://page.test/"
 SAVED_AT = datetime(2026, 11, 2, 9, 5, tzinfo=UTC)
 PAGE = """<!DOCTYPE html><html lang="en" data-time-zone="{zone}"><title>Draft</title>
 <form data-autosave data-autosave-url="/draft/"><textarea name="because"></textarea>
-<span data-autosave-status></span></form><script src="/forms.js"></script></html>"""
+<span data-autosave-status></span></form><script src="/drafts.js"></script></html>"""
 
 
 @pytest.fixture

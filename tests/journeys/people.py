@@ -7,9 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.conftest import SLOW
 from tests.stack import RunningStack
 
-SLOW = 30_000  # milliseconds: these machines are noisy
 OpenBrowser = Callable[..., Page]
 
 

@@ -365,4 +365,4 @@ def test_what_is_refused_unseen_costs_nothing(api: As, cast: Cast) -> None:
         with CaptureQueriesContext(connection) as captured:
             account.post("exceptions/bulk", {"action": "claim", "items": items})
         counts.append(len(captured))
-    assert counts[1] == counts[2] == 4
+    assert counts[1] == counts[2] == 5

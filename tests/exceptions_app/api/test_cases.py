@@ -211,7 +211,7 @@ def test_list_asks_the_database_as_often_for_three_as_for_one(
     account = api(cast.clerk)
     factories.claim(factories.make_case(cast), cast.clerk)
     account.get("exceptions")
-    with django_assert_max_num_queries(5) as one:
+    with django_assert_max_num_queries(6) as one:
         account.get("exceptions")
     factories.make_case(cast, queue=cast.holds)
     factories.make_case(cast, entity=cast.germany)

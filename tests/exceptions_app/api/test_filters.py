@@ -32,13 +32,16 @@ def mixed(cast: Cast) -> list[ExceptionCase]:
     """Exceptions that differ in everything that a filter asks for."""
     cause = factories.make_cause("BR-CO-15", "The totals do not add up.", field="Total")
     cases = [
-        factories.make_case(cast, number="INV/77-1", amount="10.00", priority=1, due_at=now() + timedelta(hours=2)),
+        factories.make_case(
+            cast, number="INV/77-1", amount="10.00", priority=1, due_at=now() + timedelta(hours=2),
+            identifiers={"Seller": "Meridian Industries NV"},
+        ),
         factories.make_case(cast, queue=cast.holds, kind=Kind.HELD, category=Category.POLICY_HOLD, amount="99000.00"),
         factories.make_case(cast, entity=cast.germany, amount="-45.10", currency="USD", priority=2),
         factories.make_case(cast, cause=cause, amount=None, opened_at=now() - timedelta(days=1)),
         factories.make_case(cast, counterparty="Süd & Söhne GmbH", opened_at=now(), due_at=now() + timedelta(days=9)),
         factories.make_case(cast, amount="10.00", opened_at=MORNING + timedelta(days=1), object_type="journal"),
-    ]
+    ]  # fmt: skip
     work.claim(cases[0].pk, by=cast.clerk, at=now())
     work.claim(cases[4].pk, by=cast.second_clerk, at=now())
     work.hold(cases[4].pk, by=cast.second_clerk, at=now(), waiting_for="The order number")
@@ -50,6 +53,7 @@ def mixed(cast: Cast) -> list[ExceptionCase]:
 ASKED: list[dict[str, str]] = [
     {"state": "open"},
     {"state": "any"},
+    {"state": "closed"},
     *({"state": state.value} for state in State),
     {"state": "open", "text": "inv 77"},
     {"state": "any", "text": "sud sohne"},
@@ -65,15 +69,21 @@ ASKED: list[dict[str, str]] = [
     {"state": "any", "kind": "failed", "currency": "usd"},
     {"state": "any", "object_type": "journal"},
     {"state": "open", "cause": "{cause}"},
+    {"state": "any", "code": "br-co-15"},
+    {"state": "any", "customer": "sud sohne"},
+    {"state": "any", "supplier": "meridian"},
     {"state": "any", "connection": "{connection}"},
     {"state": "open", "due": "overdue"},
     {"state": "open", "due": "today"},
     {"state": "open", "amount_min": "10"},
     {"state": "open", "amount_max": "10.00"},
     {"state": "open", "amount_min": "-50", "amount_max": "0"},
+    {"state": "open", "amount_above": "10"},
+    {"state": "open", "amount_below": "10.00"},
     {"state": "open", "opened_from": "2026-11-03"},
     {"state": "open", "opened_to": "2026-11-02"},
     {"state": "open", "age": "1"},
+    {"state": "open", "age_max": "2"},
     {"state": "open", "age": "0", "priority": "3", "assignee": "nobody"},
     *({"state": state, "sort": sort} for state in ("open", "any") for sort in SORTS),
 ]

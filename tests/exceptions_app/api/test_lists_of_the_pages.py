@@ -151,7 +151,17 @@ def test_search_for_a_whole_number(api: As, cast: Cast, conforms: Conforms) -> N
     conforms(body, "SearchResult")
     assert (body["only"], body["results"][0]["found_by"]["value"]) == (case.ref, "INV-2026-0042")
     hidden = api(cast.outsider).get("search", {"q": "inv 2026/0042"}).json()
-    assert hidden == {"only": None, "is_capped": False, "results": []}
+    assert hidden == {"only": None, "filters": {}, "notices": [], "is_capped": False, "results": []}
+
+
+def test_search_by_tokens(api: As, cast: Cast, conforms: Conforms) -> None:
+    factories.make_case(cast, counterparty="Ateliers Roussel SAS", amount="999")
+    case = factories.make_case(cast, counterparty="Ateliers Roussel SAS", amount="1000.01")
+    body = api(cast.clerk).get("search", {"q": "roussel amount:>1000 colour:red"}).json()
+    conforms(body, "SearchResult")
+    assert [row["exception"]["ref"] for row in body["results"]] == [case.ref]
+    assert body["filters"] == {"amount_above": "1000"}
+    assert [notice.partition(".")[0] for notice in body["notices"]] == ["“colour:red” was left out"]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 201])

@@ -26,7 +26,15 @@ from exceptions_app.actions.propose import withdraw
 from exceptions_app.actions.work import comment
 from exceptions_app.batch_states import BatchMoveNotAllowed
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.models import BatchDecision, BatchItem, BatchProgress, Decision, ExceptionCase, ReplayBatch
+from exceptions_app.models import (
+    BatchDecision,
+    BatchItem,
+    BatchProgress,
+    Decision,
+    ExceptionCase,
+    Notification,
+    ReplayBatch,
+)
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import State
 from integrations.delivery import claim
@@ -70,6 +78,11 @@ def test_items_are_approved_one_by_one_when_their_turn_comes(cast: Cast, target:
     )
     [approved] = [event for event in timeline(cases[3].subject) if event.action == "case.approved"]
     assert (approved.actor, approved.data["batch"]) == ("conrad", batch.ref)
+    # The proposer is told of the batch, and not of each item.
+    assert list(Notification.objects.order_by("pk").values_list("person__username", "reference", "words")) == [
+        ("clara", batch.ref, "Conrad Controller approved the batch that you prepared."),
+        ("clara", batch.ref, "Your batch is complete: every item is proven."),
+    ]
 
 
 @pytest.mark.parametrize("who", ["clerk", "second_clerk", "support", "auditor", "outsider", "administrator"])

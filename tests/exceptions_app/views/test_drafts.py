@@ -1,8 +1,13 @@
 """What is typed and not yet saved comes back, until it is saved or thrown away."""
 
+import pytest
+
+from exceptions_app.actions import work
 from exceptions_app.forms import field_name
-from exceptions_app.models import Draft
-from tests.exceptions_app.views.repair import address, correction, field, mend, page, take_in, text_of
+from exceptions_app.models import Draft, PayloadVersion
+from tests import factories
+from tests.cast import MORNING
+from tests.exceptions_app.views.repair import BROKEN, address, correction, field, mend, page, take_in, text_of
 
 TYPED = "2026-10-31"
 
@@ -109,3 +114,69 @@ def test_draft_that_no_page_sends_is_refused_or_kept_clean(cast, signed_in):
     assert not {"f_x", "other"} & typed.keys()
     for version in ("0", "99999999999", "x", ""):
         assert client.post(address(case, "draft"), sent | {"base_version": version}).status_code == 422
+
+
+@pytest.mark.parametrize("more", [{"because": ""}, {"BT_112": "1.428,0O"}])
+def test_correction_that_was_refused_is_a_draft_and_survives_the_page(cast, signed_in, more):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    sent = correction(case, **{"because": "By the order.", "BT_2": TYPED, **more})
+    assert client.post(address(case, "correct"), sent).status_code == 422
+    html = page(client, case)
+    assert "Your draft of" in text_of(html)
+    assert f'value="{TYPED}"' in html
+
+
+def test_correction_without_a_word_leaves_no_draft(cast, signed_in):
+    case = take_in(cast)
+    assert signed_in(cast.clerk).post(address(case, "correct"), correction(case, because=" ")).status_code == 422
+    assert Draft.objects.count() == 0
+
+
+def test_draft_is_kept_by_a_button_without_a_script(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    answer = client.post(address(case, "correct"), correction(case, BT_2=TYPED) | {"keep": "draft"}, follow=True)
+    assert answer.redirect_chain == [(address(case), 302)]
+    assert "Your draft is kept." in text_of(answer.content.decode())
+    assert f'value="{TYPED}"' in answer.content.decode()
+    assert PayloadVersion.objects.filter(case=case).count() == 1
+
+
+def test_draft_of_what_a_colleague_took_meanwhile_is_kept_and_shown(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    work.claim(case.pk, by=cast.second_clerk, at=MORNING)
+    assert client.post(address(case, "draft"), correction(case, because="Half", BT_2=TYPED)).status_code == 204
+    words = text_of(page(client, case))
+    assert f"Issue date (BT-2) {TYPED}" in words
+    assert "Why this correction is right Half" in words
+
+
+def test_correction_under_a_colleague_who_saved_and_has_it_is_compared_and_taken_over(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    mine = correction(case, because="By phone.", BT_2=TYPED)
+    mend(case, by=cast.second_clerk)
+    answer = client.post(address(case, "correct"), mine)
+    words = text_of(answer.content.decode())
+    assert answer.status_code == 409
+    assert "Cem Clerk saved version 2" in words
+    assert "Cem Clerk is working on this. Assign it to yourself first. What you typed is kept as your draft." in words
+    assert "Save on top of" not in words
+    revision = answer.context["case"].revision
+    client.post(address(case, "assign"), {"to": cast.clerk.pk, "revision": revision})
+    assert "You have a draft for an older version" in text_of(page(client, case))
+    words = text_of(client.get(address(case) + "draft/compare/").content.decode())
+    assert f"Keep mine: {TYPED}" in words
+    assert "Save on top of version 2" in words
+
+
+def test_draft_of_what_was_closed_meanwhile_is_shown_until_it_is_thrown_away(cast, signed_in):
+    case = factories.make_case(cast, payload=BROKEN)
+    client = signed_in(cast.clerk)
+    client.post(address(case, "draft"), correction(case, BT_2=TYPED))
+    factories.dismiss(case, cast.second_clerk, approver=cast.controller)
+    html = page(client, case)
+    assert f"Issue date (BT-2) {TYPED}" in text_of(html)
+    assert "draft/discard/" in html

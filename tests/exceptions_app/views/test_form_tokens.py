@@ -37,7 +37,8 @@ ELSEWHERE = {
     "correct", "discard", "intake_read_again", "intake_set_aside", "quarantined_file_set_aside", "connection_pause",
     "connection_resume", "pull_source_now", "pull_source_pause", "pull_source_resume", "sequence_gap_set_aside",
     "field_map_edit", "field_map_use", "field_map_translate_held", "preferences", "logout", "login", "password_change",
-    "sending_stop",
+    "sending_stop", "subscription", "notification_read", "notifications_read",
+    "bulk_selection",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 OF_AN_ERP = {Action.REVERSE.value, Action.REPORT_WRONG_BOOKING.value}
@@ -132,7 +133,19 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     yield from drafted(cast, client)
     for case in cases_in_every_state(cast):
         yield address(case)
-    for name in ("my_queue", "queue", "approvals", "search", "audit", "intake_failures", "connections"):
+    told = factories.make_case(cast, number="INV-TOLD")
+    work.comment(told.pk, by=cast.second_clerk, at=MORNING, text="@clara and @conrad")
+    yield address(told, "answer")
+    for name in (
+        "notifications",
+        "my_queue",
+        "queue",
+        "approvals",
+        "search",
+        "audit",
+        "intake_failures",
+        "connections",
+    ):
         yield reverse(f"exceptions:{name}")
     yield reverse("exceptions:intake_failure", args=[failed(cast).pk])
     yield reverse("exceptions:quarantined_file", args=[quarantined(cast).pk])

@@ -3,11 +3,13 @@
 import pytest
 from django.test import Client
 
+from exceptions_app.actions import work
+from exceptions_app.forms import field_name
 from exceptions_app.models import Comment, PayloadVersion
 from exceptions_app.views.interrupted import AUTHOR_COOKIE, MOST_CHARACTERS, SESSION_KEY
 from tests import factories
-from tests.cast import PASSWORD, Cast
-from tests.exceptions_app.views.repair import BROKEN, address, correction, mend, page, take_in, text_of
+from tests.cast import MORNING, PASSWORD, Cast
+from tests.exceptions_app.views.repair import BROKEN, address, correction, field, mend, page, take_in, text_of
 
 TYPED = "2026-10-31"
 
@@ -134,6 +136,40 @@ def test_draft_of_a_lost_sign_in_is_shown_again(cast, client):
     client.post(address(case, "draft"), correction(case, because="Half", BT_2=TYPED))
     sign_in(client)
     assert f'value="{TYPED}"' in page(client, case)
+
+
+def test_correction_of_a_lost_sign_in_is_a_draft_once_its_author_is_back(cast, client):
+    case = take_in(cast)
+    client.post(address(case, "correct"), correction(case, because="By the order.", BT_2=TYPED))
+    sign_in(client)
+    page(client, case)
+    client.post(address(case, "claim"))
+    assert SESSION_KEY not in client.session
+    html = page(client, case)
+    assert f'value="{TYPED}"' in html
+    assert "By the order.</textarea>" in html
+
+
+def test_choice_of_a_lost_sign_in_is_not_turned_round(cast, client):
+    case = take_in(cast)
+    mend(case, by=cast.second_clerk, date="2026-11-01")
+    work.assign(case.pk, to=None, by=cast.second_clerk, at=MORNING)
+    name = field_name(field(case, "BT-2").path)
+    data = {"base_version": "2", "because": "Compared.", name: TYPED, f"keep_{name}": "theirs"}
+    client.post(address(case, "correct"), data)
+    sign_in(client)
+    html = page(client, case)
+    assert "Compared.</textarea>" in html
+    assert TYPED not in html
+
+
+def test_draft_that_is_kept_later_takes_its_place(cast, client):
+    case = take_in(cast)
+    client.post(address(case, "draft"), correction(case, because="Old", BT_2=TYPED))
+    sign_in(client)
+    assert client.post(address(case, "draft"), correction(case, because="Newer", BT_2=TYPED)).status_code == 204
+    assert SESSION_KEY not in client.session
+    assert "Newer</textarea>" in page(client, case)
 
 
 def test_whole_document_of_a_lost_sign_in_is_shown_again(cast, client):

@@ -138,6 +138,62 @@ def test_many_matches_are_capped_and_it_says_so(cast, signed_in, monkeypatch):
     assert "More match than are shown" in response.content.decode()
 
 
+def test_tokens_narrow_what_the_words_find(cast, signed_in):
+    factories.make_case(cast, number="INV-1", counterparty="Ateliers Roussel SAS", amount="999")
+    factories.make_case(cast, number="INV-2", counterparty="Ateliers Roussel SAS", amount="2000")
+    factories.claim(factories.make_case(cast, number="INV-3", counterparty="Nordwind GmbH"), cast.clerk)
+    browser = signed_in(cast.clerk)
+    assert found(look_for(browser, "roussel amount:>1000")) == [("INV-2", "Buyer")]
+    assert found(look_for(browser, "is:mine")) == [("INV-3", "")]
+    assert found(look_for(browser, "customer:ROUSSEL is:open")) == [("INV-2", ""), ("INV-1", "")]
+    assert found(look_for(browser, "supplier:roussel")) == []
+    assert found(look_for(browser, "is:closed")) == []
+    assert look_for(browser, "INV-2 is:open").status_code == 302
+    assert found(look_for(browser, "INV-2 is:held")) == []
+
+
+def test_what_tokens_find_is_the_list_of_the_same_filters(cast, signed_in):
+    factories.make_case(cast, number="INV-1", counterparty="Ateliers Roussel SAS", amount="2000")
+    factories.make_case(cast, number="INV-2", amount="2000")
+    browser = signed_in(cast.clerk)
+    response = look_for(browser, "roussel amount:>1000 code:br-03")
+    rows = browser.get(response.context["list_url"]).context["rows"]
+    assert [row.case.document_number for row in rows] == ["INV-1"] == [number for number, _ in found(response)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("colour:red roussel", "There is no “colour:” to search by."),
+        ("queue:nowhere roussel", "There is e-invoicing, policy-holds."),
+        ("kind:nothing roussel", "credit_note"),
+        ("assignee:nemo roussel", "There is me, nobody"),
+    ],
+)
+def test_token_that_is_not_understood_is_said_and_the_rest_is_searched(cast, signed_in, text, says):
+    factories.make_case(cast, number="INV-1", counterparty="Ateliers Roussel SAS")
+    response = look_for(signed_in(cast.clerk), text)
+    assert found(response) == [("INV-1", "Buyer")]
+    assert says in " ".join(response.context["answer"].notices)
+    assert says in response.content.decode()
+
+
+def test_whole_number_beside_a_misread_token_is_shown_with_the_notice(cast, signed_in):
+    factories.make_case(cast, number="INV-1")
+    response = look_for(signed_in(cast.clerk), "INV-1 colour:red")
+    assert (response.status_code, found(response)) == (200, [("INV-1", "Invoice number")])
+
+
+def test_tokens_tell_nothing_of_what_is_not_granted(cast, signed_in):
+    factories.make_case(cast, entity=cast.germany, queue=cast.holds)
+    browser = signed_in(cast.local_clerk)
+    assert found(look_for(browser, "is:open")) == []
+    notices = look_for(browser, "queue:policy-holds entity:DE01").context["answer"].notices
+    assert notices == (
+        "“queue:policy-holds” was left out. There is e-invoicing.", "“entity:DE01” was left out. There is NL01."
+    )  # fmt: skip
+
+
 def test_search_asks_for_sign_in(client):
     assert look_for(client, "x").status_code == 302
 

@@ -56,7 +56,7 @@ def test_each_kind_of_transaction_has_failed_ones_and_two_journals_are_held() ->
     assert counted == {
         ("journal", TransactionKind.FAILED): 5,
         ("journal", TransactionKind.HELD): 2,
-        ("customer_invoice", TransactionKind.FAILED): 6,
+        ("customer_invoice", TransactionKind.FAILED): 8,
         ("payment", TransactionKind.FAILED): 11,
         ("supplier", TransactionKind.FAILED): 2,
         ("supplier", TransactionKind.HELD): 1,

@@ -1,0 +1,31 @@
+"""The answer card: one exception in a plain sentence, for whoever is asked about it, and as a page of its own."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from exceptions_app.answer_words import answer_of
+from exceptions_app.models import ExceptionCase
+from exceptions_app.queries.answers import history_of
+from exceptions_app.queries.notifications import wish_of
+from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.scope import person, visible_case
+from integrations.connectors.registry import get_connector
+
+
+def answer_context(case: ExceptionCase, user: AbstractUser) -> dict[str, Any]:
+    """What `exceptions/_case_answer.html` needs. Two queries."""
+    words = get_connector(case.connection.connector).words
+    return {"answer": answer_of(case, words, history_of(case)), "wish": wish_of(user, case)}
+
+
+@require_safe
+@never_cache
+@signed_in
+def answer(request: HttpRequest, ref: str) -> HttpResponse:
+    case = visible_case(request, ref)
+    return render(request, "exceptions/answer.html", {"case": case, **answer_context(case, person(request))})

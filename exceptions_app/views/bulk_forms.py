@@ -1,0 +1,142 @@
+"""What people type on the pages of bulk runs. What is possible and permitted, the actions decide."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.db.models import QuerySet
+
+from exceptions_app.bulk_states import LONGEST_REASON, LONGEST_TEXT, LONGEST_VALUE, BulkKind, Instruction
+from exceptions_app.forms import ActionCheckedField, PersonField
+from exceptions_app.models import ExceptionCase, PayloadVersion
+from exceptions_app.views.replay_batch_forms import ListField
+from integrations.connectors.registry import UnknownConnector, get_connector
+from integrations.records.record import label_with_term
+from integrations.refusals import MessageNotUnderstood
+
+MOST_LOOKED_INTO = 20  # documents, for the fields that they have
+_BETWEEN = "|"  # the standard's name of a field and that of people
+
+FieldChoice = tuple[str, str]
+
+
+def fields_of(cases: Iterable[ExceptionCase]) -> list[FieldChoice]:
+    """The fields that the documents of a few exceptions have, in their order. One query."""
+    few = {case.pk: case for case in list(cases)[:MOST_LOOKED_INTO]}
+    versions = PayloadVersion.objects.filter(case__in=few).order_by("case", "-number").distinct("case")
+    found: dict[str, str] = {}
+    for version in versions:
+        try:
+            record = get_connector(few[version.case_id].connection.connector).read(bytes(version.content))
+        except (MessageNotUnderstood, UnknownConnector):
+            continue
+        for field in record.fields:
+            found.setdefault(f"{field.term}{_BETWEEN}{field.label}", label_with_term(field.label, field.term))
+    return list(found.items())
+
+
+def _reason(*, required: bool) -> forms.CharField:
+    widget = forms.Textarea(attrs={"rows": 2})
+    if required:
+        words = "Whoever decides and the auditor read this with each exception."
+        return ActionCheckedField(label="Reason", max_length=LONGEST_REASON, widget=widget, help_text=words)
+    return forms.CharField(label="Note", max_length=LONGEST_REASON, widget=widget, required=False)
+
+
+class BulkForm(forms.Form):
+    """What shall be done with each exception."""
+
+    use_required_attribute = False
+    kind = forms.ChoiceField(choices=[(kind.value, kind.value) for kind in BulkKind], widget=forms.HiddenInput)
+
+    def instruction(self) -> Instruction:
+        given = {name: value for name, value in self.cleaned_data.items() if name != "kind"}
+        return Instruction(kind=BulkKind(self.cleaned_data["kind"]), **self._worded(given))
+
+    def _worded(self, given: Mapping[str, Any]) -> dict[str, str]:
+        return {name: str(value) for name, value in given.items()}
+
+
+class AssignManyForm(BulkForm):
+    to = PersonField(
+        queryset=get_user_model().objects.none(), to_field_name="username", label="Assign to", empty_label="Choose",
+        error_messages={"required": "Choose a colleague.", "invalid_choice": "Choose a colleague of the list."},
+    )  # fmt: skip
+    because = _reason(required=False)
+
+    def _worded(self, given: Mapping[str, Any]) -> dict[str, str]:
+        return {"to": given["to"].get_username(), "because": str(given["because"])}
+
+
+class GiveBackManyForm(BulkForm):
+    because = _reason(required=False)
+
+
+class SetValueForm(BulkForm):
+    field = forms.CharField(
+        label="Field", max_length=300, widget=forms.Select, error_messages={"required": "Choose the field."}
+    )
+    was = forms.CharField(
+        label="Where it is", max_length=LONGEST_VALUE, required=False,
+        help_text="Exactly as it stands in the document. Leave it empty for documents that lack the field.",
+    )  # fmt: skip
+    will_be = forms.CharField(
+        label="Set it to", max_length=LONGEST_VALUE, required=False,
+        help_text="As the document has it, for example 2026-03-31 or 1428.00. Leave it empty to take the field away.",
+    )  # fmt: skip
+    because = _reason(required=True)
+
+    def _worded(self, given: Mapping[str, Any]) -> dict[str, str]:
+        term, _, label = str(given["field"]).partition(_BETWEEN)
+        return {
+            "term": term, "label": label, "was": given["was"], "will_be": given["will_be"], "because": given["because"]
+        }  # fmt: skip
+
+
+class ReasonManyForm(BulkForm):
+    because = _reason(required=True)
+
+
+class CommentManyForm(BulkForm):
+    text = ActionCheckedField(
+        label="Comment", max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Everybody who may see one of the exceptions reads it there. It stays.",
+    )  # fmt: skip
+
+
+BULK_FORMS: Mapping[BulkKind, type[BulkForm]] = {
+    BulkKind.ASSIGN: AssignManyForm,
+    BulkKind.GIVE_BACK: GiveBackManyForm,
+    BulkKind.SET_VALUE: SetValueForm,
+    BulkKind.PROPOSE: ReasonManyForm,
+    BulkKind.WRITE_OFF: ReasonManyForm,
+    BulkKind.COMMENT: CommentManyForm,
+}
+
+
+def bulk_form(
+    kind: BulkKind,
+    data: Mapping[str, str] | None = None,
+    *,
+    people: QuerySet[AbstractUser] | None = None,
+    choices: Sequence[FieldChoice] = (),
+    initial: Mapping[str, Any] | None = None,
+) -> BulkForm:
+    """The form of a kind; `people` and `choices` are what it lets one choose among."""
+    form = BULK_FORMS[kind](data, initial={**(initial or {}), "kind": kind.value})
+    to, field = form.fields.get("to"), form.fields.get("field")
+    if isinstance(to, PersonField) and people is not None:
+        to.queryset = people
+    if field is not None and isinstance(field.widget, forms.Select):
+        field.widget.choices = [("", "Choose"), *choices]
+    return form
+
+
+class StartForm(forms.Form):
+    """The list as it was shown, and what makes a form that is sent twice start once."""
+
+    items = ListField()
+    frozen_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    key = forms.UUIDField(widget=forms.HiddenInput)

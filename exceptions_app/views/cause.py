@@ -1,0 +1,159 @@
+"""One cause: how it goes, how its exceptions ended, what people know of it and who has to mend it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from exceptions_app.actions.causes import OwnerChanged, note_cause, set_cause_owner
+from exceptions_app.actions.mover import Invalid
+from exceptions_app.cause_states import RULES
+from exceptions_app.forms import OUTCOME_WORDS
+from exceptions_app.models import Cause, CauseOwner
+from exceptions_app.policies import NotPermitted
+from exceptions_app.queries import cause_page as reads
+from exceptions_app.queries.causes import CauseLine
+from exceptions_app.queries.reach import Reach
+from exceptions_app.states import Verb
+from exceptions_app.views.cause_forms import NoteForm, OwnerForm
+from exceptions_app.views.causes import row_of
+from exceptions_app.views.errors import changed_meanwhile, not_permitted
+from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.posted import posted_from
+from exceptions_app.views.scope import person, reach_for
+from integrations.connectors.registry import CONNECTORS
+
+NOTE, OWNER = "note", "owner"
+
+
+@require_safe
+@never_cache
+@signed_in
+def cause(request: HttpRequest, ref: str) -> HttpResponse:
+    return _show(request, _visible(request, ref))
+
+
+def _visible(request: HttpRequest, ref: str) -> CauseLine:
+    """The cause, when the person sees an exception of it; 404 otherwise, as if it were not there."""
+    found = reads.find_cause(reach_for(request), ref, at=now())
+    if found is None:
+        raise Http404
+    return found
+
+
+def _url_of(found: Cause) -> str:
+    return reverse("exceptions:cause", args=[found.ref])
+
+
+def _page_of_cause(request: HttpRequest, ref: str) -> str:
+    return _url_of(_visible(request, ref).cause)
+
+
+def _show(
+    request: HttpRequest, line: CauseLine, *, bound: Mapping[str, Form] | None = None, status: int = 200
+) -> HttpResponse:
+    reach, found = reach_for(request), line.cause
+    owners = reads.ownership_of(found)
+    owner = owners[0] if owners and str(owners[0]) else None
+    resolution = reads.resolution_of(found, reach)
+    connector = CONNECTORS.get(found.connector)
+    context = {
+        "cause": found,
+        "row": row_of(line, owner),
+        "line": line,
+        "rule": RULES[line.state],
+        "connector_title": connector.title if connector else found.connector,
+        "owner": owner,
+        "owners": owners,
+        "notes": reads.notes_of(found),
+        "resolution": resolution,
+        "outcomes": [(OUTCOME_WORDS[outcome], number) for outcome, number in resolution.outcomes] if resolution else [],
+        "values_used": reads.values_used(found, reach) if resolution else [],
+        "values_lacking": reads.values_lacking(found, reach) if line.open else [],
+        "batches": reads.batches_of(found, reach),
+        "forms": _forms(request, found, owner=owners[0] if owners else None, bound=bound or {}),
+        "may_propose": reach.has(Verb.PROPOSE),
+        "trail": [{"label": "Causes", "url": reverse("exceptions:causes")}],
+        "at": now(),
+    }
+    return render(request, "exceptions/cause.html", context, status=status)
+
+
+def _forms(
+    request: HttpRequest, found: Cause, *, owner: CauseOwner | None, bound: Mapping[str, Form]
+) -> dict[str, dict[str, Any]]:
+    """A form for each thing that the person may do here, with what they typed before their sign-in ended."""
+    reach = reach_for(request)
+    kept = interrupted_at(request, _url_of(found))
+    typed = {name: dict(kept.typed) if kept.action == name else {} for name in (NOTE, OWNER)}
+    forms: dict[str, dict[str, Any]] = {}
+    if reads.may_on_cause(found, reads.NOTING, reach).allowed:
+        form = bound.get(NOTE) or NoteForm(initial=typed[NOTE], auto_id="note-%s")
+        forms[NOTE] = {"form": form, "url": reverse("exceptions:cause_note", args=[found.ref])}
+    if reads.may_on_cause(found, reads.OWNING, reach).allowed:
+        initial = {
+            "person": owner.person_id if owner else None,
+            "team": owner.team if owner else "",
+            **typed[OWNER],
+            "seen": owner.pk if owner else 0,
+        }
+        form = bound.get(OWNER) or owner_form(reach, initial=initial)
+        forms[OWNER] = {
+            "form": form,
+            "url": reverse("exceptions:cause_owner", args=[found.ref]),
+            "is_open": OWNER in bound or bool(typed[OWNER]),
+        }
+    return forms
+
+
+def owner_form(reach: Reach, *args: Any, **more: Any) -> OwnerForm:
+    return OwnerForm(*args, people=reads.people_who_may_own(reach), auto_id="owner-%s", **more)
+
+
+def _carry_out(
+    request: HttpRequest, ref: str, name: str, form: Form, act: Callable[[CauseLine, Form], object], done: str
+) -> HttpResponse:
+    line = _visible(request, ref)
+    if not form.is_valid():
+        return _show(request, line, bound={name: form}, status=422)
+    try:
+        act(line, form)
+    except Invalid as error:
+        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        return _show(request, line, bound={name: form}, status=422)
+    except NotPermitted as error:
+        return not_permitted(request, error.reason)
+    except OwnerChanged as error:
+        return changed_meanwhile(request, f"{error} Nothing was done.", back_url=_url_of(line.cause))
+    forget(request, _url_of(line.cause))
+    messages.success(request, done)
+    return HttpResponseRedirect(_url_of(line.cause))
+
+
+@posted_from(_page_of_cause)
+def note(request: HttpRequest, ref: str) -> HttpResponse:
+    def act(line: CauseLine, form: Form) -> object:
+        return note_cause(line.cause.pk, text=form.cleaned_data["text"], by=person(request), at=now())
+
+    form = NoteForm(request.POST, auto_id="note-%s")
+    return _carry_out(request, ref, NOTE, form, act, "Your note is kept with the cause.")
+
+
+@posted_from(_page_of_cause)
+def owner(request: HttpRequest, ref: str) -> HttpResponse:
+    def act(line: CauseLine, form: Form) -> object:
+        given = form.cleaned_data
+        return set_cause_owner(
+            line.cause.pk, person=given["person"], team=given["team"], seen=given["seen"], because=given["because"],
+            by=person(request), at=now(),
+        )  # fmt: skip
+
+    form = owner_form(reach_for(request), request.POST)
+    return _carry_out(request, ref, OWNER, form, act, "The owner of the cause is set.")

@@ -1,0 +1,62 @@
+"""What the demonstration lacks for every page to have something on it; run inside the installation, by its actions."""
+
+from typing import Final
+
+from tests.stack import RunningStack
+
+_BY_ACTIONS: Final = """
+import json
+from datetime import timedelta
+from uuid import uuid4
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils.timezone import now
+from exceptions_app import intake
+from exceptions_app.actions.bulk_start import frozen_bulk_hash, start_bulk
+from exceptions_app.actions.connections import save_configuration
+from exceptions_app.actions.mapping_decide import approve_mapping
+from exceptions_app.actions.mapping_propose import Scope, propose_mapping
+from exceptions_app.bulk_states import BulkKind, Instruction
+from exceptions_app.machines import SETUP, machine
+from exceptions_app.models import ExceptionCase, LegalEntity, Queue
+from exceptions_app.queries.reach import cases_within, reach_of
+from exceptions_app.value_rows import WrittenRow
+from integrations import inbox
+from integrations.handed_in import HandedIn
+from integrations.models import Connection, InboxMessage, PullSource
+from integrations.pull import gaps
+from tests.journeys.ledger import Cause, refused
+at = now()
+ledger = Connection.objects.get(slug="corporate-ledger")
+people = {user.username: user for user in get_user_model().objects.all()}
+source = PullSource(connection=ledger, slug="partner-feed", name="Partner feed", kind="rest", secret="secret",
+    settings={"url": "https://feed.example/items", "sequence": "/sequence"}, paused_at=at, paused_because="They move.")
+save_configuration(source, by=machine(SETUP), at=at)
+with transaction.atomic():
+    gaps.note(source, [1, 5], highest=None, first=None, overdue_after=timedelta(), at=at)
+terms = {"kind": "payment_terms", "connection": ledger, "queue": Queue.objects.get(slug="receivables")}
+terms["entity"] = LegalEntity.objects.get(code="NL01")
+first = propose_mapping(Scope(**terms), [WrittenRow(source_value="NET30", target_value="N30")],
+    by=people["accountant"], at=at, because="As the ledger calls them.")
+approve_mapping(first.pk, by=people["controller"], at=at, frozen_sha256=first.frozen_sha256)
+closed = Cause("cost_center", "Line 1: Cost centre", "CC-7000", "CC-2000", "Merged.")
+made = refused("4900000099", closed, on=at.date())
+inbox.receive(ledger, HandedIn(made["id"], made["payload"]["text"].encode(), "application/json",
+    refusal=made["refusal"]["text"].encode(), refusal_media_type="application/json", refusal_status=400),
+    via=InboxMessage.Via.API, by="ledger-gateway", at=at)
+while not ExceptionCase.objects.filter(document_number="4900000099").exists():
+    intake.read_messages(limit=100, at=now())
+case = ExceptionCase.objects.get(document_number="4900000099")
+seen = list(cases_within(reach_of(people["clerk"])).order_by("pk")[:3])
+revisions, asked = {one.pk: one.revision for one in seen}, Instruction(kind=BulkKind.COMMENT, text="Seen.")
+start_bulk(asked, revisions, by=people["clerk"], at=now(), key=uuid4(),
+    frozen_sha256=frozen_bulk_hash(asked, seen, revisions))
+propose_mapping(Scope(**terms | {"kind": "cost_center"}), [WrittenRow(source_value="CC-7000", target_value="CC-2000")],
+    by=people["accountant"], at=now(), because=closed.because, mends={case.pk: case.revision})
+"""
+
+
+def furnish(stack: RunningStack) -> None:
+    """A feed with a gap, a mapping that holds and one that waits with its batch, a bulk run, a file in quarantine."""
+    stack.manage("shell", "--no-imports", "-c", _BY_ACTIONS)
+    (stack.home / "intake" / "billing-nl" / "elsewhere.xml").symlink_to("/nowhere")
