@@ -18,7 +18,10 @@ from tests import guards
 from tests.cast import Cast, make_cast
 from tests.cast_template import take_template
 from tests.emptying import Emptying
+from tests.simulator_process import simulator, simulator_process
 from tests.stack import RunningStack
+
+__all__ = ["simulator", "simulator_process"]
 
 CHROMIUM = Path("/usr/bin/chromium")
 SLOW = 30_000  # milliseconds: these machines are noisy

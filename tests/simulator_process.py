@@ -1,6 +1,6 @@
 """A real simulator for tests: its own process, its own ledger, faults by HTTP.
 
-A test folder that needs it imports the fixture `simulator` in its conftest.
+The first conftest has the fixture: one that several folders imported would be started for each of them.
 """
 
 import os

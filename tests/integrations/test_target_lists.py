@@ -15,9 +15,7 @@ from integrations.connectors.registry import CONNECTORS
 from tests.integrations.connectors.erp.postings import journal
 from tests.integrations.connectors.iso20022.payment_files import payment_file, wires
 from tests.scripted_server import answering, scripted
-from tests.simulator_process import RunningSimulator, simulator, simulator_process
-
-__all__ = ["simulator", "simulator_process"]
+from tests.simulator_process import RunningSimulator
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 UNTIL = datetime(2100, 1, 1, tzinfo=UTC)

@@ -20,9 +20,7 @@ from integrations.webhooks import (
     verify,
 )
 from tests.scripted_server import answering, scripted
-from tests.simulator_process import RunningSimulator, simulator, simulator_process
-
-__all__ = ["simulator", "simulator_process"]
+from tests.simulator_process import RunningSimulator
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY = '{"event": "resolved", "buyer": "Kowalczyk, Poznań"}'.encode()

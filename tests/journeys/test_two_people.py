@@ -9,8 +9,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from exceptions_app.models import PayloadVersion
 from tests.cast import PASSWORD, Cast
+from tests.conftest import SLOW
 from tests.exceptions_app.views.repair import address, field, take_in
-from tests.journeys.people import SLOW, find_violations
+from tests.journeys.people import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -5,9 +5,8 @@ import pytest
 
 from tests.cast import cast
 from tests.sftp_server import SftpServer, sftp_server
-from tests.simulator_process import simulator, simulator_process
 
-__all__ = ["cast", "simulator", "simulator_process"]
+__all__ = ["cast"]
 
 
 @pytest.fixture
