@@ -1,8 +1,13 @@
-"""Amounts as people type them: 1250.00, 1.250,00, 1,250.00, 1 250,00, 1'250.00, with or without a currency."""
+"""Amounts as people type them: 1250.00, 1.250,00, 1,250.00, 1 250,00, 1'250.00, with or without a currency.
+
+And as they are written into files.
+"""
 
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+
+from babel.numbers import get_currency_precision
 
 _CURRENCY = r"[A-Za-z]{3}"
 # Apostrophe, typographic apostrophe, space, no-break space, narrow no-break space.
@@ -58,3 +63,12 @@ def _whole(text: str, grouping: str) -> str | None:
     if not first.isdigit() or (rest and (len(first) > 3 or any(len(part) != 3 or not part.isdigit() for part in rest))):
         return None
     return first + "".join(rest)
+
+
+def in_its_decimals(amount: Decimal | None, currency: str) -> Decimal | None:
+    """With the currency's own decimals, more only where it has them."""
+    if amount is None:
+        return None
+    cent = Decimal(1).scaleb(-get_currency_precision(currency) if currency else 0)
+    rounded = amount.quantize(cent)
+    return rounded if rounded == amount else amount.normalize()

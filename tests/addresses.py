@@ -14,6 +14,7 @@ NO_PAGES = frozenset(
         "exceptions:bulk_outcomes",
         "exceptions:effects_export",
         "exceptions:evidence",
+        "exceptions:evidence_verifier",
         # Sent to by the form of `field_map`, to which they lead back.
         "exceptions:field_map_edit",
         "exceptions:field_map_translate_held",

@@ -6,15 +6,18 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit import export, log
+from audit.evidence import evidence
+from audit.models import AuditEvent
 from audit.notes import SignedNote
 from audit.queries import EventFilter, matching
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.audit_page import LOG_SCOPE, readable_scopes
+from exceptions_app.queries.audit_page import LOG_SCOPE, exceptions_behind, readable_scopes
 
-CSV, JSON_LINES = "csv", "jsonl"
-FORMATS = (CSV, JSON_LINES)
+CSV, JSON_LINES, EVIDENCE = "csv", "jsonl", "evidence"
+FORMATS = (CSV, JSON_LINES, EVIDENCE)
 MISSING_EXPORT = (
     "You may not read the audit trail. It needs the permission “Read and export the audit trail” "
     "on a queue and on a legal entity."
@@ -31,9 +34,10 @@ class Export:
 
 
 def export_events(filters: EventFilter, form: str, *, by: AbstractUser, at: datetime) -> Export:
-    """The events that the filter lets through and the person may read, as CSV or JSON Lines.
+    """The events that the filter lets through and the person may read: as CSV, as JSON Lines, or as an evidence pack.
 
-    Ends before `at`, so that neither this export nor what happens meanwhile is in it. Raises NotPermitted, ValueError.
+    Ends before `at`, so that neither this export nor what happens meanwhile is in it. Raises NotPermitted, ValueError,
+    and of a pack NothingSealed.
     """
     if form not in FORMATS:
         raise ValueError(f"format: “{form}” is none of {', '.join(FORMATS)}.")
@@ -43,6 +47,7 @@ def export_events(filters: EventFilter, form: str, *, by: AbstractUser, at: date
     bounded = _bounded(filters, readable, at=at)
     wanted = _in_words(bounded)
     events = matching(bounded)
+    chunks = _chunks(events, form, wanted, by=by, at=at)
     with transaction.atomic():
         rows = events.count()
         log.record(
@@ -54,8 +59,17 @@ def export_events(filters: EventFilter, form: str, *, by: AbstractUser, at: date
             summary=f"{by} exported {rows} audit events as {form}.",
             data={"filter": wanted, "format": form, "rows": rows},
         )
-    chunks = export.export_csv(events) if form == CSV else export.export_jsonl(events, at=at, filters=wanted)
     return Export(rows=rows, checkpoint=export.latest_checkpoint(), chunks=chunks)
+
+
+def _chunks(
+    events: QuerySet[AuditEvent], form: str, wanted: dict[str, object], *, by: AbstractUser, at: datetime
+) -> Iterator[bytes]:
+    if form == CSV:
+        return export.export_csv(events)
+    if form == JSON_LINES:
+        return export.export_jsonl(events, at=at, filters=wanted)
+    return evidence(events, at=at, by=by.get_username(), asked_for=wanted, lookup=exceptions_behind)
 
 
 def _bounded(filters: EventFilter, readable: frozenset[str], *, at: datetime) -> EventFilter:

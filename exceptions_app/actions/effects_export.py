@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
-from babel.numbers import get_currency_precision
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import QuerySet
 
 from audit import log
 from audit.spreadsheets import BOM, Cell, csv_row
+from exceptions_app.amounts import in_its_decimals
 from exceptions_app.queries.audit_page import LOG_SCOPE
 from exceptions_app.queries.effects import EffectRow, Period, all_rows, totals_of
 from integrations.models import Delivery
@@ -76,7 +75,7 @@ def _cells(row: EffectRow) -> tuple[Cell, ...]:
         delivery.object_type,
         row.document_number,
         delivery.business_key,
-        _in_its_decimals(delivery.amount, delivery.currency),
+        in_its_decimals(delivery.amount, delivery.currency),
         delivery.currency,
         row.standing.value,
         delivery.reference,
@@ -88,12 +87,3 @@ def _cells(row: EffectRow) -> tuple[Cell, ...]:
         delivery.key,
         row.ref,
     )
-
-
-def _in_its_decimals(amount: Decimal | None, currency: str) -> Decimal | None:
-    """With the currency's own decimals, more only where it has them."""
-    if amount is None:
-        return None
-    cent = Decimal(1).scaleb(-get_currency_precision(currency) if currency else 0)
-    rounded = amount.quantize(cent)
-    return rounded if rounded == amount else amount.normalize()

@@ -8,10 +8,13 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from audit import queries as log
+from audit.evidence import Listed
 from audit.models import AuditCheckpoint, AuditSeal
+from exceptions_app.amounts import in_its_decimals
 from exceptions_app.facts import fold
 from exceptions_app.models import ExceptionCase, Identifier, LegalEntity, Queue, Route, granted_objects
 from exceptions_app.queries.case_page import full_names
+from exceptions_app.queries.connections import case_number
 from exceptions_app.queries.search import NAMES
 from exceptions_app.states import Verb
 from integrations.models import Connection
@@ -118,4 +121,22 @@ def chain_state() -> ChainState:
         waiting=backlog.count,
         waiting_since=backlog.oldest_at,
         checkpoint=checkpoint,
+    )
+
+
+def exceptions_behind(subjects: Iterable[str]) -> list[Listed]:
+    """The exceptions that these subjects name, for an evidence pack. One query."""
+    numbers = sorted(number for subject in subjects if (number := case_number(subject)) is not None)
+    names = ("pk", "document_number", "state", "outcome", "amount", "currency")
+    return [_listed(case) for case in ExceptionCase.objects.filter(pk__in=numbers).only(*names)]
+
+
+def _listed(case: ExceptionCase) -> Listed:
+    amount = in_its_decimals(case.amount, case.currency)
+    return Listed(
+        ref=case.ref,
+        number=case.document_number,
+        state=case.outcome or case.state,
+        amount=None if amount is None else format(amount, "f"),
+        currency=case.currency,
     )

@@ -19,6 +19,7 @@ from exceptions_app.views import (
 urlpatterns: list[URLPattern] = [
     path("audit/", audit.audit, name="audit"),
     path("audit/export/", audit.audit_export, name="audit_export"),
+    path("audit/verify_evidence.py", audit.evidence_verifier, name="evidence_verifier"),
     path("effects/", effects.effects, name="effects"),
     path("effects/export/", effects.effects_export, name="effects_export"),
     path("rehearsals/", rehearsals.rehearsals, name="rehearsals"),

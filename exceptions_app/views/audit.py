@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -17,8 +18,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from audit import verify_evidence
+from audit.evidence import NothingSealed
 from audit.queries import EventFilter, LogEntry
-from exceptions_app.actions.audit_export import CSV, MISSING_EXPORT, Export, export_events
+from exceptions_app.actions.audit_export import CSV, EVIDENCE, JSON_LINES, MISSING_EXPORT, Export, export_events
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.queries.audit_page import AuditPage, chain_state, read_audit_page, readable_scopes
 from exceptions_app.queries.connections import case_number
@@ -28,7 +31,8 @@ from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
 
-_MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+_MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/jsonl", EVIDENCE: "application/zip"}
+_ENDINGS = {EVIDENCE: "evidence.zip"}
 _PERMISSION = "export on a queue and on a legal entity"
 
 
@@ -55,8 +59,22 @@ def audit_export(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _timeline(request, form, scopes)
     at, wanted, kind = now(), form.events(scopes), form.cleaned_data["format"]
-    found = export_events(wanted, kind, by=person(request), at=at)
+    try:
+        found = export_events(wanted, kind, by=person(request), at=at)
+    except NothingSealed as reason:
+        form.add_error(None, str(reason))
+        return _timeline(request, form, scopes)
     return _download(found, kind, _file_name(wanted, kind, at=at))
+
+
+@require_GET
+@login_required
+def evidence_verifier(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view
+    """The program that checks an evidence pack without the workbench, as it is installed here."""
+    program = Path(verify_evidence.__file__)
+    response = HttpResponse(program.read_bytes(), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=program.name)
+    return response
 
 
 def _download(found: Export, kind: str, name: str) -> StreamingHttpResponse:
@@ -71,7 +89,7 @@ def _download(found: Export, kind: str, name: str) -> StreamingHttpResponse:
 def _file_name(wanted: EventFilter, kind: str, *, at: datetime) -> str:
     since = localdate(wanted.since).isoformat() if wanted.since else "beginning"
     last = localdate(min(wanted.until - timedelta.resolution, at) if wanted.until else at)
-    return f"audit-{since}-to-{last.isoformat()}.{kind}"
+    return f"audit-{since}-to-{last.isoformat()}.{_ENDINGS.get(kind, kind)}"
 
 
 def _timeline(request: HttpRequest, form: AuditFilterForm, scopes: Collection[str]) -> HttpResponse:
@@ -92,7 +110,8 @@ def _events(form: AuditFilterForm, scopes: Collection[str]) -> dict[str, Any]:
         "rows": [_row(entry, page) for entry in page.entries],
         "count": page.count,
         "csv_url": export + form.address(format=CSV),
-        "jsonl_url": export + form.address(format="jsonl"),
+        "jsonl_url": export + form.address(format=JSON_LINES),
+        "evidence_url": export + form.address(format=EVIDENCE),
         "newest_url": form.address() if form.cleaned_data["after"] else "",
         "next_url": form.address(after=str(page.next)) if page.next else "",
         "all_time_url": form.address(since="") if form.data.get("since") else "",

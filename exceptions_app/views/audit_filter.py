@@ -14,7 +14,7 @@ from django.db.models.functions import Concat
 from django.utils import timezone
 
 from audit.queries import Cursor, EventFilter, matching
-from exceptions_app.actions.audit_export import CSV, JSON_LINES
+from exceptions_app.actions.audit_export import CSV, EVIDENCE, JSON_LINES
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.queries.audit_page import MOST_SUBJECTS, readable_scopes, subjects_with_number
 from exceptions_app.views.audit_words import ACTIONS
@@ -155,10 +155,10 @@ class AuditFilterForm(forms.Form):
 class AuditExportForm(AuditFilterForm):
     format = forms.ChoiceField(
         label="Format",
-        choices=[(CSV, "CSV"), (JSON_LINES, "JSON Lines")],
+        choices=[(CSV, "CSV"), (JSON_LINES, "JSON Lines"), (EVIDENCE, "Evidence pack")],
         error_messages={
-            "required": "Say which format: csv or jsonl.",
-            "invalid_choice": "“%(value)s” is not a format. Use csv or jsonl.",
+            "required": "Say which format: csv, jsonl or evidence.",
+            "invalid_choice": "“%(value)s” is not a format. Use csv, jsonl or evidence.",
         },
     )
 

@@ -337,8 +337,8 @@ def test_export_guards_formulas_and_keeps_negative_numbers(cast, signed_in):
 def test_export_refuses_unknown_format_and_bad_filter(cast, signed_in):
     client = signed_in(cast.auditor)
     for asked, words in (
-        ({"format": "xlsx"}, "“xlsx” is not a format. Use csv or jsonl."),
-        ({}, "Say which format: csv or jsonl."),
+        ({"format": "xlsx"}, "“xlsx” is not a format. Use csv, jsonl or evidence."),
+        ({}, "Say which format: csv, jsonl or evidence."),
         ({"format": "csv", "until": "soon"}, "Write it as year-month-day"),
     ):
         response = client.get(reverse("exceptions:audit_export"), asked)
