@@ -2,8 +2,9 @@
 
 What one document says about whom it pays, who somebody is or how to reach them is no example for another: the right
 account of one supplier is the wrong one of the next, and a name or tax number that is offered elsewhere has left the
-exception for which its readers were granted it. The same holds for free text, in which anything may stand, and for a
-field that a source added by itself, since nobody has said what it holds.
+exception for which its readers were granted it. The same holds for free text, in which anything may stand, for the
+number by which a document is known, which is right for that document alone, and for a field that a source added by
+itself, since nobody has said what it holds.
 """
 
 import re
@@ -17,17 +18,25 @@ from integrations.records.record import RecordField, ValueKind
 
 _BANK = "BT-84 BT-85 BT-86 BT-87 BT-88 BT-89 BT-90 BT-91"
 _REGISTERED = "BT-29 BT-30 BT-31 BT-32 BT-46 BT-47 BT-48 BT-60 BT-61 BT-63"  # tax and register numbers
-_NAMED = "BT-27 BT-28 BT-41 BT-44 BT-45 BT-56 BT-59 BT-62 BT-70"  # a party may be one person
-_REACHED = "BT-34 BT-42 BT-43 BT-49 BT-57 BT-58"  # electronic address, telephone, e-mail
-_FREE_TEXT = "BT-22 BT-83 BT-127"
+_REACHED = "BT-34 BT-40 BT-49 BT-55 BT-69 BT-71 BT-80"  # electronic addresses, countries of addresses, places
+_OWN_NUMBER = "BT-1"
+# Texts in which the buyer says where it books: codes in everything but name.
+_BOOKED_BY = frozenset({"BT-10", "BT-19", "BT-133"})
+# Names of parties and persons, lines of addresses, telephones, notes, descriptions, reasons.
+_TEXTS = frozenset(term.number for term in INVOICE_TERMS.values() if term.kind is ValueKind.TEXT)
 
 MASKED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "en16931": frozenset(f"{_BANK} {_REGISTERED} {_NAMED} {_REACHED} {_FREE_TEXT}".split()),
-        "erp": frozenset({"customer_name", "customer_vat_id", "text", "description"}),
-        "erp_master": frozenset({"name", "vat_id", "iban", "bic", "street", "postal_code", "city"}),
-        # Of a payment whatever stands below one of these: payer and payee, their accounts and banks, and what for.
-        "iso20022": frozenset({"Cdtr", "CdtrAcct", "CdtrAgt", "Dbtr", "DbtrAcct", "DbtrAgt", "RmtInf"}),
+        "en16931": (_TEXTS - _BOOKED_BY) | frozenset(f"{_BANK} {_REGISTERED} {_REACHED} {_OWN_NUMBER}".split()),
+        "erp": frozenset({"number", "reference", "customer_name", "customer_vat_id", "text", "description"}),
+        "erp_master": frozenset(
+            {"id", "version", "name", "vat_id", "iban", "bic", "street", "postal_code", "city", "country"}
+        ),
+        # Of a payment whatever stands below one of these: payer and payee, their accounts and banks, what for, and the
+        # identifiers of the payment, its block and its file.
+        "iso20022": frozenset(
+            {"Cdtr", "CdtrAcct", "CdtrAgt", "Dbtr", "DbtrAcct", "DbtrAgt", "RmtInf", "PmtId", "PmtInfId", "MsgId"}
+        ),
     }
 )
 _KNOWN: Mapping[str, frozenset[str]] = MappingProxyType(
