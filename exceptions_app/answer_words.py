@@ -1,7 +1,9 @@
 """One exception in a plain sentence, for whoever has a customer on the phone, and what may be told to the customer.
 
 What is told outside has the document's number and nothing else of it: no amount, no name, no reason in anybody's words.
-Of what a policy holds, such as a hit of a sanctions list, nothing is told but that it is being processed.
+Of what a policy holds, such as a hit of a sanctions list, and of what an authority blocks or the law keeps from going
+on, nothing is told but that it is being processed. What is on its way or may be booked already is being checked,
+whatever was wrong with it before. When either goes on cannot be told from how long others took.
 """
 
 from collections.abc import Mapping
@@ -23,6 +25,8 @@ from integrations.refusals import Category
 
 _OPENINGS = ("The ", "A ", "An ", "This ", "There ", "No ", "It ", "Its ")
 _STOPPED_HERE = frozenset({"before_posting", "in_care"})
+_HELD_BY_OTHERS = frozenset({"blocked_by_authority", "regulatory"})  # of a payment: told as what a policy holds
+_IN_FLIGHT = frozenset({State.REPLAYING, State.OUTCOME_UNKNOWN})
 # Between a document and whom it is about.
 _JOINED: Mapping[str, str] = MappingProxyType({"payment": "to", "journal": "for", "supplier": "", "customer": ""})
 
@@ -46,6 +50,7 @@ TOLD: Mapping[Category, str] = MappingProxyType(
     }
 )
 _COMPLETED = "is completed on our side."
+_CHECKED = "is being checked on our side. Nothing is needed from you."
 _NOTHING_NEEDED = "Nothing is needed from the customer."
 _NEEDED: Mapping[Category, str] = MappingProxyType(
     {
@@ -76,7 +81,7 @@ def answer_of(case: ExceptionCase, words: Words, history: History | None) -> Ans
     parts = [
         f"{document}{_about(case)} {_what_happened(case, words)}{_because(wrong)}",
         *_how_it_stands(case, words, who),
-        *([_in_short(history), _needed(case)] if case.is_open else []),
+        *([_in_short(case, history), _needed(case)] if case.is_open else []),
     ]
     to_tell = _to_tell(case, document)
     return Answer(
@@ -84,7 +89,7 @@ def answer_of(case: ExceptionCase, words: Words, history: History | None) -> Ans
         wrong=wrong,
         where=f"{case.queue.name}, {case.entity.name}; it came in through {case.connection.name}",
         who=who,
-        expected=_expected(history),
+        expected=_expected(case, history),
         to_tell=to_tell,
         why_not=""
         if to_tell
@@ -126,7 +131,7 @@ def _day(moment: datetime) -> str:
 
 def _who(case: ExceptionCase) -> str:
     if not case.is_open:
-        return "Nobody: it is closed"
+        return "Nobody has it: it is closed"
     if case.assignee is None:
         return f"Nobody has it yet; it waits in {case.queue.name}"
     return case.assignee.get_full_name() or case.assignee.get_username()
@@ -167,26 +172,49 @@ def _span(delta: timedelta) -> str:
     return format_timedelta(max(delta, timedelta(minutes=1)), threshold=1.2, locale="en")
 
 
-def _in_short(history: History | None) -> str:
+def _category(case: ExceptionCase) -> Category:
+    """As which it is told: of what an authority or the law holds, no more may be said than of what a policy holds."""
+    return Category.POLICY_HOLD if case.sub in _HELD_BY_OTHERS else Category(case.category)
+
+
+def _is_on_hold(case: ExceptionCase) -> bool:
+    return _category(case) == Category.POLICY_HOLD
+
+
+def _in_short(case: ExceptionCase, history: History | None) -> str:
+    if case.state in _IN_FLIGHT:
+        return "It is being checked; when that ends cannot be said."
+    if _is_on_hold(case):
+        return "It is on hold by policy; when it goes on cannot be said."
     if history is None:
         return "There is no history of such exceptions yet."
-    return f"Such exceptions took {_span(history.median)} in the median."
+    return f"Half of the newest {history.count} closed ones of its cause took up to {_span(history.median)}."
 
 
-def _expected(history: History | None) -> str:
+def _expected(case: ExceptionCase, history: History | None) -> str:
+    if not case.is_open:
+        return "It is closed"
+    if case.state in _IN_FLIGHT:
+        return "It is being checked whether it was taken: when that ends cannot be said"
+    if _is_on_hold(case):
+        return "It is on hold by policy: when it goes on cannot be said"
     if history is None:
         return f"No history yet: fewer than {FEWEST} exceptions of this cause are closed"
     return (
-        f"Half of the last {history.count} closed exceptions of this cause took up to {_span(history.median)}, "
+        f"Half of the newest {history.count} closed exceptions of this cause took up to {_span(history.median)}, "
         f"nine in ten up to {_span(history.ninetieth)}"
     )
 
 
 def _needed(case: ExceptionCase) -> str:
-    return _NEEDED.get(Category(case.category), _NOTHING_NEEDED)
+    if case.state in _IN_FLIGHT and not _is_on_hold(case):
+        return _NOTHING_NEEDED
+    return _NEEDED.get(_category(case), _NOTHING_NEEDED)
 
 
 def _to_tell(case: ExceptionCase, document: str) -> str:
     if case.state == State.DISMISSED or case.outcome == Outcome.REVERSED:
         return ""
-    return f"{document} {_COMPLETED if case.state == State.RESOLVED else TOLD[Category(case.category)]}"
+    if case.state == State.RESOLVED:
+        return f"{document} {_COMPLETED}"
+    return f"{document} {_CHECKED if case.state in _IN_FLIGHT and not _is_on_hold(case) else TOLD[_category(case)]}"

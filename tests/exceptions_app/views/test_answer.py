@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from exceptions_app.answer_words import TOLD
+from exceptions_app.answer_words import TOLD, answer_of
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.answers import history_of
-from exceptions_app.states import Kind, ProposalKind
+from exceptions_app.states import Kind, ProposalKind, State
+from integrations.connectors.registry import get_connector
 from integrations.refusals import Category
 from tests import factories
 from tests.cast import MORNING
@@ -21,6 +22,11 @@ def card(browser, case):
 
 def sentence(browser, case):
     return card(browser, case).context["answer"].sentence
+
+
+def answered(case):
+    """Of an exception as it stands in memory."""
+    return answer_of(case, get_connector(case.connection.connector).words, history_of(case))
 
 
 def close(cast, *hours):
@@ -38,14 +44,15 @@ def test_sentence_says_what_happened_who_has_it_and_how_long_it_may_take(cast, s
         "the issue date is missing."
     )
     assert sentence(browser, case) == (
-        f"{started} Nobody has it yet; it waits in E-invoicing. Such exceptions took 3 hours in the median. "
+        f"{started} Nobody has it yet; it waits in E-invoicing. Half of the newest 5 closed ones of its cause "
+        "took up to 3 hours. "
         "Nothing is needed from the customer."
     )
     factories.claim(case, cast.clerk)
     assert "Clara Clerk has it." in sentence(browser, case)
     answer = card(browser, case).context["answer"]
     assert answer.expected == (
-        "Half of the last 5 closed exceptions of this cause took up to 3 hours, nine in ten up to 1 day"
+        "Half of the newest 5 closed exceptions of this cause took up to 3 hours, nine in ten up to 1 day"
     )
     assert answer.to_tell == (
         "Invoice 4711 did not pass a formal check on its way. We see to it and hand it in again; nothing is needed "
@@ -86,6 +93,41 @@ def test_waiting_and_closed_ones_say_so(cast, signed_in):
     answer = card(browser, closed).context["answer"]
     assert "It was closed without being sent on 2 November 2026." in answer.sentence
     assert (answer.to_tell, answer.why_not.startswith("Ask E-invoicing before")) == ("", True)
+    assert (answer.expected, answer.who) == ("It is closed", "Nobody has it: it is closed")
+
+
+@pytest.mark.parametrize(
+    ("category", "sub"),
+    [
+        (Category.COMPLIANCE, "regulatory"),
+        (Category.COMPLIANCE, "blocked_by_authority"),
+        (Category.POLICY_HOLD, "sanctions"),
+    ],
+)
+@pytest.mark.parametrize("state", [State.NEW, State.OUTCOME_UNKNOWN])
+def test_what_an_authority_or_a_policy_holds_is_told_alike_and_promises_nothing(cast, category, sub, state):
+    close(cast, 1, 2, 3, 4, 50)
+    case = factories.make_case(cast, number="4711", category=category)
+    case.state, case.sub = state, sub
+    answer = answered(case)
+    assert answer.to_tell == "Invoice 4711 is being processed. We cannot say yet when it will be completed."
+    assert answer.sentence.endswith("cannot be said. Nothing may be asked of the customer about it.")
+    assert answer.expected.endswith("cannot be said")
+    assert "hours" not in f"{answer.sentence} {answer.expected}"
+
+
+@pytest.mark.parametrize("state", [State.REPLAYING, State.OUTCOME_UNKNOWN])
+@pytest.mark.parametrize("category", [Category.COMPLIANCE, Category.MASTER_DATA, Category.TRANSPORT])
+def test_what_is_on_its_way_is_being_checked_whatever_was_wrong_with_it(cast, category, state):
+    close(cast, 1, 2, 3, 4, 50)
+    case = factories.make_case(cast, number="4711", category=category)
+    case.state = state
+    answer = answered(case)
+    assert answer.to_tell == "Invoice 4711 is being checked on our side. Nothing is needed from you."
+    assert answer.sentence.endswith(
+        "It is being checked; when that ends cannot be said. Nothing is needed from the customer."
+    )
+    assert answer.expected == "It is being checked whether it was taken: when that ends cannot be said"
 
 
 @pytest.mark.parametrize("category", Category)
