@@ -39,11 +39,12 @@ def _saved_in(version: PayloadVersion, offered: Precedent) -> str | None:
 
 
 def for_the_trail(suggestions: Sequence[Suggestion]) -> list[Mapping[str, object]]:
+    """Of what was declined the value stays out: it is of other documents, and came into this one nowhere."""
     return [
         {
             "field": one.label,
             "path": one.path,
-            "suggested": one.value,
+            **({"suggested": one.value} if one.accepted else {}),
             "agreeing": one.agreeing,
             "of": one.of,
             "accepted": one.accepted,

@@ -1,7 +1,6 @@
 """The page of one exception, its parts that are fetched alone, and its documents as files."""
 
 import re
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
 from exceptions_app import policies
-from exceptions_app.actions.drafts import save_draft
+from exceptions_app.actions.drafts import Kept, save_draft
 from exceptions_app.downloads import as_attachment
 from exceptions_app.forms import mine_of, typed_texts
 from exceptions_app.models import Attachment, Evidence, ExceptionCase, Occurrence
@@ -21,7 +20,7 @@ from exceptions_app.states import Action
 from exceptions_app.views.case_context import Asked, Notice
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.conflict import show_conflict
-from exceptions_app.views.interrupted import Interrupted, interrupted_at, signed_in
+from exceptions_app.views.interrupted import Interrupted, forget, interrupted_at, signed_in
 from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
 from exceptions_app.views.scope import person, visible_case, visible_revision
 from integrations.models import InboxContent
@@ -63,8 +62,8 @@ def _with_interrupted(request: HttpRequest, found: ExceptionCase, asked: Asked) 
     action = _action_of(kept)
     if action is None:
         return show(request, found, asked)
-    if action is Action.CORRECT:
-        _keep(request, found, kept)
+    if action is Action.CORRECT and _keep(request, found, kept):
+        forget(request, case_url(found))  # from now on the draft is shown, and stays as it is typed on
     if action is Action.CORRECT and _is_outdated(found, kept):
         return show_conflict(request, found, kept.typed, base_version=_base_of(kept), status=200)
     raw = asked.raw or (action is Action.CORRECT and "payload" in kept.typed)
@@ -77,14 +76,15 @@ def _action_of(kept: Interrupted) -> Action | None:
     return Action(name) if name in set(Action) else None
 
 
-def _keep(request: HttpRequest, found: ExceptionCase, kept: Interrupted) -> None:
+def _keep(request: HttpRequest, found: ExceptionCase, kept: Interrupted) -> bool:
     """As their draft, now that it is known who they are: the session holds it only until something else is done."""
-    base = _base_of(kept)
-    if base and found.versions.filter(number=base).exists():
-        with suppress(NotPermitted):
-            save_draft(
-                found.pk, by=person(request), at=now(), base_version=base, typed=typed_texts(mine_of(kept.typed))
-            )
+    base, typed = _base_of(kept), typed_texts(mine_of(kept.typed))
+    if not base or not found.versions.filter(number=base).exists():
+        return False
+    try:
+        return save_draft(found.pk, by=person(request), at=now(), base_version=base, typed=typed) is not Kept.NOT
+    except NotPermitted:
+        return False
 
 
 def _base_of(kept: Interrupted) -> int:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
 
 from exceptions_app.actions.correct import correct as save_version
-from exceptions_app.actions.drafts import save_draft
+from exceptions_app.actions.drafts import Kept, save_draft
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.forms import CorrectionForm, RawForm, mine_of, offered_name, typed_texts
 from exceptions_app.models import ExceptionCase, PayloadVersion
@@ -84,18 +84,19 @@ def _may_type(page: CasePage) -> bool:
 
 
 def _keep(request: HttpRequest, case: ExceptionCase, base: PayloadVersion | None, form: _Form | None) -> bool:
-    """As a draft, which survives the page. False when nothing was typed, or it is not theirs to type."""
+    """As a draft, which survives the page. False when nothing was typed, it is not theirs to type, or a newer one is
+    there."""
     if base is None or not _has_words(form):
         return False
     mine = mine_of(request.POST.dict())
     try:
-        save_draft(
+        kept = save_draft(
             case.pk, by=person(request), at=now(), base_version=base.number, typed=typed_texts(mine),
             without=request.POST.keys() - mine.keys(),
         )  # fmt: skip
     except NotPermitted:
         return False
-    return True
+    return kept is not Kept.NOT
 
 
 def _has_words(form: _Form | None) -> bool:

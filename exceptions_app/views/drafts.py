@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
-from exceptions_app.actions.drafts import discard_draft, save_draft
+from exceptions_app.actions.drafts import Kept, discard_draft, save_draft
 from exceptions_app.forms import DraftForm, mine_of, typed_texts
 from exceptions_app.models import Draft
 from exceptions_app.policies import NotPermitted
@@ -16,11 +16,15 @@ from exceptions_app.views.replies import case_url, page_of_case
 from exceptions_app.views.scope import person, visible_case
 
 _OF_A_CORRECTION = frozenset({"draft", "correct"})
+_STATUS = {Kept.FOR_THE_LATEST: 204, Kept.FOR_AN_OLDER: 409, Kept.NOT: 412}
 
 
 @posted_from(page_of_case)
 def draft(request: HttpRequest, ref: str) -> HttpResponse:
-    """Keep what is typed. 204; 409 when a colleague saved another version meanwhile (it is kept all the same)."""
+    """Keep what is typed. 204; 409 when a colleague saved another version meanwhile (it is kept all the same).
+
+    412 when the person has a draft of a newer version, from another page: that one stays.
+    """
     case = visible_case(request, ref)
     form = DraftForm(request.POST)
     if not form.is_valid():
@@ -28,15 +32,15 @@ def draft(request: HttpRequest, ref: str) -> HttpResponse:
         return HttpResponse(problem, status=422, content_type="text/plain")
     mine = mine_of(request.POST.dict())
     try:
-        is_current = save_draft(
+        kept = save_draft(
             case.pk, by=person(request), at=now(), base_version=form.cleaned_data["base_version"],
             typed=typed_texts(mine), without=request.POST.keys() - mine.keys(),
         )  # fmt: skip
     except NotPermitted as error:
         return HttpResponse(error.reason, status=403, content_type="text/plain")
-    if interrupted_at(request, case_url(case)).action in _OF_A_CORRECTION:
+    if kept is not Kept.NOT and interrupted_at(request, case_url(case)).action in _OF_A_CORRECTION:
         forget(request, case_url(case))  # what was kept of a lost sign-in is older than what is kept now
-    return HttpResponse(status=204 if is_current else 409)
+    return HttpResponse(status=_STATUS[kept])
 
 
 @posted_from(page_of_case)

@@ -7,7 +7,7 @@ once they are signed in again, in whatever tab, the answer brings the token with
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -113,11 +113,12 @@ def _name_of(parts: Any) -> str:
 
 
 def _moment(text: str) -> datetime | None:
+    """In UTC; None for what no page of ours says, such as a day before the first one or an offset beyond a day's."""
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment is not None and is_aware(moment) else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and is_aware(moment) else None
 
 
 def _deeds(events: Sequence[LogEntry]) -> list[Deed]:

@@ -24,11 +24,11 @@
   })();
 
   /* data-autosave on a form, data-autosave-url: where the draft is posted. data-autosave-status inside the form says
-     what became of it. `dirty` while the server does not have what is typed. */
+     what became of it. `dirty` while the server does not have what is typed, `sent` while the form itself is on its way. */
   const drafts = new WeakMap();
 
   const draftOf = (form) => {
-    if (!drafts.has(form)) drafts.set(form, { timer: 0, sending: null, dirty: false, submitting: false });
+    if (!drafts.has(form)) drafts.set(form, { timer: 0, sending: null, dirty: false, submitting: false, sent: false });
     return drafts.get(form);
   };
 
@@ -57,6 +57,9 @@
       return say(form, `Draft saved ${clock.format(new Date())}. A colleague saved another version; saving compares the two.`);
     }
     draftOf(form).dirty = true;
+    if (answer.status === 412) {
+      return say(form, "Draft not saved: the one that you began later, for a newer version, is kept. Your input is still here.", true);
+    }
     if (answer.type === "opaqueredirect" || answer.status === 403) {
       return say(form, "Draft not saved: your sign-in has ended. Sign in in another tab; this page keeps what you typed.", true);
     }
@@ -78,7 +81,7 @@
     const draft = draftOf(form);
     window.clearTimeout(draft.timer);
     while (draft.sending) await draft.sending;
-    if (!draft.dirty) return;
+    if (!draft.dirty || draft.sent) return;
     draft.sending = send(form);
     await draft.sending;
     draft.sending = null;
@@ -106,7 +109,7 @@
       if (!draft.sending) return;
       event.preventDefault();
       draft.submitting = true;
-      await draft.sending;
+      while (draft.sending) await draft.sending;
       draft.submitting = false;
       issueRequest(true);
       return;
@@ -115,18 +118,30 @@
     if (touched.length === 0) return;
     event.preventDefault();
     await Promise.all(touched.map(save));
+    await Promise.all(touched.map(save)); // what was typed meanwhile, or what was lost on the way
+    if (touched.some((form) => draftOf(form).dirty)) return; // its status says why
     issueRequest(true);
   });
 
-  /* What was sent is the server's to keep; what did not get there is not. */
+  /* What was sent is the server's to keep; what did not get there is not. While it is on its way no draft follows it,
+     or there would be one of what is saved already. */
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.matches("form[data-autosave]")) draftOf(event.target).dirty = false;
+    if (!event.target.matches("form[data-autosave]")) return;
+    const draft = draftOf(event.target);
+    window.clearTimeout(draft.timer);
+    draft.dirty = false;
+    draft.sent = true;
   });
-  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+  for (const name of ["htmx:sendError", "htmx:sendAbort", "htmx:timeout", "htmx:responseError"]) {
     document.addEventListener(name, (event) => {
       if (event.target.matches("form[data-autosave]")) draftOf(event.target).dirty = true;
     });
   }
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.target.matches("form[data-autosave]")) return;
+    draftOf(event.target).sent = false;
+    if (event.target.isConnected && draftOf(event.target).dirty) save(event.target);
+  });
 
   /* Signed in again: what could not be kept meanwhile. */
   document.addEventListener("token-renewed", () => dirtyForms().forEach(save));

@@ -18,7 +18,8 @@
     document.addEventListener(name, (event) => isOfPresence(event) && event.stopImmediatePropagation(), true);
   }
 
-  /* A new sign-in has a new token; the forms of this page are sent with it from now on. */
+  /* A new sign-in has a new token; the forms of this page are sent with it from now on, and so is what the answer
+     itself brings about: the token is taken before the answer is put into the page. */
   const renew = (token) => {
     const headers = JSON.parse(document.body.getAttribute("hx-headers") || "{}");
     document.body.setAttribute("hx-headers", JSON.stringify({ ...headers, "X-CSRFToken": token }));
@@ -26,7 +27,7 @@
     document.dispatchEvent(new CustomEvent("token-renewed"));
   };
 
-  document.addEventListener("htmx:afterRequest", (event) => {
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
     const token = isOfPresence(event) && event.detail.xhr && event.detail.xhr.getResponseHeader("X-Form-Token");
     if (token) renew(token);
   });

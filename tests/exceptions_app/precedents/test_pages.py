@@ -64,7 +64,23 @@ def test_what_was_made_of_it_is_written_with_the_version(cast, signed_in, case, 
     assert (one.value, one.agreeing, one.of, one.accepted) == (RIGHT, 2, 2, accepted)
     event = next(event for event in timeline(case.subject) if event.action == "case.corrected")
     told = event.data["suggestions"]
-    assert [(item["suggested"], item["accepted"]) for item in told] == [(RIGHT, accepted)]
+    assert [item["accepted"] for item in told] == [accepted]
+
+
+def test_value_that_was_declined_stays_out_of_the_trail(cast, signed_in, case):
+    other = refused(cast, "INV-1002")
+    client = signed_in(cast.clerk)
+    for one, value in ((case, "KGM"), (other, RIGHT)):
+        assert client.post(address(one, "correct"), sent(one, value)).status_code == 302
+    declined, accepted = (
+        event.data["suggestions"][0]
+        for one in (case, other)
+        for event in timeline(one.subject)
+        if event.action == "case.corrected"
+    )
+    assert "suggested" not in declined
+    assert RIGHT not in str(declined)
+    assert accepted["suggested"] == RIGHT
 
 
 def test_field_that_was_left_as_it_was_decides_nothing(cast, signed_in, case):

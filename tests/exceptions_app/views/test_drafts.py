@@ -76,6 +76,29 @@ def test_draft_for_an_older_version_is_kept_and_compared(cast, signed_in):
     assert "By phone." in words
 
 
+def test_older_page_does_not_replace_the_draft_of_a_newer_one(cast, signed_in):
+    case = take_in(cast)
+    older = correction(case, because="From the older page.", BT_2="2026-10-30")
+    mend(case, by=cast.clerk, date="2026-11-01")
+    client = signed_in(cast.clerk)
+    newer = correction(case, because="From the newer page.", BT_2=TYPED)
+    assert client.post(address(case, "draft"), newer).status_code == 204
+    assert client.post(address(case, "draft"), older).status_code == 412
+    draft = Draft.objects.get()
+    assert (draft.base_version, draft.typed["because"]) == (2, "From the newer page.")
+    client.post(address(case, "correct"), older)
+    assert Draft.objects.get().typed["because"] == "From the newer page."
+
+
+def test_draft_of_a_version_that_is_not_there_yet_is_one_of_the_latest(cast, signed_in):
+    case = take_in(cast)
+    client = signed_in(cast.clerk)
+    sent = correction(case, BT_2=TYPED)
+    assert client.post(address(case, "draft"), sent | {"base_version": "7"}).status_code == 204
+    assert Draft.objects.get().base_version == 1
+    assert client.post(address(case, "draft"), sent).status_code == 204
+
+
 def test_draft_without_a_version_is_refused_with_the_field(cast, signed_in):
     case = take_in(cast)
     answer = signed_in(cast.clerk).post(address(case, "draft"), {"because": "x"})

@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 
 from exceptions_app.actions import work
+from exceptions_app.actions.drafts import save_draft
 from exceptions_app.forms import field_name
-from exceptions_app.models import Comment, PayloadVersion
+from exceptions_app.models import Comment, Draft, PayloadVersion
 from exceptions_app.views.interrupted import AUTHOR_COOKIE, MOST_CHARACTERS, SESSION_KEY
 from tests import factories
 from tests.cast import MORNING, PASSWORD, Cast
@@ -148,6 +149,29 @@ def test_correction_of_a_lost_sign_in_is_a_draft_once_its_author_is_back(cast, c
     html = page(client, case)
     assert f'value="{TYPED}"' in html
     assert "By the order.</textarea>" in html
+
+
+def test_correction_of_a_lost_sign_in_is_kept_once_and_typed_on_after_that(cast, client):
+    case = take_in(cast)
+    client.post(address(case, "correct"), correction(case, because="By the order.", BT_2=TYPED))
+    sign_in(client)
+    page(client, case)
+    assert SESSION_KEY not in client.session
+    Draft.objects.update(typed={"because": "Typed on in another browser."})
+    html = page(client, case)
+    assert "Typed on in another browser.</textarea>" in html
+    assert Draft.objects.get().typed == {"because": "Typed on in another browser."}
+
+
+def test_correction_of_a_lost_sign_in_does_not_replace_a_newer_draft(cast, client):
+    case = take_in(cast)
+    client.post(address(case, "correct"), correction(case, because="Older.", BT_2=TYPED))
+    mend(case, by=cast.clerk, date="2026-11-01")
+    save_draft(case.pk, by=cast.clerk, at=MORNING, base_version=2, typed={"because": "Newer."})
+    sign_in(client)
+    assert "Older." in page(client, case)
+    assert Draft.objects.get().typed == {"because": "Newer."}
+    assert SESSION_KEY in client.session
 
 
 def test_choice_of_a_lost_sign_in_is_not_turned_round(cast, client):

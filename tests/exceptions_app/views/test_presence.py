@@ -120,7 +120,17 @@ def test_nobody_is_seen_where_they_may_not_look(cast, signed_in):
     assert Presence.objects.count() == 0
 
 
-@pytest.mark.parametrize("changed", ["", "x", "2026-13-99T00:00:00Z", "2026-11-02T09:00:00", "\x00"])
+def test_moment_in_any_zone_is_understood(cast, signed_in):
+    case = take_in(cast)
+    mend(case, by=cast.second_clerk, at=now() - timedelta(minutes=2))
+    asked = {"of": cast.clerk.pk, "changed": "2026-11-02T09:00:00+16:00"}
+    answer = signed_in(cast.clerk).get(address(case, "presence"), asked)
+    assert "This changed since you opened it" in text_of(answer.content.decode())
+
+
+@pytest.mark.parametrize(
+    "changed", ["", "x", "2026-13-99T00:00:00Z", "2026-11-02T09:00:00", "\x00", "0001-01-01T00:00:00+01:00"]
+)
 def test_page_that_does_not_say_how_old_it_is_hears_who_is_there(cast, signed_in, changed):
     case = take_in(cast)
     answer = signed_in(cast.clerk).get(address(case, "presence"), {"of": cast.clerk.pk, "changed": changed})
