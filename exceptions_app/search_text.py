@@ -84,7 +84,10 @@ def _is(value: str) -> Filters:
 def _amount(value: str) -> Filters:
     first, between, last = value.partition("..")
     if between:
-        return {**_bound("amount_min", first), **_bound("amount_max", last)}
+        lower, upper = _bound("amount_min", first), _bound("amount_max", last)
+        if lower.get("currency", upper.get("currency")) != upper.get("currency", lower.get("currency")):
+            raise Misread("Write one currency, such as amount:100..200EUR.")
+        return {**lower, **upper}
     compared = _COMPARED.fullmatch(value)
     if compared is None:
         raise Misread("Write an amount, such as amount:>1000.")

@@ -66,7 +66,9 @@ def set_cause_owner(
     if (current.pk if current else 0) != seen:
         raise OwnerChanged(f"Somebody set the owner meanwhile: {current or 'nobody'}.")
     name = str(person) if person is not None else team
-    if name == (str(current) if current else ""):
+    # Not the names: two people may have the same one, and a team may be called like a person.
+    wanted = (person.pk if person is not None else None, team)
+    if wanted == ((current.person_id, current.team) if current else (None, "")):
         raise Invalid("team", f"It has this owner already: {name}." if name else "It has no owner.")
     _record(
         cause,

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.models import ExceptionCase, Expectation, Notification, Subscription
-from exceptions_app.queries.deep_links import arrived
+from exceptions_app.queries.deep_links import Arrived, arrived
 from exceptions_app.queries.reach import reach_of
 
 LONGEST = 200  # characters of an identifier, as the inbox of messages keeps them
@@ -83,7 +83,13 @@ def look_for(expectation_id: int, *, at: datetime) -> bool:
             kind=Notification.Kind.ARRIVED,
             case=there.cases[0] if there.cases else None,
             reference=there.reference,
-            words=f"What you waited for came in: {found.external_id}"[:300],
+            words=_came_in(there, found.external_id)[:300],
             told_at=at,
         )
     return bool(there.reference)
+
+
+def _came_in(there: Arrived, external_id: str) -> str:
+    if there.failed is not None:
+        return f"What you waited for came in and could not be read: {external_id}"
+    return f"What you waited for came in: {external_id}"

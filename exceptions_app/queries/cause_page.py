@@ -61,15 +61,15 @@ def _cases_of(cause: Cause, reach: Reach) -> ExceptionCaseQuerySet:
     return cases
 
 
-def people_who_may_own(reach: Reach) -> QuerySet[AbstractUser]:
-    """Active people who see one of the queues that the reader sees."""
+def people_who_may_own(reach: Reach, *, owner: int | None = None) -> QuerySet[AbstractUser]:
+    """Active people who see one of the queues that the reader sees, and who owns it now whether they do or not."""
     granted = {"content_object__in": reach.queues(Verb.SEE), "permission__codename": Verb.SEE.value}
     in_groups = get_user_model().groups.through._default_manager.filter(
         group__in=QueueGroupGrant.objects.filter(**granted).values("group")
     )
     directly = QueueUserGrant.objects.filter(**granted)
     people: QuerySet[AbstractUser] = get_user_model().objects.filter(
-        Q(pk__in=directly.values("user")) | Q(pk__in=in_groups.values("user")), is_active=True
+        Q(Q(pk__in=directly.values("user")) | Q(pk__in=in_groups.values("user")), is_active=True) | Q(pk=owner)
     )
     return people.exclude(username__startswith=PREFIX).order_by("first_name", "last_name", "username")
 
@@ -204,3 +204,8 @@ def ownership_of(cause: Cause) -> list[CauseOwner]:
     """The owner and those before, the newest first. One query."""
     owners = CauseOwner.objects.filter(cause=cause).select_related("person", "set_by").order_by("-pk")
     return list(owners[:MOST_NOTES])
+
+
+def owner_of(ref: str) -> CauseOwner | None:
+    """Who has to mend it now. One query."""
+    return CauseOwner.objects.filter(cause__in=Cause.objects.with_ref(ref)).order_by("-pk").first()

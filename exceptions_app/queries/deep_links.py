@@ -17,6 +17,8 @@ from exceptions_app.queries.transactions import sight_within
 from integrations.models import InboxMessage
 
 MOST_SHOWN = 20
+FAILURE_PREFIX = "IF-"
+"""Of a message that could not be read, by its number in the inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Arrived:
         """What it is called here, if it has a name."""
         if self.cases:
             return self.cases[0].ref
-        return self.transaction.ref if self.transaction is not None else ""
+        if self.transaction is not None:
+            return self.transaction.ref
+        return f"{FAILURE_PREFIX}{self.failed.pk}" if self.failed is not None else ""
 
 
 def arrived(user: AbstractUser, reach: Reach, *, connection: str, external_id: str) -> Arrived:

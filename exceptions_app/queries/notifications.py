@@ -12,6 +12,7 @@ from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.models.handover import TX_PREFIX
 from exceptions_app.models.replay_batch import BATCH_PREFIX
 from exceptions_app.models.value_mapping import PROPOSAL_PREFIX
+from exceptions_app.queries.deep_links import FAILURE_PREFIX
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort, page
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
@@ -23,6 +24,7 @@ _PAGES = {
     BATCH_PREFIX: "exceptions:batch",
     PROPOSAL_PREFIX: "exceptions:mapping_proposal",
     TX_PREFIX: "exceptions:transaction",
+    FAILURE_PREFIX: "exceptions:intake_failure",
 }
 
 
@@ -68,8 +70,10 @@ def told(rows: Sequence[Notification], user: AbstractUser) -> list[Told]:
 
 def page_about(notification: Notification) -> str:
     """The address of what a notification is about."""
-    prefix = f"{notification.reference.partition('-')[0]}-"
-    return reverse(_PAGES[prefix], kwargs={"ref": notification.reference})
+    name, _, number = notification.reference.partition("-")
+    prefix = f"{name}-"
+    ref = number if prefix == FAILURE_PREFIX else notification.reference
+    return reverse(_PAGES[prefix], kwargs={"ref": ref})
 
 
 def wish_of(user: AbstractUser, case: ExceptionCase) -> str:

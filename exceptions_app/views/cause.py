@@ -104,7 +104,7 @@ def _forms(
             **typed[OWNER],
             "seen": owner.pk if owner else 0,
         }
-        form = bound.get(OWNER) or owner_form(reach, initial=initial)
+        form = bound.get(OWNER) or owner_form(reach, owner, initial=initial)
         forms[OWNER] = {
             "form": form,
             "url": reverse("exceptions:cause_owner", args=[found.ref]),
@@ -113,8 +113,10 @@ def _forms(
     return forms
 
 
-def owner_form(reach: Reach, *args: Any, **more: Any) -> OwnerForm:
-    return OwnerForm(*args, people=reads.people_who_may_own(reach), auto_id="owner-%s", **more)
+def owner_form(reach: Reach, current: CauseOwner | None, *args: Any, **more: Any) -> OwnerForm:
+    """With the current owner among the choices: else it would show nobody, and sending it would make that true."""
+    people = reads.people_who_may_own(reach, owner=current.person_id if current else None)
+    return OwnerForm(*args, people=people, auto_id="owner-%s", **more)
 
 
 def _carry_out(
@@ -155,5 +157,5 @@ def owner(request: HttpRequest, ref: str) -> HttpResponse:
             by=person(request), at=now(),
         )  # fmt: skip
 
-    form = owner_form(reach_for(request), request.POST)
+    form = owner_form(reach_for(request), reads.owner_of(ref), request.POST)
     return _carry_out(request, ref, OWNER, form, act, "The owner of the cause is set.")

@@ -36,7 +36,8 @@ def deep_link(request: HttpRequest, connection: str, ref: str) -> HttpResponse:
         return render(request, "exceptions/deep_link.html", {"external_id": ref, "cases": found.cases})
     if request.method == "POST":
         _expect(request, connection, ref)
-        return HttpResponseRedirect(request.path)
+        # Not request.path, which is no address any more when the identifier has a `%` or a `?` in it.
+        return HttpResponseRedirect(reverse("exceptions:deep_link", kwargs={"connection": connection, "ref": ref}))
     if is_htmx(request):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     context = {

@@ -30,6 +30,9 @@ def understood(text):
         ("amount:<=5", "", {"amount_max": "5"}),
         ("amount:-45.10", "", {"amount_min": "-45.10", "amount_max": "-45.10"}),
         ("amount:100..200", "", {"amount_min": "100", "amount_max": "200"}),
+        ("amount:100EUR..200", "", {"amount_min": "100", "amount_max": "200", "currency": "EUR"}),
+        ("amount:100..200eur", "", {"amount_min": "100", "amount_max": "200", "currency": "EUR"}),
+        ("amount:100EUR..200EUR", "", {"amount_min": "100", "amount_max": "200", "currency": "EUR"}),
         ("age:>2d", "", {"age": "2"}),
         ("age:2", "", {"age": "2"}),
         ("age:<1w", "", {"age_max": "7"}),
@@ -54,6 +57,7 @@ def test_text_is_taken_apart(text, words, filters):
         ("amount:>much", ["Write an amount"]),
         ("amount:>1.250", ["Write 1250 or 1.250"]),
         ("amount:10..x", ["Write an amount"]),
+        ("amount:100EUR..200USD", ["Write one currency"]),
         ("age:>tomorrow", ["days or weeks"]),
     ],
 )

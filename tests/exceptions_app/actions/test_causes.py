@@ -75,6 +75,12 @@ def test_owner_that_is_two_or_the_same_is_refused(cast, cause):
         owned(cause, cast.clerk, team="Billing ", seen=first.pk)
 
 
+def test_team_that_is_called_like_a_person_is_another_owner(cast, cause):
+    first = owned(cause, cast.clerk, person=cast.controller)
+    second = owned(cause, cast.clerk, team=str(cast.controller), seen=first.pk)
+    assert (second.person, second.team) == (None, str(cast.controller))
+
+
 def test_owner_set_by_somebody_else_meanwhile_is_not_overwritten(cast, cause):
     owned(cause, cast.clerk, team="Billing")
     with pytest.raises(OwnerChanged, match="Billing"):

@@ -11,6 +11,7 @@ from django.urls import reverse
 from exceptions_app.models import CauseNote, CauseOwner, UnmappedValue
 from tests import factories
 from tests.cast import MORNING
+from workbench.models import User
 
 LIST = reverse("exceptions:causes")
 
@@ -103,6 +104,19 @@ def test_owner_that_changed_meanwhile_is_said(cast, signed_in):
     browser.post(page(cause, "owner"), {"team": "Billing", "seen": 0})
     late = browser.post(page(cause, "owner"), {"team": "Sales", "seen": 0})
     assert (late.status_code, "Billing" in text_of(late)) == (409, True)
+
+
+def test_owner_who_left_stays_chosen_until_somebody_chooses_another(cast, signed_in):
+    cause = factories.make_case(cast).cause
+    browser = signed_in(cast.clerk)
+    browser.post(page(cause, "owner"), {"person": cast.controller.pk, "seen": 0})
+    User.objects.filter(pk=cast.controller.pk).update(is_active=False)
+    seen = CauseOwner.objects.get().pk
+    form = browser.get(page(cause)).context["forms"]["owner"]["form"]
+    assert f'<option value="{cast.controller.pk}" selected>' in str(form["person"])
+    same = browser.post(page(cause, "owner"), {"person": cast.controller.pk, "seen": seen})
+    assert (same.status_code, "It has this owner already" in text_of(same)) == (422, True)
+    assert browser.post(page(cause, "owner"), {"team": "Billing", "seen": seen}).status_code == 302
 
 
 def test_who_may_not_is_told_why(cast, signed_in):

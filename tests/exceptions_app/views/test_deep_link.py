@@ -1,6 +1,7 @@
 """Where a source's own identifier leads, and what is said while it leads nowhere."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -63,6 +64,34 @@ def test_odd_identifiers_are_answered(cast, signed_in, external_id):
     browser = signed_in(cast.clerk)
     assert browser.get(link(external_id)).status_code == 404
     assert browser.post(link(external_id), follow=True).status_code == 404
+
+
+@pytest.mark.parametrize("external_id", ["50%", "50%25", "a?b=c", "a#b", "a b/c"])
+def test_odd_identifier_is_waited_for_and_looked_for_again_as_it_is(cast, signed_in, external_id):
+    browser = signed_in(cast.clerk)
+    answer = browser.post(link(external_id))
+    assert (answer.status_code, answer.headers["Location"]) == (302, link(external_id))
+    page = browser.get(answer.headers["Location"])
+    assert page.context["waits"]
+    assert Expectation.objects.get().external_id == external_id
+    markup = page.content.decode()
+    for name in ('hx-get="', 'button--primary" href="'):
+        address = unescape(markup.split(name)[1].split('"')[0])
+        assert browser.get(address).context["external_id"] == external_id
+
+
+def test_who_waits_is_told_of_what_came_in_and_could_not_be_read(cast, signed_in):
+    waits = [inbox.expect("tax-authority", "broken", by=who, at=MORNING) for who in (cast.clerk, cast.support)]
+    message = factories.make_message(cast, status=InboxMessage.Status.FAILED, external_id="broken")
+    assert [inbox.look_for(one.pk, at=LATER) for one in waits] == [True, False]
+    assert not inbox.look_for(waits[0].pk, at=LATER)
+    notice = Notification.objects.get()
+    assert (notice.person, notice.reference, notice.case) == (cast.clerk, f"IF-{message.pk}", None)
+    assert notice.words == "What you waited for came in and could not be read: broken"
+    browser = signed_in(cast.clerk)
+    assert notice.words in browser.get(reverse("exceptions:notifications")).content.decode()
+    opened = browser.get(reverse("exceptions:notification", kwargs={"ref": notice.pk}))
+    assert opened.headers["Location"] == reverse("exceptions:intake_failure", kwargs={"ref": message.pk})
 
 
 def test_who_waits_is_told_once_when_it_is_there(cast, signed_in):
