@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -16,7 +17,7 @@ from exceptions_app.models import PinnedView, Queue, SavedView
 from exceptions_app.models.saved_view import LONGEST_NAME
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.reach import Reach, reach_of
-from exceptions_app.queries.saved_views import may_share_with_everyone, queues_to_share_with, views_for
+from exceptions_app.queries.saved_views import may_share_with_everyone, pins_within, queues_to_share_with, views_for
 
 MOST_VIEWS = 50  # of one person
 MOST_PINNED = 8  # of one person: each is counted whenever they look at a list
@@ -67,17 +68,20 @@ def change_view(
     query: str | None = None,
     shared_with: SharedWith | None = None,
 ) -> SavedView:
-    """Another name, another list, or other readers; what is None stays. For its owner. Raises Invalid, NotPermitted."""
+    """Another name, another list, or other readers; what is None stays. For its owner.
+
+    What stays shared is changed for its readers, so it takes the right to share it. Raises Invalid, NotPermitted.
+    """
     view = _own(view_id, by)
     before = _told(view)
     view.name = view.name if name is None else _name(name)
     view.query = view.query if query is None else _query(query)
-    if shared_with is not None and shared_with != SharedWith(_SHARING(view.sharing), view.queue):
-        _require_sharing(shared_with, by)
+    if shared_with is not None:
         view.sharing, view.queue = shared_with.sharing, shared_with.queue
     after = _told(view)
     if after == before:
         return view
+    _require_sharing(SharedWith(_SHARING(view.sharing), view.queue), by)
     view.changed_at = at
     _store(view)
     if before["sharing"] != _SHARING.OWNER or view.is_shared:
@@ -113,12 +117,13 @@ def delete_view(view_id: int, *, by: AbstractUser, at: datetime) -> None:
 @transaction.atomic
 def pin(view_id: int, *, by: AbstractUser) -> PinnedView:
     """Put a view at the head of one's lists, last of those there. Raises Invalid, SavedView.DoesNotExist."""
-    view = views_for(by, reach_of(by)).get(pk=view_id)
-    pins = PinnedView.objects.select_for_update().filter(person=by.pk)
+    _lock_pins(by)
+    view = _seen(view_id, by)
+    pins = pins_within(by, reach_of(by))
     found = pins.filter(view=view).first()
     if found is not None:
         return found
-    if len(pins) >= MOST_PINNED:
+    if pins.count() >= MOST_PINNED:
         raise Invalid(
             "pinned", f"You have {MOST_PINNED} views pinned, which is as many as are counted. Unpin one first."
         )
@@ -128,19 +133,26 @@ def pin(view_id: int, *, by: AbstractUser) -> PinnedView:
 
 @transaction.atomic
 def unpin(view_id: int, *, by: AbstractUser) -> None:
+    _lock_pins(by)
     PinnedView.objects.filter(person=by.pk, view=view_id).delete()
 
 
 @transaction.atomic
 def move_up(view_id: int, *, by: AbstractUser) -> None:
-    """Change places with the pinned view before it; the first stays where it is."""
-    pins = list(PinnedView.objects.select_for_update().filter(person=by.pk).order_by("position", "view"))
+    """Change places with the pinned view before it, of those that the person may still see; the first stays."""
+    _lock_pins(by)
+    pins = list(pins_within(by, reach_of(by)).order_by("position", "view"))
     place = next((index for index, found in enumerate(pins) if found.view_id == view_id), 0)
     if place:
         pins[place - 1], pins[place] = pins[place], pins[place - 1]
     for position, found in enumerate(pins, start=1):
         found.position = position
     PinnedView.objects.bulk_update(pins, ["position"])
+
+
+def _lock_pins(by: AbstractUser) -> None:
+    """One change at a time of what a person has at the head of their lists; a pin that is not there has no lock."""
+    get_user_model().objects.select_for_update(no_key=True).get(pk=by.pk)
 
 
 def _name(name: str) -> str:

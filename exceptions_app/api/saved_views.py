@@ -60,7 +60,7 @@ class SavedViews(ApiView):
 
 
 def _documents_of(views: Sequence[SavedView], user: AbstractUser, reach: Reach) -> list[dict[str, Any]]:
-    pins, counts = pins_of(user), counts_of(views[:MOST_COUNTED], user, reach)
+    pins, counts = pins_of(user, reach), counts_of(views[:MOST_COUNTED], user, reach)
     return [
         {
             "number": view.pk,

@@ -33,9 +33,14 @@ def listed_views(user: AbstractUser, reach: Reach) -> list[SavedView]:
     return list(views_for(user, reach).order_by(own_first, "name", "pk")[:MOST_LISTED])
 
 
-def pins_of(user: AbstractUser) -> dict[int, int]:
-    """View → position, of all that the person pinned. One query."""
-    return dict(PinnedView.objects.filter(person=user.pk).values_list("view", "position"))
+def pins_within(user: AbstractUser, reach: Reach) -> QuerySet[PinnedView]:
+    """What the person pinned and may still see. The pin of one that is shared no longer counts nowhere."""
+    return PinnedView.objects.filter(person=user.pk, view__in=views_for(user, reach).values("pk"))
+
+
+def pins_of(user: AbstractUser, reach: Reach) -> dict[int, int]:
+    """View → position, of what the person pinned and may still see. One query."""
+    return dict(pins_within(user, reach).values_list("view", "position"))
 
 
 def pinned_views(user: AbstractUser, reach: Reach) -> list[SavedView]:

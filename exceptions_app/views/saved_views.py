@@ -15,6 +15,7 @@ from exceptions_app.actions import saved_views as actions
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.list_layout import canonical_query
 from exceptions_app.models import SavedView
+from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import saved_views as reads
 from exceptions_app.queries.counters import Count
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
@@ -35,7 +36,7 @@ def list_url(query: str) -> str:
 def views(request: HttpRequest) -> HttpResponse:
     """The person's own views and those shared with them. Three queries beside those of the navigation."""
     user, reach = person(request), reach_for(request)
-    found, pins = reads.listed_views(user, reach), reads.pins_of(user)
+    found, pins = reads.listed_views(user, reach), reads.pins_of(user, reach)
     found.sort(key=lambda view: (pins.get(view.pk, actions.MOST_PINNED + 1), view.owner_id != user.pk))
     counts = reads.counts_of(found[: reads.MOST_COUNTED], user, reach)
     first = min(pins.values(), default=0)
@@ -94,6 +95,8 @@ def view_save(request: HttpRequest, ref: str) -> HttpResponse:
             view = _save(request, form, query)
         except Invalid as error:
             form.add_error(error.field if error.field in form.fields else None, error.problem)
+        except NotPermitted as error:
+            form.add_error("replaces" if form.cleaned_data.get("replaces") else "shared_with", error.reason)
         else:
             return _done(request, _page_of_new(request, ref), list_url(view.query), f"The view “{view}” is kept.")
     return _new_page(request, form, query, status=422)
@@ -132,7 +135,7 @@ def _form(request: HttpRequest, found: SavedView, typed: dict[str, str] | None =
 
 def _page(request: HttpRequest, found: SavedView, form: ViewForm | None, *, status: int = 200) -> HttpResponse:
     user, reach = person(request), reach_for(request)
-    position = reads.pins_of(user).get(found.pk)
+    position = reads.pins_of(user, reach).get(found.pk)
     context = _row(found, reads.counts_of([found], user, reach)[found.pk], {}, request) | {
         "form": form,
         "is_pinned": position is not None,
@@ -164,6 +167,12 @@ def view_change(request: HttpRequest, ref: int) -> HttpResponse:
             )
         except Invalid as error:
             form.add_error(error.field if error.field in form.fields else None, error.problem)
+        except NotPermitted as error:
+            if found.owner_id != person(request).pk:
+                raise
+            form.add_error("shared_with", error.reason)
+        except SavedView.DoesNotExist as error:
+            raise Http404 from error  # deleted or shared no longer since it was looked up
         else:
             return _done(request, _page_of(request, ref), reverse("exceptions:views"), f"“{changed}” is changed.")
     return _page(request, found, form, status=422)
@@ -179,6 +188,8 @@ def _deed(act: Callable[[HttpRequest, SavedView], str]) -> Callable[..., HttpRes
         except Invalid as error:
             messages.warning(request, error.problem)
             return HttpResponseRedirect(reverse("exceptions:views"))
+        except SavedView.DoesNotExist as error:
+            raise Http404 from error  # deleted or shared no longer since it was looked up
         return _done(request, "", reverse("exceptions:views"), words)
 
     return wrapped

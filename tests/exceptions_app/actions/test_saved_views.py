@@ -1,19 +1,24 @@
 """Views: whose they are, who has them, and what the audit trail and the database hold of that."""
 
+from functools import partial
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from audit.models import AuditEvent
 from exceptions_app.actions import saved_views as actions
+from exceptions_app.actions.grants import remove_from_role
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.saved_views import EVERYONE, ONLY_ME, SharedWith, change_view, save_view
+from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import PinnedView, SavedView
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.reach import reach_of
-from exceptions_app.queries.saved_views import counts_of, pinned_views, views_for
+from exceptions_app.queries.saved_views import counts_of, pinned_views, pins_of, views_for
 from exceptions_app.states import Verb
 from tests import factories
 from tests.cast import MORNING, grant
+from tests.concurrency import at_the_same_time
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +139,54 @@ def test_pin_of_what_is_no_longer_shared_is_not_shown(cast):
     change_view(view.pk, by=cast.clerk, at=MORNING, shared_with=ONLY_ME)
     assert pinned_views(cast.second_clerk, reach_of(cast.second_clerk)) == []
     assert PinnedView.objects.count() == 1
+
+
+def test_pin_of_what_is_no_longer_shared_is_in_nobodys_way(cast, monkeypatch):
+    gone = save_view("Gone", "", by=cast.clerk, at=MORNING, shared_with=with_queue(cast.holds))
+    actions.pin(gone.pk, by=cast.second_clerk)
+    first, second = (save_view(name, "", by=cast.second_clerk, at=MORNING, pinned=True) for name in "AB")
+    change_view(gone.pk, by=cast.clerk, at=MORNING, shared_with=ONLY_ME)
+    reach = reach_of(cast.second_clerk)
+    assert pins_of(cast.second_clerk, reach).keys() == {first.pk, second.pk}
+    monkeypatch.setattr(actions, "MOST_PINNED", 3)
+    third = save_view("C", "", by=cast.second_clerk, at=MORNING, pinned=True)
+    actions.move_up(third.pk, by=cast.second_clerk)
+    actions.move_up(third.pk, by=cast.second_clerk)
+    assert [view.name for view in pinned_views(cast.second_clerk, reach)] == ["C", "A", "B"]
+    with pytest.raises(Invalid):
+        save_view("D", "", by=cast.second_clerk, at=MORNING, pinned=True)
+
+
+def test_what_stays_shared_is_changed_by_who_may_share_it(cast):
+    everyones = save_view("Everyone's", "", by=cast.controller, at=MORNING, shared_with=EVERYONE)
+    holds = save_view("Holds", "", by=cast.clerk, at=MORNING, shared_with=with_queue(cast.holds))
+    for role, person in (("controller", cast.controller), ("clerk", cast.clerk)):
+        assert remove_from_role(role, person, by=machine(SETUP), at=MORNING)
+    for view, owner in ((everyones, cast.controller), (holds, cast.clerk)):
+        for change in ({"name": "Another"}, {"query": "priority=1"}):
+            with pytest.raises(NotPermitted):
+                change_view(view.pk, by=owner, at=MORNING, **change)
+        change_view(view.pk, by=owner, at=MORNING)  # nothing
+        assert not change_view(view.pk, by=owner, at=MORNING, name="Mine", shared_with=ONLY_ME).is_shared
+        assert change_view(view.pk, by=owner, at=MORNING, name="Still mine").name == "Still mine"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_view_is_pinned_once_and_no_more_than_have_room_at_the_same_time(cast, monkeypatch):
+    monkeypatch.setattr(actions, "MOST_PINNED", 2)
+    views = [save_view(name, "", by=cast.clerk, at=MORNING) for name in "ABC"]
+
+    def pinned(view):
+        try:
+            return actions.pin(view.pk, by=cast.clerk).pk
+        except Invalid:
+            return None
+
+    same = at_the_same_time([partial(pinned, views[0])] * 4)
+    assert len(set(same)) == 1
+    at_the_same_time([partial(pinned, view) for view in views])
+    assert PinnedView.objects.count() == 2
+    assert sorted(PinnedView.objects.values_list("position", flat=True)) == [1, 2]
 
 
 QUERIES = {

@@ -1,14 +1,18 @@
 """Saved views as pages: keep a list, open it, share it, pin it; and lists with columns and density in their address."""
 
 import re
+from functools import partial
 
 import pytest
 from django.urls import reverse
 
+from exceptions_app.actions.grants import remove_from_role
 from exceptions_app.actions.saved_views import EVERYONE, pin, save_view
+from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import PinnedView, SavedView
 from tests import factories
 from tests.cast import MORNING
+from tests.concurrency import at_the_same_time
 
 QUEUE, VIEWS, NEW = reverse("exceptions:queue"), reverse("exceptions:views"), reverse("exceptions:view_new")
 MY_QUEUE = reverse("exceptions:my_queue")
@@ -177,6 +181,28 @@ def test_views_ask_the_database_as_often_for_one_as_for_fifty(cast, signed_in, d
         assert len(browser.get(VIEWS).context["rows"]) == number
     with django_assert_num_queries(18):  # one for the pinned views and one for all of their counts
         assert len(browser.get(QUEUE).context["pinned"]) == min(number, 8)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("deed", ["view_pin", "view_delete"])
+def test_deed_that_is_sent_twice_at_once_is_answered_both_times(cast, signed_in, deed):
+    view = save_view("Own", "", by=cast.clerk, at=MORNING)
+    browsers = [signed_in(cast.clerk) for _ in range(4)]
+    statuses = at_the_same_time([partial(lambda one: one.post(at(deed, view)).status_code, one) for one in browsers])
+    assert set(statuses) <= ({302} if deed == "view_pin" else {302, 404})
+    assert (PinnedView.objects.count(), SavedView.objects.count()) == ((1, 1) if deed == "view_pin" else (0, 0))
+
+
+def test_owner_who_may_share_no_more_is_told_at_the_field(cast, signed_in):
+    view = save_view("Everyone's", "", by=cast.controller, at=MORNING, shared_with=EVERYONE)
+    assert remove_from_role("controller", cast.controller, by=machine(SETUP), at=MORNING)
+    browser = signed_in(cast.controller)
+    refused = browser.post(at("view_change", view), {"name": "Another", "shared_with": "everyone"})
+    assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["shared_with"])
+    assert 'value="Another"' in refused.content.decode()
+    refused = keep(browser, "priority=1", name="", replaces=str(view.pk))
+    assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["replaces"])
+    assert browser.post(at("view_change", view), {"name": "Another", "shared_with": "owner"}).status_code == 302
 
 
 def test_pin_of_a_view_that_is_not_seen_is_not_there(cast, signed_in):
