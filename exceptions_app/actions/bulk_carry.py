@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Count
 from django.utils.timezone import now
 
@@ -44,12 +44,21 @@ def carry_on_due() -> int:
     ends_at = time.monotonic() + BUDGET
     done = 0
     while time.monotonic() < ends_at:
-        running = BulkRun.objects.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", flat=True)
-        moved = sum(carry_on_unless_broken(run_id, ends_at=ends_at) for run_id in running)
+        moved = _one_turn_each(ends_at=ends_at)
         done += moved
         if not moved:
             break
     return done
+
+
+def _one_turn_each(*, ends_at: float) -> int:
+    """Each run has an equal share of the time that is left: slow items of one keep no other from its turn."""
+    running = list(BulkRun.objects.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", flat=True))
+    moved = 0
+    for waiting, run_id in zip(range(len(running), 0, -1), running, strict=True):
+        at = time.monotonic()
+        moved += carry_on_unless_broken(run_id, ends_at=at + (ends_at - at) / waiting)
+    return moved
 
 
 def carry_on_unless_broken(run_id: int, *, ends_at: float) -> int:
@@ -103,6 +112,8 @@ def _attempt(run: BulkRun, item: BulkItem, *, at: datetime) -> tuple[OutcomeStat
     try:
         with transaction.atomic():
             carry_out(item.case_id, run.instruction, revision=item.revision, by=run.starter, at=at, ref=run.ref)
+            # Here and not at the end, where what the database refuses would undo the outcome with it, over and over.
+            connection.check_constraints()
     except ChangedMeanwhile:
         return OutcomeState.SKIPPED, "It changed after you saw it."
     except NothingToDo as error:

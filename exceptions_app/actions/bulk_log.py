@@ -33,7 +33,7 @@ def record(
         actor=by.get_username(),
         actor_kind="machine" if is_machine(by) else "person",
         at=at,
-        summary=f"{words} {run.ref}: {run.kind_words.lower()}, {run.count} exceptions.",
+        summary=f"{words} {run.ref}: {run.kind_words.lower()}, {run.count} exception{'' if run.count == 1 else 's'}.",
         data={"kind": run.kind, "count": run.count, "frozen_sha256": run.frozen_sha256, **(data or {})},
         correlation_id=run.ref,
     )

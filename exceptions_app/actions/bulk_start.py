@@ -59,7 +59,8 @@ def start_bulk(
     """Freeze the exceptions, each at the revision at which it was seen, and have it done in the background.
 
     Whether each can be done is judged when its turn comes, by the function of the button. The same `key` again is the
-    same run. Raises Invalid, and BulkListChanged when the list is not the one of that hash.
+    same run. Raises Invalid, and BulkListChanged when the list is not the one of that hash, nobody of it is seen any
+    more, or the key is of another person's run.
     """
     require_sound(instruction)
     known = BulkRun.objects.filter(key=key, starter_id=by.pk).first()
@@ -71,13 +72,16 @@ def start_bulk(
         raise Invalid("items", f"At most {MOST_ITEMS:,} exceptions at once. Do the others afterwards.")
     visible = cases_within(reach_of(by)).filter(pk__in=list(revisions)).only("pk", "amount", "currency")
     cases = list(visible.order_by("pk"))
-    if frozen_bulk_hash(instruction, cases, revisions) != frozen_sha256:
+    if not cases or frozen_bulk_hash(instruction, cases, revisions) != frozen_sha256:
         raise BulkListChanged
     try:
         with transaction.atomic():
             run = _freeze(instruction, cases, revisions, by=by, at=at, frozen_sha256=frozen_sha256, key=key)
-    except IntegrityError:  # sent twice at the same time
-        run = BulkRun.objects.get(key=key, starter_id=by.pk)
+    except IntegrityError as error:  # sent twice at the same time, or with the key of somebody else's run
+        sent_before = BulkRun.objects.filter(key=key, starter_id=by.pk).first()
+        if sent_before is None:
+            raise BulkListChanged from error
+        run = sent_before
     ring_on_commit()
     return run
 

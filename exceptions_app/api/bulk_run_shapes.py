@@ -27,8 +27,8 @@ REF: Final = OpenApiParameter(
 )  # fmt: skip
 
 
-def _optional(most: int, words: str) -> Text:
-    return Text(max_length=most, required=False, allow_blank=True, default="", help_text=words)
+def _optional(most: int, words: str, *, trimmed: bool = False) -> Text:
+    return Text(max_length=most, required=False, allow_blank=True, default="", help_text=words, trim_whitespace=trimmed)
 
 
 class StartBulkRun(StrictSerializer):
@@ -37,7 +37,7 @@ class StartBulkRun(StrictSerializer):
     kind = serializers.ChoiceField(choices=[kind.value for kind in BulkKind])
     exceptions = serializers.ListField(
         child=Text(max_length=30, help_text="For instance EX-1042."), min_length=1, max_length=MOST_ITEMS,
-        help_text="Frozen as they are now. One that changes before its turn is skipped.",
+        help_text="Frozen as they are now. One that changes before its turn is skipped, but for a comment.",
         error_messages={
             "not_a_list": "This is not a list of references.",
             "min_length": "The list is empty. Send at least one reference.",
@@ -48,8 +48,9 @@ class StartBulkRun(StrictSerializer):
     to = _optional(150, "User name of the colleague, for assign.")
     term = _optional(150, "Of the field, as the standard calls it, for set_value; empty where it has no name there.")
     label_ = _optional(150, "Of the field, as the correction form calls it, for set_value.")
-    was = _optional(LONGEST_VALUE, "The value that is replaced; empty where the field is missing.")
-    will_be = _optional(LONGEST_VALUE, "The value that it gets; empty to take the field away.")
+    # Blanks around a value are none of it, in a document as on the page.
+    was = _optional(LONGEST_VALUE, "The value that is replaced; empty where the field is missing.", trimmed=True)
+    will_be = _optional(LONGEST_VALUE, "The value that it gets; empty to take the field away.", trimmed=True)
     text = _optional(LONGEST_TEXT, "The comment.")
 
 
@@ -58,7 +59,9 @@ class BulkCounts(Shape):
 
     done = serializers.IntegerField()
     failed = serializers.IntegerField(help_text="Refused, each with its reason.")
-    skipped = serializers.IntegerField(help_text="Nothing was to be done, or it had changed.")
+    skipped = serializers.IntegerField(
+        help_text="Nothing was to be done, or it had changed. A comment is written at any revision."
+    )
     left = serializers.IntegerField()
 
 

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from exceptions_app.actions import bulk_start
+from exceptions_app.actions.mover import Invalid
 from exceptions_app.api import bulk_run_shapes as shapes
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
@@ -100,6 +101,8 @@ class BulkRuns(ActingView):
                 instruction, revisions, by=person(request), at=now(), key=uuid4(),
                 frozen_sha256=bulk_start.frozen_bulk_hash(instruction, cases, revisions),
             )  # fmt: skip
+        except Invalid as error:
+            raise Invalid("exceptions" if error.field == "items" else error.field, error.problem) from error
         except bulk_start.BulkListChanged as error:
             raise Problem(kinds.CHANGED_MEANWHILE, str(error)) from error
         return _answer(run, status=201, Location=f"{request.build_absolute_uri(request.path)}/{run.ref}")

@@ -16,6 +16,7 @@ from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.records.record import label_with_term
 from integrations.refusals import MessageNotUnderstood
 
+UNREADABLE = "The list came back incomplete. Nothing was done; look at it again."
 MOST_LOOKED_INTO = 20  # documents, for the fields that they have
 _BETWEEN = "|"  # the standard's name of a field and that of people
 
@@ -137,6 +138,13 @@ def bulk_form(
 class StartForm(forms.Form):
     """The list as it was shown, and what makes a form that is sent twice start once."""
 
-    items = ListField()
-    frozen_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
-    key = forms.UUIDField(widget=forms.HiddenInput)
+    items = ListField(error_messages={"required": UNREADABLE})
+    frozen_sha256 = forms.CharField(
+        max_length=64, widget=forms.HiddenInput, error_messages={"required": UNREADABLE, "max_length": UNREADABLE}
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": UNREADABLE, "invalid": UNREADABLE})
+
+    @property
+    def problems(self) -> str:
+        """All fields are hidden, so what is wrong with them is said above the list."""
+        return " ".join(dict.fromkeys(str(problem) for problems in self.errors.values() for problem in problems))

@@ -160,8 +160,10 @@ def bulk_start(request: HttpRequest, ref: str) -> HttpResponse:
         return not_permitted(request, NOTHING_TO_DO_THERE)
     form = _form(request, _kind(request, request.POST.get("kind", "")), request.POST.dict())
     start = StartForm(request.POST)
-    if not form.is_valid() or not start.is_valid():
+    if not form.is_valid():
         return _page(request, form, status=422)
+    if not start.is_valid():
+        return _preview(request, form, notice=start.problems, status=422)
     given = start.cleaned_data
     try:
         run = start_bulk(

@@ -19,7 +19,7 @@ from exceptions_app.actions.bulk_start import cancel_bulk, pause_bulk, resume_bu
 from exceptions_app.bulk_states import OUTCOME_WORDS, RunMoveNotAllowed, RunState
 from exceptions_app.models import BulkRun
 from exceptions_app.queries import bulk_runs as reads
-from exceptions_app.views.addresses import address
+from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.errors import changed_meanwhile
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import page_of
@@ -93,7 +93,7 @@ def bulk_run(request: HttpRequest, ref: str) -> HttpResponse:
         "notices": notices,
         "is_fragment": is_htmx(request),
         "poll_every": POLL_EVERY if run.state == RunState.RUNNING else 0,
-        "poll_url": address(request, **{_SEEN: run.state}, after=request.GET.get("after", "")),
+        "poll_url": address(request, **{_SEEN: run.state}, **{name: request.GET.get(name, "") for name in PLACE}),
         "next_url": _address(request, after=page.next_cursor) if page.next_cursor else "",
         "previous_url": _address(request, before=page.previous_cursor) if page.previous_cursor else "",
     }

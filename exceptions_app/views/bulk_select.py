@@ -74,11 +74,12 @@ def bulk_selection(request: HttpRequest, ref: str) -> HttpResponse:  # noqa: ARG
     page = page if page in PAGES else PAGES[0]
     query, shown = request.POST.get("query", ""), _numbers(request.POST.get("shown", "").split(","))
     left_out = _keep(request, request.POST.get("do", ""), page=page, query=query, shown=shown)
+    words = f"At most {MOST_ITEMS:,} exceptions can be chosen at once. {left_out:,} more match; do them afterwards."
     if is_htmx(request):
         bar = _bar(request, shown=shown, page=page, query=query, total=request.POST.get("total", "")[:20])
-        return render(request, "exceptions/_bulk_bar.html", {"bar": bar, "announced": True})
+        context = {"bar": bar, "announced": True, "left_out": words if left_out else ""}
+        return render(request, "exceptions/_bulk_bar.html", context)
     if left_out:
-        words = f"At most {MOST_ITEMS:,} exceptions can be chosen at once. {left_out:,} more match; do them afterwards."
         messages.warning(request, words)
     if request.POST.get("do") == "go":
         return HttpResponseRedirect(reverse("exceptions:bulk_new"))

@@ -163,9 +163,9 @@ def test_what_stays_shared_is_changed_by_who_may_share_it(cast):
     for role, person in (("controller", cast.controller), ("clerk", cast.clerk)):
         assert remove_from_role(role, person, by=machine(SETUP), at=MORNING)
     for view, owner in ((everyones, cast.controller), (holds, cast.clerk)):
-        for change in ({"name": "Another"}, {"query": "priority=1"}):
+        for name, query in (("Another", None), (None, "priority=1")):
             with pytest.raises(NotPermitted):
-                change_view(view.pk, by=owner, at=MORNING, **change)
+                change_view(view.pk, by=owner, at=MORNING, name=name, query=query)
         change_view(view.pk, by=owner, at=MORNING)  # nothing
         assert not change_view(view.pk, by=owner, at=MORNING, name="Mine", shared_with=ONLY_ME).is_shared
         assert change_view(view.pk, by=owner, at=MORNING, name="Still mine").name == "Still mine"

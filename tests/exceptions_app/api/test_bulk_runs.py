@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from exceptions_app.actions import bulk_carry
+from exceptions_app.actions import bulk_carry, bulk_start
 from exceptions_app.models import BulkRun
 from tests.cast import Cast
 from tests.exceptions_app.api.conftest import Api
 from tests.exceptions_app.api.test_problems import kind_of
+from tests.exceptions_app.bulk_runs.runs import field_of
 from tests.factories import assign, make_case
+from tests.invoices import valid_invoice
 from workbench.models import User
 
 pytestmark = pytest.mark.django_db
@@ -74,3 +76,23 @@ def test_request_that_cannot_be_meant_names_the_member(api: As, cast: Cast, body
     refused = api(cast.clerk).post("bulk-runs", body)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
     assert not BulkRun.objects.exists()
+
+
+def test_list_that_is_too_long_for_the_workbench_names_the_member(api: As, cast: Cast, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bulk_start, "MOST_ITEMS", 1)
+    body = {"kind": "comment", "text": "x", "exceptions": [make_case(cast).ref, make_case(cast).ref]}
+    refused = api(cast.clerk).post("bulk-runs", body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/exceptions")
+
+
+def test_blanks_around_values_are_none_of_them(api: As, cast: Cast):
+    case = make_case(cast, payload=valid_invoice("INV-1"))
+    field = field_of(case, "BT-10")
+    asked = {
+        "kind": "set_value", "term": "BT-10", "label": field.label, "was": f" {field.value} ", "will_be": " NL-7\n",
+        "because": "Moved.", "exceptions": [case.ref],
+    }  # fmt: skip
+    started = api(cast.clerk).post("bulk-runs", asked)
+    assert (started.json()["parameters"]["was"], started.json()["parameters"]["will_be"]) == (field.value, "NL-7")
+    bulk_carry.carry_on_due()
+    assert field_of(case, "BT-10").value == "NL-7"

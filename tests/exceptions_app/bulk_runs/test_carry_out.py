@@ -1,5 +1,6 @@
 """One action on many: each as by its own button, with an outcome of its own, whatever happens in between."""
 
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,14 @@ from django.db import transaction
 from audit.queries import timeline
 from exceptions_app.actions import bulk_carry, work
 from exceptions_app.actions.bulk_each import judge
-from exceptions_app.actions.bulk_start import BulkListChanged, cancel_bulk, pause_bulk, resume_bulk, start_bulk
+from exceptions_app.actions.bulk_start import (
+    BulkListChanged,
+    cancel_bulk,
+    frozen_bulk_hash,
+    pause_bulk,
+    resume_bulk,
+    start_bulk,
+)
 from exceptions_app.actions.grants import revoke_role
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.bulk_states import BulkKind, Instruction, RunMoveNotAllowed, RunState
@@ -154,6 +162,28 @@ def test_list_is_the_one_that_was_shown_and_of_what_the_person_sees(cast: Cast):
     assert not BulkRun.objects.exists()
 
 
+def test_list_of_which_nothing_is_seen_any_more_starts_nothing(cast: Cast):
+    asked, gone = Instruction(kind=BulkKind.COMMENT, text="Seen."), make_case(cast, queue=cast.holds)
+    shown = frozen_bulk_hash(asked, [], {})
+    with pytest.raises(BulkListChanged):
+        start_bulk(asked, {gone.pk: 1}, by=cast.local_clerk, at=MORNING, frozen_sha256=shown, key=uuid4())
+    assert not BulkRun.objects.exists()
+
+
+def test_key_of_somebody_elses_run_starts_nothing_and_shows_nothing(cast: Cast):
+    case, key = make_case(cast), uuid4()
+    start([case], by=cast.clerk, key=key)
+    with pytest.raises(BulkListChanged):
+        start([case], by=cast.second_clerk, key=key)
+    assert BulkRun.objects.get().starter == cast.clerk
+
+
+def test_one_exception_is_one_in_the_trail(cast: Cast):
+    run = start([make_case(cast)], by=cast.clerk)
+    [event] = timeline(run.subject)
+    assert event.summary.endswith("comment, 1 exception.")
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
@@ -210,6 +240,43 @@ def test_fault_in_one_exception_keeps_no_other_from_its_turn(cast: Cast, monkeyp
     carry_on(run)
     assert [state for state, _ in outcomes(run)] == ["failed", "done"]
     assert outcomes(run)[0][1].startswith("The workbench failed at it")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_database_refuses_at_the_end_is_a_failure_of_its_exception_alone(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+):
+    cases = [make_case(cast) for _ in range(2)]
+    run = start(cases, by=cast.clerk)
+    really = work.comment
+
+    def comment(case_id: int, **how: object) -> object:
+        if case_id == cases[0].pk:
+            return ExceptionCase.objects.filter(pk=case_id).update(priority=1)  # without its audit event
+        return really(case_id, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(work, "comment", comment)
+    carry_on(run)
+    assert (run.state, [state for state, _ in outcomes(run)]) == (RunState.FINISHED, ["failed", "done"])
+    cases[0].refresh_from_db()
+    assert cases[0].priority == 3
+
+
+def test_each_run_has_its_turn_in_a_sweep_however_slow_another_is(cast: Cast, monkeypatch: pytest.MonkeyPatch):
+    slow = start([make_case(cast) for _ in range(5)], by=cast.clerk)
+    quick = start([make_case(cast)], by=cast.second_clerk, text="Quick.")
+    really = work.comment
+
+    def comment(case_id: int, **how: object) -> object:
+        if how["text"] != "Quick.":
+            time.sleep(0.2)
+        return really(case_id, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(work, "comment", comment)
+    monkeypatch.setattr(bulk_carry, "BUDGET", 0.5)
+    bulk_carry.carry_on_due()
+    assert [state for state, _ in outcomes(quick)] == ["done"]
+    assert 0 < sum(state == "done" for state, _ in outcomes(slow)) < 5
 
 
 class Killed(BaseException):

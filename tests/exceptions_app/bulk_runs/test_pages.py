@@ -12,6 +12,7 @@ from django.urls import reverse
 from exceptions_app.actions import picks
 from exceptions_app.bulk_states import BulkKind
 from exceptions_app.models import BulkRun, ExceptionCase, Pick
+from exceptions_app.queries import bulk_runs as bulk_reads
 from exceptions_app.queries import queue_page
 from exceptions_app.queries.reach import cases_within, reach_of
 from tests.cast import MORNING, Cast
@@ -112,6 +113,17 @@ def test_script_gets_the_bar_alone_with_what_is_chosen_said_aloud(cast: Cast, si
     assert "1 chosen" in text_of(answer)
 
 
+def test_script_is_told_how_many_found_no_room(cast: Cast, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch):
+    for _ in range(3):
+        make_case(cast)
+    monkeypatch.setattr(picks, "MOST_ITEMS", 2)
+    client = signed_in(cast.clerk)
+    answer = client.post(SELECTION, {"do": "all", "page": "queue", "query": ""}, headers=HTMX)
+    assert text_of(answer).count("1 more match; do them afterwards.") == 2  # to be read, and said aloud
+    again = client.post(SELECTION, {"do": "none", "page": "queue", "query": ""}, headers=HTMX)
+    assert "do them afterwards" not in text_of(again)
+
+
 def test_what_may_not_be_seen_is_neither_chosen_nor_counted(cast: Cast, signed_in: SignIn):
     hidden_case, case = make_case(cast, queue=cast.holds), make_case(cast)
     client = signed_in(cast.local_clerk)
@@ -178,7 +190,11 @@ def test_list_that_is_not_the_one_shown_is_shown_again_and_nothing_is_done(cast:
     assert answer.status_code == 409
     assert "Something in this list changed after it was shown." in text_of(answer)
     assert hidden(answer, START)["text"] == "Seen."
-    assert client.post(START, {**sent, "items": "x"}).status_code == 422
+    for name, value in (("items", "x"), ("items", ""), ("key", "x"), ("key", ""), ("frozen_sha256", "")):
+        answer = client.post(START, {**sent, name: value})
+        words = "this one cannot be read" if name == "items" else "The list came back incomplete."
+        assert (answer.status_code, words in text_of(answer)) == (422, True), (name, value)
+        assert hidden(answer, START)["text"] == "Seen."
     assert not BulkRun.objects.exists()
 
 
@@ -239,6 +255,18 @@ def test_run_is_paused_resumed_and_cancelled_from_its_page(cast: Cast, signed_in
     assert "It is paused." in text_of(client.get(page))
     assert (press("resume"), press("cancel"), press("resume")) == (302, 302, 409)
     assert "the rest was left alone" in text_of(client.get(page))
+
+
+def test_refresh_stays_on_the_page_of_the_list(cast: Cast, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bulk_reads, "PAGE_SIZE", 1)
+    run = start([make_case(cast) for _ in range(3)], by=cast.clerk)
+    client, page = signed_in(cast.clerk), reverse("exceptions:bulk_run", args=[run.ref])
+    second = client.get(client.get(page).context["next_url"])
+    first = client.get(second.context["previous_url"])
+    for shown, name in ((second, "after"), (first, "before")):
+        assert f"{name}=" in shown.context["poll_url"]
+        again = client.get(shown.context["poll_url"], headers=HTMX)
+        assert again.context["items"] == shown.context["items"]
 
 
 def test_failures_are_listed_with_their_reasons_and_written_as_csv(cast: Cast, signed_in: SignIn):
