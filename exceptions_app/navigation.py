@@ -88,8 +88,7 @@ ENTRIES = (
         "All queues", "queue", "exceptions:queue",
         also_on=(
             "exceptions:case", "exceptions:raw", "exceptions:correct", "exceptions:answer", "exceptions:case_print",
-            "exceptions:case", "exceptions:raw", "exceptions:correct", "exceptions:views", "exceptions:view",
-            "exceptions:view_new",
+            "exceptions:views", "exceptions:view", "exceptions:view_new",
         ),
         count="open", key="q",
     ),

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from exceptions_app.actions.grants import grant_connection
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.navigation import add_fresh_counts, first_page
+from exceptions_app.navigation import ENTRIES, add_fresh_counts, first_page
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import files_in_quarantine_for, intake_failures_for
 from exceptions_app.queries.intake_failures import TO_DO, failures, files_in_quarantine
@@ -93,6 +93,11 @@ def test_outsider_sees_no_number(cast, signed_in):
     factories.make_case(cast)
     factories.make_message(cast, status=InboxMessage.Status.FAILED)
     assert {count for _, count in entries(signed_in(cast.outsider)).values()} == {""}
+
+
+def test_entry_names_each_of_its_pages_once_and_no_other_entry_does():
+    named = [name for entry in ENTRIES for name in (entry.url_name, *entry.also_on)]
+    assert sorted(named) == sorted(set(named))
 
 
 def test_page_of_an_exception_is_a_part_of_all_queues(cast, signed_in):
