@@ -62,10 +62,11 @@ def _with_interrupted(request: HttpRequest, found: ExceptionCase, asked: Asked) 
     action = _action_of(kept)
     if action is None:
         return show(request, found, asked)
-    if action is Action.CORRECT and _keep(request, found, kept):
+    is_draft = action is Action.CORRECT and _keep(request, found, kept)
+    if is_draft:
         forget(request, case_url(found))  # from now on the draft is shown, and stays as it is typed on
     if action is Action.CORRECT and _is_outdated(found, kept):
-        return show_conflict(request, found, kept.typed, base_version=_base_of(kept), status=200)
+        return show_conflict(request, found, kept.typed, base_version=_base_of(kept), status=200, kept=is_draft)
     raw = asked.raw or (action is Action.CORRECT and "payload" in kept.typed)
     typed = {action: {name: value for name, value in mine_of(kept.typed).items() if name not in _OF_THE_OLD_PAGE}}
     return show(request, found, replace(asked, typed=typed, raw=raw, notice=_INTERRUPTED))

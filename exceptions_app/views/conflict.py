@@ -47,8 +47,12 @@ def show_conflict(
     *,
     base_version: int,
     status: int = 409,
+    kept: bool = True,
 ) -> HttpResponse:
-    """What was typed for an old version, beside the latest one; sending it saves on top of the latest."""
+    """What was typed for an old version, beside the latest one; sending it saves on top of the latest.
+
+    `kept` says whether it is the person's draft; it is not when they have one of a newer version.
+    """
     page = read_case_page(visible_case(request, case.ref), person(request))
     base = content_of(case, base_version)
     base_record = record_of(page, bytes(base.content)) if base is not None else None
@@ -67,6 +71,7 @@ def show_conflict(
         "may_take_over": policies.may(Action.ASSIGN, page.case, page.standing).allowed,
         "assign_url": reverse("exceptions:assign", kwargs={"ref": case.ref}),
         "base_version": base_version,
+        "kept": kept,
         "because": typed.get("because", ""),
     }
     if "payload" in typed or base_record is None or latest_record is None:

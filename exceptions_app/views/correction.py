@@ -47,8 +47,8 @@ def correct(request: HttpRequest, ref: str) -> HttpResponse:
         messages.info(request, "Your draft is kept. Nobody else sees what is in it.")
         return HttpResponseRedirect(case_url(case))
     if base is not None and base.number != page.latest.number and _may_type(page):
-        _keep(request, case, base, form)
-        return show_conflict(request, case, mine_of(request.POST.dict()), base_version=base.number)
+        kept = _keep(request, case, base, form)
+        return show_conflict(request, case, mine_of(request.POST.dict()), base_version=base.number, kept=kept)
     what = _judged(form, case, base)
     if form is None or base is None or what is None:
         _keep(request, case, base, form)
@@ -63,8 +63,8 @@ def correct(request: HttpRequest, ref: str) -> HttpResponse:
         _keep(request, case, base, form)
         return _again(request, case, form, status=422)
     except ChangedMeanwhile as error:
-        _keep(request, case, base, form)
-        return show_conflict(request, error.case, mine_of(request.POST.dict()), base_version=base.number)
+        kept = _keep(request, case, base, form)
+        return show_conflict(request, error.case, mine_of(request.POST.dict()), base_version=base.number, kept=kept)
     except (NotPermitted, TransitionNotAllowed) as error:
         notice, status = refusal_notice(error, case)
         _keep(request, case, base, form)

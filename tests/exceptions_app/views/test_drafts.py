@@ -90,6 +90,19 @@ def test_older_page_does_not_replace_the_draft_of_a_newer_one(cast, signed_in):
     assert Draft.objects.get().typed["because"] == "From the newer page."
 
 
+def test_correction_from_an_older_page_is_not_said_to_be_kept_beside_a_newer_draft(cast, signed_in):
+    case = take_in(cast)
+    older = correction(case, because="From the older page.", BT_2="2026-10-30")
+    mend(case, by=cast.second_clerk, date="2026-11-01")
+    client = signed_in(cast.clerk)
+    assert client.post(address(case, "draft"), correction(case, because="Newer.", BT_2=TYPED)).status_code == 204
+    answer = client.post(address(case, "correct"), older)
+    words = text_of(answer.content.decode())
+    assert (answer.status_code, "From the older page." in words) == (409, True)
+    assert "is kept as your draft" not in words
+    assert "What you typed is on this page alone." in words
+
+
 def test_draft_of_a_version_that_is_not_there_yet_is_one_of_the_latest(cast, signed_in):
     case = take_in(cast)
     client = signed_in(cast.clerk)
