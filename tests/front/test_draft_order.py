@@ -19,6 +19,8 @@ PAGE = """<!DOCTYPE html><html lang="en"><title>Draft</title><body hx-headers='{
 ASK = """() => { const elt = document.getElementById("tab"), target = document.querySelector("main");
   const detail = { elt, target, issueRequest: () => { window.issued = (window.issued || 0) + 1; } };
   elt.dispatchEvent(new CustomEvent("htmx:confirm", { detail, bubbles: true, cancelable: true })); }"""
+SEND = ASK.replace('"tab"', '"correction"')
+ANSWER = "() => window.answers[window.answers.length - 1]({ ok: true, status: 204 })"
 TELL = """(name) => document.getElementById("correction").dispatchEvent(
   new CustomEvent(name, { detail: {}, bubbles: true, cancelable: true }))"""
 
@@ -99,6 +101,22 @@ def test_no_draft_follows_a_form_that_was_sent(page: Page, server: Server) -> No
     page.evaluate(TELL, "htmx:afterRequest")
     expect(page.locator("[data-autosave-status]")).to_contain_text("Draft saved")
     assert server.drafts == 1
+
+
+def test_form_goes_after_every_draft_that_is_under_way(page: Page) -> None:
+    """One is on its way, and a second waits for it."""
+    page.evaluate("() => { window.answers = []; window.fetch = () => new Promise((done) => answers.push(done)); }")
+    typed(page)
+    page.wait_for_function("() => window.answers.length === 1")
+    page.locator("textarea").fill("Taken from the order of May.")
+    page.wait_for_timeout(1500)
+    page.evaluate(SEND)
+    page.evaluate(ANSWER)
+    page.wait_for_function("() => window.answers.length === 2")
+    page.wait_for_timeout(100)
+    assert issued(page) == 0
+    page.evaluate(ANSWER)
+    page.wait_for_function("() => window.issued === 1")
 
 
 def test_new_token_is_taken_before_the_answer_is_put_into_the_page(page: Page) -> None:
