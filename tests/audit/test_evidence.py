@@ -1,6 +1,7 @@
 """An honest pack holds; whatever is changed in one is found, and named."""
 
 import base64
+import hashlib
 import io
 import json
 import random
@@ -36,9 +37,9 @@ def exceptions_of(subjects: Iterable[str]) -> list[Listed]:
     ]
 
 
-def made(events=None, **more) -> bytes:
-    given = {"at": NOON, "by": "auditor", "asked_for": {}, "lookup": exceptions_of} | more
-    return b"".join(evidence(AuditEvent.objects.all() if events is None else events, **given))
+def made(events=None) -> bytes:
+    chosen = AuditEvent.objects.all() if events is None else events
+    return b"".join(evidence(chosen, at=NOON, by="auditor", asked_for={}, lookup=exceptions_of))
 
 
 def members(pack: bytes) -> Members:
@@ -51,7 +52,7 @@ def signed_again(files: Members, seed: bytes | None = None) -> bytes:
     key = signing_key() if seed is None else key_from_seed(base64.b64encode(seed).decode(), name="example.test/audit")
     manifest = json.loads(files["manifest.json"])
     for name in manifest["files"]:
-        digest = verify_evidence.hashlib.sha256(files[name]).hexdigest()
+        digest = hashlib.sha256(files[name]).hexdigest()
         manifest["files"][name] = {"sha256": digest, "bytes": len(files[name])}
     files["manifest.json"] = json.dumps(manifest).encode()
     text = f"{verify_evidence.FORMAT}\n".encode() + files["manifest.json"]
