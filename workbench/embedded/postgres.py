@@ -100,6 +100,8 @@ class Postgres:
                 *("-c", f'unix_socket_directories="{self.sockets}"'),
                 *("-c", "unix_socket_permissions=0700"),
                 *("-c", "max_connections=200"),
+                # Every statement is short; Debian's server would compile the longer ones for longer than they run.
+                *("-c", "jit=off"),
             ],
             environment=_environment(),
             # "Fast shutdown": end sessions, write a checkpoint, stop.

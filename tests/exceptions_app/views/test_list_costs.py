@@ -16,6 +16,7 @@ from tests.exceptions_app.views.listed_pages import LISTS
 from workbench.models import User
 
 __all__ = ["target"]
+pytestmark = pytest.mark.one_engine
 MOST_QUERIES = 50
 SIZES = (1, 3, 50)
 
