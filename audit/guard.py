@@ -215,11 +215,14 @@ def frozen_columns(*names: str, name: str = "frozen_columns") -> pgtrigger.Trigg
     return FrozenColumns(name=name, fields=names)
 
 
-def has_all_its_rows(table: str, *, by: str, called: str, rows: str, name: str) -> pgtrigger.Trigger:
-    """A row that says how many others belong to it (``count``) may be committed only together with just as many.
+def has_all_its_rows(
+    table: str, *, by: str, called: str, rows: str, name: str, count: str = "count"
+) -> pgtrigger.Trigger:
+    """A row that says how many others belong to it may be committed only together with just as many.
 
-    The others stand in ``table`` and name it in their column ``by``. The check is deferred to COMMIT, since both are
-    written one after the other. With places that are numbered from one to the count and taken once, none joins later.
+    It says so in its column ``count``. The others stand in ``table`` and name it in their column ``by``. The check is
+    deferred to COMMIT, since both are written one after the other. With places that are numbered from one to
+    the count and taken once, none joins later.
     """
     each = rows[0]  # the alias
     return Guard(
@@ -229,8 +232,8 @@ def has_all_its_rows(table: str, *, by: str, called: str, rows: str, name: str) 
         operation=pgtrigger.Insert,
         timing=pgtrigger.Deferred,
         func=f"""
-            IF (SELECT count(*) FROM public.{table} {each} WHERE {each}.{by} = NEW.id) <> NEW.count THEN
-                RAISE EXCEPTION '{called} % has not the % {rows} that it says', NEW.id, NEW.count
+            IF (SELECT count(*) FROM public.{table} {each} WHERE {each}.{by} = NEW.id) <> NEW.{count} THEN
+                RAISE EXCEPTION '{called} % has not the % {rows} that it says', NEW.id, NEW.{count}
                     USING ERRCODE = 'check_violation';
             END IF;
             RETURN NULL;

@@ -9,7 +9,8 @@ POLICY = "batch/1"
 
 GROWTH = 5  # each step is this many times the one before: 1, 5, 25, 125, …
 MOST_AT_ONCE = 25  # more would wait in the outbox: a connection has no more under way than a few claims take
-MOST_ITEMS = 1_000
+MOST_ITEMS = 1_000  # of one that is proposed in one go
+MOST_PREPARED = 10_000  # of one whose items were proposed one by one before, in the background
 RATE_COUNTED_FROM = 10  # ended items; of fewer a rate says nothing
 USUAL_FAILURE_LIMIT = 5  # per cent
 

@@ -8,10 +8,14 @@ POLICY = "mapping/1"
 """The rules by which a mapping is decided on; part of what a decision is bound to."""
 
 MOST_ROWS = 5_000  # of one proposal
+MOST_MENDS = 10_000  # open exceptions that go with one proposal
+AT_ONCE = 25
+"""So many are corrected and proposed while the person waits; more of them by a worker, in the background."""
 LONGEST_VALUE = 100  # characters
 
 
 class MappingState(StrEnum):
+    PREPARING = "preparing"
     AWAITING_APPROVAL = "awaiting_approval"
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -19,6 +23,7 @@ class MappingState(StrEnum):
 
 
 MAPPING_STATE_WORDS: Mapping[MappingState, str] = {
+    MappingState.PREPARING: "being prepared",
     MappingState.AWAITING_APPROVAL: "awaiting approval",
     MappingState.APPROVED: "approved",
     MappingState.REJECTED: "rejected",
@@ -34,22 +39,25 @@ class MappingAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table: what a person may do with a proposal that waits, and where it leads."""
+    """One row of the table: what a person may do with a proposal, from which states, and where it leads."""
 
     label: str
+    sources: frozenset[MappingState]
     to: MappingState
     past: str  # the audit event's name
 
 
+_WAITS = frozenset({MappingState.AWAITING_APPROVAL})
+OPEN = _WAITS | {MappingState.PREPARING}
 MAPPING_MOVES: Mapping[MappingAction, Row] = {
-    MappingAction.APPROVE: Row("Approve", MappingState.APPROVED, "value_mapping.approved"),
-    MappingAction.REJECT: Row("Reject", MappingState.REJECTED, "value_mapping.rejected"),
-    MappingAction.WITHDRAW: Row("Withdraw", MappingState.WITHDRAWN, "value_mapping.withdrawn"),
+    MappingAction.APPROVE: Row("Approve", _WAITS, MappingState.APPROVED, "value_mapping.approved"),
+    MappingAction.REJECT: Row("Reject", _WAITS, MappingState.REJECTED, "value_mapping.rejected"),
+    MappingAction.WITHDRAW: Row("Withdraw", OPEN, MappingState.WITHDRAWN, "value_mapping.withdrawn"),
 }
 
 
 class MappingMoveNotAllowed(Exception):
-    """What waits for no decision any more can neither be decided on nor withdrawn."""
+    """Only what waits can be decided on, and what is closed cannot be withdrawn."""
 
     def __init__(self, action: MappingAction, state: MappingState) -> None:
         words = MAPPING_STATE_WORDS[state]
@@ -60,6 +68,7 @@ class MappingMoveNotAllowed(Exception):
 
 def mapping_destination(action: MappingAction, *, state: MappingState) -> MappingState:
     """The state that an action leads to; raises MappingMoveNotAllowed."""
-    if state is not MappingState.AWAITING_APPROVAL:
+    row = MAPPING_MOVES[action]
+    if state not in row.sources:
         raise MappingMoveNotAllowed(action, state)
-    return MAPPING_MOVES[action].to
+    return row.to

@@ -9,7 +9,16 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.timezone import now
 
 from exceptions_app import intake, replays
-from exceptions_app.actions import bulk_carry, compare, handover_release, inbox, technical_retry, waiting, work
+from exceptions_app.actions import (
+    bulk_carry,
+    compare,
+    handover_release,
+    inbox,
+    mapping_prepare,
+    technical_retry,
+    waiting,
+    work,
+)
 from exceptions_app.machines import WORKER
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
@@ -36,6 +45,7 @@ def sweep(**_from_newer_senders: Any) -> None:
         _retry_technical,
         _tell_what_arrived,
         bulk_carry.carry_on_due,
+        mapping_prepare.carry_on_due,
     ):
         try:
             step()

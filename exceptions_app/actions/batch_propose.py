@@ -22,6 +22,8 @@ from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Action, Kind, ProposalKind, State, TransitionNotAllowed
 from integrations.connectors.registry import get_connector
 
+_ROWS_AT_ONCE = 2_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -132,7 +134,7 @@ def propose_batch(
     if refused:
         raise ItemsRefused(refused)
     proposals = [_proposal_for(found.case, by=by, at=at, because=because) for found in candidates]
-    return _freeze(proposals, by=by, at=at, because=because, failure_limit=failure_limit)
+    return freeze_list(proposals, by=by, at=at, because=because, failure_limit=failure_limit)
 
 
 def _locked(case_ids: Sequence[int]) -> list[ExceptionCase]:
@@ -184,9 +186,15 @@ def _text(amount: Decimal | None) -> str:
     return "" if amount is None else f"{amount.normalize():f}"
 
 
-def _freeze(
-    proposals: Sequence[Proposal], *, by: AbstractUser, at: datetime, because: str, failure_limit: int
+def freeze_list(
+    proposals: Sequence[Proposal],
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    failure_limit: int = USUAL_FAILURE_LIMIT,
 ) -> ReplayBatch:
+    """The batch of these open proposals, in this order, in the caller's transaction. `by` made all of them."""
     items = [
         BatchItem(
             position=position,
@@ -215,8 +223,8 @@ def _freeze(
     )
     for item in items:
         item.batch = batch
-    BatchItem.objects.bulk_create(items)
-    BatchProgress.objects.bulk_create(BatchProgress(item=item) for item in items)
+    BatchItem.objects.bulk_create(items, batch_size=_ROWS_AT_ONCE)
+    BatchProgress.objects.bulk_create((BatchProgress(item=item) for item in items), batch_size=_ROWS_AT_ONCE)
     batch_log.record(
         batch,
         "batch.proposed",

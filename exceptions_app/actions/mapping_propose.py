@@ -15,10 +15,11 @@ from exceptions_app.actions.batch_propose import ListChanged, propose_batch
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.batch_states import MOST_ITEMS
-from exceptions_app.mapping_states import POLICY, MappingAction, MappingState
+from exceptions_app.mapping_states import AT_ONCE, MOST_MENDS, POLICY, MappingAction, MappingState
 from exceptions_app.models import (
     LegalEntity,
     MappingEntry,
+    MappingMend,
     MappingProposal,
     MappingRow,
     Queue,
@@ -27,16 +28,18 @@ from exceptions_app.models import (
     ValueMapping,
 )
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.mapping_effect import Holding, Rows, mends_of
+from exceptions_app.queries.mapping_effect import Holding, Rows, mendable, mends_of
 from exceptions_app.queries.mapping_standing import mapping_standing, may_propose, require_on_proposal
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.value_rows import WrittenRow, require_usable
 from integrations.connectors.base import CorrectionError
+from integrations.doorbell import ring_on_commit
 from integrations.models import Connection
 from integrations.value_kinds import ValueKind
 
 MOST_REASON = 500
+_ROWS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,8 @@ def propose_mapping(
     """Ask a second person for these rows. Nothing holds before they approve.
 
     `mends` are open exceptions (number → revision at which they were shown) that go with them: each is corrected by the
-    rows, and all are proposed as one batch, which is decided on with the mapping. All of it or nothing.
+    rows, and all are proposed as one batch, which is decided on with the mapping. Up to AT_ONCE of them here, all or
+    nothing; more are a list that `mapping_prepare` carries out in the background, before anybody can decide.
 
     Raises Invalid, value_rows.RowsInvalid with all that is wrong with the rows, policies.NotPermitted, and
     batch_propose.ListChanged when an exception cannot go with them any more.
@@ -89,6 +93,9 @@ def propose_mapping(
         for index, row in enumerate(rows)
     ]
     because = because.strip()[:MOST_REASON]
+    if mends and len(mends) > AT_ONCE:
+        listed = _list_of(rows_of(mapping, rows), mends, by=by)
+        return _freeze(mapping, written, listed=listed, by=by, at=at, because=because)
     batch = _batch_of(mapping, rows, mends, by=by, at=at, because=because) if mends else None
     return _freeze(mapping, written, batch=batch, by=by, at=at, because=because)
 
@@ -117,6 +124,28 @@ def holding_rows(mapping: ValueMapping) -> list[MappingEntry]:
     return list(MappingEntry.objects.filter(mapping=mapping, retired_in=None).order_by("pk"))
 
 
+def rows_of(mapping: ValueMapping, rows: Sequence[Holding]) -> Rows:
+    return Rows(kind=mapping.kind, connection=mapping.connection, entity_id=mapping.entity_id, rows=rows)
+
+
+def mend_reason(mapping: ValueMapping, because: str) -> str:
+    """Why an exception is corrected and replayed that goes with a mapping."""
+    return f"By {mapping.ref} ({mapping.title}): {because}"[:MOST_REASON]
+
+
+def _list_of(rows: Rows, mends: Mapping[int, int], *, by: AbstractUser) -> list[MappingMend]:
+    """The list as the person saw it. Whether each can go is judged when its turn comes. Raises ListChanged."""
+    if len(mends) > MOST_MENDS:
+        raise Invalid("items", f"At most {MOST_MENDS:,} exceptions go with one mapping.")
+    seen = dict(mendable(rows, reach_of(by)).filter(pk__in=list(mends)).values_list("pk", "revision"))
+    if seen != mends:
+        raise ListChanged
+    return [
+        MappingMend(position=position, case_id=number, revision=revision)
+        for position, (number, revision) in enumerate(sorted(mends.items()), start=1)
+    ]
+
+
 def _batch_of(
     mapping: ValueMapping,
     rows: Sequence[Holding],
@@ -127,11 +156,10 @@ def _batch_of(
     because: str,
 ) -> ReplayBatch:
     """The exceptions, corrected by the rows and proposed as one list. Raises ListChanged."""
-    scope = Rows(kind=mapping.kind, connection=mapping.connection, entity_id=mapping.entity_id, rows=rows)
     if len(mends) > MOST_ITEMS:
-        raise Invalid("items", f"At most {MOST_ITEMS:,} exceptions go with one mapping.")
-    found = {mend.case.pk: mend for mend in mends_of(scope, by=by, reach=reach_of(by))}
-    reason = f"By {mapping.ref} ({mapping.title}): {because}"[:MOST_REASON]
+        raise Invalid("items", f"At most {MOST_ITEMS:,} exceptions can be proposed in one go.")
+    scope, reason = rows_of(mapping, rows), mend_reason(mapping, because)
+    found = {mend.case.pk: mend for mend in mends_of(scope, by=by, reach=reach_of(by), among=mends)}
     for number, revision in sorted(mends.items()):
         mend = found.get(number)
         if mend is None or mend.refusal or mend.case.revision != revision:
@@ -214,15 +242,18 @@ def _freeze(
     mapping: ValueMapping,
     rows: Sequence[MappingRow],
     *,
-    batch: ReplayBatch | None,
+    batch: ReplayBatch | None = None,
+    listed: Sequence[MappingMend] = (),
     by: AbstractUser,
     at: datetime,
     because: str,
 ) -> MappingProposal:
     proposal = MappingProposal(
         mapping=mapping,
+        state=MappingState.PREPARING if listed else MappingState.AWAITING_APPROVAL,
         policy_version=POLICY,
         count=len(rows),
+        mends=len(listed),
         batch=batch,
         frozen_sha256=frozen_rows_hash(mapping, rows, batch=batch),
         proposer_id=by.pk,
@@ -233,6 +264,11 @@ def _freeze(
     for row in rows:
         row.proposal = proposal
     MappingRow.objects.bulk_create(rows)
+    for item in listed:
+        item.proposal = proposal
+    MappingMend.objects.bulk_create(listed, batch_size=_ROWS_AT_ONCE)
+    if listed:
+        ring_on_commit()
     many = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
     mapping_log.record(
         mapping,
@@ -247,6 +283,7 @@ def _freeze(
             "rows": told(rows),
             "rows_total": len(rows),
             "batch": batch.ref if batch else "",
+            "mends": len(listed),
             "policy": POLICY,
             "frozen_sha256": proposal.frozen_sha256,
         },
@@ -281,6 +318,8 @@ def withdraw_mapping(proposal_id: int, *, by: AbstractUser, at: datetime, becaus
     if proposal.batch is not None:
         words = because.strip() or f"{proposal.ref} was withdrawn."
         cancel_batch(proposal.batch.pk, by=by, at=at, because=words)
+    if proposal.mends and proposal.batch is None:
+        ring_on_commit()  # what was prepared so far is given back
     mapping_log.record(
         proposal.mapping,
         "value_mapping.withdrawn",

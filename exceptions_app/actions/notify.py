@@ -127,6 +127,12 @@ def mapping_decided(proposal: MappingProposal, *, by: AbstractUser, at: datetime
         _tell(told, reference=proposal.ref, case=None, at=at)
 
 
+def mapping_prepared(proposal: MappingProposal, *, at: datetime, number: int) -> None:
+    """Tell the proposer that all that goes with the mapping is prepared, and waits for somebody else."""
+    words = f"Your mapping is prepared: {number} exceptions go with it. It waits for somebody else's decision."
+    _tell({proposal.proposer_id: (Kind.BATCH, words)}, reference=proposal.ref, case=None, at=at)
+
+
 def _tell(
     told: Mapping[int, tuple[Notification.Kind, str]], *, reference: str, case: ExceptionCase | None, at: datetime
 ) -> None:

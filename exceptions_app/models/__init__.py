@@ -4,6 +4,8 @@ from exceptions_app.models.cause import CauseNote, CauseOwner
 from exceptions_app.models.decision import Contributor, Decision, Evidence, Proposal
 from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
 from exceptions_app.models.idempotency import ApiRequest
+from exceptions_app.models.mapping_mend import MappingMend, MendOutcome
+from exceptions_app.models.mapping_proposal import MappingDecision, MappingProposal, MappingRow
 from exceptions_app.models.notification import Attachment, Expectation, Notification, Subscription
 from exceptions_app.models.organisation import (
     LegalEntity,
@@ -21,13 +23,7 @@ from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchPr
 from exceptions_app.models.saved_view import PinnedView, SavedView
 from exceptions_app.models.suggestion import Suggestion
 from exceptions_app.models.unmapped import UnmappedValue
-from exceptions_app.models.value_mapping import (
-    MappingDecision,
-    MappingEntry,
-    MappingProposal,
-    MappingRow,
-    ValueMapping,
-)
+from exceptions_app.models.value_mapping import MappingEntry, ValueMapping
 
 __all__ = [
     "ApiRequest",
@@ -54,8 +50,10 @@ __all__ = [
     "LegalEntityUserGrant",
     "MappingDecision",
     "MappingEntry",
+    "MappingMend",
     "MappingProposal",
     "MappingRow",
+    "MendOutcome",
     "Notification",
     "Occurrence",
     "PayloadVersion",

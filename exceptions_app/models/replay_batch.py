@@ -16,7 +16,7 @@ from audit.guard import (
     never_deleted,
     truncate_refused,
 )
-from exceptions_app.batch_states import MOST_ITEMS, STATE_WORDS, BatchState, ItemState
+from exceptions_app.batch_states import MOST_PREPARED, STATE_WORDS, BatchState, ItemState
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.decision import Proposal
 from exceptions_app.models.references import NumberedQuerySet
@@ -101,7 +101,7 @@ class ReplayBatch(models.Model):
         default_permissions = ()
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(state__in=[s.value for s in BatchState]), name="batch_known_state"),
-            models.CheckConstraint(condition=Q(count__range=(1, MOST_ITEMS)), name="batch_count_in_range"),
+            models.CheckConstraint(condition=Q(count__range=(1, MOST_PREPARED)), name="batch_count_in_range"),
             models.CheckConstraint(condition=Q(failure_limit__lte=100), name="batch_failure_limit_in_range"),
         ]
         indexes: ClassVar = [

@@ -12,22 +12,18 @@ from django.db.models import F, Func, Q, Value
 
 from audit.guard import (
     Guard,
-    append_only,
     audit_required,
     frozen_columns,
-    has_all_its_rows,
     never_deleted,
     truncate_refused,
 )
-from exceptions_app.mapping_states import LONGEST_VALUE, MAPPING_STATE_WORDS, MOST_ROWS, MappingState
+from exceptions_app.mapping_states import LONGEST_VALUE
 from exceptions_app.models.organisation import LegalEntity, Queue
 from exceptions_app.models.references import NumberedQuerySet
-from exceptions_app.models.replay_batch import ReplayBatch
 from integrations.models import Connection
 from integrations.value_kinds import KIND_WORDS, ValueKind
 
 MAPPING_PREFIX = "VM-"
-PROPOSAL_PREFIX = "MP-"
 SUBJECT_PREFIX = f"value_mapping:{MAPPING_PREFIX}"
 
 
@@ -103,97 +99,6 @@ class ValueMapping(models.Model):
         return f"{KIND_WORDS[ValueKind(self.kind)].title} to {self.connection.name}{where}"
 
 
-class MappingProposalQuerySet(NumberedQuerySet["MappingProposal"]):
-    prefix = PROPOSAL_PREFIX
-
-
-_DECIDED_ONCE = Guard(
-    name="decided",
-    level=pgtrigger.Row,
-    when=pgtrigger.After,
-    operation=pgtrigger.Insert | pgtrigger.Update,
-    timing=pgtrigger.Deferred,
-    func="""
-    IF TG_OP = 'UPDATE' AND OLD.state <> 'awaiting_approval' THEN
-        RAISE EXCEPTION 'mapping proposal % is % and stays so', OLD.id, OLD.state USING ERRCODE = 'check_violation';
-    END IF;
-    IF NEW.state IN ('approved', 'rejected') AND NOT EXISTS (
-        SELECT 1 FROM public.exceptions_app_mappingdecision d WHERE d.proposal_id = NEW.id AND d.verdict = NEW.state
-    ) THEN
-        RAISE EXCEPTION 'mapping proposal % cannot become % without such a decision', NEW.id, NEW.state
-            USING ERRCODE = 'check_violation';
-    END IF;
-    IF NEW.state = 'approved' AND NEW.batch_id IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM public.exceptions_app_batchdecision b
-        JOIN public.exceptions_app_mappingdecision d ON d.proposal_id = NEW.id AND d.decider_id = b.decider_id
-        WHERE b.batch_id = NEW.batch_id AND b.verdict = 'approved'
-    ) THEN
-        RAISE EXCEPTION 'mapping proposal % cannot be approved without its batch', NEW.id
-            USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NULL;
-    """,
-)
-_SUBJECT_OF_PROPOSAL = f"'{SUBJECT_PREFIX}' || NEW.mapping_id"
-_SUBJECT_BY_PROPOSAL = f"'{SUBJECT_PREFIX}' || (SELECT p.mapping_id FROM public.exceptions_app_mappingproposal p WHERE p.id = NEW.proposal_id)"  # noqa: E501, S608 - constants of this module
-
-
-class MappingProposal(models.Model):
-    """What one person asks another to agree to: these rows, and the batch of replays that they make possible.
-
-    `frozen_sha256` covers the rows with what each replaces, and the hash of the batch.
-    """
-
-    mapping = models.ForeignKey(ValueMapping, on_delete=models.PROTECT, related_name="proposals")
-    state = models.CharField(max_length=20, default=MappingState.AWAITING_APPROVAL)
-    policy_version = models.CharField(max_length=60)
-    count = models.PositiveIntegerField()
-    batch = models.OneToOneField(ReplayBatch, on_delete=models.PROTECT, null=True, related_name="mapping_proposal")
-    frozen_sha256 = models.CharField(max_length=64)
-    proposer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    because = models.CharField(max_length=500)
-    proposed_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True)
-    closed_because = models.CharField(max_length=500, blank=True)
-
-    objects = MappingProposalQuerySet.as_manager()
-
-    class Meta:
-        default_permissions = ()
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(state__in=[state.value for state in MappingState]), name="mapping_proposal_known_state"
-            ),
-            models.CheckConstraint(condition=Q(count__range=(1, MOST_ROWS)), name="mapping_proposal_count_in_range"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["id"], condition=Q(state="awaiting_approval"), name="mapping_proposal_waiting"),
-        ]
-        triggers: ClassVar = [
-            has_all_its_rows(
-                "exceptions_app_mappingrow", by="proposal_id", called="proposal", rows="rows", name="all_rows"
-            ),
-            _DECIDED_ONCE,
-            frozen_columns(
-                "mapping", "policy_version", "count", "batch", "frozen_sha256", "proposer", "because", "proposed_at"
-            ),
-            audit_required(_SUBJECT_OF_PROPOSAL),
-            never_deleted(),
-            truncate_refused(),
-        ]
-
-    def __str__(self) -> str:
-        return self.ref
-
-    @property
-    def ref(self) -> str:
-        return f"{PROPOSAL_PREFIX}{self.pk}"
-
-    @property
-    def state_words(self) -> str:
-        return MAPPING_STATE_WORDS[MappingState(self.state)]
-
-
 class Period(models.Model):
     """A value and the days on which it holds, both included; an empty end is open. Days of business, never shifted."""
 
@@ -207,29 +112,6 @@ class Period(models.Model):
 
     def holds_on(self, day: date) -> bool:
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
-
-
-class MappingRow(Period):
-    """One row of a proposal. Without a target value it ends what holds on these days."""
-
-    proposal = models.ForeignKey(MappingProposal, on_delete=models.PROTECT, related_name="rows")
-    position = models.PositiveIntegerField(help_text="From 1, in the order in which they were written.")
-    replaces = models.JSONField(default=list, help_text="The entries that held then, as the proposer saw them.")
-
-    class Meta:
-        default_permissions = ()
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["proposal", "position"], name="mapping_one_row_a_place"),
-            models.CheckConstraint(condition=~Q(source_value=""), name="mapping_row_has_source"),
-            models.CheckConstraint(
-                condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_from__lte=F("valid_to")),
-                name="mapping_row_dates_in_order",
-            ),
-        ]
-        triggers: ClassVar = [append_only(), truncate_refused()]
-
-    def __str__(self) -> str:
-        return f"{self.source_value} → {self.target_value}"
 
 
 # What holds was approved: this value, on these days or on some of them.
@@ -272,7 +154,7 @@ class MappingEntry(Period):
     """One row as it holds, from the version that wrote it to the one that retired it. Never changed otherwise."""
 
     mapping = models.ForeignKey(ValueMapping, on_delete=models.PROTECT, related_name="entries")
-    row = models.ForeignKey(MappingRow, on_delete=models.PROTECT, related_name="entries")
+    row = models.ForeignKey("exceptions_app.MappingRow", on_delete=models.PROTECT, related_name="entries")
     version = models.PositiveIntegerField(help_text="Of the mapping, in which it was written.")
     retired_in = models.PositiveIntegerField(null=True, help_text="The version that replaced or ended it.")
 
@@ -303,67 +185,10 @@ class MappingEntry(Period):
             _IS_WHAT_WAS_APPROVED,
             _RETIRED_ONCE,
             frozen_columns("mapping", "row", "version", "source_value", "target_value", "valid_from", "valid_to"),
-            audit_required(_SUBJECT_OF_PROPOSAL),
+            audit_required(f"'{SUBJECT_PREFIX}' || NEW.mapping_id"),
             never_deleted(),
             truncate_refused(),
         ]
 
     def __str__(self) -> str:
         return f"{self.source_value} → {self.target_value}"
-
-
-class MappingDecision(models.Model):
-    """What the second person said of a proposal, bound to its hash. Never changed."""
-
-    class Verdict(models.TextChoices):
-        APPROVED = "approved", "Approved"
-        REJECTED = "rejected", "Rejected"
-
-    proposal = models.OneToOneField(MappingProposal, on_delete=models.PROTECT, related_name="decision")
-    verdict = models.CharField(max_length=10, choices=Verdict)
-    decider = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    frozen_sha256 = models.CharField(max_length=64)
-    because = models.CharField(max_length=500, blank=True)
-    decided_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(verdict__in=["approved", "rejected"]), name="mapping_decision_known_verdict"
-            ),
-            models.CheckConstraint(
-                condition=~Q(verdict="rejected") | ~Q(because=""), name="mapping_decision_rejection_has_reason"
-            ),
-        ]
-        triggers: ClassVar = [
-            append_only(),
-            truncate_refused(),
-            audit_required(_SUBJECT_BY_PROPOSAL),
-            Guard(
-                name="four_eyes",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert,
-                declare=[("proposed", "RECORD")],
-                func="""
-                SELECT p.* INTO proposed FROM public.exceptions_app_mappingproposal p
-                    WHERE p.id = NEW.proposal_id FOR UPDATE;
-                IF proposed.state <> 'awaiting_approval' THEN
-                    RAISE EXCEPTION 'mapping proposal % is no longer open', NEW.proposal_id
-                        USING ERRCODE = 'check_violation';
-                END IF;
-                IF proposed.frozen_sha256 <> NEW.frozen_sha256 THEN
-                    RAISE EXCEPTION 'the decision is for other rows than mapping proposal %', NEW.proposal_id
-                        USING ERRCODE = 'check_violation';
-                END IF;
-                IF NEW.decider_id = proposed.proposer_id THEN
-                    RAISE EXCEPTION 'four eyes: user % proposed mapping proposal % and cannot decide on it',
-                        NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
-                END IF;
-                RETURN NEW;
-                """,
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.verdict} {PROPOSAL_PREFIX}{self.proposal_id}"

@@ -10,10 +10,9 @@ from django.db.models import DecimalField, Prefetch, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 
 from exceptions_app import policies
-from exceptions_app.batch_states import LIVE
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.queries import keyset
-from exceptions_app.queries.counters import waiting_for_decision_of
+from exceptions_app.queries.counters import by_themselves, waiting_for_decision_of
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import APPROVING, DECIDED_IN, ProposalKind, Verb
@@ -81,12 +80,14 @@ def prepared_by(
 
 
 def prepared(user: AbstractUser, reach: Reach) -> QuerySet[Proposal]:
-    """Open proposals that the person made or whose content they corrected, beside those in batches."""
+    """Open proposals that the person made or whose content they corrected, without those decided on with others."""
     handled = Contributor.objects.filter(person=user.pk).values("proposal")
-    return Proposal.objects.filter(
-        Q(proposer=user.pk) | Q(pk__in=handled), state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN),
-        case__in=cases_within(reach),
-    ).exclude(batch_item__batch__state__in=sorted(LIVE))  # fmt: skip
+    return by_themselves(
+        Proposal.objects.filter(
+            Q(proposer=user.pk) | Q(pk__in=handled), state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN),
+            case__in=cases_within(reach),
+        )
+    )  # fmt: skip
 
 
 def sortable(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:

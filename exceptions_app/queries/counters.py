@@ -12,6 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 
 from exceptions_app.batch_states import LIVE
+from exceptions_app.mapping_states import MappingState
 from exceptions_app.models import ExceptionCase, Proposal, Queue, Route
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
@@ -105,14 +106,17 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
 def waiting_for_decision_of(user: AbstractUser, reach: Reach) -> QuerySet[Proposal]:
     """Open proposals that the person could decide on: granted, and without a hand in them.
 
-    Those in a batch that is not over are decided with it.
+    Those that are decided on with others are not among them.
     """
     deciding = cases_within(reach, Verb.APPROVE)
-    return (
-        Proposal.objects.filter(state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN), case__in=deciding)
-        .exclude(proposer=user.pk)
-        .exclude(contributors__person=user.pk)
-        .exclude(batch_item__batch__state__in=sorted(LIVE))
+    opened = Proposal.objects.filter(state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN), case__in=deciding)
+    return by_themselves(opened).exclude(proposer=user.pk).exclude(contributors__person=user.pk)
+
+
+def by_themselves(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:
+    """Without those in a batch that is not over, or prepared for a mapping that will be decided on with them."""
+    return proposals.exclude(batch_item__batch__state__in=sorted(LIVE)).exclude(
+        mend_outcome__item__proposal__state=MappingState.PREPARING
     )
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Protocol
 
 from django.contrib.auth.models import AbstractUser
 
 from exceptions_app import policies
-from exceptions_app.batch_states import MOST_ITEMS
+from exceptions_app.mapping_states import MOST_MENDS
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, UnmappedValue
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import Reach, cases_within
@@ -21,6 +22,8 @@ from integrations.models import Connection
 from integrations.refusals import MessageNotUnderstood
 
 MOST_BACKTESTED = 500
+MOST_JUDGED = 100
+"""Exceptions that a page looks through; of the others it says that they are looked at when their turn comes."""
 _RELATED = ("queue", "entity", "connection", "assignee", "cause")
 _ENDED_OTHERWISE = frozenset({*CLOSED_WITHOUT_SENDING, Outcome.DECLINED, Outcome.REVERSED})
 
@@ -37,7 +40,7 @@ class Holding(Protocol):
     def holds_on(self, day: date) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rows:
     """Rows of one kind for one target and legal entity (None for all)."""
 
@@ -49,8 +52,15 @@ class Rows:
     def target_of(self, found: UnmappedValue, case: ExceptionCase) -> str | None:
         """What the value becomes on the day of the document; None when no row answers for it."""
         day = found.on or case.document_date or case.opened_at.date()
-        answers = (row for row in self.rows if row.source_value == found.value and row.holds_on(day))
+        answers = (row for row in self._of_source.get(found.value, ()) if row.holds_on(day))
         return next((row.target_value for row in answers), None) if found.kind == self.kind else None
+
+    @cached_property
+    def _of_source(self) -> Mapping[str, Sequence[Holding]]:
+        found: defaultdict[str, list[Holding]] = defaultdict(list)
+        for row in self.rows:
+            found[row.source_value].append(row)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +73,37 @@ class Mend:
     refusal: str = ""
 
 
-def mends_of(rows: Rows, *, by: AbstractUser, reach: Reach) -> list[Mend]:
-    """Every open exception that the person may see and that has one of the values, in the order in which they came.
+def mendable(rows: Rows, reach: Reach) -> ExceptionCaseQuerySet:
+    """Every open exception that the person may see and that has one of the values, in the order in which they came."""
+    return _cases(rows, cases_within(reach).open()).order_by("pk")
 
-    At most one more than a batch takes. Five queries; each that can go is corrected and checked in memory.
+
+def mends_of(
+    rows: Rows, *, by: AbstractUser, reach: Reach, among: Iterable[int] | None = None, most: int = MOST_JUDGED
+) -> list[Mend]:
+    """What the rows would do to the first of those that are `mendable`, or to `among` these.
+
+    Five queries; each that can go is corrected and checked in memory.
     """
-    cases = list(_cases(rows, cases_within(reach).open()).select_related(*_RELATED).order_by("pk")[: MOST_ITEMS + 1])
+    found = mendable(rows, reach).select_related(*_RELATED)
+    cases = list(found[:most] if among is None else found.filter(pk__in=list(among)))
     return [mend for case, known in _known(cases) if (mend := _mend(rows, case, known, by=by, reach=reach))]
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """An open exception with such a value that was not looked at yet."""
+
+    number: int
+    revision: int
+    amount: Decimal | None
+    currency: str
+
+
+def unjudged(rows: Rows, reach: Reach, *, after: int) -> list[Unjudged]:
+    """Those that are `mendable` beyond the first so many; at most one more than go with one proposal. One query."""
+    found = mendable(rows, reach).values_list("pk", "revision", "amount", "currency")
+    return [Unjudged(*values) for values in found[after : MOST_MENDS + 1]]
 
 
 def _cases(rows: Rows, cases: ExceptionCaseQuerySet) -> ExceptionCaseQuerySet:
@@ -160,7 +194,7 @@ def _left(case: ExceptionCase, known: _Known, answered: Mapping[UnmappedValue, s
     return left
 
 
-def money_of_cases(cases: Iterable[ExceptionCase]) -> dict[str, Decimal]:
+def money_of_cases(cases: Iterable[ExceptionCase | Unjudged]) -> dict[str, Decimal]:
     """The sum in each currency."""
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     for case in cases:

@@ -14,7 +14,8 @@ from exceptions_app.mapping_states import (
     mapping_destination,
 )
 from exceptions_app.models import LegalEntity, MappingProposal, Queue, Route, ValueMapping
-from exceptions_app.models.value_mapping import MappingProposalQuerySet, ValueMappingQuerySet
+from exceptions_app.models.mapping_proposal import MappingProposalQuerySet
+from exceptions_app.models.value_mapping import ValueMappingQuerySet
 from exceptions_app.policies import ALLOWED, NotPermitted, Ruling
 from exceptions_app.queries.reach import Reach, reach_of
 from exceptions_app.states import Verb

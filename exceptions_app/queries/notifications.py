@@ -10,8 +10,8 @@ from django.urls import reverse
 from exceptions_app.models import ExceptionCase, Notification, Subscription
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.models.handover import TX_PREFIX
+from exceptions_app.models.mapping_proposal import PROPOSAL_PREFIX
 from exceptions_app.models.replay_batch import BATCH_PREFIX
-from exceptions_app.models.value_mapping import PROPOSAL_PREFIX
 from exceptions_app.queries.deep_links import FAILURE_PREFIX
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort, page
 from exceptions_app.queries.reach import Reach

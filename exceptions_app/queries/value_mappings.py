@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
-from exceptions_app.mapping_states import MappingState
-from exceptions_app.models import MappingEntry, MappingProposal, MappingRow, ValueMapping
+from exceptions_app.mapping_states import OPEN, MappingState
+from exceptions_app.models import MappingEntry, MappingProposal, MappingRow, MendOutcome, ValueMapping
+from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.models.value_mapping import ValueMappingQuerySet
 from exceptions_app.queries import keyset
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.mapping_standing import mappings_within, waiting_for_mapping_decision_of
-from exceptions_app.queries.reach import Reach, reach_of
+from exceptions_app.queries.reach import Reach, cases_within, reach_of
 
 PAGE_SIZE = 50
 MOST_PROPOSALS = 50
+MOST_REASONS = 20
 NEWEST = Sort("newest", (Key("id", "integer", descending=True),))
 IN_ORDER = Sort("position", (Key("position", "integer"),))
 _SHOWN = ("connection", "entity", "queue")
@@ -112,7 +114,7 @@ def mappings_to_decide(user: AbstractUser, reach: Reach) -> list[MappingProposal
 
 def mappings_prepared_by(user: AbstractUser) -> list[MappingProposal]:
     """Those that the person proposed and that wait, the oldest first."""
-    found = MappingProposal.objects.filter(proposer=user.pk, state=MappingState.AWAITING_APPROVAL)
+    found = MappingProposal.objects.filter(proposer=user.pk, state__in=sorted(OPEN))
     return list(found.select_related(*_of_proposal()).order_by("pk")[:MOST_PROPOSALS])
 
 
@@ -124,6 +126,45 @@ def find_proposal(user: AbstractUser, ref: str) -> MappingProposal | None:
     """The proposal, when the person may see its mapping; None as for one that is not there."""
     found = MappingProposal.objects.with_ref(ref).filter(mapping__in=mappings_within(reach_of(user)).values("pk"))
     return found.select_related(*_of_proposal(), "decision__decider").first()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why some exceptions of the list do not go with the mapping, with the first of them."""
+
+    words: str
+    number: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How far the exceptions of a proposal are prepared."""
+
+    prepared: int
+    left_out: int
+    reasons: Sequence[LeftOut]  # of exceptions that the person may see
+
+    @property
+    def ended(self) -> int:
+        return self.prepared + self.left_out
+
+
+def preparation_of(proposal: MappingProposal, reach: Reach) -> Preparation | None:
+    """None for one with which nothing was prepared in the background. Two queries, whatever the number."""
+    if not proposal.mends:
+        return None
+    outcomes = MendOutcome.objects.filter(item__proposal=proposal).order_by()
+    found = outcomes.aggregate(
+        prepared=Count("pk", filter=Q(proposal__isnull=False)), left_out=Count("pk", filter=Q(proposal=None))
+    )
+    visible = outcomes.filter(proposal=None, item__case__in=cases_within(reach).values("pk"))
+    reasons = visible.values_list("detail").annotate(number=Count("pk"), first=Min("item__case"))
+    told = [
+        LeftOut(words, number, f"{REF_PREFIX}{first}")
+        for words, number, first in reasons.order_by("-number", "detail")[:MOST_REASONS]
+    ]
+    return Preparation(found["prepared"], found["left_out"], told)
 
 
 @dataclass(frozen=True, slots=True)

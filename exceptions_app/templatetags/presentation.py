@@ -111,6 +111,8 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "finished": ("success", "resolved"),
         "done": ("success", "resolved"),
         "left": ("neutral", "clock"),
+        # proposed mappings whose exceptions are prepared
+        "preparing": ("transit", "clock"),
     }
 )
 # Where the word of the button is better known than the name of the state.

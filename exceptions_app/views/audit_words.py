@@ -90,6 +90,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "value_mapping.": "Anything about value mappings",
         "value_mapping.begun": "Value mapping begun",
         "value_mapping.proposed": "Rows of a value mapping proposed",
+        "value_mapping.prepared": "Exceptions of a value mapping prepared",
         "value_mapping.approved": "Rows of a value mapping approved",
         "value_mapping.rejected": "Rows of a value mapping rejected",
         "value_mapping.withdrawn": "Rows of a value mapping withdrawn",

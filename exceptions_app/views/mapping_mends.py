@@ -38,7 +38,8 @@ def _page(request: HttpRequest, mapping: ValueMapping, form: MendsForm, *, statu
     rows = Rows(
         kind=mapping.kind, connection=mapping.connection, entity_id=mapping.entity_id, rows=holding_rows(mapping)
     )
-    effect = Effect(mends_of(rows, by=person(request), reach=reach_for(request)), None)
+    mends = mends_of(rows, by=person(request), reach=reach_for(request), most=MOST_ITEMS + 1)
+    effect = Effect(mends, None, most=MOST_ITEMS)
     context = {
         "mapping": mapping,
         "form": form,

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRefresh
 
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
 from exceptions_app.actions.mapping_decide import approve_mapping, reject_mapping
@@ -29,8 +31,12 @@ from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
+from exceptions_app.views.replies import is_htmx
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import MAPPING_FORMS
+
+POLL_EVERY = 3  # seconds, while it is prepared
+_SEEN = "seen"  # the state that the page showed, in the address of its refresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class MappingButton:
 
 @require_safe
 @never_cache
+@vary_on_headers("HX-Request")
 @signed_in
 def mapping_proposal(request: HttpRequest, ref: str) -> HttpResponse:
     return _page(request, _visible(request, ref))
@@ -96,6 +103,9 @@ def _page(
         "contents": contents_of(proposal.batch) if proposal.batch else None,
         "money": money_of(proposal.batch) if proposal.batch else {},
         "backtest": _backtest(request, proposal),
+        "preparation": reads.preparation_of(proposal, reach_for(request)),
+        "poll_every": POLL_EVERY if proposal.state == MappingState.PREPARING else 0,
+        "poll_url": address(request, **{_SEEN: proposal.state}),
         "actions": _actions(request, proposal, bound or {}),
         "trail": [
             {"label": "Value mappings", "url": reverse("exceptions:value_mappings")},
@@ -105,7 +115,11 @@ def _page(
         "next_url": address(request, after=page.next_cursor) if page.next_cursor else "",
         "previous_url": address(request, before=page.previous_cursor) if page.previous_cursor else "",
     }
-    return render(request, "exceptions/mapping_proposal.html", context, status=status)
+    if not is_htmx(request):
+        return render(request, "exceptions/mapping_proposal.html", context, status=status)
+    if request.GET.get(_SEEN, proposal.state) != proposal.state:
+        return HttpResponseClientRefresh()  # what may be done with it is another matter now
+    return render(request, "exceptions/_mapping_preparation.html", context)
 
 
 def _backtest(request: HttpRequest, proposal: MappingProposal) -> Backtest | None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from exceptions_app.actions.batch_propose import ItemsRefused, ListChanged
 from exceptions_app.actions.mapping_propose import holding_rows, propose_mapping
 from exceptions_app.actions.mover import Invalid
-from exceptions_app.batch_states import MOST_ITEMS
+from exceptions_app.mapping_states import MOST_MENDS
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.mapping_standing import Places, places_to_propose
 from exceptions_app.queries.value_mappings import find_mapping
@@ -25,7 +25,7 @@ from exceptions_app.views.mapping_effect import Effect
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import ImportMappingForm
-from exceptions_app.views.value_mapping_new import effect_of, offered, scope_of
+from exceptions_app.views.value_mapping_new import effect_of, offered, scope_of, unseen
 from exceptions_app.views.value_mappings import visible_mapping
 
 MOST_FAULTS = 100  # that are listed at once
@@ -77,7 +77,7 @@ def _page(
         "effect": effect,
         "rows": rows,
         "items": ImportMappingForm.written(effect.revisions) if effect else "",
-        "most": MOST_ITEMS,
+        "most": MOST_MENDS,
         "trail": [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}],
     }
     return render(request, "exceptions/value_mapping_import.html", context, status=status)
@@ -102,9 +102,9 @@ def value_mapping_import_propose(request: HttpRequest, ref: str) -> HttpResponse
     lines = Lines([], [])
     try:
         lines = read_csv(given["text"])
-        effect = effect_of(request, scope, lines.rows)
         mends = {} if given["only_mapping"] else given["items"]
-        if not given["only_mapping"] and effect.revisions != mends:
+        effect = None if given["only_mapping"] else unseen(request, scope, lines.rows, mends)
+        if effect is not None:
             return _page(request, form, effect=effect, rows=len(lines.rows))
         proposal = propose_mapping(
             scope, lines.rows, by=person(request), at=now(), because=given["because"], mends=mends
@@ -121,7 +121,7 @@ def value_mapping_import_propose(request: HttpRequest, ref: str) -> HttpResponse
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_import(request, ref))
-    messages.success(request, f"{proposal.ref} is proposed. It waits for somebody else's decision.")
+    messages.success(request, f"{proposal.ref} is proposed. {proposal.what_next}")
     return HttpResponseRedirect(reverse("exceptions:mapping_proposal", args=[proposal.ref]))
 
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_safe
 from exceptions_app.actions.batch_propose import ItemsRefused, ListChanged
 from exceptions_app.actions.mapping_propose import Scope, propose_mapping
 from exceptions_app.actions.mover import Invalid
-from exceptions_app.batch_states import MOST_ITEMS
+from exceptions_app.mapping_states import AT_ONCE, MOST_MENDS
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.mapping_effect import Rows, backtest_of, mends_of
+from exceptions_app.queries.mapping_effect import MOST_JUDGED, Rows, backtest_of, mends_of, unjudged
 from exceptions_app.queries.mapping_standing import Places, places_to_propose
 from exceptions_app.queries.value_mappings import find_mapping
 from exceptions_app.value_rows import RowsInvalid, WrittenRow
@@ -56,8 +56,20 @@ def effect_of(request: HttpRequest, scope: Scope, rows: Sequence[WrittenRow]) ->
     reach = reach_for(request)
     entity = scope.entity.pk if scope.entity else None
     wanted = Rows(kind=scope.kind, connection=scope.connection, entity_id=entity, rows=rows)
-    mends = mends_of(wanted, by=person(request), reach=reach)
-    return Effect(mends, backtest_of(wanted, reach) if any(row.target_value for row in rows) else None)
+    mends = mends_of(wanted, by=person(request), reach=reach, most=MOST_JUDGED)
+    backtest = backtest_of(wanted, reach) if any(row.target_value for row in rows) else None
+    return Effect(mends, backtest, unjudged(wanted, reach, after=MOST_JUDGED))
+
+
+def unseen(request: HttpRequest, scope: Scope, rows: Sequence[WrittenRow], mends: Mapping[int, int]) -> Effect | None:
+    """What the rows mend, when that is not what the person was shown: `mends`, by revision.
+
+    A long list is not looked through again: whether each can go is judged when its turn comes.
+    """
+    if len(mends) > AT_ONCE:
+        return None
+    effect = effect_of(request, scope, rows)
+    return effect if effect.revisions != mends else None
 
 
 def effect_of_address(request: HttpRequest, places: Places, initial: Mapping[str, str]) -> Effect | None:
@@ -95,7 +107,7 @@ def _page(
         "form": form,
         "effect": effect,
         "items": ProposeMappingForm.written(effect.revisions) if effect and seen else "",
-        "most": MOST_ITEMS,
+        "most": MOST_MENDS,
         "trail": [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}],
     }
     return render(request, "exceptions/value_mapping_new.html", context, status=status)
@@ -116,8 +128,8 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
     scope = scope_of(places, given)
     mends = {} if given["only_mapping"] else given["items"]
     try:
-        effect = effect_of(request, scope, [row])
-        if not given["only_mapping"] and effect.revisions != mends:
+        effect = None if given["only_mapping"] else unseen(request, scope, [row], mends)
+        if effect is not None:
             return _page(request, form, effect=effect, seen=True)
         proposal = propose_mapping(scope, [row], by=person(request), at=now(), because=given["because"], mends=mends)
     except Invalid as error:
@@ -133,7 +145,7 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_new(request, ref))
-    messages.success(request, f"{proposal.ref} is proposed. It waits for somebody else's decision.")
+    messages.success(request, f"{proposal.ref} is proposed. {proposal.what_next}")
     return HttpResponseRedirect(reverse("exceptions:mapping_proposal", args=[proposal.ref]))
 
 
