@@ -151,6 +151,7 @@ def make_version(
     by: User,
     *,
     changes: Sequence[Mapping[str, str]] = (),
+    operations: Sequence[Mapping[str, str]] = (),
     at: datetime = MORNING,
     because: str = "Date taken from the order.",
     passed: bool = True,
@@ -165,6 +166,7 @@ def make_version(
     version = PayloadVersion.objects.create(
         case=locked, number=number, content=content, media_type=latest.media_type, author=by, reason=because,
         sha256=hashlib.sha256(content).hexdigest(), changes=[dict(change) for change in changes] or [default],
+        operations=[dict(step) for step in operations],
         check_name="official EN 16931 validator", check_passed=passed,
         check_errors=[] if passed else [error()], created_at=at,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.batch_states import BATCH_MOVES, POLICY, BatchAction, ItemState
 from exceptions_app.models import BatchDecision, BatchItem, BatchProgress, ReplayBatch
+from exceptions_app.queries.batch_changes import looks_for_the_trail
 from exceptions_app.queries.batch_standing import require_on_batch
 from integrations.doorbell import ring_on_commit
 
@@ -26,7 +27,8 @@ def approve_batch(
     """
     batch = _as_shown(batch_id, frozen_sha256, action=BatchAction.APPROVE, by=by)
     _decide(batch, BatchDecision.Verdict.APPROVED, by=by, at=at, because=because)
-    _move(batch, BatchAction.APPROVE, by=by, at=at, because=because, words="approved", counted_from=at)
+    looks = looks_for_the_trail(batch, by=by.pk)
+    _move(batch, BatchAction.APPROVE, by=by, at=at, because=because, words="approved", data=looks, counted_from=at)
     notify.batch_decided(batch, by=by, at=at, words="approved")
     ring_on_commit()
     return batch
@@ -39,7 +41,8 @@ def reject_batch(batch_id: int, *, by: AbstractUser, at: datetime, frozen_sha256
         raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
     batch = _as_shown(batch_id, frozen_sha256, action=BatchAction.REJECT, by=by)
     _decide(batch, BatchDecision.Verdict.REJECTED, by=by, at=at, because=because)
-    _move(batch, BatchAction.REJECT, by=by, at=at, because=because, words="rejected", finished_at=at)
+    looks = looks_for_the_trail(batch, by=by.pk)
+    _move(batch, BatchAction.REJECT, by=by, at=at, because=because, words="rejected", data=looks, finished_at=at)
     notify.batch_decided(batch, by=by, at=at, words="rejected")
     ring_on_commit()
     return batch

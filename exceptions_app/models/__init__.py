@@ -1,3 +1,4 @@
+from exceptions_app.models.batch_look import BatchLook
 from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
 from exceptions_app.models.cause import CauseNote, CauseOwner
@@ -30,6 +31,7 @@ __all__ = [
     "Attachment",
     "BatchDecision",
     "BatchItem",
+    "BatchLook",
     "BatchProgress",
     "BulkItem",
     "BulkOutcome",

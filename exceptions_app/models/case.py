@@ -213,6 +213,8 @@ class ExceptionCase(models.Model):
             # The newest that ended well, for what they suggest to one with the same problem.
             models.Index(fields=["cause", "-id"], condition=Q(state="resolved"), name="case_resolved_by_cause"),
             models.Index(fields=["amount"], name="case_by_amount"),
+            # Whether a counterparty is known already, as `queries.batch_changes` asks for it.
+            models.Index(fields=["connection", "counterparty"], name="case_by_counterparty"),
             models.Index(fields=["opened_at", "id"], name="case_by_opening"),
             models.Index(
                 F("cause"), F("closed_at").desc(), condition=Q(closed_at__isnull=False), name="case_closed_by_cause"

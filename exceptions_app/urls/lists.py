@@ -42,6 +42,7 @@ urlpatterns = [
     path("batches/<str:ref>/reject/", replay_batches.reject, name="batch_reject"),
     path("batches/<str:ref>/suspend/", replay_batches.suspend, name="batch_suspend"),
     path("batches/<str:ref>/resume/", replay_batches.resume, name="batch_resume"),
+    path("batches/<str:ref>/look/", replay_batches.look, name="batch_look"),
     path("batches/<str:ref>/cancel/", replay_batches.cancel, name="batch_cancel"),
     path("transactions/", transactions.transactions, name="transactions"),
     path("transactions/<str:ref>/", transaction.transaction, name="transaction"),

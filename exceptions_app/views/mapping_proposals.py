@@ -22,10 +22,11 @@ from exceptions_app.mapping_states import MappingAction, MappingMoveNotAllowed, 
 from exceptions_app.models import MappingProposal, MappingRow
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import value_mappings as reads
+from exceptions_app.queries.batch_changes import changes_of
 from exceptions_app.queries.keyset import Direction, Page
 from exceptions_app.queries.mapping_effect import Backtest, Rows, backtest_of
 from exceptions_app.queries.mapping_standing import MappingPossibility, mapping_possibilities, mapping_standing
-from exceptions_app.queries.replay_batches import contents_of, money_of
+from exceptions_app.queries.replay_batches import contents_of, find_batch, money_of
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
@@ -101,6 +102,7 @@ def _page(
         "rows": shown,
         "batch": proposal.batch,
         "contents": contents_of(proposal.batch) if proposal.batch else None,
+        **_changes(request, proposal),
         "money": money_of(proposal.batch) if proposal.batch else {},
         "backtest": _backtest(request, proposal),
         "preparation": reads.preparation_of(proposal, reach_for(request)),
@@ -120,6 +122,15 @@ def _page(
     if request.GET.get(_SEEN, proposal.state) != proposal.state:
         return HttpResponseClientRefresh()  # what may be done with it is another matter now
     return render(request, "exceptions/_mapping_preparation.html", context)
+
+
+def _changes(request: HttpRequest, proposal: MappingProposal) -> dict[str, object]:
+    """What its batch changes, while it waits, for whoever sees every item of it."""
+    batch = proposal.batch
+    waits = proposal.state == MappingState.AWAITING_APPROVAL
+    if batch is None or not waits or find_batch(person(request), batch.ref) is None:
+        return {"changes": None}
+    return {"changes": changes_of(batch), "look_url": reverse("exceptions:batch_look", args=[batch.ref])}
 
 
 def _backtest(request: HttpRequest, proposal: MappingProposal) -> Backtest | None:

@@ -23,12 +23,14 @@ from exceptions_app.actions.batch_decide import (
     resume_batch,
     suspend_batch,
 )
+from exceptions_app.actions.batch_look import look_at
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.batch_states import ITEM_WORDS, LIVE, BatchAction, BatchMoveNotAllowed, BatchState, ItemState
-from exceptions_app.models import ReplayBatch
+from exceptions_app.models import BatchItem, ReplayBatch
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import replay_batches as reads
+from exceptions_app.queries.batch_changes import changes_of
 from exceptions_app.queries.batch_standing import BatchPossibility, batch_possibilities, standing_on
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.views.addresses import address
@@ -132,6 +134,8 @@ def _page(
         "money": reads.money_of(batch),
         "progress": progress,
         "contents": reads.contents_of(batch),
+        "changes": changes_of(batch) if batch.state == BatchState.AWAITING_APPROVAL else None,
+        "look_url": reverse("exceptions:batch_look", args=[batch.ref]),
         "kinds": reads.kinds_of_error(batch),
         "decision": reads.decision_on(batch),
         "items": page.rows,
@@ -221,6 +225,17 @@ def _carry_out(
     forget(request, _url_of(batch))
     messages.success(request, done.format(ref=batch.ref))
     return HttpResponseRedirect(_url_of(batch))
+
+
+@posted_from(_page_of_batch)
+def look(request: HttpRequest, ref: str) -> HttpResponse:
+    """Open an item from the page of the decision, and note that it was."""
+    batch = _visible(request, ref)
+    try:
+        item = look_at(batch.pk, int(request.POST.get("item", "")), by=person(request), at=now())
+    except (ValueError, BatchItem.DoesNotExist):
+        raise Http404 from None
+    return HttpResponseRedirect(reverse("exceptions:case", args=[item.case.ref]))
 
 
 @posted_from(_page_of_batch)

@@ -249,6 +249,8 @@ def test_page_of_an_exception_leads_to_one_decision_for_all(cast: Cast, erp: Con
     decided = text_of(controller.get(page(proposal)))
     assert "3 open exceptions go with it, corrected by these rows, as batch" in decided
     assert "On closed exceptions" in decided
+    assert "G/L account: <code>—</code> → <code>800400</code>" in decided
+    assert f"Look at {cases[0].ref}" in decided
     approval = {"frozen_sha256": proposal.frozen_sha256, "agreed": "on"}
     assert controller.post(page(proposal, "approve"), approval).status_code == 302
     assert ReplayBatch.objects.get().state == "running"
