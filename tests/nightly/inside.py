@@ -23,7 +23,7 @@ from exceptions_app.models import ExceptionCase, LegalEntity, Queue, Route
 from integrations.inbox import HandedIn
 from integrations.models import Connection, InboxMessage
 from integrations.receiving import receive
-from tests.integrations.connectors.erp.postings import detail, gateway_error, journal
+from tests.integrations.connectors.erp.postings import customer_invoice, detail, gateway_error, journal
 from tests.nightly.site import CONNECTION
 from workbench.tokens import create_api_token
 
@@ -51,11 +51,19 @@ def set_up() -> None:
     )  # fmt: skip
     save_configuration(route, by=setup, at=at, because=_BECAUSE)
     grant_connection("ingest_messages", _account("clerk"), connection, by=setup, at=at, because=_BECAUSE)
-    client = Client()
-    client.force_login(_account("clerk"), backend="django.contrib.auth.backends.ModelBackend")
-    session = client.cookies[settings.SESSION_COOKIE_NAME].value
     _, token = create_api_token(_account("clerk"), name="drill", at=at)
-    print(json.dumps({"token": token, "cookie": f"{settings.SESSION_COOKIE_NAME}={session}"}))
+    print(json.dumps({"token": token, "cookie": _session_of("clerk")}))
+
+
+def _session_of(username: str) -> str:
+    """The cookie of a new session."""
+    client = Client()
+    client.force_login(_account(username), backend="django.contrib.auth.backends.ModelBackend")
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def sign_in(username: str) -> None:
+    print(_session_of(username))
 
 
 def approve_replays(number: int) -> None:
@@ -75,6 +83,20 @@ def approve_replays(number: int) -> None:
     for case in cases.order_by("pk"):
         proposal = propose_replay(case.pk, by=clerk, at=now(), because="The period is open again.")
         approve(case.pk, by=controller, at=now(), frozen_sha256=proposal.frozen_sha256)
+
+
+def refuse_for_a_family(number: int) -> None:
+    """So many customer invoices that the ERP refused for a product family that has no revenue account."""
+    connection = Connection.objects.get(slug=CONNECTION)
+    refusal = gateway_error(detail("ZFI/050", place="lines/0/product_family"), code="ZFI/050")
+    lines = json.loads(customer_invoice())["lines"]
+    lines[0] |= {"product_family": "DRILLS", "account": ""}
+    for place in range(number):
+        name = f"DRILL-{place:06}"
+        refused = HandedIn(
+            name, customer_invoice(number=name, lines=lines), "application/json", refusal, "application/json", 400
+        )
+        receive(connection, refused, via=InboxMessage.Via.API, by="clerk", at=now())
 
 
 def resume() -> None:

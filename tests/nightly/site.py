@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import requests
 
+from tests.nightly.browser import ANSWER_SECONDS, Browser
 from tests.stack import RunningStack
 
-ANSWER_SECONDS = 120
 CONNECTION = "drill"
 
 
@@ -49,12 +49,15 @@ class Site:
 
     @property
     def booked(self) -> list[str]:
-        """The references of what the simulated ERP booked for the drill, each as often as it did."""
+        """The numbers of what the simulated ERP booked for the drill, each as often as it did."""
         headers = {"Authorization": f"Bearer {self.stack.simulator_token}"}
         ledger = requests.get(f"{self.stack.simulator_url}/control/ledger", headers=headers, timeout=ANSWER_SECONDS)
-        postings = [effect.get("posting") or {} for effect in ledger.json()["effects"]]
-        references = [str(posting.get("reference", "")) for posting in postings]
-        return sorted(reference for reference in references if reference.startswith("DRILL-"))
+        numbers = [str(effect.get("number", "")) for effect in ledger.json()["effects"]]
+        return sorted(number for number in numbers if number.startswith("DRILL-"))
+
+    def browser(self, username: str) -> Browser:
+        """Of one of the demonstration's people, signed in."""
+        return Browser(self.stack.url, self.inside(f"sign_in({username!r})"))
 
     @cached_property
     def api(self) -> requests.Session:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from tests.nightly.browser import ANSWER_SECONDS
 from tests.nightly.conftest import Tell
 from tests.nightly.figures import percentile
-from tests.nightly.site import ANSWER_SECONDS, Site
+from tests.nightly.site import Site
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(7200)]
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.integrations.connectors.erp.postings import journal
+from tests.nightly.browser import ANSWER_SECONDS
 from tests.nightly.conftest import Tell
-from tests.nightly.site import ANSWER_SECONDS, CONNECTION, Site
+from tests.nightly.site import CONNECTION, Site
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(7200)]
 
