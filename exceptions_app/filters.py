@@ -28,6 +28,7 @@ from integrations.refusals import Category
 MOST_MATCHED = 1_000
 OPEN, CLOSED, ANY = "open", "closed", "any"
 ME, NOBODY = "me", "nobody"
+AWAKE, SNOOZED = "no", "only"
 _MOST_DAYS = 36_500
 _DAYS = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2200, 12, 31))]
 STATE_CHOICES = [
@@ -42,6 +43,7 @@ OBJECT_TYPE_CHOICES = [
 ]
 CATEGORY_CHOICES = [(category.value, category.value.replace("_", " ").capitalize()) for category in Category]
 PRIORITY_CHOICES = [(str(level), f"P{level}") for level in range(1, 5)]
+SNOOZED_CHOICES = [(AWAKE, "Left out"), (SNOOZED, "Only those"), (ANY, "Among the others")]
 DUE_CHOICES = [("overdue", "Overdue"), ("today", "Within 24 hours")]
 # By which role of a document its counterparty is known, in the words of the records.
 CUSTOMERS = ("Buyer", "Customer")
@@ -89,6 +91,8 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     default_state = ANY
     """Which state is meant when none is named."""
+    default_snoozed = ANY
+    """Whether what is snoozed is meant when that is not said and no text is looked for: a search finds it always."""
 
     text = django_filters.CharFilter(method="filter_text", label="Contains", max_length=200)
     queue = django_filters.ModelChoiceFilter(
@@ -117,6 +121,9 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         queryset=Connection.objects.none(), to_field_name="slug", label="Connection", empty_label="All"
     )
     due = django_filters.ChoiceFilter(method="filter_due", choices=DUE_CHOICES, label="Due", empty_label="Any time")
+    snoozed = django_filters.ChoiceFilter(
+        method="filter_snoozed", choices=SNOOZED_CHOICES, label="Snoozed", empty_label="As usual"
+    )
     amount_min = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
     amount_max = AmountFilter(field_name="amount", lookup_expr="lte", label="Amount to")
     amount_above = AmountFilter(field_name="amount", lookup_expr="gt", label="Amount above")
@@ -155,10 +162,16 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         self.filters["assignee"].extra["choices"] = cache(partial(_person_choices, reach, self.request.user))
 
     def filter_queryset(self, queryset: ExceptionCaseQuerySet) -> ExceptionCaseQuerySet:
-        state = self.form.cleaned_data.pop("state", "") or self.default_state
-        self.in_any_state: ExceptionCaseQuerySet = super().filter_queryset(queryset)
-        self.form.cleaned_data["state"] = state
-        return self.filter_state(self.in_any_state, "state", state)
+        cleaned = self.form.cleaned_data
+        state, asked = cleaned.pop("state", "") or self.default_state, cleaned.pop("snoozed", "")
+        self.snoozed_or_not: ExceptionCaseQuerySet = super().filter_queryset(queryset)
+        cleaned["state"], cleaned["snoozed"] = state, asked
+        snoozed = asked or (ANY if cleaned.get("text") else self.default_snoozed)
+        self.includes_snoozed = snoozed == ANY
+        return self.filter_state(self.filter_snoozed(self.snoozed_or_not, "snoozed", snoozed), "state", state)
+
+    def filter_snoozed(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        return {AWAKE: cases.awake, SNOOZED: cases.snoozed}.get(value, cases.all)()
 
     def filter_text(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
         """Part of any identifier or name, in any spelling; or our own reference."""

@@ -14,6 +14,7 @@ from django.utils.timezone import get_current_timezone_name
 
 from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
 from exceptions_app.attached_files import ENDINGS, LARGEST_FILE, LONGEST_NAME
+from exceptions_app.snooze_form import SnoozeForm
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
 from exceptions_app.typed_values import misfit_of, one_line_ending
 from integrations.records.record import Record, RecordField, label_with_term
@@ -207,6 +208,8 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
     Action.ASSIGN: AssignForm,
     Action.HOLD: HoldForm,
     Action.RESUME: MoveForm,
+    Action.SNOOZE: SnoozeForm,
+    Action.WAKE: MoveForm,
     Action.TRANSLATE: MoveForm,
     Action.PROPOSE: ReasonForm,
     Action.RELEASE: ReasonForm,

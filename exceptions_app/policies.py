@@ -55,8 +55,8 @@ _SENDING = frozenset({Action.PROPOSE, Action.RELEASE})
 _STATING = frozenset({Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 _WORKING = frozenset(
     {
-        Action.HOLD, Action.RESUME, Action.CORRECT, Action.TRANSLATE, Action.PROPOSE, Action.RELEASE, Action.DECLINE,
-        Action.DISMISS, Action.REVERSE,
+        Action.HOLD, Action.RESUME, Action.SNOOZE, Action.WAKE, Action.CORRECT, Action.TRANSLATE, Action.PROPOSE,
+        Action.RELEASE, Action.DECLINE, Action.DISMISS, Action.REVERSE,
     }
 )  # fmt: skip
 
@@ -162,6 +162,10 @@ def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Rul
         return _may_decide(action, by)
     if action in _WORKING and case.assignee_id not in (None, by.user.pk):
         return Ruling(False, f"{case.assignee} is working on this. Assign it to yourself first.")
+    if action is Action.SNOOZE and case.snoozed_by_id is not None:
+        return Ruling(False, "It is snoozed already. Wake it first.")
+    if action is Action.WAKE and case.snoozed_by_id is None:
+        return Ruling(False, "It is not snoozed.")
     if action is Action.TRANSLATE and case.sub != HELD_BY_FIELD_MAP:
         return Ruling(False, "No field map held this exception: there is nothing to translate again.")
     if action in _SENDING and case.sub in STANDS_THERE:

@@ -37,6 +37,7 @@ IS: Mapping[str, Filters] = MappingProxyType(
         "overdue": {"due": "overdue"},
         "mine": {"assignee": "me"},
         "unassigned": {"assignee": "nobody"},
+        "snoozed": {"snoozed": "only"},
     }
 )
 _AMOUNT_FILTERS = MappingProxyType(

@@ -1,7 +1,7 @@
 """Which key does what: said once, for the pages that carry the keys and for the page that lists them.
 
-A key never sends anything by itself: it moves, opens or focuses. The two that act at once, claiming and resuming, are
-undone as easily. Single keys can be switched off (WCAG 2.2, success criterion 2.1.4).
+A key never sends anything by itself: it moves, opens or focuses. Those that act at once, such as claiming
+and resuming, are undone as easily. Single keys can be switched off (WCAG 2.2, success criterion 2.1.4).
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,13 @@ ACTION_KEYS = MappingProxyType(
         Action.RELEASE: "r",
         Action.HOLD: "s",
         Action.RESUME: "s",
+        Action.SNOOZE: "z",
+        Action.WAKE: "z",
         Action.WITHDRAW: "w",
     }
 )
-"""An exception is never in a state that permits two actions of one key."""
+"""An exception never permits two actions of one key."""
+UNDO_KEY = "u"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,9 @@ IN_AN_EXCEPTION = (
     Shortcut(("r",), "To the proposal of a replay or a release"),
     Shortcut(("m",), "Map the value that is not known, for every exception that has it"),
     Shortcut(("a",), "Assign it to somebody"),
-    Shortcut(("s",), "Set it aside until a time, or take it up again"),
+    Shortcut(("s",), "Put it on hold, or take it up again"),
+    Shortcut(("z",), "Snooze it: out of the lists until a time or until something happens; or wake it"),
+    Shortcut((UNDO_KEY,), "Undo what you just did, while the message about it offers that"),
     Shortcut(("w",), "Withdraw the proposal"),
     Shortcut(("c",), "Comment"),
     Shortcut(("y",), "Copy its number"),

@@ -27,6 +27,14 @@ class Kind(StrEnum):
     HELD = "held"
 
 
+class WakesOn(StrEnum):
+    """What a snoozed exception may wait for, beside a time."""
+
+    ARRIVAL = "arrival"
+    TARGET_WELL = "target_well"
+    COMMENT = "comment"
+
+
 class Outcome(StrEnum):
     """How a closed exception ended."""
 
@@ -77,6 +85,11 @@ class Action(StrEnum):
     ASSIGN = "assign"
     HOLD = "hold"
     RESUME = "resume"
+    SNOOZE = "snooze"
+    WAKE = "wake"
+    UNDO = "undo"
+    UNDO_TO_NEW = "undo_to_new"
+    UNDO_TO_WORK = "undo_to_work"
     CORRECT = "correct"
     TRANSLATE = "translate"
     PROPOSE = "propose"
@@ -98,7 +111,8 @@ class Action(StrEnum):
     APPROVE_ABSENT = "approve_absent"
     # Moves of the machine: no person has a button for them.
     RECUR = "recur"
-    WAKE = "wake"
+    END_HOLD = "end_hold"
+    END_SNOOZE = "end_snooze"
     RETRY = "retry"
     SEND_LOST_SIGHT = "send_lost_sight"
     SEND_REFUSED = "send_refused"
@@ -132,6 +146,8 @@ class Transition:
 
 
 _WORKABLE = frozenset({State.NEW, State.IN_PROGRESS})
+SNOOZED_IN = _WORKABLE | {State.WAITING}
+"""Where it may be snoozed: where somebody works on it or could."""
 _UNDECIDED = frozenset({State.NEW, State.IN_PROGRESS, State.WAITING, State.AWAITING_APPROVAL})
 _IN_FLIGHT = frozenset({State.REPLAYING, State.OUTCOME_UNKNOWN})
 _UNKNOWN = frozenset({State.OUTCOME_UNKNOWN})
@@ -148,6 +164,17 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.ASSIGN: Transition("Assign", OPEN_STATES, None, Verb.CORRECT, "case.assigned"),
     Action.HOLD: Transition("Put on hold", _WORKABLE, State.WAITING, Verb.CORRECT, "case.put_on_hold"),
     Action.RESUME: Transition("Resume", frozenset({State.WAITING}), State.IN_PROGRESS, Verb.CORRECT, "case.resumed"),
+    # Out of the work lists for a while. Not where somebody decides, nor while something is on its way.
+    Action.SNOOZE: Transition("Snooze", SNOOZED_IN, None, Verb.CORRECT, "case.snoozed"),
+    Action.WAKE: Transition("Wake", SNOOZED_IN, None, Verb.CORRECT, "case.woken"),
+    # Taking back the last move while nothing else has happened: what it changed is as it was before.
+    Action.UNDO: Transition("Undo", _UNDECIDED, None, Verb.CORRECT, "case.move_undone"),
+    Action.UNDO_TO_NEW: Transition(
+        "Undo", frozenset({State.IN_PROGRESS, State.WAITING}), State.NEW, Verb.CORRECT, "case.move_undone"
+    ),
+    Action.UNDO_TO_WORK: Transition(
+        "Undo", frozenset({State.WAITING}), State.IN_PROGRESS, Verb.CORRECT, "case.move_undone"
+    ),
     # A correction of what waits for approval takes it back to work: the approval would be for other bytes.
     Action.CORRECT: Transition("Correct", _UNDECIDED, State.IN_PROGRESS, Verb.CORRECT, "case.corrected"),
     # Of what a field map held: the source's message anew, by the maps that are in use now.
@@ -200,7 +227,8 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.RECUR: Transition("Came in again", OPEN_STATES, None, None, "case.recurred"),
     # The target's own list does not agree with what is known here, such as when it booked the document twice.
     Action.FLAG: Transition("Found by a comparison", OPEN_STATES, None, None, "case.disagreement_found"),
-    Action.WAKE: Transition("Hold ended", frozenset({State.WAITING}), State.IN_PROGRESS, None, "case.hold_ended"),
+    Action.END_HOLD: Transition("Hold ended", frozenset({State.WAITING}), State.IN_PROGRESS, None, "case.hold_ended"),
+    Action.END_SNOOZE: Transition("Snooze ended", SNOOZED_IN, None, None, "case.snooze_ended"),
     # What was refused for a technical reason alone, by a policy of its connection.
     Action.RETRY: Transition("Tried again", _WORKABLE, State.REPLAYING, None, "case.retried", _FAILED),
     Action.SEND_LOST_SIGHT: Transition(
@@ -237,8 +265,16 @@ APPROVING: dict[ProposalKind, Action] = {
 }
 """By which move a proposal is agreed to; for a person there is one button."""
 DECIDING = frozenset(APPROVING.values()) | {Action.REJECT}
-HAS_NO_BUTTON = frozenset(APPROVING.values()) - {Action.APPROVE}
-"""What a person does by approving, and does not ask for by name."""
+UNDOING: dict[State | None, Action] = {
+    None: Action.UNDO,
+    State.NEW: Action.UNDO_TO_NEW,
+    State.IN_PROGRESS: Action.UNDO_TO_WORK,
+}
+"""By which move another one is taken back, by the state that it began from; None when it changed none."""
+UNDOABLE = frozenset({Action.CLAIM, Action.ASSIGN, Action.HOLD, Action.SNOOZE, Action.WAKE})
+"""What the person who did it may take back at once. Nothing that a second person agreed to."""
+HAS_NO_BUTTON = (frozenset(APPROVING.values()) - {Action.APPROVE}) | frozenset(UNDOING.values())
+"""What a person does by approving or by taking back, and does not ask for by name."""
 
 
 class TransitionNotAllowed(Exception):
@@ -260,6 +296,12 @@ STATE_WORDS: dict[State, str] = {
     State.OUTCOME_UNKNOWN: "of unknown outcome",
     State.RESOLVED: "resolved",
     State.DISMISSED: "dismissed",
+}
+
+WAKES_ON_WORDS: dict[WakesOn, str] = {
+    WakesOn.ARRIVAL: "something new arrives for it",
+    WakesOn.TARGET_WELL: "its target is well again",
+    WakesOn.COMMENT: "somebody comments on it",
 }
 
 

@@ -15,6 +15,7 @@ from exceptions_app.actions import (
     handover_release,
     inbox,
     mapping_prepare,
+    snoozing,
     technical_retry,
     waiting,
     work,
@@ -40,6 +41,7 @@ def sweep(**_from_newer_senders: Any) -> None:
         replays.carry_out_due,
         _read_messages,
         _end_holds,
+        _end_snoozes,
         _release_waiting,
         _release_deliveries,
         _retry_technical,
@@ -84,12 +86,22 @@ def _end_holds() -> None:
     ended = ExceptionCase.objects.filter(state=State.WAITING, held_until__lte=now())
     for case_id in ended.values_list("pk", flat=True):
         try:
-            work.wake(case_id, at=now())
+            work.end_hold(case_id, at=now())
         except SoftTimeLimitExceeded:
             raise
         except Exception:
             # Somebody may have resumed it in this very moment.
             log.exception("The hold of exception %s could not be ended.", case_id)
+
+
+def _end_snoozes() -> None:
+    for case_id in snoozing.due(at=now()):
+        try:
+            snoozing.end_snooze(case_id, at=now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("The snooze of exception %s could not be ended.", case_id)
 
 
 def _release_waiting() -> None:

@@ -12,9 +12,11 @@ from exceptions_app import policies
 from exceptions_app.actions import notify
 from exceptions_app.machines import is_machine
 from exceptions_app.models import ExceptionCase, Notification, Subscription
-from exceptions_app.states import TRANSITIONS, Action, Kind, State, target_of
+from exceptions_app.states import TRANSITIONS, UNDOABLE, UNDOING, Action, Kind, State, target_of
 
 _CHANGES_NOTHING = frozenset({Action.COMMENT, Action.RECUR, Action.FLAG})
+_KEEPS_A_SNOOZE = _CHANGES_NOTHING | {Action.SNOOZE, Action.WAKE, Action.END_SNOOZE, *UNDOING.values()}
+NOT_SNOOZED: Mapping[str, Any] = {"snoozed_by": None, "snoozed_until": None, "snoozed_for": ""}
 
 
 class ChangedMeanwhile(Exception):
@@ -42,7 +44,7 @@ def lock(case_id: int, *, revision: int | None = None) -> ExceptionCase:
     with it, so that a move of what nobody watches costs no query more.
     """
     case = (
-        ExceptionCase.objects.select_related("queue", "entity", "connection", "assignee", "cause")
+        ExceptionCase.objects.select_related("queue", "entity", "connection", "assignee", "cause", "snoozed_by")
         .annotate(is_watched=Exists(Subscription.objects.filter(case=OuterRef("pk"))))
         .select_for_update(of=("self",), no_key=True)
         .get(pk=case_id)
@@ -77,6 +79,10 @@ def move(
     """
     policies.require(action, case, by, where=where)
     before = State(case.state)
+    ends_snooze = case.snoozed_by_id is not None and action not in _KEEPS_A_SNOOZE
+    if ends_snooze:  # somebody took it up
+        changes = {**NOT_SNOOZED, **changes}
+    was = {name: getattr(case, name) for name in changes}
     case.state = target_of(action, state=before, kind=Kind(case.kind))
     # A comment or a repeat changes nothing that a colleague is deciding on, so it makes no form stale.
     revision = case.revision if action in _CHANGES_NOTHING else case.revision + 1
@@ -86,6 +92,8 @@ def move(
     case._history_user = by
     case._change_reason = because[:100] or None
     case.save(update_fields=["state", *changes])
+    if action in UNDOABLE:  # all that it takes to undo it, in the trail itself
+        data = {**(data or {}), "revision": revision, "before": {name: _as_text(value) for name, value in was.items()}}
     record(
         case,
         TRANSITIONS[action].past,
@@ -95,9 +103,22 @@ def move(
         because=because,
         data={"from": before.value, "to": State(case.state).value, **(data or {})},
     )
+    if ends_snooze:
+        record(
+            case,
+            TRANSITIONS[Action.END_SNOOZE].past,
+            by=by,
+            at=at,
+            summary=f"The snooze of {case.ref} ended with that.",
+        )
     is_watched = bool(vars(case).get("is_watched", True))
     notify.case_moved(case, action, by=by, at=at, directly=tells or {}, is_watched=is_watched)
     return case
+
+
+def _as_text(value: object) -> object:
+    """A person by their user name, as everywhere in the trail."""
+    return value.get_username() if isinstance(value, AbstractUser) else value
 
 
 def record(

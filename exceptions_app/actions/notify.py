@@ -10,7 +10,7 @@ from types import MappingProxyType
 from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.models import ExceptionCase, MappingProposal, Notification, Proposal, ReplayBatch, Subscription
-from exceptions_app.states import DECIDING, Action
+from exceptions_app.states import DECIDING, UNDOING, Action
 
 Kind = Notification.Kind
 Wants = Subscription.Wants
@@ -21,6 +21,9 @@ DONE: Mapping[Action, str] = MappingProxyType(
         Action.ASSIGN: "assigned it",
         Action.HOLD: "put it on hold",
         Action.RESUME: "resumed it",
+        Action.SNOOZE: "snoozed it",
+        Action.WAKE: "woke it",
+        **dict.fromkeys(UNDOING.values(), "took back what they did last"),
         Action.CORRECT: "corrected it",
         Action.TRANSLATE: "translated it again",
         Action.PROPOSE: "proposed to replay it",
@@ -47,7 +50,8 @@ DONE: Mapping[Action, str] = MappingProxyType(
 HAPPENED: Mapping[Action, str] = MappingProxyType(
     {
         Action.RECUR: "It came in again",
-        Action.WAKE: "Its hold ended",
+        Action.END_HOLD: "Its hold ended",
+        Action.END_SNOOZE: "Its snooze ended",
         Action.RETRY: "It was sent again by the policy of its connection",
         Action.SEND_LOST_SIGHT: "It was sent, and its outcome is not known",
         Action.SEND_REFUSED: "The target refused it again",

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.models import AbstractUser
 from django.db import connection as database
 
+from exceptions_app.actions import snoozing
 from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.machines import INTAKE, machine
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
-from exceptions_app.states import Action, State
+from exceptions_app.states import Action, State, WakesOn
 from exceptions_app.triage.cause import cause_of
 from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
 from exceptions_app.unmapped_values import remember_unmapped
@@ -138,12 +139,12 @@ def _record_opening(
 def _repeat(
     case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, at: datetime, arrived_at: datetime
 ) -> ExceptionCase:
-    first = PayloadVersion.objects.get(case=case, number=1)
+    first, intake = PayloadVersion.objects.get(case=case, number=1), machine(INTAKE)
     differs = hashlib.sha256(transaction.payload).hexdigest() != first.sha256
     move(
         case,
         Action.RECUR,
-        by=machine(INTAKE),
+        by=intake,
         at=at,
         occurrences_count=case.occurrences_count + 1,
         cause=cause_of(transaction, connector=message.connection.connector, at=at),
@@ -152,6 +153,7 @@ def _repeat(
         + (", with other content than before." if differs else ", with the same content."),
         data={"message": message.external_id, "differs": differs},
     )
+    snoozing.happened(case, WakesOn.ARRIVAL, by=intake, at=at)
     _add_occurrence(case, message, transaction, arrived_at=arrived_at)
     remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
     return case

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction as database_transaction
 
 from audit import log as audit_log
-from exceptions_app.actions import twice_there
+from exceptions_app.actions import snoozing, twice_there
 from exceptions_app.actions.handover_hold import finding
 from exceptions_app.actions.mover import lock, move
 from exceptions_app.actions.open_case import open_new
@@ -17,7 +17,7 @@ from exceptions_app.machines import WORKER, is_machine, machine
 from exceptions_app.models import ExceptionCase, Occurrence, Transaction
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.policies import OTHER_CONTENT_THERE
-from exceptions_app.states import Action
+from exceptions_app.states import Action, WakesOn
 from integrations.comparing import Found, Kind, keep_finding, told_of
 from integrations.connectors.registry import get_connector
 from integrations.effects import effects_under, note_listed
@@ -96,10 +96,11 @@ def _sub_of(found: Found) -> str:
 
 
 def _flag(case: ExceptionCase, found: Found, words: str, *, at: datetime) -> ExceptionCase:
-    return move(
+    worker = machine(WORKER)
+    move(
         case,
         Action.FLAG,
-        by=machine(WORKER),
+        by=worker,
         at=at,
         summary=f"{case.ref} ({case.document_number}): {words}",
         data={"finding": found.kind.value, "references": found.references, "delivery": found.delivery.pk},
@@ -107,6 +108,8 @@ def _flag(case: ExceptionCase, found: Found, words: str, *, at: datetime) -> Exc
         sub=_sub_of(found),
         problem=words[:300],
     )
+    snoozing.happened(case, WakesOn.ARRIVAL, by=worker, at=at)
+    return case
 
 
 def _message_behind(delivery: Delivery) -> InboxMessage | None:

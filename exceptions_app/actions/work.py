@@ -8,14 +8,14 @@ from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
 
 from exceptions_app import policies
-from exceptions_app.actions import handover_follow
+from exceptions_app.actions import handover_follow, snoozing
 from exceptions_app.actions.mover import Invalid, lock, move
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.attached_files import FileRefused, media_type_of
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import Attachment, Comment, ExceptionCase, Notification, Proposal
 from exceptions_app.queries.mentioned import mentioned_in
-from exceptions_app.states import Action, Verb
+from exceptions_app.states import Action, Verb, WakesOn
 
 LONGEST_HOLD = timedelta(days=731)
 
@@ -105,12 +105,12 @@ def resume(case_id: int, *, by: AbstractUser, at: datetime, revision: int | None
 
 
 @transaction.atomic
-def wake(case_id: int, *, at: datetime) -> ExceptionCase:
+def end_hold(case_id: int, *, at: datetime) -> ExceptionCase:
     """Back to work when the time until which it was held has come."""
     case = lock(case_id)
     return move(
         case,
-        Action.WAKE,
+        Action.END_HOLD,
         by=machine(WORKER),
         at=at,
         summary=f"The hold of {case.ref} ended.",
@@ -148,6 +148,7 @@ def comment(case_id: int, *, by: AbstractUser, at: datetime, text: str, file: Fi
         data |= {"file": file.name, "file_sha256": hashlib.sha256(file.content).hexdigest()}
     tells = {person.pk: Notification.Kind.MENTION for person in told}
     move(case, Action.COMMENT, by=by, at=at, summary=f"{by} commented on {case.ref}.", data=data, tells=tells)
+    snoozing.happened(case, WakesOn.COMMENT, by=by, at=at)
     written = Comment.objects.create(case=case, author_id=by.pk, text=text, written_at=at)
     if file is not None:
         _attach(file, written, media_type=media_type)

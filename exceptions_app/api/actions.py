@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exceptions_app.actions import decide, propose, unknown, work
+from exceptions_app.actions import decide, propose, snoozing, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
@@ -24,7 +24,7 @@ from exceptions_app.api.documented import IDEMPOTENCY_KEY, IF_MATCH, REF, WRITIN
 from exceptions_app.api.exception_shapes import ExceptionDetail
 from exceptions_app.api.preconditions import as_seen, precondition_of
 from exceptions_app.models import ExceptionCase
-from exceptions_app.states import TRANSITIONS, Action, Outcome, Verb
+from exceptions_app.states import TRANSITIONS, Action, Outcome, Verb, WakesOn
 
 TAG = "Actions"
 PROBLEMS = (
@@ -128,6 +128,24 @@ class Hold(CaseAction):
 class Resume(CaseAction):
     def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
         work.resume(case.pk, by=by, at=at)
+
+
+@_action(
+    Action.SNOOZE, requests.Snooze,
+    "Take it out of the work lists until a time, until something happens, or until whichever comes first. Nothing else "
+    "changes: its due time and every deadline stay, and search finds it.",
+    example={"until": "2026-12-01T09:00:00Z", "event": "arrival"},
+)  # fmt: skip
+class Snooze(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        event = WakesOn(data["event"]) if data["event"] else None
+        snoozing.snooze(case.pk, by=by, at=at, until=data["until"], wakes_on=event)
+
+
+@_action(Action.WAKE, requests.Nothing, "Bring a snoozed exception back into the work lists.")
+class Wake(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        snoozing.wake(case.pk, by=by, at=at)
 
 
 @_action(

@@ -73,7 +73,7 @@ def person(request: Request) -> AbstractUser:
 
 def case_for(request: Request, ref: str) -> ExceptionCase:
     """The exception, when it is visible to the person; otherwise the same answer as for one that does not exist."""
-    related = ("queue", "entity", "connection", "cause", "assignee", "follows")
+    related = ("queue", "entity", "connection", "cause", "assignee", "follows", "snoozed_by")
     case: ExceptionCase | None = _visible(request).with_ref(ref).select_related(*related).first()
     if case is None:
         raise Http404

@@ -39,6 +39,8 @@ VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
         Action.ASSIGN.value: actions.Assign,
         Action.HOLD.value: actions.Hold,
         Action.RESUME.value: actions.Resume,
+        Action.SNOOZE.value: actions.Snooze,
+        Action.WAKE.value: actions.Wake,
         Action.CORRECT.value: corrections.Correct,
         Action.TRANSLATE.value: actions.Translate,
         Action.PROPOSE.value: actions.Propose,

@@ -57,7 +57,9 @@ class ExceptionList(ApiView):
     )
     def get(self, request: Request) -> Response:
         visible = cases_within(reach_of(person(request)))
-        found = filtered(request, visible).select_related("queue", "entity", "connection", "cause", "assignee")
+        found = filtered(request, visible).select_related(
+            "queue", "entity", "connection", "cause", "assignee", "snoozed_by"
+        )
         shape = responses.ExceptionSummary(context={"request": request})
         sort = sort_of(request, SORTS, SORTS["newest"])
         return answer_page(

@@ -66,7 +66,7 @@ class ProposalList(ApiView):
         user = person(request)
         found = sortable(read(user, reach_of(user))).select_related(
             "version", "target", "proposer", "decision__decider", "case__queue", "case__entity", "case__connection",
-            "case__cause", "case__assignee",
+            "case__cause", "case__assignee", "case__snoozed_by",
         ).defer("version__content")  # fmt: skip
         return answer_page(page_of(request, found, sort), lambda proposals: _represent(proposals, request))
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problems import Problem, at
 from exceptions_app.api.strict import Anything, Content, JsonObject, Moment, StrictSerializer, Text, WholeNumber
-from exceptions_app.states import CLOSED_WITHOUT_SENDING
+from exceptions_app.states import CLOSED_WITHOUT_SENDING, WakesOn
 from integrations.models import InboxMessage
 
 REASON_LENGTH = 500
@@ -129,6 +129,16 @@ class Assign(StrictSerializer):
 class Hold(StrictSerializer):
     waiting_for = Text(max_length=300, help_text="What must happen first.")
     until = Moment(required=False, allow_null=True, default=None, help_text="It resumes by itself then.")
+
+
+class Snooze(StrictSerializer):
+    """At least one of both; with both it is whichever comes first."""
+
+    until = Moment(required=False, allow_null=True, default=None, help_text="It comes back by itself then.")
+    event = serializers.ChoiceField(
+        choices=[event.value for event in WakesOn], required=False, allow_null=True, default=None,
+        help_text="What wakes it: something new arrives for it, its target is well again, or somebody comments.",
+    )  # fmt: skip
 
 
 class Because(StrictSerializer):

@@ -63,6 +63,14 @@ class CauseShape(Shape):
     title = serializers.CharField()
 
 
+class SnoozeShape(Shape):
+    """Why it is not in the work lists for a while."""
+
+    by = Person()
+    until = serializers.DateTimeField(allow_null=True, help_text="It comes back by itself then.")
+    event = serializers.CharField(help_text="arrival, target_well or comment; empty when it waits for the time alone.")
+
+
 class ExceptionSummary(Shape):
     """An exception as it stands in a list."""
 
@@ -85,6 +93,7 @@ class ExceptionSummary(Shape):
     due_at = serializers.DateTimeField(allow_null=True)
     held_until = serializers.DateTimeField(allow_null=True)
     waiting_for = serializers.CharField()
+    snoozed = serializers.SerializerMethodField()
     document_number = serializers.CharField()
     document_date = serializers.DateField(allow_null=True)
     counterparty = serializers.CharField()
@@ -102,6 +111,12 @@ class ExceptionSummary(Shape):
     @extend_schema_field(Person(allow_null=True))
     def get_assignee(self, case: ExceptionCase) -> dict[str, str] | None:
         return person_of(case.assignee)
+
+    @extend_schema_field(SnoozeShape(allow_null=True))
+    def get_snoozed(self, case: ExceptionCase) -> dict[str, Any] | None:
+        if case.snoozed_by is None:
+            return None
+        return {"by": person_of(case.snoozed_by), "until": case.snoozed_until, "event": case.snoozed_for}
 
     @extend_schema_field(Money(allow_null=True))
     def get_money(self, case: ExceptionCase) -> dict[str, str] | None:

@@ -71,7 +71,7 @@ class Search(ApiView):
             )
         answer = look_up(person(request), reach_of(person(request)), text)
         found = answer.found
-        related = ("queue", "entity", "connection", "cause", "assignee")
+        related = ("queue", "entity", "connection", "cause", "assignee", "snoozed_by")
         cases = ExceptionCase.objects.select_related(*related).in_bulk([match.case.pk for match in found.matches])
         shape = ExceptionSummary(context={"request": request})
         return Response(

@@ -17,7 +17,7 @@ from simple_history.models import HistoricalRecords
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from exceptions_app.models.organisation import LegalEntity, Queue
 from exceptions_app.models.references import NumberedQuerySet, number_in
-from exceptions_app.states import OPEN_STATES, Kind, Outcome, State, Verb
+from exceptions_app.states import OPEN_STATES, SNOOZED_IN, Kind, Outcome, State, Verb, WakesOn
 from integrations.models import Connection
 from integrations.refusals import Category
 
@@ -88,6 +88,13 @@ class ExceptionCaseQuerySet(NumberedQuerySet["ExceptionCase"]):
     def open(self) -> Self:
         return self.filter(state__in=sorted(OPEN_STATES))
 
+    def snoozed(self) -> Self:
+        return self.filter(snoozed_by__isnull=False)
+
+    def awake(self) -> Self:
+        """What the work lists show: all that nobody snoozed."""
+        return self.filter(snoozed_by__isnull=True)
+
 
 def number_of(ref: str) -> int | None:
     """The number in a reference, such as 1042 in EX-1042; None when the text is none."""
@@ -152,6 +159,15 @@ class ExceptionCase(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)
     held_until = models.DateTimeField(null=True, blank=True)
     waiting_for = models.CharField(max_length=300, blank=True)
+    snoozed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        help_text="Whoever took it out of the work lists for a while.",
+    )  # fmt: skip
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    snoozed_for = models.CharField(
+        max_length=20, blank=True, default="", choices=[(event.value, event.value) for event in WakesOn],
+        help_text="The event that wakes it.",
+    )  # fmt: skip
     document_number = models.CharField(max_length=200)
     document_date = models.DateField(null=True)
     counterparty = models.CharField(max_length=200)
@@ -190,6 +206,22 @@ class ExceptionCase(models.Model):
                 condition=Q(held_until__isnull=True) | Q(held_until__lt=datetime(3000, 1, 1, tzinfo=UTC)),
                 name="case_held_until_readable",
             ),
+            models.CheckConstraint(
+                condition=Q(snoozed_by__isnull=True, snoozed_until__isnull=True, snoozed_for="")
+                | Q(snoozed_by__isnull=False) & (Q(snoozed_until__isnull=False) | ~Q(snoozed_for="")),
+                name="case_snooze_has_an_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(snoozed_by__isnull=True) | Q(state__in=sorted(state.value for state in SNOOZED_IN)),
+                name="case_snoozed_while_worked_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(snoozed_for__in=["", *(event.value for event in WakesOn)]), name="case_known_snooze"
+            ),
+            models.CheckConstraint(
+                condition=Q(snoozed_until__isnull=True) | Q(snoozed_until__lt=datetime(3000, 1, 1, tzinfo=UTC)),
+                name="case_snoozed_until_readable",
+            ),
             models.CheckConstraint(condition=Q(amount__isnull=True) | ~Q(currency=""), name="case_amount_has_currency"),
             models.UniqueConstraint(
                 fields=["connection", "object_type", "business_key"],
@@ -219,6 +251,8 @@ class ExceptionCase(models.Model):
             models.Index(
                 F("cause"), F("closed_at").desc(), condition=Q(closed_at__isnull=False), name="case_closed_by_cause"
             ),
+            # What the sweep looks for: few rows, however many exceptions there are.
+            models.Index(fields=["snoozed_until"], condition=Q(snoozed_by__isnull=False), name="case_snoozed"),
             # The orders of the work lists, as `queries.queue_page` asks for them.
             models.Index(F("priority"), DUE_OR_NEVER, F("id"), condition=_IS_OPEN, name="case_open_by_urgency"),
             models.Index(AMOUNT_OR_SMALLEST.desc(), F("id"), condition=_IS_OPEN, name="case_open_by_amount"),

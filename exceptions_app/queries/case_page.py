@@ -38,13 +38,14 @@ from integrations.refusals import Category
 MOST_READS = 3
 MOST_CHECKED_IN_PASSING = 200_000  # bytes: some ten milliseconds for a usual invoice, half a second for this
 MOST_EVENTS = 20  # that are told to a person whose page was out of date
-_RELATED_TO_ONE = ("queue", "entity", "connection", "assignee", "cause", "follows")
+_RELATED_TO_ONE = ("queue", "entity", "connection", "assignee", "cause", "follows", "snoozed_by")
 # The order of the buttons: what decides and what comes next first.
 _ORDER = (
-    Action.APPROVE, Action.REJECT, Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT, Action.RESUME,
-    Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.REVERSE,
-    Action.ASSIGN, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.REPORT_WRONG_BOOKING, Action.DISMISS,
-    Action.COMMENT,
+    Action.APPROVE, Action.REJECT, Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT, Action.WAKE,
+    Action.RESUME, Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE,
+    Action.REVERSE,
+    Action.ASSIGN, Action.SNOOZE, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.REPORT_WRONG_BOOKING,
+    Action.DISMISS, Action.COMMENT,
 )  # fmt: skip
 _UNKNOWN_ONLY = frozenset({Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 

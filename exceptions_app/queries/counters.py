@@ -79,7 +79,7 @@ class NavigationCounts:
 
 def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
     """What stands beside the entries of the navigation, in one query."""
-    visible = cases_within(reach).open()
+    visible = cases_within(reach).open().awake()
     rows: dict[str, QuerySet[Any]] = {
         "mine": visible.filter(assignee=user.pk),
         "open": visible,
@@ -145,25 +145,34 @@ def _cared_for(user: AbstractUser, reach: Reach) -> QuerySet[Connection]:
 def open_by_queue(user: AbstractUser, reach: Reach) -> list[tuple[Queue, Count]]:
     """The queues that the person sees, by name, each with its open exceptions. Two queries."""
     queues = list(Queue.objects.filter(pk__in=reach.queues(Verb.SEE)).order_by("name"))
-    counts = count_each(user, {queue.slug: cases_within(reach).open().filter(queue=queue) for queue in queues})
+    counts = count_each(user, {queue.slug: cases_within(reach).open().awake().filter(queue=queue) for queue in queues})
     return [(queue, counts[queue.slug]) for queue in queues]
 
 
 @dataclass(frozen=True, slots=True)
 class StateCounts:
-    """Of some open exceptions: how many in each state, how many at all, how many over their due time."""
+    """Of some open exceptions: how many in each state, how many at all, how many over their due time, how many snoozed.
+
+    Those that are snoozed are counted there and nowhere else, unless the list shows them among the others.
+    """
 
     by_state: dict[State, Count]
     open: Count
     overdue: Count
+    snoozed: Count
 
 
-def open_by_state(user: AbstractUser, cases: ExceptionCaseQuerySet, *, at: datetime) -> StateCounts:
+def open_by_state(
+    user: AbstractUser, cases: ExceptionCaseQuerySet, *, at: datetime, with_snoozed: bool = False
+) -> StateCounts:
     """One query for all of them."""
     states = [state for state in State if state in OPEN_STATES]
-    wanted: dict[str, QuerySet[Any]] = {state.value: cases.filter(state=state) for state in states}
-    counts = count_each(user, wanted | {"all": cases, "overdue": cases.filter(due_at__lt=at)})
-    return StateCounts({state: counts[state.value] for state in states}, counts["all"], counts["overdue"])
+    counted = cases if with_snoozed else cases.awake()
+    wanted: dict[str, QuerySet[Any]] = {state.value: counted.filter(state=state) for state in states}
+    wanted |= {"all": counted, "overdue": counted.filter(due_at__lt=at), "snoozed": cases.snoozed()}
+    counts = count_each(user, wanted)
+    by_state = {state: counts[state.value] for state in states}
+    return StateCounts(by_state, counts["all"], counts["overdue"], counts["snoozed"])
 
 
 @dataclass(frozen=True, slots=True)

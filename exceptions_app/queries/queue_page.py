@@ -76,13 +76,15 @@ def next_to_claim(reach: Reach) -> list[ExceptionCase]:
     return list(_with_row_facts(free).order_by(*DEFAULT_SORT.order())[:NEXT_TO_CLAIM])
 
 
-_FREE = Q(assignee__isnull=True, state__in=[State.NEW, State.IN_PROGRESS])
+_FREE = Q(assignee__isnull=True, snoozed_by__isnull=True, state__in=[State.NEW, State.IN_PROGRESS])
 
 
 def _with_row_facts(cases: ExceptionCaseQuerySet) -> ExceptionCaseQuerySet:
     latest = Occurrence.objects.filter(case=OuterRef("pk")).order_by("-id")
     errors = latest.values(length=Func("errors", function="jsonb_array_length", output_field=IntegerField()))[:1]
-    return cases.select_related("queue", "entity", "cause", "assignee").annotate(errors_count=Subquery(errors))
+    return cases.select_related("queue", "entity", "cause", "assignee", "snoozed_by").annotate(
+        errors_count=Subquery(errors)
+    )
 
 
 def rows_of(cases: Sequence[ExceptionCase], user: AbstractUser, reach: Reach) -> list[Row]:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.http import QueryDict
 
-from exceptions_app.filters import OPEN, CaseFilter, known_by
+from exceptions_app.filters import AWAKE, OPEN, CaseFilter, known_by
 from exceptions_app.models import PinnedView, SavedView
 from exceptions_app.queries.counters import Count, count_each
 from exceptions_app.queries.reach import Reach, cases_within
@@ -64,6 +64,7 @@ class _CountedFilter(CaseFilter):
     """The same filters, asked without looking up whether what they name is there: many are counted in one query."""
 
     default_state = OPEN
+    default_snoozed = AWAKE
 
     queue = django_filters.CharFilter(field_name="queue__slug")
     entity = django_filters.CharFilter(field_name="entity__code")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from exceptions_app.views import answer, case, case_print, correction, drafts, moves, notifications, presence
+from exceptions_app.views import answer, case, case_print, correction, drafts, moves, notifications, presence, undo
 
 urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/", case.case, name="case"),
@@ -20,6 +20,9 @@ urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/assign/", moves.assign, name="assign"),
     path("exceptions/<str:ref>/hold/", moves.hold, name="hold"),
     path("exceptions/<str:ref>/resume/", moves.resume, name="resume"),
+    path("exceptions/<str:ref>/snooze/", moves.snooze, name="snooze"),
+    path("exceptions/<str:ref>/wake/", moves.wake, name="wake"),
+    path("exceptions/<str:ref>/undo/", undo.undo, name="undo"),
     path("exceptions/<str:ref>/translate/", moves.translate, name="translate"),
     path("exceptions/<str:ref>/propose/", moves.replay, name="propose"),
     path("exceptions/<str:ref>/release/", moves.release, name="release"),

@@ -19,6 +19,8 @@ _ICONS: Mapping[Action, str] = {
     Action.ASSIGN: "assign",
     Action.HOLD: "hold",
     Action.RESUME: "resume",
+    Action.SNOOZE: "clock",
+    Action.WAKE: "resume",
     Action.CORRECT: "correct",
     Action.TRANSLATE: "reopen",
     Action.PROPOSE: "propose",

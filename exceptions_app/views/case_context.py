@@ -36,6 +36,7 @@ from exceptions_app.views.precedents import suggestions_for
 from exceptions_app.views.presence import presence_url
 from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of, said_by_of
 from exceptions_app.views.raw_text import NotText, as_text
+from exceptions_app.views.undo_offer import Undo
 from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery
@@ -57,12 +58,16 @@ _ANCHORS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What became of the last thing the person did. `lines` are details, one sentence each."""
+    """What became of the last thing the person did. `lines` are details, one sentence each.
+
+    `undo` takes it back, where that is possible.
+    """
 
     tone: str  # info, success, warning, danger
     text: str
     title: str = ""
     lines: Sequence[str] = ()
+    undo: Undo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from exceptions_app.filters import OPEN, CaseFilter
+from exceptions_app.filters import AWAKE, OPEN, CaseFilter
 from exceptions_app.list_layout import LAYOUT_NAMES, columns_of, density_of, unknown_layout
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.keyset import Direction, InvalidCursor, Page, Sort
@@ -20,9 +20,10 @@ _SHORT = 60  # characters of a value that are repeated in a notice
 
 
 class QueueFilter(CaseFilter):
-    """A work list shows what is open unless another state is asked for."""
+    """A work list shows what is open and nobody snoozed, unless something else is asked for."""
 
     default_state = OPEN
+    default_snoozed = AWAKE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
-from exceptions_app.actions import decide, propose, unknown, work
+from exceptions_app.actions import decide, propose, snoozing, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.translate import translate_again
@@ -81,6 +81,27 @@ def resume(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
         return work.resume(case.pk, by=person(request), at=now())
 
     return carry_out(request, case, Action.RESUME, _form(request, Action.RESUME), act, words=f"{case.ref} is resumed.")
+
+
+@_move
+def snooze(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return snoozing.snooze(
+            case.pk, by=person(request), at=now(), until=typed["until"], wakes_on=typed["wakes_on"],
+            revision=typed["revision"],
+        )  # fmt: skip
+
+    words = f"{case.ref} is snoozed. It is among the snoozed ones of its list until it comes back."
+    return carry_out(request, case, Action.SNOOZE, _form(request, Action.SNOOZE), act, words=words)
+
+
+@_move
+def wake(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(_: _Typed) -> object:
+        return snoozing.wake(case.pk, by=person(request), at=now())
+
+    words = f"{case.ref} is back in the lists."
+    return carry_out(request, case, Action.WAKE, _form(request, Action.WAKE), act, words=words)
 
 
 @_move

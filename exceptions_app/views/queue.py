@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 
-from exceptions_app.filters import ME, OPEN
+from exceptions_app.filters import ME, OPEN, SNOOZED
 from exceptions_app.list_layout import COLUMNS, LAYOUT_NAMES, canonical_query
 from exceptions_app.navigation import first_page
 from exceptions_app.queries.approvals import to_decide, waiting_of
@@ -27,12 +27,13 @@ from exceptions_app.views.saved_views import list_url
 from exceptions_app.views.scope import person, reach_for
 
 FIRST_DECISIONS = 5
+_SNOOZED_TAB = "snoozed"
 MOST_SWITCHED = 5
 _OF_THE_LIST = frozenset({"sort", *LAYOUT_NAMES, *PLACE})
 # Those that unfold below the usual ones; they stay in sight while one of them is on or was not understood.
 MORE_FILTERS = (
     "cause", "category", "kind", "connection", "amount_min", "amount_max", "currency", "opened_from", "opened_to",
-    "age",
+    "age", "snoozed",
 )  # fmt: skip
 
 
@@ -91,7 +92,8 @@ def _batch_url(request: HttpRequest) -> str:
 def _list_context(request: HttpRequest, listing: Listing) -> dict[str, Any]:
     user, at = person(request), now()
     cases = listing.filter.qs
-    counts = open_by_state(user, listing.filter.in_any_state.open(), at=at)
+    chosen = listing.filter
+    counts = open_by_state(user, chosen.snoozed_or_not.open(), at=at, with_snoozed=chosen.includes_snoozed)
     totals = totals_of(cases)
     return _layout(request, listing) | {
         "at": at,
@@ -101,7 +103,7 @@ def _list_context(request: HttpRequest, listing: Listing) -> dict[str, Any]:
         "notices": listing.notices,
         "totals": totals,
         "counts": counts,
-        "tabs": _state_tabs(request, counts, listing.filter.form.cleaned_data["state"]),
+        "tabs": _state_tabs(request, counts, _chosen_tab(listing)),
         "sort": listing.sort.name,
         "sort_urls": {name: address(request, sort=name) for name in SORTS},
         "overdue_url": address(request, state="", due="overdue"),
@@ -147,17 +149,29 @@ def _pinned(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def _chosen_tab(listing: Listing) -> str:
+    chosen = listing.filter.form.cleaned_data
+    return _SNOOZED_TAB if chosen["snoozed"] == SNOOZED else str(chosen["state"])
+
+
 def _state_tabs(request: HttpRequest, counts: StateCounts, chosen: str) -> list[dict[str, Any]]:
     """Open states that have exceptions, then the closed ones, which are not counted: there are ever more of them."""
     tabs: list[tuple[str, str, Count | None]] = [(OPEN, "All open", counts.open)]
     tabs += [(state, STATE_WORDS[state].capitalize(), count) for state, count in counts.by_state.items()]
+    tabs += [(_SNOOZED_TAB, "Snoozed", counts.snoozed)]
     tabs += [(state, STATE_WORDS[state].capitalize(), None) for state in (State.RESOLVED, State.DISMISSED)]
     return [
-        {"label": label, "url": address(request, state="" if value == OPEN else value), "current": value == chosen,
-         "count": count}
+        {"label": label, "url": address(request, **_of_tab(request, value)), "current": value == chosen, "count": count}
         for value, label, count in tabs
         if count is None or count or value in (OPEN, chosen)
-    ]  # fmt: skip
+    ]
+
+
+def _of_tab(request: HttpRequest, value: str) -> dict[str, str]:
+    if value == _SNOOZED_TAB:
+        return {"state": "", "snoozed": SNOOZED}
+    snoozed = request.GET.get("snoozed", "")
+    return {"state": "" if value == OPEN else value, "snoozed": "" if snoozed == SNOOZED else snoozed}
 
 
 def _queue_switch(request: HttpRequest) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from exceptions_app.views.case_context import Asked, Notice, case_context
 from exceptions_app.views.case_history import event_rows
 from exceptions_app.views.interrupted import forget
 from exceptions_app.views.scope import person, reach_for, visible_case
+from exceptions_app.views.undo_offer import Undo, undo_of
 from integrations.outbox import AlreadyUnderWay
 
 NOTHING_DONE = "Nothing was done. What you typed is still here."
@@ -65,12 +66,15 @@ def _shown(request: HttpRequest, page: CasePage, asked: Asked, *, status: int) -
     return fragment_or_page(request, "case", case_context(page, asked, reach_for(request)), status=status)
 
 
-def done(request: HttpRequest, case: ExceptionCase, words: str, *, tone: str = "success") -> HttpResponse:
+def done(
+    request: HttpRequest, case: ExceptionCase, words: str, *, tone: str = "success", undo: Undo | None = None
+) -> HttpResponse:
     """It worked: the page anew. Without htmx by redirect, so that a reload sends nothing again."""
     forget(request, case_url(case))
     if is_htmx(request):
-        return show(request, visible_case(request, case.ref), Asked(notice=Notice(tone=tone, text=words)))
-    messages.add_message(request, messages.SUCCESS if tone == "success" else messages.WARNING, words)
+        return show(request, visible_case(request, case.ref), Asked(notice=Notice(tone=tone, text=words, undo=undo)))
+    level = messages.SUCCESS if tone == "success" else messages.WARNING
+    messages.add_message(request, level, words, extra_tags=undo.as_tag() if undo else "")
     return HttpResponseRedirect(case_url(case))
 
 
@@ -87,14 +91,14 @@ def carry_out(
     if not form.is_valid():
         return _again(request, case, action, form, None, status=422)
     try:
-        act(form.cleaned_data)
+        moved = act(form.cleaned_data)
     except Invalid as error:
         form.add_error(error.field if error.field in form.fields else None, error.problem)
         return _again(request, case, action, form, None, status=422)
     except (CheckFailed, TranslationFailed, AlreadyUnderWay, NotPermitted, *CONFLICTS) as error:
         notice, status = refusal_notice(error, case, seen=form.cleaned_data.get("revision"))
         return _again(request, case, action, form, notice, status=status)
-    return done(request, case, words)
+    return done(request, case, words, undo=undo_of(action, moved))
 
 
 def _for_now(data: dict[str, str], page: CasePage) -> dict[str, str]:

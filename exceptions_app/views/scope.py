@@ -28,7 +28,7 @@ def visible_case(request: HttpRequest, ref: str) -> ExceptionCase:
     """The exception, when its queue and legal entity are granted to the person; else 404, as if it were not there."""
     # With subqueries of grants the database would plan for longer than it reads.
     cases = cases_within(reach_for(request)).select_related(
-        "queue", "entity", "connection", "assignee", "cause", "follows"
+        "queue", "entity", "connection", "assignee", "cause", "follows", "snoozed_by"
     )
     return get_object_or_404(cases.with_ref(ref))
 

@@ -25,11 +25,11 @@ DELIVER = """
 """
 ANOTHER_CASE = """
     INSERT INTO exceptions_app_exceptioncase (connection_id, object_type, business_key, kind, state, outcome, queue_id,
-        entity_id, category, sub, cause_id, problem, priority, waiting_for, document_number, counterparty, currency,
-        reference, occurrences_count, revision, opened_at, changed_at)
+        entity_id, category, sub, cause_id, problem, priority, waiting_for, snoozed_for, document_number, counterparty,
+        currency, reference, occurrences_count, revision, opened_at, changed_at)
     SELECT connection_id, object_type, business_key, kind, 'new', '', queue_id,
-        entity_id, category, sub, cause_id, problem, priority, '', document_number, counterparty, '',
-        '', 1, 1, now(), now() FROM exceptions_app_exceptioncase WHERE id = %(case)s;
+        entity_id, category, sub, cause_id, problem, priority, '', '', document_number, counterparty,
+        '', '', 1, 1, now(), now() FROM exceptions_app_exceptioncase WHERE id = %(case)s;
 """
 # Each with a change that somebody might want to make.
 WRITTEN_ONCE = {
@@ -157,6 +157,24 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "an unknown outcome": ("case_known_outcome", change("outcome = 'lost'", case="%(dismissed)s")),
     "an unknown priority": ("case_known_priority", change("priority = 9")),
     "held beyond all years": ("case_held_until_readable", change("held_until = '20000-01-01'")),
+    "snoozed without an end": ("case_snooze_has_an_end", change("snoozed_by_id = %(other)s")),
+    "an end without a snooze": ("case_snooze_has_an_end", change("snoozed_until = now()")),
+    "snoozed until something unknown": (
+        "case_known_snooze",
+        change("snoozed_by_id = %(other)s, snoozed_for = 'rain'"),
+    ),
+    "snoozed beyond all years": (
+        "case_snoozed_until_readable",
+        change("state = 'in_progress', snoozed_by_id = %(other)s, snoozed_until = '20000-01-01'"),
+    ),
+    "snoozed while it waits for a decision": (
+        "case_snoozed_while_worked_on",
+        change("snoozed_by_id = %(other)s, snoozed_for = 'comment'"),
+    ),
+    "snoozed when it is closed": (
+        "case_snoozed_while_worked_on",
+        change("snoozed_by_id = %(other)s, snoozed_for = 'comment'", case="%(dismissed)s"),
+    ),
     "an amount without a currency": ("case_amount_has_currency", change("amount = 1, currency = ''")),
     "another document": (FROZEN, change("business_key = 'other'")),
     "another kind": (FROZEN, change("kind = 'held'")),

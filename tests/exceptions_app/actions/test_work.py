@@ -7,7 +7,7 @@ import pytest
 from audit.queries import timeline
 from exceptions_app import intake
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
-from exceptions_app.actions.work import assign, claim, comment, hold, reopen, resume, wake
+from exceptions_app.actions.work import assign, claim, comment, end_hold, hold, reopen, resume
 from exceptions_app.models import Comment, ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import State, TransitionNotAllowed
@@ -122,12 +122,12 @@ def test_hold_that_makes_no_sense_is_refused(cast: Cast, changes: dict[str, Any]
     assert refused.value.field == field
 
 
-def test_wake_ends_a_hold_once(cast: Cast):
+def test_end_hold_ends_a_hold_once(cast: Cast):
     case = hold(make_case(cast).pk, by=cast.clerk, at=MORNING, waiting_for="The customer.", until=LATER)
-    assert wake(case.pk, at=LATER).state == State.IN_PROGRESS
+    assert end_hold(case.pk, at=LATER).state == State.IN_PROGRESS
     assert last(case) == ("case.hold_ended", "machine:worker", "")
     with pytest.raises(TransitionNotAllowed):
-        wake(case.pk, at=LATER)
+        end_hold(case.pk, at=LATER)
 
 
 def test_comment_changes_no_state_and_is_kept(cast: Cast):

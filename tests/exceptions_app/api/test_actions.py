@@ -9,8 +9,9 @@ from django.db import connection
 from django.utils.timezone import now
 
 from exceptions_app.actions import work
+from exceptions_app.actions.snoozing import snooze
 from exceptions_app.models import Comment, ExceptionCase
-from exceptions_app.states import Kind, ProposalKind
+from exceptions_app.states import Kind, ProposalKind, WakesOn
 from tests import factories
 from tests.cast import Cast
 from tests.exceptions_app.api.conftest import Api
@@ -43,6 +44,10 @@ def on_hold(cast: Cast) -> ExceptionCase:
     return case
 
 
+def snoozed(cast: Cast) -> ExceptionCase:
+    return snooze(claimed(cast).pk, by=cast.clerk, at=now(), wakes_on=WakesOn.COMMENT)
+
+
 def dismissed(cast: Cast) -> ExceptionCase:
     case = factories.dismiss(factories.make_case(cast), cast.clerk, approver=cast.controller)
     connection.check_constraints()  # as at the end of the transaction of the approval
@@ -55,6 +60,8 @@ ACTIONS: dict[str, tuple[Callable[[Cast], ExceptionCase], dict[str, Any], str]] 
     "assign": (claimed, {"to": "cem", "because": "He knows them."}, "in_progress"),
     "hold": (claimed, {"waiting_for": "The order number", "until": f"{NEXT_YEAR}-01-01T09:00:00+01:00"}, "waiting"),
     "resume": (on_hold, {}, "in_progress"),
+    "snooze": (claimed, {"until": f"{NEXT_YEAR}-01-01T09:00:00+01:00", "event": "arrival"}, "in_progress"),
+    "wake": (snoozed, {}, "in_progress"),
     "decline": (held, WHY, "awaiting_approval"),
     "dismiss": (claimed, WHY | {"outcome": "written_off"}, "awaiting_approval"),
     "withdraw": (waiting, {}, "in_progress"),

@@ -51,6 +51,8 @@ def test_actions_say_what_is_possible_and_why_not(api: As, cast: Cast, kind: Kin
         "assign",
         "hold",
         "resume",
+        "snooze",
+        "wake",
         "correct",
         "dismiss",
         "withdraw",

@@ -12,11 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from exceptions_app.actions import work
+from exceptions_app.actions.snoozing import snooze
 from exceptions_app.filters import CaseFilter
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries import approvals
 from exceptions_app.queries.queue_page import SORTS
-from exceptions_app.states import Kind, ProposalKind, State
+from exceptions_app.states import Kind, ProposalKind, State, WakesOn
 from integrations.refusals import Category
 from tests import factories
 from tests.cast import MORNING, PASSWORD, Cast
@@ -45,6 +46,7 @@ def mixed(cast: Cast) -> list[ExceptionCase]:
     work.claim(cases[0].pk, by=cast.clerk, at=now())
     work.claim(cases[4].pk, by=cast.second_clerk, at=now())
     work.hold(cases[4].pk, by=cast.second_clerk, at=now(), waiting_for="The order number")
+    snooze(cases[5].pk, by=cast.clerk, at=now(), wakes_on=WakesOn.ARRIVAL)
     factories.dismiss(factories.make_case(cast, number="INV-CLOSED"), cast.clerk, approver=cast.controller)
     connection.check_constraints()
     return cases
@@ -80,6 +82,7 @@ ASKED: list[dict[str, str]] = [
     {"state": "open", "amount_min": "-50", "amount_max": "0"},
     {"state": "open", "amount_above": "10"},
     {"state": "open", "amount_below": "10.00"},
+    *({"state": "open", "snoozed": which} for which in ("no", "only", "any")),
     {"state": "open", "opened_from": "2026-11-03"},
     {"state": "open", "opened_to": "2026-11-02"},
     {"state": "open", "age": "1"},
@@ -101,6 +104,7 @@ def test_same_filters_and_orders_find_the_same_in_the_same_order(
     asked = {name: value.format(**places) for name, value in asked.items()}
     client.login(username=cast.clerk.username, password=PASSWORD)
     asked.setdefault("sort", "newest")
+    asked.setdefault("snoozed", "any")
     found = api(cast.clerk).get("exceptions", asked)
     assert found.status_code == 200, found.content
     assert [row["ref"] for row in found.json()["results"]] == refs_on_the_page(client, asked)

@@ -16,11 +16,12 @@ from exceptions_app.actions.connections import pause
 from exceptions_app.actions.decide import approve
 from exceptions_app.actions.propose import propose_release, propose_replay
 from exceptions_app.actions.settle import settle
+from exceptions_app.actions.snoozing import snooze
 from exceptions_app.demo_field_maps import seed_field_maps
 from exceptions_app.forms import MOVE_FORMS
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
-from exceptions_app.states import Action, Kind, ProposalKind
+from exceptions_app.states import Action, Kind, ProposalKind, WakesOn
 from integrations import delivery
 from integrations.models import Delivery, FolderProblem, InboxMessage
 from tests import factories
@@ -38,7 +39,7 @@ ELSEWHERE = {
     "connection_resume", "pull_source_now", "pull_source_pause", "pull_source_resume", "sequence_gap_set_aside",
     "field_map_edit", "field_map_use", "field_map_translate_held", "preferences", "logout", "login", "password_change",
     "sending_stop", "subscription", "notification_read", "notifications_read",
-    "bulk_selection",
+    "bulk_selection", "undo",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 OF_AN_ERP = {Action.REVERSE.value, Action.REPORT_WRONG_BOOKING.value}
@@ -78,6 +79,7 @@ def cases_in_every_state(cast: Cast) -> Iterator[ExceptionCase]:
     yield take_in(cast, with_value(BROKEN, "BT-1", "INV-NEW"), external_id="new")
     yield factories.claim(factories.make_case(cast), cast.clerk)
     yield work.hold(factories.make_case(cast).pk, by=cast.clerk, at=MORNING, waiting_for="An answer")
+    yield snooze(factories.make_case(cast).pk, by=cast.clerk, at=MORNING, wakes_on=WakesOn.COMMENT)
     for kind in factories.PROPOSING:
         is_held = kind in (ProposalKind.RELEASE, ProposalKind.DECLINE)
         case = factories.claim(factories.make_case(cast, kind=Kind.HELD if is_held else Kind.FAILED), cast.clerk)
@@ -133,6 +135,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     yield from drafted(cast, client)
     for case in cases_in_every_state(cast):
         yield address(case)
+    client.post(address(factories.make_case(cast, number="INV-UNDO"), "claim"))  # the next page offers to undo it
     told = factories.make_case(cast, number="INV-TOLD")
     work.comment(told.pk, by=cast.second_clerk, at=MORNING, text="@clara and @conrad")
     yield address(told, "answer")

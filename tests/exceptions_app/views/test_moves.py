@@ -19,8 +19,8 @@ from tests.invoices import valid_invoice
 
 LATER, NEXT_YEAR = MORNING + timedelta(hours=1), datetime.now(UTC).year + 1
 VERBS = (
-    "claim", "assign", "hold", "resume", "propose", "release", "decline", "dismiss", "withdraw", "approve", "reject",
-    "reopen", "comment", "correct", "translate", "draft",
+    "claim", "assign", "hold", "resume", "snooze", "wake", "undo", "propose", "release", "decline", "dismiss",
+    "withdraw", "approve", "reject", "reopen", "comment", "correct", "translate", "draft",
 )  # fmt: skip
 TEXTS = {"because", "text", "waiting_for", "until"}  # what is typed; the rest is chosen or comes with the page
 HTMX = {"HX-Request": "true"}

@@ -1,0 +1,32 @@
+"""Taking back what one just did, from the message about it."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import now
+
+from exceptions_app.actions import undo as undoing
+from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
+from exceptions_app.forms import MoveForm
+from exceptions_app.policies import NotPermitted
+from exceptions_app.states import TransitionNotAllowed
+from exceptions_app.views.case_context import Asked, Notice
+from exceptions_app.views.posted import posted_from
+from exceptions_app.views.replies import done, page_of_case, show
+from exceptions_app.views.scope import person, visible_case
+
+_NOT_UNDONE = "It was not undone"
+
+
+@posted_from(page_of_case)
+def undo(request: HttpRequest, ref: str) -> HttpResponse:
+    case = visible_case(request, ref)
+    form = MoveForm(request.POST)
+    revision = form.cleaned_data["revision"] if form.is_valid() else None
+    try:
+        # Without a revision nothing is meant; no exception has the number 0.
+        undone = undoing.undo(case.pk, by=person(request), at=now(), revision=revision or 0)
+    except (NotPermitted, ChangedMeanwhile, TransitionNotAllowed, Invalid) as error:
+        status = {NotPermitted: 403, Invalid: 422}.get(type(error), 409)
+        text = error.problem if isinstance(error, Invalid) else str(error)
+        notice = Notice(tone="warning", title=_NOT_UNDONE, text=text)
+        return show(request, visible_case(request, ref), Asked(notice=notice), status=status)
+    return done(request, undone, f"{undone.ref} is as it was before.")
