@@ -3,6 +3,7 @@
 import unicodedata
 from typing import Any
 
+from exceptions_app.discounts import discount_until
 from exceptions_app.models import ExceptionCase, Identifier
 from integrations.records.record import Record
 
@@ -29,6 +30,8 @@ def facts_of(record: Record) -> dict[str, Any]:
         "counterparty": next(iter(headline.counterparty.known_by), "")[:200],
         "amount": headline.amount if currency else None,
         "currency": currency,
+        "payable_on": headline.due_date,
+        "discount_until": discount_until(record),
     }
 
 

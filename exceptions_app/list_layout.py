@@ -23,6 +23,7 @@ class Column:
 
 COLUMNS = (
     Column("priority", "Priority"),
+    Column("score", "Score"),
     Column("party", "Counterparty or purpose"),
     Column("amount", "Amount"),
     Column("state", "State and assignee"),

@@ -35,6 +35,20 @@ class WakesOn(StrEnum):
     COMMENT = "comment"
 
 
+class Clock(StrEnum):
+    """Under which statutory rule an exception stands; the route by which it came says so."""
+
+    SDI = "sdi"
+    KSEF = "ksef"
+
+
+CLOCK_WORDS: dict[Clock, str] = {Clock.SDI: "SdI", Clock.KSEF: "KSeF"}
+CLOCK_RULES: dict[Clock, str] = {
+    Clock.SDI: "Italy, SdI: five days after the rejection, counted by the calendar",
+    Clock.KSEF: "Poland, KSeF: the next business day",
+}
+
+
 class Outcome(StrEnum):
     """How a closed exception ended."""
 

@@ -15,6 +15,7 @@ from exceptions_app.actions import (
     handover_release,
     inbox,
     mapping_prepare,
+    scoring,
     snoozing,
     technical_retry,
     waiting,
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_COMPARISON = 1800  # seconds
 COMPARE_EXPIRES = 60.0  # seconds; then it is looked for again which are due
+_MOST_SCORINGS = 10  # of some hundred each
 READING = 20.0  # seconds of one sweep for messages; the next one goes on
 
 
@@ -42,6 +44,7 @@ def sweep(**_from_newer_senders: Any) -> None:
         _read_messages,
         _end_holds,
         _end_snoozes,
+        _score_anew,
         _release_waiting,
         _release_deliveries,
         _retry_technical,
@@ -102,6 +105,13 @@ def _end_snoozes() -> None:
             raise
         except Exception:
             log.exception("The snooze of exception %s could not be ended.", case_id)
+
+
+def _score_anew() -> None:
+    """A new day has begun somewhere, or rates have come: at most so many in one sweep, the next one goes on."""
+    for _ in range(_MOST_SCORINGS):
+        if not scoring.score_due(at=now()):
+            return
 
 
 def _release_waiting() -> None:

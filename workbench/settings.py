@@ -281,6 +281,8 @@ SIMULATOR_WEBHOOK_SECRET = environment.secret("SIMULATOR_WEBHOOK_SECRET")
 # What is handed over for delivery waits this long for what must come before it, unless its sender says otherwise.
 # How often what is proven is compared with the lists of the targets.
 COMPARE_EVERY_SECONDS = environment.integer("COMPARE_EVERY_SECONDS", default=86_400, minimum=60)
+# In which the money of all legal entities is compared.
+GROUP_CURRENCY = environment.text("WB_GROUP_CURRENCY", default="EUR").upper()
 HANDOVER_WAIT_SECONDS = environment.integer("HANDOVER_WAIT_SECONDS", default=86_400, minimum=1)
 
 # API ------------------------------------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from django.db import transaction
 
 from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.actions.scoring import scored
 from exceptions_app.actions.suggestions import for_the_trail, record_suggestions
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal, Suggestion
 from exceptions_app.queries.precedents import Precedent
+from exceptions_app.queries.score_facts import waiting_for
 from exceptions_app.states import Action, State
 from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
@@ -176,6 +178,7 @@ def _move(
     summary = f"{by} corrected {case.ref}: version {version.number} {verdict} the {version.check_name}."
     if dropped is not None:
         summary += " The open proposal no longer holds, because the content changed."
+    facts = facts_of(record)
     move(
         case,
         Action.CORRECT,
@@ -195,6 +198,7 @@ def _move(
         assignee=case.assignee or by,
         waiting_for="",
         held_until=None,
-        **facts_of(record),
+        **facts,
+        **scored(case, at=at, waiting=waiting_for([case.pk])[case.pk], changed=facts),
     )
     remember_identifiers(case, record)

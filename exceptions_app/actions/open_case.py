@@ -11,9 +11,11 @@ from django.db import connection as database
 
 from exceptions_app.actions import snoozing
 from exceptions_app.actions.mover import lock, move, record
+from exceptions_app.actions.scoring import scored
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.machines import INTAKE, machine
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
+from exceptions_app.queries.score_facts import waiting_for_message
 from exceptions_app.states import Action, State, WakesOn
 from exceptions_app.triage.cause import cause_of
 from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
@@ -91,12 +93,16 @@ def open_new(
         cause=cause_of(transaction, connector=message.connection.connector, at=at),
         problem=_problem(transaction),
         priority=priority,
+        statutory_clock=route.statutory_clock,
         due_at=arrived_at + TIME_TO_RESOLVE[priority],
         follows=follows,
         opened_at=arrived_at,
         changed_at=at,
         **facts_of(transaction.record),
     )
+    waiting = waiting_for_message(message.connection_id, message.external_id, 0)
+    for name, value in scored(case, at=at, waiting=waiting).items():
+        setattr(case, name, value)
     case._history_user = intake
     case.save()
     PayloadVersion.objects.create(

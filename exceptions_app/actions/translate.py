@@ -11,8 +11,10 @@ from django.db import transaction
 from exceptions_app import policies
 from exceptions_app.actions.correct import drop_proposal, latest_version, steps_for_the_trail, write_version
 from exceptions_app.actions.mover import lock, move
+from exceptions_app.actions.scoring import scored
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.queries.score_facts import waiting_for
 from exceptions_app.states import Action, Kind, State, target_of
 from exceptions_app.translation import errors_of, translate_by
 from integrations.connectors.base import Connector
@@ -137,6 +139,7 @@ def _move(
     if dropped is not None:
         summary += " The open proposal no longer holds, because the content changed."
     record = connector.read(bytes(version.content))
+    facts = facts_of(record)
     move(
         case,
         Action.TRANSLATE,
@@ -157,6 +160,7 @@ def _move(
         assignee=case.assignee or by,
         waiting_for="",
         held_until=None,
-        **facts_of(record),
+        **facts,
+        **scored(case, at=at, waiting=waiting_for([case.pk])[case.pk], changed=facts),
     )
     remember_identifiers(case, record)

@@ -63,6 +63,15 @@ class CauseShape(Shape):
     title = serializers.CharField()
 
 
+class ScoreReason(Shape):
+    """One part of a score."""
+
+    about = serializers.CharField(help_text="statutory, due, discount, money, waiting or age.")
+    points = serializers.IntegerField(help_text="0 where something is not known, such as an exchange rate.")
+    text = serializers.CharField(help_text="In a sentence.")
+    short = serializers.CharField(help_text="In a few words.")
+
+
 class SnoozeShape(Shape):
     """Why it is not in the work lists for a while."""
 
@@ -90,6 +99,8 @@ class ExceptionSummary(Shape):
     problem = serializers.CharField(help_text="What is wrong with this one, in plain words.")
     assignee = serializers.SerializerMethodField()
     priority = serializers.IntegerField(help_text="1 is most urgent, 4 least.")
+    score = serializers.IntegerField(help_text="How important it is: the sum of the points of its reasons.")
+    score_reasons = ScoreReason(many=True, help_text="What the score is made of, the heaviest first.")
     due_at = serializers.DateTimeField(allow_null=True)
     held_until = serializers.DateTimeField(allow_null=True)
     waiting_for = serializers.CharField()

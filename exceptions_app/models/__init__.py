@@ -3,6 +3,7 @@ from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
 from exceptions_app.models.cause import CauseNote, CauseOwner
 from exceptions_app.models.decision import Contributor, Decision, Evidence, Proposal
+from exceptions_app.models.exchange_rate import ExchangeRate
 from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
 from exceptions_app.models.idempotency import ApiRequest
 from exceptions_app.models.mapping_mend import MappingMend, MendOutcome
@@ -45,6 +46,7 @@ __all__ = [
     "Draft",
     "Evidence",
     "ExceptionCase",
+    "ExchangeRate",
     "Expectation",
     "Identifier",
     "LegalEntity",

@@ -1,6 +1,6 @@
 """The exception: narrow and hot. Its payloads, wide and cold, are in `payload`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import ClassVar, Self
 
@@ -17,12 +17,13 @@ from simple_history.models import HistoricalRecords
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from exceptions_app.models.organisation import LegalEntity, Queue
 from exceptions_app.models.references import NumberedQuerySet, number_in
-from exceptions_app.states import OPEN_STATES, SNOOZED_IN, Kind, Outcome, State, Verb, WakesOn
+from exceptions_app.states import OPEN_STATES, SNOOZED_IN, Clock, Kind, Outcome, State, Verb, WakesOn
 from integrations.models import Connection
 from integrations.refusals import Category
 
 REF_PREFIX = "EX-"
 CAUSE_PREFIX = "CA-"
+NEVER_SCORED = date(1970, 1, 1)
 HELD_BY_FIELD_MAP = "field_map"
 """The sub-category of a transaction that a field map could not translate."""
 
@@ -133,6 +134,15 @@ _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES = Guard(
 )
 
 
+RECKONED = ("score", "score_reasons", "scored_on")
+"""Columns that follow from others by reckoning, so that no event tells of their change."""
+# Of whole rows without these, so that a column that is added later is guarded by itself.
+_MORE_THAN_RECKONED = pgtrigger.Condition(
+    f"((to_jsonb(OLD) - '{{{','.join(RECKONED)}}}'::text[])"
+    f" IS DISTINCT FROM (to_jsonb(NEW) - '{{{','.join(RECKONED)}}}'::text[]))"
+)
+
+
 class ExceptionCase(models.Model):
     """One failed or held transaction in somebody's care.
 
@@ -168,6 +178,12 @@ class ExceptionCase(models.Model):
         max_length=20, blank=True, default="", choices=[(event.value, event.value) for event in WakesOn],
         help_text="The event that wakes it.",
     )  # fmt: skip
+    statutory_clock = models.CharField(max_length=10, blank=True, default="", help_text="Under which rule it stands.")
+    score = models.PositiveSmallIntegerField(default=0, help_text="How important it is; the reasons say why.")
+    score_reasons = models.JSONField(default=list)
+    scored_on = models.DateField(default=NEVER_SCORED, help_text="The day of its legal entity of which the score is.")
+    payable_on = models.DateField(null=True, help_text="When the document is due, or its bank has to have it.")
+    discount_until = models.DateField(null=True, help_text="When the document's cash discount ends.")
     document_number = models.CharField(max_length=200)
     document_date = models.DateField(null=True)
     counterparty = models.CharField(max_length=200)
@@ -185,7 +201,7 @@ class ExceptionCase(models.Model):
     # What django-simple-history writes beside the next row of the history.
     _history_user: AbstractBaseUser
     _change_reason: str | None
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=list(RECKONED))
 
     class Meta:
         default_permissions = ()
@@ -205,6 +221,9 @@ class ExceptionCase(models.Model):
             models.CheckConstraint(
                 condition=Q(held_until__isnull=True) | Q(held_until__lt=datetime(3000, 1, 1, tzinfo=UTC)),
                 name="case_held_until_readable",
+            ),
+            models.CheckConstraint(
+                condition=Q(statutory_clock__in=["", *(clock.value for clock in Clock)]), name="case_known_clock"
             ),
             models.CheckConstraint(
                 condition=Q(snoozed_by__isnull=True, snoozed_until__isnull=True, snoozed_for="")
@@ -254,11 +273,19 @@ class ExceptionCase(models.Model):
             # What the sweep looks for: few rows, however many exceptions there are.
             models.Index(fields=["snoozed_until"], condition=Q(snoozed_by__isnull=False), name="case_snoozed"),
             # The orders of the work lists, as `queries.queue_page` asks for them.
+            models.Index(F("score").desc(), F("id"), condition=_IS_OPEN, name="case_open_by_score"),
+            models.Index(fields=["entity", "scored_on"], condition=_IS_OPEN, name="case_open_by_day_scored"),
             models.Index(F("priority"), DUE_OR_NEVER, F("id"), condition=_IS_OPEN, name="case_open_by_urgency"),
             models.Index(AMOUNT_OR_SMALLEST.desc(), F("id"), condition=_IS_OPEN, name="case_open_by_amount"),
         ]
         triggers: ClassVar = [
-            audit_required(f"'case:{REF_PREFIX}' || NEW.id"),
+            audit_required(f"'case:{REF_PREFIX}' || NEW.id", operation=pgtrigger.Insert),
+            audit_required(
+                f"'case:{REF_PREFIX}' || NEW.id",
+                name="audit_required_to_change",
+                operation=pgtrigger.Update,
+                condition=_MORE_THAN_RECKONED,
+            ),
             frozen_columns("connection_id", "object_type", "business_key", "kind", "opened_at"),
             never_deleted(),
             truncate_refused(),

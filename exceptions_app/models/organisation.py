@@ -12,6 +12,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
 from audit.guard import audit_required, frozen_columns, never_deleted, truncate_refused
+from exceptions_app.states import CLOCK_RULES, Clock
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import GIVEN_OR_TAKEN, Connection
 from integrations.refusals import Category
@@ -154,6 +155,10 @@ class Route(models.Model):
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT)
     entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT)
     priority = models.PositiveSmallIntegerField(default=3, help_text="1 is most urgent, 4 least.")
+    statutory_clock = models.CharField(
+        max_length=10, blank=True, default="", choices=[(clock.value, rule) for clock, rule in CLOCK_RULES.items()],
+        help_text="Until when the law wants what comes this way to be there again.",
+    )  # fmt: skip
     history = HistoricalRecords()
 
     class Meta:
@@ -161,6 +166,9 @@ class Route(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["position"], name="route_position_once"),
             models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="route_known_priority"),
+            models.CheckConstraint(
+                condition=Q(statutory_clock__in=["", *(clock.value for clock in Clock)]), name="route_known_clock"
+            ),
         ]
         triggers: ClassVar = [audit_required("'route:' || NEW.position"), never_deleted(), truncate_refused()]
 

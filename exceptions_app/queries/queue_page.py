@@ -29,6 +29,7 @@ SORTS = MappingProxyType(
         sort.name: sort
         for sort in (
             Sort("urgency", (Key("priority", "integer"), Key("due", "time"), _LAST)),
+            Sort("score", (Key("score", "integer", descending=True), _LAST)),
             Sort("due", (Key("due", "time"), _LAST)),
             Sort("oldest", (Key("opened_at", "time"), _LAST)),
             Sort("newest", (Key("opened_at", "time", descending=True), Key("id", "integer", descending=True))),

@@ -135,6 +135,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "configuration.": "Any configuration",
         "configuration.added": "Configuration added",
         "configuration.changed": "Configuration changed",
+        "exchange_rates.imported": "Exchange rates imported",
         "connection.paused": "Connection paused",
         "connection.resumed": "Connection resumed",
         "connection.breaker_opened": "Sending rests, the target does not work",

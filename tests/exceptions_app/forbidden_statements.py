@@ -26,10 +26,11 @@ DELIVER = """
 ANOTHER_CASE = """
     INSERT INTO exceptions_app_exceptioncase (connection_id, object_type, business_key, kind, state, outcome, queue_id,
         entity_id, category, sub, cause_id, problem, priority, waiting_for, snoozed_for, document_number, counterparty,
-        currency, reference, occurrences_count, revision, opened_at, changed_at)
+        currency, reference, occurrences_count, revision, opened_at, changed_at, statutory_clock, score, score_reasons,
+        scored_on)
     SELECT connection_id, object_type, business_key, kind, 'new', '', queue_id,
         entity_id, category, sub, cause_id, problem, priority, '', '', document_number, counterparty,
-        '', '', 1, 1, now(), now() FROM exceptions_app_exceptioncase WHERE id = %(case)s;
+        '', '', 1, 1, now(), now(), '', 0, '[]', now() FROM exceptions_app_exceptioncase WHERE id = %(case)s;
 """
 # Each with a change that somebody might want to make.
 WRITTEN_ONCE = {
@@ -157,6 +158,11 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "an unknown outcome": ("case_known_outcome", change("outcome = 'lost'", case="%(dismissed)s")),
     "an unknown priority": ("case_known_priority", change("priority = 9")),
     "held beyond all years": ("case_held_until_readable", change("held_until = '20000-01-01'")),
+    "an unknown clock": ("case_known_clock", change("statutory_clock = 'sun'")),
+    "a new score with something else and no event": (
+        UNHEARD,
+        "UPDATE exceptions_app_exceptioncase SET score = 1, payable_on = now() WHERE id = %(case)s;",
+    ),
     "snoozed without an end": ("case_snooze_has_an_end", change("snoozed_by_id = %(other)s")),
     "an end without a snooze": ("case_snooze_has_an_end", change("snoozed_until = now()")),
     "snoozed until something unknown": (

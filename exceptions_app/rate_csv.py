@@ -1,0 +1,95 @@
+"""Exchange rates as the ECB publishes its euro foreign exchange reference rates: a line for each day, a column for each
+currency, units for one euro.
+
+Its two files differ in how they write the day (`2026-11-20`, `20 November 2026`) and in blanks; both are read. `N/A`
+and an empty cell are no rate.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+
+LARGEST_FILE = 10_000_000  # bytes: the whole history since 1999 is some 700 kB
+_NO_RATE = frozenset({"", "N/A"})
+_CODE = re.compile(r"[A-Z]{3}")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_IN_WORDS = re.compile(rf"(?P<day>[0-9]{{1,2}}) (?P<month>{'|'.join(_MONTHS)}) (?P<year>[0-9]{{4}})")
+
+
+class RatesNotUnderstood(ValueError):
+    """The file is not in this layout. The message names the line and what is wrong there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRate:
+    day: date
+    currency: str
+    rate: Decimal
+
+
+def read_rates(content: bytes) -> list[ReadRate]:
+    """All rates of a file; raises RatesNotUnderstood, and then nothing of it is used."""
+    if len(content) > LARGEST_FILE:
+        raise RatesNotUnderstood(f"The file has more than {LARGEST_FILE // 1_000_000} MB.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RatesNotUnderstood("The file is not text in UTF-8.") from error
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text))]
+    if not rows or not rows[0] or rows[0][0] != "Date":
+        raise RatesNotUnderstood("Line 1: the first column is not “Date”, as in the ECB's file of reference rates.")
+    currencies = _currencies(rows[0])
+    found = [rate for number, row in enumerate(rows[1:], start=2) for rate in _rates(row, currencies, number)]
+    if not found:
+        raise RatesNotUnderstood("There is no rate in the file.")
+    return found
+
+
+def _currencies(head: Sequence[str]) -> list[str]:
+    """The columns; the last may be without a name, since each line ends with a comma."""
+    names = list(head[1:-1] if head[-1] == "" else head[1:])
+    unknown = [name for name in names if not _CODE.fullmatch(name)]
+    if unknown or not names:
+        raise RatesNotUnderstood(f"Line 1: “{(unknown or [''])[0][:20]}” is no currency code such as USD.")
+    if len(set(names)) != len(names):
+        raise RatesNotUnderstood("Line 1: a currency stands there twice.")
+    return names
+
+
+def _rates(row: Sequence[str], currencies: Sequence[str], number: int) -> Iterator[ReadRate]:
+    if not any(row):
+        return
+    day = _day(row[0])
+    if day is None:
+        raise RatesNotUnderstood(f"Line {number}: “{row[0][:30]}” is no day such as 2026-11-20.")
+    if len(row) - 1 not in (len(currencies), len(currencies) + 1):
+        raise RatesNotUnderstood(f"Line {number}: it has another number of columns than line 1.")
+    for currency, cell in zip(currencies, row[1:], strict=False):
+        if cell not in _NO_RATE:
+            yield ReadRate(day, currency, _rate(cell, currency, number))
+
+
+def _day(text: str) -> date | None:
+    try:
+        if in_words := _IN_WORDS.fullmatch(text):
+            return date(int(in_words["year"]), _MONTHS.index(in_words["month"]) + 1, int(in_words["day"]))
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        return None
+
+
+def _rate(cell: str, currency: str, number: int) -> Decimal:
+    try:
+        rate = Decimal(cell) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,8})?", cell) else None
+    except InvalidOperation:
+        rate = None
+    if not rate:
+        raise RatesNotUnderstood(f"Line {number}: “{cell[:20]}” is no rate of {currency}.")
+    return rate

@@ -1,0 +1,3 @@
+from tests.exceptions_app.handover.conftest import erp
+
+__all__ = ["erp"]
