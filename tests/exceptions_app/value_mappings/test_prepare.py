@@ -1,6 +1,7 @@
 """Many exceptions that go with one mapping: prepared in the background, frozen as one list, decided on once."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -29,8 +30,10 @@ from exceptions_app.models import (
     Proposal,
     ReplayBatch,
 )
+from exceptions_app.queries.mapping_effect import Unjudged
 from exceptions_app.tasks import sweep
 from exceptions_app.views import value_mapping_new
+from exceptions_app.views.mapping_effect import Effect
 from integrations.models import Connection
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
@@ -260,6 +263,14 @@ def test_page_opens_a_few_documents_and_tells_how_far_it_is(
     over = clerk.get(page(proposal), {"seen": "preparing"}, headers={"HX-Request": "true"})
     assert over["HX-Refresh"] == "true"
     assert "Approve the mapping" in text_of(controller.get(page(proposal)))
+
+
+def test_no_more_go_with_one_proposal_than_fit():
+    later = [Unjudged(number, 1, Decimal("1.10"), "EUR") for number in (7, 8, 9)]
+    effect = Effect([], None, later, most=2)
+    assert (effect.count, effect.beyond) == (2, True)
+    assert (effect.revisions, effect.money) == ({7: 1, 8: 1}, {"EUR": Decimal("2.20")})
+    assert not Effect([], None, later[:2], most=2).beyond
 
 
 def test_queries_of_its_page_do_not_grow_with_the_list(cast: Cast, erp: Connection, signed_in: SignIn):
