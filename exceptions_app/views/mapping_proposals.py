@@ -23,10 +23,11 @@ from exceptions_app.models import MappingProposal, MappingRow
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import value_mappings as reads
 from exceptions_app.queries.batch_changes import changes_of
+from exceptions_app.queries.batch_standing import batches_within
 from exceptions_app.queries.keyset import Direction, Page
 from exceptions_app.queries.mapping_effect import Backtest, Rows, backtest_of
 from exceptions_app.queries.mapping_standing import MappingPossibility, mapping_possibilities, mapping_standing
-from exceptions_app.queries.replay_batches import contents_of, find_batch, money_of
+from exceptions_app.queries.replay_batches import contents_of, money_of
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
@@ -100,10 +101,7 @@ def _page(
         "decision": getattr(proposal, "decision", None),
         "waits": proposal.state == MappingState.AWAITING_APPROVAL,
         "rows": shown,
-        "batch": proposal.batch,
-        "contents": contents_of(proposal.batch) if proposal.batch else None,
-        **_changes(request, proposal),
-        "money": money_of(proposal.batch) if proposal.batch else {},
+        **_batch(request, proposal),
         "backtest": _backtest(request, proposal),
         "preparation": reads.preparation_of(proposal, reach_for(request)),
         "poll_every": POLL_EVERY if proposal.state == MappingState.PREPARING else 0,
@@ -124,13 +122,19 @@ def _page(
     return render(request, "exceptions/_mapping_preparation.html", context)
 
 
-def _changes(request: HttpRequest, proposal: MappingProposal) -> dict[str, object]:
-    """What its batch changes, while it waits, for whoever sees every item of it."""
+def _batch(request: HttpRequest, proposal: MappingProposal) -> dict[str, object]:
+    """How many go with it, for everybody; their money and what changes in them for whoever sees every one."""
     batch = proposal.batch
+    if batch is None or not batches_within(reach_for(request)).filter(pk=batch.pk).exists():
+        return {"batch": batch, "contents": None}
     waits = proposal.state == MappingState.AWAITING_APPROVAL
-    if batch is None or not waits or find_batch(person(request), batch.ref) is None:
-        return {"changes": None}
-    return {"changes": changes_of(batch), "look_url": reverse("exceptions:batch_look", args=[batch.ref])}
+    return {
+        "batch": batch,
+        "contents": contents_of(batch),
+        "money": money_of(batch),
+        "changes": changes_of(batch) if waits else None,
+        "look_url": reverse("exceptions:batch_look", args=[batch.ref]),
+    }
 
 
 def _backtest(request: HttpRequest, proposal: MappingProposal) -> Backtest | None:

@@ -23,9 +23,10 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.mapping_effect import Mend, Rows, backtest_of, mends_of
 from exceptions_app.queries.reach import reach_of
+from exceptions_app.states import Verb
 from integrations.connectors.registry import get_connector
 from integrations.models import Connection
-from tests.cast import MORNING, Cast, give_role
+from tests.cast import MORNING, Cast, give_role, grant, person
 from tests.exceptions_app.delivering import work_until_done
 from tests.exceptions_app.handover.conftest import erp
 from tests.exceptions_app.value_mappings.mapping import WHY, approve, mapped, row, scope
@@ -254,6 +255,21 @@ def test_page_of_an_exception_leads_to_one_decision_for_all(cast: Cast, erp: Con
     approval = {"frozen_sha256": proposal.frozen_sha256, "agreed": "on"}
     assert controller.post(page(proposal, "approve"), approval).status_code == 302
     assert ReplayBatch.objects.get().state == "running"
+
+
+def test_money_of_exceptions_is_for_who_sees_them_all(cast: Cast, erp: Connection, signed_in: SignIn):
+    case = refused(erp, "4900000001")
+    wanted = scope(cast, connection=erp, queue=cast.holds)
+    mends = {case.pk: case.revision}
+    proposal = propose_mapping(wanted, [FAMILY], by=cast.clerk, at=LATER, because=WHY, mends=mends)
+    guest = person("guest", "Gerda Guest")
+    grant(guest, [Verb.SEE], cast.holds, cast.netherlands)
+    for reader, sees in ((cast.controller, True), (guest, False)):
+        answer = signed_in(reader).get(page(proposal))
+        shown = text_of(answer)
+        assert "1 open exception goes with it" in shown
+        assert (case.counterparty in shown, "You do not see all of them" in shown) == (sees, not sees)
+        assert (answer.context["contents"] is not None) == sees
 
 
 def _post(client: Client, address: str, more: dict[str, str]) -> Any:
