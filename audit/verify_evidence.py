@@ -106,10 +106,6 @@ class Walk:
     roots: dict[int, bytes] = field(default_factory=dict)  # of the log's own checkpoints, by their size
     compared: int = 0
 
-    @property
-    def events(self) -> int:
-        return self.by_action.total()
-
 
 class _Outlet:
     """A file that cannot go back, whose bytes are taken out as they come."""
@@ -359,7 +355,7 @@ def verify(file: IO[bytes], keys: Keys, outside: Sequence[Note]) -> tuple[dict[s
 
 def report(manifest: Mapping[str, Any], walk: Walk, *, own_keys: bool) -> Iterator[str]:
     """What was found good, and what it does not prove."""
-    yield f"All holds: {walk.events} events of {manifest['origin']}, sequence {walk.first} to {walk.last}."
+    yield f"All holds: {walk.by_action.total()} events of {manifest['origin']}, sequence {walk.first} to {walk.last}."
     yield f"Made {manifest['made_at']} by {manifest['made_by']}; asked for: {json.dumps(manifest['asked_for'])}"
     if (seal := walk.checkpoint) is not None:
         yield f"Sealed by the checkpoint at {seal.size} of {seal.at}, key {seal.signed[:4].hex()}."

@@ -245,8 +245,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
         UNHEARD,
         (
             "INSERT INTO exceptions_app_route"
-            " (position, party_id, category, object_type, queue_id, entity_id, priority) "
-            "SELECT 99, '', '', '', queue_id, entity_id, 3 FROM exceptions_app_route LIMIT 1;"
+            " (position, party_id, category, object_type, queue_id, entity_id, priority, statutory_clock) "
+            "SELECT 99, '', '', '', queue_id, entity_id, 3, '' FROM exceptions_app_route LIMIT 1;"
         ),
     ),
     # Who may do what
