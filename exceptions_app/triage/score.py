@@ -155,7 +155,7 @@ def _money(facts: Facts, rates: Rates) -> Iterator[Reason]:
     if points:
         by_rate = f", by the rate of {_day(day)}" if day is not None else ""
         text = f"{amount:,.2f} {rates.group_currency} are at stake{by_rate}."
-        yield Reason(About.MONEY, points, text, f"{amount:,.0f} {rates.group_currency}")
+        yield Reason(About.MONEY, points, text, "amount")  # which stands in the same row
 
 
 def _waiting(facts: Facts) -> Iterator[Reason]:
