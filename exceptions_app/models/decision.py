@@ -10,6 +10,7 @@ from django.db.models import Q
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.payload import PayloadVersion
+from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
 from exceptions_app.states import PROPOSAL_WORDS, Outcome, ProposalKind
 from integrations.models import Connection
 
@@ -168,28 +169,13 @@ _FOUR_EYES = """
 """
 
 
-class Decision(models.Model):
+class Decision(SecondOpinion):
     """What the second person said, bound to the hash of what they were shown. Never changed."""
 
-    class Verdict(models.TextChoices):
-        APPROVED = "approved", "Approved"
-        REJECTED = "rejected", "Rejected"
-
     proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="decision")
-    verdict = models.CharField(max_length=10, choices=Verdict)
-    decider = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    frozen_sha256 = models.CharField(max_length=64)
-    because = models.CharField(max_length=500, blank=True)
-    decided_at = models.DateTimeField()
 
-    class Meta:
-        default_permissions = ()
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(verdict__in=["approved", "rejected"]), name="decision_known_verdict"),
-            models.CheckConstraint(
-                condition=~Q(verdict="rejected") | ~Q(because=""), name="decision_rejection_has_reason"
-            ),
-        ]
+    class Meta(SecondOpinion.Meta):
+        constraints: ClassVar = verdict_constraints("decision")
         triggers: ClassVar = [
             append_only(),
             truncate_refused(),

@@ -19,6 +19,7 @@ from audit.guard import (
 from exceptions_app.mapping_states import MAPPING_STATE_WORDS, MOST_MENDS, MOST_ROWS, MappingState
 from exceptions_app.models.references import NumberedQuerySet
 from exceptions_app.models.replay_batch import ReplayBatch
+from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
 from exceptions_app.models.value_mapping import SUBJECT_PREFIX, Period, ValueMapping
 
 PROPOSAL_PREFIX = "MP-"
@@ -217,30 +218,13 @@ class MappingRow(Period):
         return f"{self.source_value} → {self.target_value}"
 
 
-class MappingDecision(models.Model):
+class MappingDecision(SecondOpinion):
     """What the second person said of a proposal, bound to its hash. Never changed."""
 
-    class Verdict(models.TextChoices):
-        APPROVED = "approved", "Approved"
-        REJECTED = "rejected", "Rejected"
-
     proposal = models.OneToOneField(MappingProposal, on_delete=models.PROTECT, related_name="decision")
-    verdict = models.CharField(max_length=10, choices=Verdict)
-    decider = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    frozen_sha256 = models.CharField(max_length=64)
-    because = models.CharField(max_length=500, blank=True)
-    decided_at = models.DateTimeField()
 
-    class Meta:
-        default_permissions = ()
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(verdict__in=["approved", "rejected"]), name="mapping_decision_known_verdict"
-            ),
-            models.CheckConstraint(
-                condition=~Q(verdict="rejected") | ~Q(because=""), name="mapping_decision_rejection_has_reason"
-            ),
-        ]
+    class Meta(SecondOpinion.Meta):
+        constraints: ClassVar = verdict_constraints("mapping_decision")
         triggers: ClassVar = [
             append_only(),
             truncate_refused(),

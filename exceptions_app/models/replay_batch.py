@@ -20,6 +20,7 @@ from exceptions_app.batch_states import MOST_PREPARED, STATE_WORDS, BatchState, 
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.decision import Proposal
 from exceptions_app.models.references import NumberedQuerySet
+from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
 from integrations.models import Connection, Delivery
 
 BATCH_PREFIX = "B-"
@@ -314,33 +315,16 @@ _WITH_ITS_MAPPING = Guard(
 )
 
 
-class BatchDecision(models.Model):
+class BatchDecision(SecondOpinion):
     """What the second person said of the whole list, bound to its hash. Never changed.
 
     Each item is decided with it by a decision of its own, at the moment when its turn comes.
     """
 
-    class Verdict(models.TextChoices):
-        APPROVED = "approved", "Approved"
-        REJECTED = "rejected", "Rejected"
-
     batch = models.OneToOneField(ReplayBatch, on_delete=models.PROTECT, related_name="decision")
-    verdict = models.CharField(max_length=10, choices=Verdict)
-    decider = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    frozen_sha256 = models.CharField(max_length=64)
-    because = models.CharField(max_length=500, blank=True)
-    decided_at = models.DateTimeField()
 
-    class Meta:
-        default_permissions = ()
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(verdict__in=["approved", "rejected"]), name="batch_decision_known_verdict"
-            ),
-            models.CheckConstraint(
-                condition=~Q(verdict="rejected") | ~Q(because=""), name="batch_decision_rejection_has_reason"
-            ),
-        ]
+    class Meta(SecondOpinion.Meta):
+        constraints: ClassVar = verdict_constraints("batch_decision")
         triggers: ClassVar = [
             append_only(),
             truncate_refused(),
