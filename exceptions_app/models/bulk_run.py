@@ -27,7 +27,7 @@ from exceptions_app.bulk_states import (
     RunState,
 )
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
-from exceptions_app.models.references import NumberedQuerySet
+from exceptions_app.models.references import Numbered, NumberedQuerySet
 
 BULK_PREFIX = "BU-"
 BULK_SUBJECT = f"bulk:{BULK_PREFIX}"
@@ -84,11 +84,14 @@ class BulkRunQuerySet(NumberedQuerySet["BulkRun"]):
     prefix = BULK_PREFIX
 
 
-class BulkRun(models.Model):
+class BulkRun(Numbered):
     """What one person wants done with each exception of a list, in their name. Only `actions` change a row.
 
     `frozen_sha256` covers what is asked and the list, with the revision at which each exception was seen.
     """
+
+    ref_prefix = BULK_PREFIX
+    subject_prefix = BULK_SUBJECT
 
     key = models.UUIDField(unique=True, help_text="Of the form that started it: sent twice, it starts once.")
     kind = models.CharField(max_length=20)
@@ -130,18 +133,6 @@ class BulkRun(models.Model):
             never_deleted(),
             truncate_refused(),
         ]
-
-    def __str__(self) -> str:
-        return self.ref
-
-    @property
-    def ref(self) -> str:
-        return f"{BULK_PREFIX}{self.pk}"
-
-    @property
-    def subject(self) -> str:
-        """Its name in the audit trail."""
-        return f"{BULK_SUBJECT}{self.pk}"
 
     @property
     def state_words(self) -> str:

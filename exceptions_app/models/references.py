@@ -23,3 +23,25 @@ class NumberedQuerySet(models.QuerySet[_Row]):
         """The row of a reference; none for a text that is no reference."""
         number = number_in(ref, self.prefix)
         return self.none() if number is None else self.filter(pk=number)
+
+
+class Numbered(models.Model):
+    """A row that people call by a reference, and the audit trail by its subject."""
+
+    ref_prefix: ClassVar[str]
+    subject_prefix: ClassVar[str]
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def ref(self) -> str:
+        return f"{self.ref_prefix}{self.pk}"
+
+    @property
+    def subject(self) -> str:
+        """Its name in the audit trail."""
+        return f"{self.subject_prefix}{self.pk}"

@@ -19,7 +19,7 @@ from audit.guard import (
 from exceptions_app.batch_states import MOST_PREPARED, STATE_WORDS, BatchState, ItemState
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.decision import Proposal
-from exceptions_app.models.references import NumberedQuerySet
+from exceptions_app.models.references import Numbered, NumberedQuerySet
 from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
 from integrations.models import Connection, Delivery
 
@@ -71,12 +71,15 @@ class ReplayBatchQuerySet(NumberedQuerySet["ReplayBatch"]):
     prefix = BATCH_PREFIX
 
 
-class ReplayBatch(models.Model):
+class ReplayBatch(Numbered):
     """What one person asks another to agree to as a whole: this list, in this order, to this target.
 
     `frozen_sha256` covers the list with the hash of each proposal, and the policy by which it grows and stops. Only the
     functions in `exceptions_app.actions` change a row.
     """
+
+    ref_prefix = BATCH_PREFIX
+    subject_prefix = SUBJECT_PREFIX
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=20, default=BatchState.AWAITING_APPROVAL)
@@ -134,18 +137,6 @@ class ReplayBatch(models.Model):
             never_deleted(),
             truncate_refused(),
         ]
-
-    def __str__(self) -> str:
-        return self.ref
-
-    @property
-    def ref(self) -> str:
-        return f"{BATCH_PREFIX}{self.pk}"
-
-    @property
-    def subject(self) -> str:
-        """Its name in the audit trail."""
-        return f"{SUBJECT_PREFIX}{self.pk}"
 
     @property
     def state_words(self) -> str:
