@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
-from exceptions_app.models import Proposal
+from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.policies import REVERSIBLE, TWICE_THERE
 from exceptions_app.queries.case_history import attachments_of
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
@@ -118,11 +118,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "said_by": said_by_of(page),
         "words": words,
         "refused_again": present_errors(page)[0] is Judge.TARGET,
-        "is_held": case.kind == Kind.HELD,
-        "is_workable": State(case.state) in WORKABLE,
-        "in_flight": State(case.state) in IN_FLIGHT,
-        "poll_every": 2 if now() - case.changed_at < POLL_QUICKLY_FOR else 30,
-        "outcome_words": _outcome_words(case.outcome),
+        **_state(case),
         "items": {action.value: item for action, item in items.items()},
         "possible": rail(items),
         "refused": rail(items, now_possible=False),
@@ -155,6 +151,18 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         askable = context["target_can_be_asked"]
         context["held_steps"] = next_steps(page, items, anchors, words=words, can_be_asked=askable)
     return context | history_context(page.case, tab=asked.tab, after=asked.after, verbs=page.standing.verbs)
+
+
+def _state(case: ExceptionCase) -> dict[str, Any]:
+    """Where the exception stands."""
+    state = State(case.state)
+    return {
+        "is_held": case.kind == Kind.HELD,
+        "is_workable": state in WORKABLE,
+        "in_flight": state in IN_FLIGHT,
+        "poll_every": 2 if now() - case.changed_at < POLL_QUICKLY_FOR else 30,
+        "outcome_words": _outcome_words(case.outcome),
+    }
 
 
 def _proposal(proposal: Proposal | None) -> dict[str, Any]:
