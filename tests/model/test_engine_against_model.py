@@ -140,6 +140,7 @@ class SideBySide(RuleBasedStateMachine):
         self._agree()
 
     def _approve(self, proposal: Proposal) -> None:
+        _check_as_a_commit_does()
         approve(self.case_id, by=self.cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)
 
     @rule(weather=WEATHERS)
@@ -232,7 +233,6 @@ class SideBySide(RuleBasedStateMachine):
     def _let_pass_in_the_model(self, *, settled: bool) -> None:
         if settled:
             self.world.wait(2 * SETTLE_TIME)
-            self.target.tick(self.world.now)
         for row in self.world.rows:
             if row.is_live:
                 row.due_at = self.world.now
@@ -240,6 +240,8 @@ class SideBySide(RuleBasedStateMachine):
                     row.last_sent_at = self.world.now - 2 * SETTLE_TIME if settled else self.world.now
 
     def _let_pass_in_the_rows(self, *, settled: bool) -> None:
+        """After the model: the clock of the engine's target goes on to where the model's stands."""
+        self.target.tick(self.world.now)
         live = self._rows().filter(state__in=Delivery.LIVE)
         live.update(due_at=Now() - timedelta(seconds=1))
         live.filter(last_sent_at__isnull=False).update(last_sent_at=Now() - LATER if settled else Now() + LATER)
@@ -272,11 +274,18 @@ def _call(function: str, lock: tuple[int, int], *, in_session: BaseDatabaseWrapp
 
 def _sweep() -> None:
     """One claim, as a worker carries it out."""
+    _check_as_a_commit_does()
     try:
         for claim in engine.claim(limit=1):
             replays._carry_out((claim,))
     except Killed:
         pass
+    _check_as_a_commit_does()
+
+
+def _check_as_a_commit_does() -> None:
+    """The whole test is one transaction: what is checked at its end would be held against what came long after."""
+    database.check_constraints()
 
 
 @pytest.fixture
