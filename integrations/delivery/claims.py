@@ -63,16 +63,23 @@ def claim(*, limit: int) -> list[Claim]:
 
 
 def _due(operation: Delivery.Operation, limit: int) -> list[Delivery]:
-    """Locked until the transaction ends. Of one operation, so that the index gives the oldest without sorting."""
+    """The oldest, locked until the transaction ends. Up to half of them are of those that may have been sent already,
+    however young: people wait to know what became of these, and thousands that go for the first time may be older.
+
+    Of one operation, so that the index gives the oldest without sorting.
+    """
     under_way = Delivery.objects.filter(operation=operation, state__in=(State.PROBING, State.SENDING), due_at__gt=Now())
     counted = under_way.order_by().values("connection").annotate(at_once=Count("pk"))
-    return list(
+    due = (
         _lockable()
         .filter(operation=operation, state__in=Delivery.LIVE, due_at__lte=Now(), waiting_for="")
         .exclude(connection__in=closed_to(operation))
         .exclude(connection__in=counted.filter(at_once__gte=limit).values("connection"))
-        .order_by("due_at", "id")[:limit]
+        .order_by("due_at", "id")
     )
+    in_doubt = list(due.filter(sends__gt=0)[: limit // 2])
+    others = due.exclude(pk__in=[delivery.pk for delivery in in_doubt])[: limit - len(in_doubt)]
+    return sorted([*in_doubt, *others], key=lambda delivery: (delivery.due_at, delivery.pk))
 
 
 def _apart(due: list[Delivery]) -> list[Delivery]:

@@ -147,6 +147,12 @@ class Delivery(models.Model):
                 condition=Q(state__in=["queued", "probing", "sending", "unknown"]),
                 name="delivery_due",
             ),
+            # Of these, what may have been sent: claimed ahead of what goes for the first time.
+            models.Index(
+                fields=["due_at", "id"],
+                condition=Q(state__in=["queued", "probing", "sending", "unknown"], sends__gt=0),
+                name="delivery_in_doubt",
+            ),
             models.Index(
                 fields=["waits_until"], condition=Q(state="queued") & ~Q(waiting_for=""), name="delivery_that_waits"
             ),

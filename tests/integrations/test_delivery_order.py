@@ -1,6 +1,9 @@
 """Which deliveries a worker takes up first, and what a target or a source that hangs may keep waiting."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from exceptions_app.actions import connections
 from exceptions_app.machines import SETUP, machine
@@ -42,3 +45,14 @@ def test_documents_are_claimed_first_and_not_together_with_words_to_a_source(cas
     document = enqueue(cast.connection, 2)
     assert [claim.delivery for claim in engine.claim(limit=4)] == [document]
     assert [claim.delivery for claim in engine.claim(limit=4)] == [told]
+
+
+def test_half_of_a_claim_is_kept_for_what_may_have_been_sent_however_young(cast: Cast):
+    first_sends = [enqueue(cast.connection, number).pk for number in range(8)]
+    in_doubt = [enqueue(cast.connection, number).pk for number in range(8, 11)]
+    Delivery.objects.update(due_at=Now() - timedelta(minutes=10))
+    Delivery.objects.filter(pk__in=in_doubt).update(
+        state=Delivery.State.UNKNOWN, sends=1, last_sent_at=Now(), due_at=Now()
+    )
+    assert [claim.delivery.pk for claim in engine.claim(limit=4)] == [*first_sends[:2], *in_doubt[:2]]
+    assert [claim.delivery.pk for claim in engine.claim(limit=8)] == [*first_sends[2:], *in_doubt[2:]]
