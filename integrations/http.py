@@ -7,13 +7,16 @@ no connection kept open (a stale one would turn "not sent" into "unknown"), one 
 
 import http.client
 import logging
+import math
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from urllib.parse import SplitResult, urlsplit
@@ -32,6 +35,9 @@ _LONGEST_NAME, _LONGEST_VALUE, _LONGEST_REASON = 100, 4000, 300
 _KEPT_OUT_OF_EVIDENCE = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "www-authenticate"}
 )
+# Goes on while the machine sleeps, where the system has such a clock: a lease does too.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_leaves_by: ContextVar[float] = ContextVar("leaves_by", default=math.inf)  # by that clock
 
 
 class Outcome(StrEnum):
@@ -82,6 +88,20 @@ def exchange(
     taken = round((time.monotonic() - started) * 1000)
     logger.info("%s %s: %s %s in %s ms", method, _shown(url), result.outcome, result.status or "", taken)
     return result
+
+
+@contextmanager
+def leaving_within(time_left: timedelta) -> Iterator[None]:
+    """No request begins to leave here later than that from now: it is NOT_SENT.
+
+    For who must not send when their claim to do so is over, and may be frozen at any moment: it is looked at between
+    the connection and the first byte.
+    """
+    token = _leaves_by.set(time.clock_gettime(_CLOCK) + time_left.total_seconds())
+    try:
+        yield
+    finally:
+        _leaves_by.reset(token)
 
 
 class _Expired(OSError):
@@ -171,6 +191,8 @@ def _converse(
     kept = bytearray()
     try:
         passing(Point.WIRE_OPEN)
+        if time.clock_gettime(_CLOCK) >= _leaves_by.get():
+            return Exchange(Outcome.NOT_SENT, detail="Too late to send it: the time for it was over.")
         connection.endheaders(body or None)
         passing(Point.WIRE_SENT)
         with connection.getresponse() as answer:

@@ -1,5 +1,7 @@
 """The intent before the first byte, the answer after it, and the way to the target."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import transaction
@@ -10,6 +12,8 @@ from integrations.connectors.base import Answer, Capabilities, Endpoint, Observa
 from integrations.connectors.registry import get_connector
 from integrations.crash_points import Point, passing
 from integrations.delivery.claims import Claim, Fenced, database_now, guarded_lease, still_ours
+from integrations.delivery.safeguards import Safeguard, stands
+from integrations.http import leaving_within
 from integrations.models import Connection, Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryContent
 from integrations.promises import effective_capabilities
 from integrations.webhooks import CAPABILITIES as WEBHOOK_CAPABILITIES
@@ -37,6 +41,19 @@ def content_of(delivery: Delivery) -> DeliveryContent:
 def lease_of(delivery: Delivery) -> timedelta:
     """Twice as long as one exchange may take, which is twice the time-out: whoever is alive has settled by then."""
     return timedelta(seconds=4 * max(delivery.connection.timeout_seconds, 2))
+
+
+@contextmanager
+def in_time(delivery: Delivery) -> Iterator[None]:
+    """Around the intent and its request: who was frozen between the two for longer than the lease sends nothing.
+
+    By then another worker may have asked the target, and told people that it is not there.
+    """
+    if not stands(Safeguard.IN_TIME):
+        yield
+        return
+    with leaving_within(lease_of(delivery)):
+        yield
 
 
 @transaction.atomic

@@ -24,6 +24,7 @@ class Safeguard(StrEnum):
     LEASE = "lease"
     APPROVAL = "approval"
     ONE_LIVE = "one-live"  # the database's own indexes
+    IN_TIME = "in-time"
 
 
 WORDS: Final[Mapping[Safeguard, str]] = MappingProxyType(
@@ -36,6 +37,7 @@ WORDS: Final[Mapping[Safeguard, str]] = MappingProxyType(
         Safeguard.LEASE: "Nobody takes a delivery from a worker that is at work on it.",
         Safeguard.APPROVAL: "The approved decision is looked up before anything is sent.",
         Safeguard.ONE_LIVE: "No second delivery of a document begins while one is under way.",
+        Safeguard.IN_TIME: "No request begins to leave once the lease of its intent is over.",
     }
 )
 

@@ -5,7 +5,7 @@ import secrets
 from integrations.connectors.base import Answer, AnswerKind, Observation, Presence, TargetClient
 from integrations.crash_points import Point, passing
 from integrations.delivery.asking import ask
-from integrations.delivery.attempts import Phase, begin, client_of, content_of, note_answer
+from integrations.delivery.attempts import Phase, begin, client_of, content_of, in_time, note_answer
 from integrations.delivery.claims import Claim, note_sent
 from integrations.delivery.in_hand import taken_in_hand
 from integrations.delivery.safeguards import Safeguard, stands
@@ -25,13 +25,14 @@ def send(claim: Claim, client: TargetClient) -> Settlement:
 
 def _send(claim: Claim, client: TargetClient) -> Settlement:
     content = content_of(claim.delivery)
-    if stands(Safeguard.INTENT_FIRST):
-        attempt = begin(claim, Phase.SEND, State.SENDING)
-        passing(Point.SEND_INTENDED)
-        answer = _submit(claim.delivery, content, client)
-    else:
-        answer = _submit(claim.delivery, content, client)
-        attempt = begin(claim, Phase.SEND, State.SENDING)
+    with in_time(claim.delivery):
+        if stands(Safeguard.INTENT_FIRST):
+            attempt = begin(claim, Phase.SEND, State.SENDING)
+            passing(Point.SEND_INTENDED)
+            answer = _submit(claim.delivery, content, client)
+        else:
+            answer = _submit(claim.delivery, content, client)
+            attempt = begin(claim, Phase.SEND, State.SENDING)
     passing(Point.SEND_ANSWERED)
     note_answer(attempt, answer.kind, answer)
     if answer.kind in UNDECIDED:

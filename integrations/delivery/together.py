@@ -28,7 +28,7 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.crash_points import Point, passing
-from integrations.delivery.attempts import Phase, content_of, endpoint_of, lease_of
+from integrations.delivery.attempts import Phase, content_of, endpoint_of, in_time, lease_of
 from integrations.delivery.claims import BROKE_OFF_TOO_OFTEN, Claim, Fenced, database_now, note_sent, renew
 from integrations.delivery.in_hand import taken_in_hand
 from integrations.delivery.sending import UNDECIDED, after_sending, compare_existing, send
@@ -144,13 +144,13 @@ def _send_free(
     """In one file; as they are where no file can be made of them, or one goes for the first time and alone."""
     if len(group) > 1 or needs_a_new_name(group[0]):
         try:
-            file = _begin(group, connector)
+            file, answer = _sent_as_file(group, connector, client)
         except Fenced:
             return
         except CannotBundle as error:
             log.warning("Sent each by itself: %s", error)
         else:
-            yield from _send_file(file, client, ends_at=ends_at)
+            yield from _ends_of(file, answer, client, ends_at=ends_at)
             return
     for claim in group:
         try:
@@ -219,13 +219,20 @@ def _store(bundle: Bundle, claims: Sequence[Claim]) -> _File:
     return _File(envelope, bundle, claims, attempts)
 
 
-def _send_file(file: _File, client: BundlingClient, *, ends_at: float) -> Iterator[Settlement]:
-    contents = [_body(claim) for claim in file.claims]
-    passing(Point.FILE_INTENDED)
-    answer = client.submit_bundle(key=file.envelope.content_sha256, bundle=file.bundle, contents=contents)
+def _sent_as_file(group: Sequence[Claim], connector: Bundling, client: BundlingClient) -> tuple[_File, BundleAnswer]:
+    """Raises Fenced and CannotBundle, both before anything is sent."""
+    with in_time(group[0].delivery):
+        file = _begin(group, connector)
+        contents = [_body(claim) for claim in file.claims]
+        passing(Point.FILE_INTENDED)
+        answer = client.submit_bundle(key=file.envelope.content_sha256, bundle=file.bundle, contents=contents)
     passing(Point.FILE_ANSWERED)
     _note(file, answer)
     passing(Point.FILE_NOTED)
+    return file, answer
+
+
+def _ends_of(file: _File, answer: BundleAnswer, client: BundlingClient, *, ends_at: float) -> Iterator[Settlement]:
     for claim, own in zip(file.claims, answer.each, strict=True):
         try:
             settlement = _after(claim, own, client, ends_at=ends_at)

@@ -2,6 +2,7 @@ import logging
 import socket
 import struct
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext, SSLError
@@ -12,7 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_django.fixtures import Settings
 
-from integrations.http import Exchange, Outcome, exchange
+from integrations import crash_points
+from integrations.crash_points import Point
+from integrations.http import Exchange, Outcome, exchange, leaving_within
 from tests.scripted_server import answering, scripted
 
 PATIENCE = 10.0  # seconds: long enough that only a hang would use it up
@@ -57,6 +60,25 @@ def test_refused_connection_is_not_sent() -> None:
         port = listener.getsockname()[1]
 
     assert post(f"http://127.0.0.1:{port}/").outcome is Outcome.NOT_SENT
+
+
+def test_what_was_frozen_past_its_time_is_not_sent() -> None:
+    def freeze(point: Point) -> None:
+        if point is Point.WIRE_OPEN:
+            time.sleep(IMPATIENCE)
+
+    crash_points.arm(freeze)
+    try:
+        with scripted(answering("200 OK")) as server:
+            with leaving_within(timedelta(seconds=IMPATIENCE)):
+                late = post(server.url)
+            after = post(server.url)
+    finally:
+        crash_points.arm(None)
+
+    assert (late.outcome, late.detail) == (Outcome.NOT_SENT, "Too late to send it: the time for it was over.")
+    assert after.outcome is Outcome.ANSWERED  # the time is that of what is done within it
+    assert [request[:5] for request in server.requests if request] == [b"POST "]
 
 
 def test_unknown_name_is_not_sent() -> None:

@@ -112,8 +112,20 @@ def settled_first(evidence: Evidence) -> list[str]:
     for delivery in evidence.deliveries:
         sent = any(attempt.phase == "send" for attempt in evidence.attempts.get(delivery.id, ()))
         if delivery.state == "cancelled" and sent and evidence.effects.get(delivery.business_key):
-            found.append(f"delivery {delivery.id}: a person was told that it is not there, and it is")
+            said = f"delivery {delivery.id}: a person was told that it is not there, and it is."
+            found.append(f"{said} {_history(evidence, delivery)}")
     return found
+
+
+def _history(evidence: Evidence, delivery: Sent) -> str:
+    """What was done for it and when, and when the target booked it, for who has to find out why."""
+    done = [
+        f"{attempt.phase} by claim {attempt.epoch} at {attempt.started_at:%H:%M:%S.%f}, "
+        f"{attempt.outcome or 'no end'}{f' at {attempt.finished_at:%H:%M:%S.%f}' if attempt.finished_at else ''}"
+        for attempt in evidence.attempts.get(delivery.id, ())
+    ]
+    booked = [f"booked at {effect.get('at', 'a time not kept')}" for effect in evidence.effects[delivery.business_key]]
+    return "; ".join([*done, *booked])
 
 
 def one_key(evidence: Evidence) -> list[str]:

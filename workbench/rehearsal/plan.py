@@ -94,6 +94,7 @@ PROOFS: Final[Mapping[Safeguard, Proof]] = MappingProxyType(
         Safeguard.LEASE: Proof("deduplicates", replace(_IN_DOUBT, timeout=_LONG_LEASE), "lease kept"),
         Safeguard.APPROVAL: Proof("deduplicates", replace(_CALM, unapproved=1.0), "approved only"),
         Safeguard.ONE_LIVE: Proof("askable", replace(_CALM, twins=1.0), "one effect"),
+        Safeguard.IN_TIME: Proof("askable-resend", _CALM, "one effect"),
     }
 )
 

@@ -77,6 +77,7 @@ class Stage:
     first: Worker
     second: Worker
     loads: int
+    is_under_way: Callable[[], bool]
 
     def wait_until_leases_are_over(self) -> None:
         """By the database's clock where a request may be on its way, and at once where none is."""
@@ -89,6 +90,13 @@ class Stage:
         """As if they were over, where no request may be on its way."""
         with self.plant.database() as database:
             database.execute(_END_LEASES)
+
+    def work_until_nothing_is_under_way(self) -> None:
+        """By the second, while the first does nothing: leases of its claims that broke off are over."""
+        while self.is_under_way():
+            self.end_leases()
+            self.second.work_to_the_end()
+            time.sleep(_POLL)
 
     def make_due(self) -> None:
         """As if the wait for the next try were over."""
@@ -129,12 +137,25 @@ def _die(stage: Stage, place: Point) -> None:
     stage.wait_until_leases_are_over()
 
 
-def sent_twice(stage: Stage) -> None:
-    """One stands still before its first byte; another asks, sends and ends it; then the first sends too."""
+def sent_too_late(stage: Stage) -> None:
+    """One stands still before its first byte, and the database crashes, so that nobody knows of it; another asks, sends
+    and ends it; then the first goes on.
+    """
     stage.first.work_until(Point.SEND_INTENDED, loads=stage.loads)
+    stage.plant.break_postgres()
+    stage.plant.postgres.start()
     stage.wait_until_leases_are_over()
-    stage.second.work_to_the_end()
+    stage.work_until_nothing_is_under_way()
     stage.first.go_on()
+
+
+def shown_too_late(stage: Stage) -> None:
+    """What one sent is booked later than the target promised; another asks before that, and sends it again."""
+    stage.target.fault(Fault("book_late", 1.0, seconds=_MAX_LATE), seed=1)
+    stage.first.work_to_the_end()
+    stage.target.no_faults()
+    stage.work_until_nothing_is_under_way()
+    stage.target.book_what_is_late()
 
 
 def asked_at_once(stage: Stage) -> None:
@@ -167,8 +188,8 @@ class Scene:
 SCENES: Final[Mapping[Safeguard, Scene]] = MappingProxyType(
     {
         Safeguard.STABLE_KEY: Scene(
-            "A worker stands still before its first byte; another takes over and sends; then the first sends too.",
-            sent_twice,
+            "What was sent is booked later than promised; before that the target is asked, and it is sent again.",
+            shown_too_late,
         ),
         Safeguard.SETTLE_TIME: Scene("What was sent is booked late; before that the target is asked.", asked_at_once),
         Safeguard.ASK_FIRST: Scene("A worker dies with the answers in its hands; another takes over.", died_hearing),
@@ -179,6 +200,11 @@ SCENES: Final[Mapping[Safeguard, Scene]] = MappingProxyType(
         Safeguard.LEASE: Scene("While a worker is slow, another looks for work.", not_taken_over),
         Safeguard.INTENT_FIRST: Scene(
             "A worker dies while it writes down that it is about to send; another takes over.", died_writing
+        ),
+        Safeguard.IN_TIME: Scene(
+            "A worker stands still before its first byte and the database crashes; another takes over and sends; "
+            "then the first goes on.",
+            sent_too_late,
         ),
         Safeguard.APPROVAL: Scene(
             "Beside what was approved stands what nobody approved; a worker looks for work.", not_approved
@@ -199,12 +225,9 @@ def play(
     first, second = pair
     for worker in pair:
         worker.wait_until_ready()
-    stage = Stage(plant, target, first, second, _waiting(plant))
+    stage = Stage(plant, target, first, second, _waiting(plant), is_under_way)
     SCENES[scene].play(stage)
-    while is_under_way():
-        stage.end_leases()  # nobody is at work now, so they are of claims that broke off
-        second.work_to_the_end()
-        time.sleep(_POLL)
+    stage.work_until_nothing_is_under_way()
 
 
 def _waiting(plant: Plant) -> int:
