@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 import tempfile
@@ -59,6 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
         if fixtures & {"stack", "browser"}:
             item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected is there to the end: the collector need not look through it after each test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
