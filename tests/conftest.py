@@ -50,7 +50,8 @@ REACHING_SERVERS = frozenset({"db", "transactional_db", "live_server", "stack"})
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by what it asks for, so that `-m` takes or leaves all tests of a kind and no list of them is kept.
 
-    With xdist, tests that share the installation or the browser run in one process, so that there is one of each.
+    With xdist, tests that share the installation or the browser run in one process, so that there is one of each. What
+    takes long has a group of its own: the rest would wait for it at the end.
     """
     for item in items:
         fixtures = frozenset(getattr(item, "fixturenames", ()))
@@ -58,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if fixtures & REACHING_SERVERS or any(item.iter_markers("django_db")) or any(item.iter_markers("stack")):
             item.add_marker(pytest.mark.servers)
-        if fixtures & {"stack", "browser"}:
+        if fixtures & {"stack", "browser"} and not any(item.iter_markers("xdist_group")):
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 

@@ -15,7 +15,7 @@ from tests.journeys.people import open_at, sign_in
 from tests.journeys.places import PAGES, Place, find
 from tests.stack import RunningStack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("pages")]
 
 NEW = Place("clerk", "/queue/?object_type=invoice&state=new&kind=failed", ("exceptions:case",))
 
