@@ -145,6 +145,7 @@ class Stack:
                 *python("-m", "gunicorn", "workbench.wsgi:application"),
                 *("--bind", f"fd://{listener.fileno()}"),
                 *("--worker-class", "gthread", "--workers", os.environ.get("WEB_CONCURRENCY", "2"), "--threads", "8"),
+                "--preload",  # once for all workers, which share what was loaded
                 *("--worker-tmp-dir", str(self.home.processes.parent)),
                 *("--access-logfile", "-"),
                 # It would be made below the home directory of the user, which may be missing or read-only.
