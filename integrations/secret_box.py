@@ -1,4 +1,4 @@
-"""Secrets of connections, encrypted at rest with keys that the database does not hold."""
+"""Secrets of connections and of people, encrypted at rest with keys that the database does not hold."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,23 @@ def _box(keys: tuple[str, ...]) -> MultiFernet:
             "FIELD_ENCRYPTION_KEYS: each key is 32 random bytes in URL-safe base64; "
             "make one with `./run manage generate_key`."
         ) from error
+
+
+def seal(text: str) -> str:
+    """Encrypt a text with the first key, for what is stored in a column of somebody else's making."""
+    return _box(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str, *, seconds: int | None = None) -> str:
+    """What `seal` encrypted, with any of the keys; raises Unsealable, also when it is older than `seconds`."""
+    try:
+        return _box(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(sealed.encode(), ttl=seconds).decode()
+    except InvalidToken as error:
+        raise Unsealable("No key of FIELD_ENCRYPTION_KEYS opens it, or it is too old.") from error
+
+
+class Unsealable(Exception):
+    """It was changed, is too old, or was encrypted with a key that is gone."""
 
 
 class SealedTextField(_TextField):

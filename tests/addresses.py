@@ -33,6 +33,7 @@ NO_PAGES = frozenset(
         "exceptions:view_open",  # leads on to the list
         "hook",
         "livez",
+        "login_code",  # leads back to signing in; its page comes after the password
         "readyz",
         "schema",
     }

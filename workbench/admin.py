@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from allauth.account.admin import EmailAddress, EmailConfirmation
+from allauth.mfa.admin import Authenticator
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -18,12 +20,19 @@ from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.grants import add_to_role, remove_from_role
 from exceptions_app.machines import is_machine
 from workbench.models import User
+from workbench.second_factor import remove_of_another
 
 admin.site.unregister(Group)
+# What opens an account is no list to look through, and is changed by its actions alone.
+for model in (Authenticator, EmailAddress, EmailConfirmation):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
 
 # Their values are told; those of other fields are left out, the password is among them.
 TOLD = ("is_active", "is_staff", "is_superuser")
 STATUS = (*TOLD, "groups")
+# Labels of fields that change no column: the reason, and what is done by an action with an event of its own.
+ACTS = ("Reason", "Remove the second factor")
 
 
 class StaffAdmin(admin.ModelAdmin[Any]):
@@ -44,6 +53,11 @@ class StaffAdmin(admin.ModelAdmin[Any]):
 
 class PersonForm(UserChangeForm):
     because = forms.CharField(label="Reason", max_length=500, help_text="Why; the auditor reads it.")
+    remove_second_factor = forms.BooleanField(
+        label="Remove the second factor",
+        required=False,
+        help_text="For somebody who lost it. Say in the reason how you know that it is this person who asks.",
+    )
 
 
 @admin.register(User)
@@ -53,6 +67,7 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         (None, {"fields": ("username", "password", "because")}),
         ("Personal info", {"fields": ("first_name", "last_name", "email", "time_zone")}),
         ("Access", {"fields": STATUS}),
+        ("Signing in", {"fields": ("remove_second_factor",)}),
         ("Important dates", {"fields": ("last_login", "date_joined")}),
     )
     filter_horizontal = ("groups",)
@@ -73,6 +88,13 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         if change and "groups" in form.cleaned_data:
             _change_roles(form.instance, form.cleaned_data, by=request.user)
         super().save_related(request, form, formsets, change)
+        if change and form.cleaned_data.get("remove_second_factor"):
+            remove_of_another(form.instance, by=request.user, at=now(), because=form.cleaned_data["because"])
+
+    def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        """Nobody removes their own second factor as an administrator, so the field is not offered for oneself."""
+        shown = super().get_fieldsets(request, obj)
+        return [one for one in shown if one[0] != "Signing in"] if obj == request.user else shown
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         message: Any = super().construct_change_message(request, form, formsets, add)
@@ -88,7 +110,7 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
 
     def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         changed: dict[str, Any] = next((part["changed"] for part in message if "changed" in part), {})
-        fields = [name for name in changed.get("fields", []) if name != "Reason"]
+        fields = [name for name in changed.get("fields", []) if name not in ACTS]
         if fields:
             _record(
                 "person.changed",

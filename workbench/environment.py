@@ -76,6 +76,15 @@ def words(name: str, *, default: list[str] | None = None) -> list[str]:
     return [word.strip() for word in text(name).split(",") if word.strip()] or list(default or [])
 
 
+def some(name: str, options: tuple[str, ...]) -> list[str]:
+    """Return those of ``options`` that a comma separated value names; none when it is empty."""
+    named = words(name)
+    strange = sorted(set(named) - set(options))
+    if strange:
+        raise ImproperlyConfigured(f"{name} names {', '.join(strange)}. Write some of: {', '.join(options)}.")
+    return named
+
+
 def choice(name: str, options: tuple[str, ...], *, default: str) -> str:
     """Return one of ``options``."""
     value = text(name, default=default)

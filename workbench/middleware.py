@@ -3,10 +3,15 @@ import uuid
 import zoneinfo
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 
+from exceptions_app.api import problem_kinds as kinds
+from exceptions_app.api.problems import plain_problem
+from workbench.errors import PROGRAMS
 from workbench.logs import request_id
+from workbench.proofs import OWED
 
 # What a caller may choose: long enough for a UUID or a trace id, and nothing that could forge a log line.
 ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
@@ -40,6 +45,24 @@ class TimeZoneMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with timezone.override(_zone_of(getattr(request.user, "time_zone", ""))):
             return self.get_response(request)
+
+
+class SecondFactorMiddleware:
+    """Who owes a second factor sets one up before anything else; what was signed in otherwise is not asked."""
+
+    # The way to set one up, and the way out.
+    open_pages = ("second_factor_set_up", "prove", "logout")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.session.get(OWED) or request.path in map(reverse, self.open_pages):
+            return self.get_response(request)
+        if request.path.startswith(PROGRAMS):
+            detail = "A second factor is demanded of your account. Set one up at /accounts/second-factor/ first."
+            return plain_problem(request, kinds.NOT_PERMITTED, detail=detail)
+        return HttpResponseRedirect(reverse("second_factor_set_up"))
 
 
 def _zone_of(name: str) -> zoneinfo.ZoneInfo | None:

@@ -1,6 +1,7 @@
 from typing import ClassVar
 
 import pgtrigger
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -43,6 +44,18 @@ class RoleMembership(User.groups.through):  # type: ignore[name-defined]  # made
         triggers: ClassVar = [
             audit_required(_OF_PERSON, operation=pgtrigger.Insert | pgtrigger.Delete),
             frozen_columns("user", "group"),
+            truncate_refused(),
+        ]
+
+
+class SecondFactor(Authenticator):  # type: ignore[misc]  # allauth has no type information
+    """An app for codes or recovery codes, changed in `second_factor.py` alone, each time with its event."""
+
+    class Meta:
+        proxy = True
+        triggers: ClassVar = [
+            audit_required(_OF_PERSON, operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete),
+            frozen_columns("user", "type"),
             truncate_refused(),
         ]
 

@@ -89,6 +89,12 @@ ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_MONKEY_PATCH_GROUP = False
 LOGIN_URL = "login"
+# What is stored of a second factor is sealed by the adapter; codes are asked for by our own pages.
+MFA_ADAPTER = "workbench.second_factor.Adapter"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TRUST_ENABLED = False
+# Of whom a second factor is demanded: staff, approvers, both, or nobody.
+SECOND_FACTOR_FOR = environment.some("WB_SECOND_FACTOR_FOR", ("staff", "approvers"))
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 
@@ -107,6 +113,9 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "allauth",
+    "allauth.account",  # needed by the next one; its pages are not served
+    "allauth.mfa",
     "csp",
     "django_filters",
     "django_htmx",
@@ -127,6 +136,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "workbench.middleware.SecondFactorMiddleware",
     "workbench.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -253,7 +264,8 @@ else:
 
 # Integrations and audit -----------------------------------------------------------------------------------------
 
-# The first key encrypts the credentials of connections, all of them decrypt: `./run manage generate_key` makes one.
+# The first key encrypts the credentials of connections and the second factors of people, all of them decrypt:
+# `./run manage generate_key` makes one.
 if PRODUCTION:
     environment.required("FIELD_ENCRYPTION_KEYS", write="a key from `manage.py generate_key`, later ones before it")
     environment.required("AUDIT_SIGNING_KEY", write="the base64 of 32 random bytes (openssl rand -base64 32)")

@@ -1,71 +1,32 @@
 """Signing in and out by pages. Each leaves an audit event, refused attempts too, and guessing is slowed down."""
 
+import json
 import unicodedata
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import sha256
-from http import HTTPStatus
-from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth import login as open_session
 from django.contrib.auth import views as accounts
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.timezone import now
+from django.views.generic import FormView
 
-from audit import log
-from exceptions_app.actions.connections import SCOPE
-from exceptions_app.callers import client_address, network_of
-from exceptions_app.limits import Counted, count, forget, give_back
+from exceptions_app.callers import client_address
 from exceptions_app.views import errors
+from integrations.secret_box import Unsealable, seal, unseal
+from workbench import proofs, second_factor
+from workbench.attempts import Attempt, record, record_refusal, too_many
+from workbench.models import User
 
-WINDOW = timedelta(minutes=5)
-FAILURES_PER_NAME_AND_ADDRESS = 5
-FAILURES_PER_ADDRESS = 30
 LONGEST_NAME = 150
-# As an actor: no account can have this name, so it cannot be taken for one.
-UNKNOWN = "(unknown)"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An attempt to sign in, counted before the password is looked at, so that many at once are not let through."""
-
-    name: str
-    address: str
-    by_name: Counted
-    by_address: Counted
-
-    @classmethod
-    def begin(cls, name: str, address: str, *, at: datetime) -> "Attempt":
-        by_name = count(_name_key(name, address), window=WINDOW, at=at)
-        # Who hammers one name does not shut out everybody else behind the same address.
-        if not by_name.key or by_name.number > FAILURES_PER_NAME_AND_ADDRESS:
-            return cls(name, address, by_name, Counted())
-        return cls(name, address, by_name, count(_address_key(address), window=WINDOW, at=at))
-
-    @property
-    def wait(self) -> int:
-        """Seconds until another attempt is accepted; 0 when this one is."""
-        if self.by_name.number > FAILURES_PER_NAME_AND_ADDRESS:
-            return self.by_name.closes_in
-        return self.by_address.closes_in if self.by_address.number > FAILURES_PER_ADDRESS else 0
-
-    @property
-    def is_first_too_many(self) -> bool:
-        """One event says that the door was shut; who goes on knocking does not fill the log."""
-        return (
-            self.by_name.number == FAILURES_PER_NAME_AND_ADDRESS + 1
-            or self.by_address.number == FAILURES_PER_ADDRESS + 1
-        )
-
-    def succeeded(self) -> None:
-        forget(_name_key(self.name, self.address))
-        give_back(self.by_address)
+# How long the code may be typed after the password, in seconds.
+HALF_WAY_SECONDS = 5 * 60
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class SignIn(accounts.LoginView):
@@ -77,28 +38,74 @@ class SignIn(accounts.LoginView):
         if name and request.POST.get("password"):  # otherwise the form asks for what is missing
             self.attempt = Attempt.begin(name, client_address(request), at=now())
             if self.attempt.wait:
-                return _too_many(request, self.attempt)
+                return too_many(request, self.attempt)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        person = form.get_user()
+        if second_factor.has_second_factor(person):
+            if self.attempt is not None:
+                self.attempt.got_half_way()
+            return _ask_for_code(self.request, person, back_to=self.get_redirect_url())
         with transaction.atomic():
             answer = super().form_valid(form)
-            _record("person.signed_in", form.get_user().get_username(), self.request, words="signed in")
+            proofs.note(self.request, at=now())
+            proofs.note_whether_one_is_owed(self.request, person)
+            record("person.signed_in", person.get_username(), self.request, words="signed in")
         if self.attempt is not None:
             self.attempt.succeeded()
         return answer
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         if self.attempt is not None:
-            _record_refusal(self.attempt, "The name and the password did not fit, or the account is not active.")
+            record_refusal(self.attempt, "The name and the password did not fit, or the account is not active.")
         return super().form_invalid(form)
+
+
+class SignInWithCode(accounts.RedirectURLMixin, FormView):
+    """The second step: the code after the right password. Until it is right too there is no session."""
+
+    form_class = proofs.CodeForm
+    template_name = "registration/code.html"
+    next_page = "/"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponseRedirect(reverse("login"))
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.person = _person_half_way(request.POST.get("half_way", ""))
+        if self.person is None:
+            return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': self.get_success_url()})}")
+        return super().post(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        sent = {"half_way": self.request.POST.get("half_way", ""), "next": self.get_redirect_url()}
+        return super().get_context_data(**kwargs) | sent
+
+    def form_valid(self, form: proofs.CodeForm) -> HttpResponse:
+        person = self.person
+        attempt = Attempt.begin(person.get_username(), client_address(self.request), at=now(), of_code=True)
+        if attempt.wait:
+            return too_many(self.request, attempt)
+        if not second_factor.accept(person, form.cleaned_data["code"], at=now(), record=self._open):
+            record_refusal(attempt, "The password was right, and the code was not.")
+            form.add_error("code", proofs.WRONG_CODE)
+            return self.form_invalid(form)
+        attempt.succeeded()
+        return super().form_valid(form)
+
+    def _open(self, factor: str) -> None:
+        open_session(self.request, self.person, backend=BACKEND)
+        proofs.note(self.request, at=now())
+        words = f"signed in with a password and a code ({factor})"
+        record("person.signed_in", self.person.get_username(), self.request, words=words, second_factor=factor)
 
 
 class SignOut(accounts.LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         with transaction.atomic():
             if request.user.is_authenticated:
-                _record("person.signed_out", request.user.get_username(), request, words="signed out")
+                record("person.signed_out", request.user.get_username(), request, words="signed out")
             return super().post(request, *args, **kwargs)
 
 
@@ -111,20 +118,20 @@ class PasswordChange(accounts.PasswordChangeView):
         if request.user.is_authenticated and request.POST.get("old_password"):
             self.attempt = Attempt.begin(request.user.get_username(), client_address(request), at=now())
             if self.attempt.wait:
-                return _too_many(request, self.attempt)
+                return too_many(request, self.attempt)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         with transaction.atomic():
             answer = super().form_valid(form)
-            _record("person.password_changed", self.request.user.get_username(), self.request, words="changed password")
+            record("person.password_changed", self.request.user.get_username(), self.request, words="changed password")
         if self.attempt is not None:
             self.attempt.succeeded()
         return answer
 
     def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
         if self.attempt is not None and "old_password" in form.errors:
-            _record_refusal(self.attempt, "The old password did not fit when a new one was to be set.")
+            record_refusal(self.attempt, "The old password did not fit when a new one was to be set.")
         elif self.attempt is not None:
             self.attempt.succeeded()  # the old one was right, and the new one is not good enough
         return super().form_invalid(form)
@@ -143,45 +150,20 @@ def _typed_name(request: HttpRequest) -> str:
     return typed.replace("\x00", "").strip()[:LONGEST_NAME]
 
 
-def _name_key(name: str, address: str) -> str:
-    return f"sign-in:name:{sha256(f'{name.casefold()} {network_of(address)}'.encode()).hexdigest()}"
+def _ask_for_code(request: HttpRequest, person: Any, *, back_to: str) -> HttpResponse:
+    """The page of the second step. That the password was right it carries itself, sealed: there is no session yet."""
+    proof = {"person": person.pk, "password": person.get_session_auth_hash()}
+    context = {"form": proofs.CodeForm(), "half_way": seal(json.dumps(proof)), "next": back_to}
+    return render(request, SignInWithCode.template_name, context)
 
 
-def _address_key(address: str) -> str:
-    return f"sign-in:address:{network_of(address)}"
-
-
-def _too_many(request: HttpRequest, attempt: Attempt) -> HttpResponse:
-    if attempt.is_first_too_many:
-        _record_refusal(attempt, "Too many attempts; further ones are refused unseen for a while.")
-    context = {"minutes": ceil(attempt.wait / 60), "next": request.POST.get("next", "")}
-    answer = render(request, "registration/too_many_attempts.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
-    answer["Retry-After"] = str(attempt.wait)
-    return answer
-
-
-@transaction.atomic
-def _record_refusal(attempt: Attempt, reason: str) -> None:
-    log.record(
-        "person.sign_in_refused",
-        subject=f"person:{attempt.name}",
-        scope=SCOPE,
-        actor=UNKNOWN,
-        at=now(),
-        summary=f"Somebody at {attempt.address} could not sign in as {attempt.name}. {reason}",
-        data={"name": attempt.name, "address": attempt.address},
-    )
-
-
-@transaction.atomic
-def _record(name: str, username: str, request: HttpRequest, *, words: str) -> None:
-    address = client_address(request)
-    log.record(
-        name,
-        subject=f"person:{username}",
-        scope=SCOPE,
-        actor=username,
-        at=now(),
-        summary=f"{username} {words} from {address}.",
-        data={"address": address},
-    )
+def _person_half_way(half_way: str) -> User | None:
+    """Whose password was right just now; None when that is too long ago, or the password was changed since."""
+    try:
+        proof = json.loads(unseal(half_way, seconds=HALF_WAY_SECONDS))
+    except Unsealable:
+        return None
+    person = User.objects.filter(pk=proof.get("person"), is_active=True).first()
+    if person is None or not constant_time_compare(str(proof.get("password", "")), person.get_session_auth_hash()):
+        return None
+    return person

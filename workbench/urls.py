@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from exceptions_app.api import docs
 from exceptions_app.api.hooks import Hook
 from exceptions_app.api.schema import Schema
-from workbench import health, signing_in
+from workbench import health, proofs, second_factor_pages, signing_in
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
@@ -17,6 +17,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("admin/", admin.site.urls),
     path("accounts/login/", signing_in.SignIn.as_view(), name="login"),
+    path("accounts/login/code/", signing_in.SignInWithCode.as_view(), name="login_code"),
+    path("accounts/prove/", proofs.Prove.as_view(), name="prove"),
+    path("accounts/second-factor/", second_factor_pages.overview, name="second_factor"),
+    path("accounts/second-factor/set-up/", second_factor_pages.set_up, name="second_factor_set_up"),
+    path("accounts/second-factor/codes/", second_factor_pages.renew_codes, name="recovery_codes_renew"),
+    path("accounts/second-factor/remove/", second_factor_pages.remove, name="second_factor_remove"),
     path("accounts/logout/", signing_in.SignOut.as_view(), name="logout"),
     path("accounts/password/", signing_in.PasswordChange.as_view(), name="password_change"),
     path("accounts/password/done/", accounts.PasswordChangeDoneView.as_view(), name="password_change_done"),

@@ -223,9 +223,11 @@ def errors_of(detail: Any, *steps: object) -> list[dict[str, str]]:
 # Where Django itself refuses, outside the views of the API. -----------------------------------------------------------
 
 
-def plain_problem(request: HttpRequest, kind: ProblemKind, *, because: BaseException | None = None) -> HttpResponse:
+def plain_problem(
+    request: HttpRequest, kind: ProblemKind, *, because: BaseException | None = None, detail: str = ""
+) -> HttpResponse:
     """A problem without the framework: what failed may be what it needs. An outage is named, whatever the `kind`."""
-    problem = _of_outage(because) or Problem(kind)
+    problem = _of_outage(because) or Problem(kind, detail)
     return JsonResponse(
         problem_body(problem, request), status=problem.kind.status, content_type=MEDIA_TYPE, headers=problem.headers
     )

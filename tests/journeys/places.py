@@ -40,6 +40,9 @@ MAPS = "/connections/crm/field-maps/"
 PAGES: Mapping[str, tuple[Place, ...]] = {
     "login": _one("", "/accounts/login/"),
     "password_change": _one("administrator", "/accounts/password/"),
+    "prove": _one("clerk", "/accounts/prove/"),
+    "second_factor": _one("clerk", "/accounts/second-factor/"),
+    "second_factor_set_up": _one("clerk", "/accounts/second-factor/set-up/"),
     "password_change_done": _one("administrator", "/accounts/password/done/"),
     "api-docs": _one("clerk", "/api/docs/"),
     "api-problems": _one("clerk", "/api/problems/"),

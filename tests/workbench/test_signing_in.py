@@ -14,8 +14,8 @@ from audit.models import AuditEvent
 from exceptions_app.limits import Counted, count, forget, give_back
 from tests.cast import MORNING, PASSWORD
 from tests.concurrency import at_the_same_time
+from workbench.attempts import FAILURES_PER_ADDRESS, FAILURES_PER_NAME_AND_ADDRESS, WINDOW
 from workbench.models import User
-from workbench.signing_in import FAILURES_PER_ADDRESS, FAILURES_PER_NAME_AND_ADDRESS, WINDOW
 from workbench.tokens import create_api_token
 
 LOGIN = "/accounts/login/"

@@ -95,6 +95,9 @@ NO_LISTS = frozenset(
         "login",
         "password_change",
         "password_change_done",
+        "prove",
+        "second_factor",
+        "second_factor_set_up",
         # One document, message, file or gap.
         "exceptions:answer",
         "exceptions:compare",
