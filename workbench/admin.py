@@ -1,6 +1,7 @@
 """People and their roles, for administrators. Every change leaves an audit event."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from allauth.account.admin import EmailAddress, EmailConfirmation
@@ -21,6 +22,7 @@ from exceptions_app.actions.grants import add_to_role, remove_from_role
 from exceptions_app.machines import is_machine
 from workbench.models import User
 from workbench.second_factor import remove_of_another
+from workbench.sessions import end_all
 
 admin.site.unregister(Group)
 # What opens an account is no list to look through, and is changed by its actions alone.
@@ -32,7 +34,7 @@ for model in (Authenticator, EmailAddress, EmailConfirmation):
 TOLD = ("is_active", "is_staff", "is_superuser")
 STATUS = (*TOLD, "groups")
 # Labels of fields that change no column: the reason, and what is done by an action with an event of its own.
-ACTS = ("Reason", "Remove the second factor")
+ACTS = ("Reason", "Remove the second factor", "End all sessions")
 
 
 class StaffAdmin(admin.ModelAdmin[Any]):
@@ -58,6 +60,12 @@ class PersonForm(UserChangeForm):
         required=False,
         help_text="For somebody who lost it. Say in the reason how you know that it is this person who asks.",
     )
+    end_sessions = forms.BooleanField(
+        label="End all sessions",
+        required=False,
+        help_text="From the next click on the person is asked to sign in, wherever they are signed in. Making an "
+        "account inactive ends its sessions too.",
+    )
 
 
 @admin.register(User)
@@ -67,7 +75,7 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         (None, {"fields": ("username", "password", "because")}),
         ("Personal info", {"fields": ("first_name", "last_name", "email", "time_zone")}),
         ("Access", {"fields": STATUS}),
-        ("Signing in", {"fields": ("remove_second_factor",)}),
+        ("Signing in", {"fields": ("remove_second_factor", "end_sessions")}),
         ("Important dates", {"fields": ("last_login", "date_joined")}),
     )
     filter_horizontal = ("groups",)
@@ -88,11 +96,11 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         if change and "groups" in form.cleaned_data:
             _change_roles(form.instance, form.cleaned_data, by=request.user)
         super().save_related(request, form, formsets, change)
-        if change and form.cleaned_data.get("remove_second_factor"):
-            remove_of_another(form.instance, by=request.user, at=now(), because=form.cleaned_data["because"])
+        if change:
+            _act(form.instance, form.cleaned_data, by=request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
-        """Nobody removes their own second factor as an administrator, so the field is not offered for oneself."""
+        """Nobody removes their own second factor as an administrator, so this is not offered for oneself."""
         shown = super().get_fieldsets(request, obj)
         return [one for one in shown if one[0] != "Signing in"] if obj == request.user else shown
 
@@ -124,7 +132,10 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's signature
         with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
+            answer = super().user_change_password(request, id, form_url)
+            if answer.status_code == HTTPStatus.FOUND and id != str(request.user.pk):
+                end_all(User.objects.get(pk=id), by=request.user, at=now(), because="Another password was set.")
+            return answer
 
 
 @admin.register(Group)
@@ -155,6 +166,15 @@ def _change_roles(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
         add_to_role(role, person, **signed)
     for role in sorted(was - will_be):
         remove_from_role(role, person, **signed)
+
+
+def _act(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
+    """What is ticked beside the columns, and what follows from an account that is not active any more."""
+    signed = {"by": by, "at": now(), "because": entered.get("because", "")}
+    if entered.get("remove_second_factor"):
+        remove_of_another(person, **signed)
+    if entered.get("end_sessions") or not person.is_active:
+        end_all(person, **signed)
 
 
 def _changes(form: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from exceptions_app.api.problems import plain_problem
 from workbench.errors import PROGRAMS
 from workbench.logs import request_id
 from workbench.proofs import OWED
+from workbench.sessions import note_seen
 
 # What a caller may choose: long enough for a UUID or a trace id, and nothing that could forge a log line.
 ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
@@ -63,6 +64,17 @@ class SecondFactorMiddleware:
             detail = "A second factor is demanded of your account. Set one up at /accounts/second-factor/ first."
             return plain_problem(request, kinds.NOT_PERMITTED, detail=detail)
         return HttpResponseRedirect(reverse("second_factor_set_up"))
+
+
+class SeenMiddleware:
+    """Note now and then that a session is in use, so that people can tell theirs from one they left somewhere."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        note_seen(request, at=timezone.now())
+        return self.get_response(request)
 
 
 def _zone_of(name: str) -> zoneinfo.ZoneInfo | None:

@@ -3,10 +3,12 @@ from typing import ClassVar
 import pgtrigger
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
 from audit.guard import audit_required, frozen_columns, truncate_refused
 from exceptions_app.models.organisation import known_time_zone
+from workbench.session_store import SessionStore
 
 _OF_PERSON = "'person:' || (SELECT username FROM public.workbench_user WHERE id = NEW.user_id)"
 _STATUS = ("username", "is_active", "is_staff", "is_superuser")
@@ -58,6 +60,28 @@ class SecondFactor(Authenticator):  # type: ignore[misc]  # allauth has no type 
             frozen_columns("user", "type"),
             truncate_refused(),
         ]
+
+
+class Session(AbstractBaseSession):
+    """A session of Django's, with whose it is, since when and from where. See session_store.py and sessions.py."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+    opened_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, blank=True, default="")
+    browser = models.CharField(max_length=60, blank=True, default="")
+
+    class Meta(AbstractBaseSession.Meta):
+        constraints = [
+            models.CheckConstraint(
+                name="session_of_a_person_says_when",
+                condition=models.Q(user=None) | models.Q(opened_at__isnull=False, seen_at__isnull=False),
+            )
+        ]
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        return SessionStore
 
 
 class ApiToken(models.Model):

@@ -18,8 +18,9 @@ from django.views.generic import FormView
 
 from exceptions_app.callers import client_address
 from exceptions_app.views import errors
+from exceptions_app.views.scope import person
 from integrations.secret_box import Unsealable, seal, unseal
-from workbench import proofs, second_factor
+from workbench import proofs, second_factor, sessions
 from workbench.attempts import Attempt, record, record_refusal, too_many
 from workbench.models import User
 
@@ -42,16 +43,17 @@ class SignIn(accounts.LoginView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        person = form.get_user()
-        if second_factor.has_second_factor(person):
+        user = form.get_user()
+        if second_factor.has_second_factor(user):
             if self.attempt is not None:
                 self.attempt.got_half_way()
-            return _ask_for_code(self.request, person, back_to=self.get_redirect_url())
+            return _ask_for_code(self.request, user, back_to=self.get_redirect_url())
         with transaction.atomic():
             answer = super().form_valid(form)
             proofs.note(self.request, at=now())
-            proofs.note_whether_one_is_owed(self.request, person)
-            record("person.signed_in", person.get_username(), self.request, words="signed in")
+            sessions.note_where(self.request)
+            proofs.note_whether_one_is_owed(self.request, user)
+            record("person.signed_in", user.get_username(), self.request, words="signed in")
         if self.attempt is not None:
             self.attempt.succeeded()
         return answer
@@ -97,6 +99,7 @@ class SignInWithCode(accounts.RedirectURLMixin, FormView):
     def _open(self, factor: str) -> None:
         open_session(self.request, self.person, backend=BACKEND)
         proofs.note(self.request, at=now())
+        sessions.note_where(self.request)
         words = f"signed in with a password and a code ({factor})"
         record("person.signed_in", self.person.get_username(), self.request, words=words, second_factor=factor)
 
@@ -125,6 +128,7 @@ class PasswordChange(accounts.PasswordChangeView):
         with transaction.atomic():
             answer = super().form_valid(form)
             record("person.password_changed", self.request.user.get_username(), self.request, words="changed password")
+            sessions.end_others(person(self.request), this=self.request.session.session_key or "", at=now())
         if self.attempt is not None:
             self.attempt.succeeded()
         return answer

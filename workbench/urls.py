@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from exceptions_app.api import docs
 from exceptions_app.api.hooks import Hook
 from exceptions_app.api.schema import Schema
-from workbench import health, proofs, second_factor_pages, signing_in
+from workbench import health, proofs, second_factor_pages, session_pages, signing_in
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/second-factor/set-up/", second_factor_pages.set_up, name="second_factor_set_up"),
     path("accounts/second-factor/codes/", second_factor_pages.renew_codes, name="recovery_codes_renew"),
     path("accounts/second-factor/remove/", second_factor_pages.remove, name="second_factor_remove"),
+    path("accounts/sessions/", session_pages.sessions, name="sessions"),
+    path("accounts/sessions/end/", session_pages.end, name="sessions_end"),
     path("accounts/logout/", signing_in.SignOut.as_view(), name="logout"),
     path("accounts/password/", signing_in.PasswordChange.as_view(), name="password_change"),
     path("accounts/password/done/", accounts.PasswordChangeDoneView.as_view(), name="password_change_done"),

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -12,6 +11,7 @@ from tests.cast import PASSWORD, Cast
 from tests.conftest import SLOW
 from tests.exceptions_app.views.repair import address, field, take_in
 from tests.journeys.people import find_violations
+from workbench.models import Session
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -98,6 +98,7 @@ NO_LISTS = frozenset(
         "prove",
         "second_factor",
         "second_factor_set_up",
+        "sessions",  # one query, however many: `tests/workbench/test_sessions.py`
         # One document, message, file or gap.
         "exceptions:answer",
         "exceptions:compare",

@@ -168,6 +168,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     yield reverse("password_change")
     yield reverse("password_change_done")
     yield reverse("prove")
+    yield reverse("sessions")
     yield reverse("second_factor")
     yield reverse("second_factor_set_up")
 

@@ -1,0 +1,46 @@
+"""Django's sessions in the database, with whose each is, since when, and from where: so that they can be listed.
+
+The row is read with every request anyway, so knowing when it was last seen costs no question of its own.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.utils.timezone import now
+
+OPENED_AT = "opened_at"
+FROM = "from"  # {"address", "browser"}
+
+
+class SessionStore(DatabaseStore):
+    last_seen_at: datetime | None = None
+    """Of a person's session, as the row said when this was loaded."""
+
+    @classmethod
+    def get_model_class(cls) -> Any:
+        from workbench.models import Session  # noqa: PLC0415 - the engine is imported before models are
+
+        return Session
+
+    def load(self) -> dict[str, Any]:
+        row = self._get_session_from_db()
+        if row is None:
+            return {}
+        self.last_seen_at = row.seen_at if row.user_id is not None else None
+        content: dict[str, Any] = self.decode(row.session_data)
+        return content
+
+    def create_model_instance(self, data: dict[str, Any]) -> Any:
+        at = now()
+        if SESSION_KEY in data:
+            data.setdefault(OPENED_AT, at.timestamp())
+        row = super().create_model_instance(data)
+        if SESSION_KEY in data:
+            known = data.get(FROM, {})
+            row.user_id = int(data[SESSION_KEY])
+            row.opened_at = datetime.fromtimestamp(data[OPENED_AT], at.tzinfo)
+            row.seen_at = at
+            row.address, row.browser = known.get("address", ""), known.get("browser", "")
+        return row
