@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
@@ -20,6 +20,7 @@ from exceptions_app.callers import client_address
 from exceptions_app.views.scope import person as person_of
 from workbench import second_factor
 from workbench.attempts import Attempt, record, record_refusal, too_many
+from workbench.session_store import OPENED_AT
 
 FRESH = timedelta(minutes=5)
 PROVED_AT = "proved_at"
@@ -28,6 +29,7 @@ WRONG_CODE = "This code is not right, or it was used already. Wait for the next 
 
 
 class CodeForm(forms.Form):
+    field: ClassVar = "code"
     code = forms.CharField(
         label="Code",
         max_length=40,
@@ -37,12 +39,21 @@ class CodeForm(forms.Form):
 
 
 class PasswordForm(forms.Form):
+    field: ClassVar = "password"
     password = forms.CharField(
         label="Password",
         max_length=4096,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
+
+
+ProofForm = CodeForm | PasswordForm
+
+
+def form_for(person: AbstractUser) -> type[ProofForm]:
+    """The code of who has a second factor, else the password."""
+    return CodeForm if second_factor.has_second_factor(person) else PasswordForm
 
 
 def note(request: HttpRequest, *, at: datetime) -> None:
@@ -57,7 +68,8 @@ def note_whether_one_is_owed(request: HttpRequest, person: AbstractUser) -> None
 
 
 def is_fresh(request: HttpRequest, *, at: datetime) -> bool:
-    proved_at: float = request.session.get(PROVED_AT, 0.0)
+    """Whether the last proof, signing in for one, is no older than FRESH."""
+    proved_at: float = request.session.get(PROVED_AT) or request.session.get(OPENED_AT, 0.0)
     return 0 <= at.timestamp() - proved_at < FRESH.total_seconds()
 
 
@@ -77,39 +89,53 @@ def proved_lately(back_to: str) -> Callable[[Callable[..., HttpResponse]], Calla
     return decorate
 
 
+def prove(request: HttpRequest, form: ProofForm) -> HttpResponse | None:
+    """Look at a proof, counted and recorded like signing in; a page only when there were too many attempts.
+
+    What is not right stands at the field of the form.
+    """
+    if not form.is_valid():
+        return None
+    person, typed = person_of(request), form.cleaned_data[form.field]
+
+    def tell(by: str) -> None:
+        words = f"proved again who they are ({by})"
+        record("person.proved_again", person.get_username(), request, words=words, by=by)
+
+    with_code = isinstance(form, CodeForm)
+    attempt = Attempt.begin(person.get_username(), client_address(request), at=now(), of_code=with_code)
+    if attempt.wait:
+        return too_many(request, attempt)
+    if with_code:
+        proved = bool(second_factor.accept(person, typed, at=now(), record=tell))
+    else:
+        proved = person.check_password(typed)
+    if not proved:
+        record_refusal(attempt, "The proof that was asked for in an open session was not right.")
+        form.add_error(form.field, WRONG_CODE if with_code else "This is not your password.")
+        return None
+    attempt.succeeded()
+    if not with_code:
+        tell("password")
+    note(request, at=now())
+    return None
+
+
 @method_decorator(login_required, name="dispatch")
 class Prove(RedirectURLMixin, FormView):
-    """Asks for the code of who has a second factor, else for the password. Counted and recorded like signing in."""
+    """Asks for the proof by itself, before a page that wants it."""
 
     template_name = "registration/prove.html"
     next_page = "/"
 
-    def get_form_class(self) -> type[forms.Form]:
-        return CodeForm if second_factor.has_second_factor(person_of(self.request)) else PasswordForm
+    def get_form_class(self) -> type[ProofForm]:
+        return form_for(person_of(self.request))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {"next": self.get_redirect_url()}
 
-    def form_valid(self, form: forms.Form) -> HttpResponse:
-        person = person_of(self.request)
-        with_code = isinstance(form, CodeForm)
-        attempt = Attempt.begin(person.get_username(), client_address(self.request), at=now(), of_code=with_code)
-        if attempt.wait:
-            return too_many(self.request, attempt)
-        if with_code:
-            proved = bool(second_factor.accept(person, form.cleaned_data["code"], at=now(), record=self._record))
-        else:
-            proved = person.check_password(form.cleaned_data["password"])
-        if not proved:
-            record_refusal(attempt, "The proof that was asked for in an open session was not right.")
-            form.add_error(*(("code", WRONG_CODE) if with_code else ("password", "This is not your password.")))
-            return self.form_invalid(form)
-        attempt.succeeded()
-        if not with_code:
-            self._record("password")
-        note(self.request, at=now())
-        return super().form_valid(form)
-
-    def _record(self, factor: str) -> None:
-        username = person_of(self.request).get_username()
-        record("person.proved_again", username, self.request, words=f"proved again who they are ({factor})", by=factor)
+    def form_valid(self, form: ProofForm) -> HttpResponse:
+        refusal = prove(self.request, form)
+        if refusal is not None:
+            return refusal
+        return self.form_invalid(form) if form.errors else super().form_valid(form)

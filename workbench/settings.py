@@ -138,12 +138,13 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "workbench.middleware.SecondFactorMiddleware",
-    "workbench.middleware.SeenMiddleware",
     "workbench.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "workbench.middleware.SeenMiddleware",
+    "workbench.step_up.StepUpMiddleware",
 ]
 # The administration changes configuration through one action, which would not see what a "revert" puts back.
 SIMPLE_HISTORY_REVERT_DISABLED = True
@@ -296,6 +297,8 @@ SIMULATOR_WEBHOOK_SECRET = environment.secret("SIMULATOR_WEBHOOK_SECRET")
 COMPARE_EVERY_SECONDS = environment.integer("COMPARE_EVERY_SECONDS", default=86_400, minimum=60)
 # In which the money of all legal entities is compared.
 GROUP_CURRENCY = environment.text("WB_GROUP_CURRENCY", default="EUR").upper()
+# Above this, in the currency of the group, a decision wants a proof of who decides that is no older than five minutes.
+PROOF_ABOVE = environment.integer("WB_PROOF_ABOVE", default=50_000)
 HANDOVER_WAIT_SECONDS = environment.integer("HANDOVER_WAIT_SECONDS", default=86_400, minimum=1)
 
 # API ------------------------------------------------------------------------------------------------------------

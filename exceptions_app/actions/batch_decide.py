@@ -9,6 +9,7 @@ from django.db import transaction
 from exceptions_app.actions import batch_log, notify
 from exceptions_app.actions.batch_propose import frozen_list_hash
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
+from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.batch_states import BATCH_MOVES, POLICY, BatchAction, ItemState
 from exceptions_app.models import BatchDecision, BatchItem, BatchProgress, ReplayBatch
@@ -23,9 +24,11 @@ def approve_batch(
 ) -> ReplayBatch:
     """Agree to the list whose hash is `frozen_sha256`. Each item is decided with it when its turn comes, not before.
 
-    Raises NotPermitted for anyone with a hand in any item, ApprovalNoLongerHolds when it is not what was shown.
+    Raises NotPermitted for anyone with a hand in any item, ApprovalNoLongerHolds when it is not what was shown, and
+    FreshProofNeeded as `decide.approve` does, for what its items are about together.
     """
     batch = _as_shown(batch_id, frozen_sha256, action=BatchAction.APPROVE, by=by)
+    require_fresh_proof(lambda: batch.items.values_list("amount", "currency"), at=at)
     _decide(batch, BatchDecision.Verdict.APPROVED, by=by, at=at, because=because)
     looks = looks_for_the_trail(batch, by=by.pk)
     _move(batch, BatchAction.APPROVE, by=by, at=at, because=because, words="approved", data=looks, counted_from=at)

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from exceptions_app import policies
 from exceptions_app.actions import batch_outcome, handover_follow, notify, proposal_ends, resolving, unknown
+from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.telling import tell_source
@@ -40,12 +41,14 @@ def approve(
 
     `batch` is the reference of the batch that they agreed to, when it is carried out for them.
 
-    Raises policies.NotPermitted for anyone with a hand in it, ApprovalNoLongerHolds when the content changed.
+    Raises policies.NotPermitted for anyone with a hand in it, ApprovalNoLongerHolds when the content changed, and
+    FreshProofNeeded when it is about much money and a request asks whose proof of who asks is old.
     """
     case = lock(case_id)
     proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
     kind = ProposalKind(proposal.kind)
     where = policies.require(APPROVING[kind], case, by)
+    require_fresh_proof(lambda: [(case.amount, case.currency)], at=at)
     _refuse_changed_bytes(proposal)
     if kind in SENDING_KINDS:
         _refuse_overtaken(case, proposal)

@@ -1,7 +1,7 @@
 """Deciding on a change of a value mapping: a second person approves or rejects exactly the rows they were shown."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
@@ -10,6 +10,7 @@ from django.db import transaction
 from exceptions_app.actions import mapping_log, notify
 from exceptions_app.actions.batch_decide import approve_batch, reject_batch
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
+from exceptions_app.actions.fresh_proof import Money, require_fresh_proof
 from exceptions_app.actions.mapping_propose import entries_holding, frozen_rows_hash, told
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.mapping_states import MappingAction, MappingState
@@ -28,9 +29,10 @@ def approve_mapping(
 
     The batch that goes with them is approved by the same decision, or neither is. Raises policies.NotPermitted for the
     proposer and for whoever may not approve every item of the batch, ApprovalNoLongerHolds when what the rows replace
-    is not what was shown any more.
+    is not what was shown any more, FreshProofNeeded as `decide.approve` does.
     """
     proposal = _as_shown(proposal_id, frozen_sha256, action=MappingAction.APPROVE, by=by)
+    require_fresh_proof(lambda: _money_of(proposal), at=at)
     rows = list(proposal.rows.order_by("position"))
     replaced = _still_replaced(proposal, rows)
     _close(proposal, MappingDecision.Verdict.APPROVED, by=by, at=at, because=because)
@@ -62,6 +64,11 @@ def reject_mapping(
     _record(proposal, "value_mapping.rejected", rows, by=by, at=at, because=because, summary=summary)
     notify.mapping_decided(proposal, by=by, at=at, words="rejected")
     return proposal
+
+
+def _money_of(proposal: MappingProposal) -> Iterable[Money]:
+    """What the batch that goes with it is about. Of rows alone nobody knows what documents they will be for."""
+    return proposal.batch.items.values_list("amount", "currency") if proposal.batch is not None else [(None, "")]
 
 
 def _as_shown(proposal_id: int, frozen_sha256: str, *, action: MappingAction, by: AbstractUser) -> MappingProposal:

@@ -34,7 +34,7 @@ def scored(
     """The columns of its score; `changed` are facts of it that are written together with them."""
     today = today_of(case.entity, at)
     currency = str(changed.get("currency", case.currency))
-    return _columns(case, changed, today, _rates({currency}, today), waiting)
+    return _columns(case, changed, today, rates_for({currency}, today), waiting)
 
 
 def due(*, at: datetime) -> Q | None:
@@ -73,7 +73,7 @@ def _score_all(cases: Sequence[ExceptionCase], *, at: datetime) -> None:
     for case in cases:
         today = today_of(case.entity, at)
         if today not in rates:
-            rates[today] = _rates({case.currency for case in cases}, today)
+            rates[today] = rates_for({case.currency for case in cases}, today)
         for name, value in _columns(case, {}, today, rates[today], waiting[case.pk]).items():
             setattr(case, name, value)
     ExceptionCase.objects.bulk_update(cases, RECKONED)
@@ -87,7 +87,8 @@ def reckon_again(currencies: Sequence[str]) -> None:
     cases.update(scored_on=NEVER_SCORED)
 
 
-def _rates(currencies: set[str], today: date) -> Rates:
+def rates_for(currencies: set[str], today: date) -> Rates:
+    """What is needed to reckon these currencies in that of the group. At most one query."""
     group = settings.GROUP_CURRENCY
     needed = {currency for currency in currencies if currency and currency != group}
     wanted = (needed | {group}) - {"EUR"} if needed else set()

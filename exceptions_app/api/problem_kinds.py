@@ -44,6 +44,12 @@ NOT_PERMITTED = ProblemKind(
     "The account lacks the right, contributed to what it would decide on, or a session sent no CSRF token.",
     "Read the detail: it names what is missing and who can grant it.",
 )  # fmt: skip
+FRESH_PROOF_NEEDED = ProblemKind(
+    "fresh-proof-needed", 403, "Prove again who you are",
+    "The decision is about more money than the limit of this installation, or about an amount that is unknown or has "
+    "no rate. The session's last proof is older than five minutes, or a token was sent. Nothing was done.",
+    "With a session, prove who you are at /accounts/prove/ and send the same again. With a token it takes a person.",
+)  # fmt: skip
 NOT_FOUND = ProblemKind(
     "not-found", 404, "Not found",
     "There is nothing at this address, or it is in a queue or legal entity that is not granted to the account. "
@@ -195,8 +201,9 @@ REFUSED = ProblemKind(
 )  # fmt: skip
 
 KINDS: Final[tuple[ProblemKind, ...]] = (
-    MALFORMED, INVALID_PARAMETER, REFUSED, UNAUTHENTICATED, NOT_PERMITTED, NOT_FOUND, UNKNOWN_CONNECTION,
-    METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE, APPROVAL_NO_LONGER_HOLDS,
+    MALFORMED, INVALID_PARAMETER, REFUSED, UNAUTHENTICATED, NOT_PERMITTED, FRESH_PROOF_NEEDED, NOT_FOUND,
+    UNKNOWN_CONNECTION, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE,
+    APPROVAL_NO_LONGER_HOLDS,
     ALREADY_UNDER_WAY, IDENTIFIER_REUSED, REQUEST_IN_FLIGHT, LENGTH_REQUIRED, PRECONDITION_FAILED, TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, NOT_TRANSLATED, KEY_REUSED,
     PRECONDITION_REQUIRED, TOO_MANY_REQUESTS, BAD_SIGNATURE, QUOTA_REACHED, OVERLOADED,

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from exceptions_app import policies
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
+from exceptions_app.actions.fresh_proof import FreshProofNeeded
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
 from exceptions_app.actions.translate import TranslationFailed
@@ -109,6 +110,8 @@ def problem_of(exc: Exception) -> Problem | None:
     """The problem that an exception stands for, or None when it stands for a fault of ours."""
     if isinstance(exc, Problem):
         return exc
+    if isinstance(exc, FreshProofNeeded):
+        return Problem(kinds.FRESH_PROOF_NEEDED, exc.reason)
     return _of_domain(exc) or _of_framework(exc) or _of_outage(exc)
 
 

@@ -30,7 +30,7 @@ from exceptions_app.queries.replay_batches import IN_ORDER, progress_of
 
 _TAG: Final = "Batches"
 _PROBLEMS: Final = (*WRITING, kinds.NOT_FOUND, kinds.NOT_POSSIBLE_NOW)
-_DECIDING: Final = (*_PROBLEMS, kinds.APPROVAL_NO_LONGER_HOLDS)
+_DECIDING: Final = (*_PROBLEMS, kinds.FRESH_PROOF_NEEDED, kinds.APPROVAL_NO_LONGER_HOLDS)
 _BECAUSE = OpenApiExample("Request", value={"because": "The master data are there now."}, request_only=True)
 _SHOWN = OpenApiExample(
     "Request",

@@ -1,0 +1,76 @@
+"""Asks for a fresh proof in the middle of a decision: what was typed is kept, and the decision goes on after it."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+
+from exceptions_app.actions.fresh_proof import Caller, FreshProofNeeded, called_by
+from exceptions_app.views import errors
+from exceptions_app.views.scope import person
+from workbench import proofs
+from workbench.errors import PROGRAMS
+
+PREFIX = "proof"
+
+
+class StepUpMiddleware:
+    """Says who asks for decisions, and turns a refusal for want of a proof into the question for it.
+
+    The form of the question goes where the decision went, with all that was typed. The proof in it is looked at
+    before the view is, which then decides as if nothing had been in between.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with called_by(lambda: _caller_of(request)):
+            return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, arguments: object, named: object) -> HttpResponse | None:
+        if request.method != "POST" or request.path.startswith(PROGRAMS) or not request.user.is_authenticated:
+            return None
+        form_class = proofs.form_for(person(request))
+        typed = f"{PREFIX}-{form_class.field}"
+        if typed not in request.POST:
+            return None
+        form = form_class(request.POST, prefix=PREFIX)
+        refusal = proofs.prove(request, form)
+        if refusal is not None:
+            return refusal
+        return _ask(request, form, status=HTTPStatus.UNPROCESSABLE_ENTITY) if form.errors else None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, FreshProofNeeded):
+            return None
+        if exception.by_token:
+            return errors.not_permitted(request, exception.reason)
+        form = proofs.form_for(person(request))(prefix=PREFIX)
+        return _ask(request, form, reason=exception.reason, status=HTTPStatus.FORBIDDEN)
+
+
+def _caller_of(request: HttpRequest) -> Caller:
+    """A token goes before a session, as it does for the API."""
+    has_token = request.headers.get("Authorization", "").lower().startswith("bearer")
+    return Caller(has_token=has_token, proved_lately=not has_token and proofs.is_fresh(request, at=now()))
+
+
+def _ask(request: HttpRequest, form: forms.Form, *, status: HTTPStatus, reason: str = "") -> HttpResponse:
+    kept: list[tuple[str, Any]] = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name != "csrfmiddlewaretoken" and not name.startswith(f"{PREFIX}-")
+        for value in values
+    ]
+    context = {"form": form, "kept": kept, "reason": reason, "address": request.get_full_path()}
+    answer = render(request, "registration/prove_and_decide.html", context, status=status)
+    if request.headers.get("HX-Request") == "true":
+        # In place of the content of the page, and not of the fragment that was asked for.
+        answer.status_code = HTTPStatus.OK
+        answer.headers |= {"HX-Retarget": "#content", "HX-Reselect": "#content", "HX-Reswap": "outerHTML"}
+    return answer
