@@ -9,7 +9,11 @@ WORKER = "machine:worker"
 SETUP = "machine:setup"
 RETRY = "machine:retry"
 POLICY = "machine:policy"
-_NAMES = {INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup", RETRY: "Technical retry", POLICY: "Policy"}
+SIGN_ON = "machine:sign-on"
+_NAMES = {
+    INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup", RETRY: "Technical retry", POLICY: "Policy",
+    SIGN_ON: "Single sign-on",
+}  # fmt: skip
 
 
 def machine(name: str) -> AbstractUser:

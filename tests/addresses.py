@@ -34,6 +34,8 @@ NO_PAGES = frozenset(
         "hook",
         "livez",
         "login_code",  # leads back to signing in; its page comes after the password
+        "oidc",  # leads to the provider
+        "oidc_callback",  # leads on to what was asked for
         "readyz",
         "schema",
     }

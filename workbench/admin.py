@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.admin import EmailAddress, EmailConfirmation
 from allauth.mfa.admin import Authenticator
+from allauth.socialaccount.admin import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -26,7 +27,7 @@ from workbench.sessions import end_all
 
 admin.site.unregister(Group)
 # What opens an account is no list to look through, and is changed by its actions alone.
-for model in (Authenticator, EmailAddress, EmailConfirmation):
+for model in (Authenticator, EmailAddress, EmailConfirmation, SocialAccount, SocialApp, SocialToken):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 

@@ -50,3 +50,14 @@ def broker_is_configured(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
     if settings.REDIS_URL:
         return []
     return [checks.Error("REDIS_URL is not set.", hint="Write redis://HOST:6379/0.", id="workbench.E002")]
+
+
+@checks.register(checks.Tags.security)
+def somebody_can_sign_in(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Without passwords people come in by a provider, which has to be known with what it knows us by."""
+    del app_configs, kwargs
+    given = (settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET)
+    if all(given) or (settings.LOCAL_PASSWORDS and not any(given)):
+        return []
+    hint = "Set WB_OIDC_ISSUER, WB_OIDC_CLIENT_ID and WB_OIDC_CLIENT_SECRET, or none of them and WB_LOCAL_PASSWORDS=on."
+    return [checks.Error("Single sign-on is not set up completely.", hint=hint, id="workbench.E003")]

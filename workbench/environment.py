@@ -1,5 +1,6 @@
 """Typed readers for environment variables. A missing or malformed value stops the start and says what to write."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,18 @@ def integer(name: str, *, default: int, minimum: int = 0) -> int:
 def words(name: str, *, default: list[str] | None = None) -> list[str]:
     """Return a list from a comma separated value."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or list(default or [])
+
+
+def mapping(name: str) -> dict[str, str]:
+    """Return a JSON object of texts; names of groups may hold commas and equal signs."""
+    value = text(name)
+    try:
+        read = json.loads(value) if value else {}
+    except ValueError:
+        read = None
+    if not isinstance(read, dict) or not all(isinstance(part, str) for part in read.values()):
+        raise ImproperlyConfigured(f'{name} is not usable. Write a JSON object of texts, such as {{"group": "role"}}.')
+    return read
 
 
 def some(name: str, options: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@ from typing import ClassVar
 
 import pgtrigger
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
@@ -58,6 +59,18 @@ class SecondFactor(Authenticator):  # type: ignore[misc]  # allauth has no type 
         triggers: ClassVar = [
             audit_required(_OF_PERSON, operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete),
             frozen_columns("user", "type"),
+            truncate_refused(),
+        ]
+
+
+class Identity(SocialAccount):  # type: ignore[misc]  # allauth has no type information
+    """Who an account is at the OpenID provider: `provider` is the issuer, `uid` its subject. See oidc.py."""
+
+    class Meta:
+        proxy = True
+        triggers: ClassVar = [
+            audit_required(_OF_PERSON, operation=pgtrigger.Insert | pgtrigger.Delete),
+            frozen_columns("user", "provider", "uid"),
             truncate_refused(),
         ]
 

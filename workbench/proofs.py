@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.views import RedirectURLMixin
@@ -51,9 +52,12 @@ class PasswordForm(forms.Form):
 ProofForm = CodeForm | PasswordForm
 
 
-def form_for(person: AbstractUser) -> type[ProofForm]:
-    """The code of who has a second factor, else the password."""
-    return CodeForm if second_factor.has_second_factor(person) else PasswordForm
+def form_for(person: AbstractUser) -> type[ProofForm] | None:
+    """The code of who has a second factor, else the password; None for who proves themselves at the provider alone."""
+    if second_factor.has_second_factor(person):
+        return CodeForm
+    has_password = person.has_usable_password() and (settings.LOCAL_PASSWORDS or person.is_superuser)
+    return PasswordForm if has_password else None
 
 
 def note(request: HttpRequest, *, at: datetime) -> None:
@@ -128,13 +132,15 @@ class Prove(RedirectURLMixin, FormView):
     template_name = "registration/prove.html"
     next_page = "/"
 
-    def get_form_class(self) -> type[ProofForm]:
-        return form_for(person_of(self.request))
+    def get_form_class(self) -> type[forms.Form]:
+        return form_for(person_of(self.request)) or forms.Form
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"next": self.get_redirect_url()}
+        return super().get_context_data(**kwargs) | {"next": self.get_redirect_url(), "oidc_name": settings.OIDC_NAME}
 
-    def form_valid(self, form: ProofForm) -> HttpResponse:
+    def form_valid(self, form: forms.Form) -> HttpResponse:
+        if not isinstance(form, CodeForm | PasswordForm):
+            return self.form_invalid(form)
         refusal = prove(self.request, form)
         if refusal is not None:
             return refusal

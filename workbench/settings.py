@@ -93,6 +93,15 @@ LOGIN_URL = "login"
 MFA_ADAPTER = "workbench.second_factor.Adapter"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TRUST_ENABLED = False
+# Single sign-on by OpenID Connect; without an issuer there is none. Which groups of its have which roles here.
+OIDC_ISSUER = environment.text("WB_OIDC_ISSUER")
+OIDC_CLIENT_ID = environment.text("WB_OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = environment.secret("WB_OIDC_CLIENT_SECRET")
+OIDC_NAME = environment.text("WB_OIDC_NAME", default="single sign-on")
+OIDC_GROUPS_CLAIM = environment.text("WB_OIDC_GROUPS_CLAIM", default="groups")
+OIDC_ROLES = environment.mapping("WB_OIDC_ROLES")
+# Without them passwords sign in superusers alone, for the day on which the provider is away.
+LOCAL_PASSWORDS = environment.boolean("WB_LOCAL_PASSWORDS", default=True)
 # Of whom a second factor is demanded: staff, approvers, both, or nobody.
 SECOND_FACTOR_FOR = environment.some("WB_SECOND_FACTOR_FOR", ("staff", "approvers"))
 LOGIN_REDIRECT_URL = "/"
@@ -116,6 +125,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",  # needed by the next one; its pages are not served
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_filters",
     "django_htmx",

@@ -5,6 +5,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth import login as open_session
 from django.contrib.auth import views as accounts
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
@@ -42,8 +43,15 @@ class SignIn(accounts.LoginView):
                 return too_many(request, self.attempt)
         return super().post(request, *args, **kwargs)
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        more = {"oidc_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "", "passwords": settings.LOCAL_PASSWORDS}
+        return super().get_context_data(**kwargs) | more
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
+        if not settings.LOCAL_PASSWORDS and not user.is_superuser:
+            form.add_error(None, f"Passwords are switched off here. Sign in by {settings.OIDC_NAME}.")
+            return self.form_invalid(form)
         if second_factor.has_second_factor(user):
             if self.attempt is not None:
                 self.attempt.got_half_way()
@@ -60,7 +68,7 @@ class SignIn(accounts.LoginView):
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         if self.attempt is not None:
-            record_refusal(self.attempt, "The name and the password did not fit, or the account is not active.")
+            record_refusal(self.attempt, "The name and the password did not fit, or the account does not sign in so.")
         return super().form_invalid(form)
 
 

@@ -5,12 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
 
 from exceptions_app.actions.fresh_proof import Caller, FreshProofNeeded, called_by
 from exceptions_app.views import errors
+from exceptions_app.views.interrupted import keep_meanwhile
 from exceptions_app.views.scope import person
 from workbench import proofs
 from workbench.errors import PROGRAMS
@@ -36,6 +38,8 @@ class StepUpMiddleware:
         if request.method != "POST" or request.path.startswith(PROGRAMS) or not request.user.is_authenticated:
             return None
         form_class = proofs.form_for(person(request))
+        if form_class is None:
+            return None
         typed = f"{PREFIX}-{form_class.field}"
         if typed not in request.POST:
             return None
@@ -50,7 +54,8 @@ class StepUpMiddleware:
             return None
         if exception.by_token:
             return errors.not_permitted(request, exception.reason)
-        form = proofs.form_for(person(request))(prefix=PREFIX)
+        form_class = proofs.form_for(person(request))
+        form = form_class(prefix=PREFIX) if form_class is not None else None
         return _ask(request, form, reason=exception.reason, status=HTTPStatus.FORBIDDEN)
 
 
@@ -60,7 +65,7 @@ def _caller_of(request: HttpRequest) -> Caller:
     return Caller(has_token=has_token, proved_lately=not has_token and proofs.is_fresh(request, at=now()))
 
 
-def _ask(request: HttpRequest, form: forms.Form, *, status: HTTPStatus, reason: str = "") -> HttpResponse:
+def _ask(request: HttpRequest, form: forms.Form | None, *, status: HTTPStatus, reason: str = "") -> HttpResponse:
     kept: list[tuple[str, Any]] = [
         (name, value)
         for name, values in request.POST.lists()
@@ -68,6 +73,8 @@ def _ask(request: HttpRequest, form: forms.Form, *, status: HTTPStatus, reason: 
         for value in values
     ]
     context = {"form": form, "kept": kept, "reason": reason, "address": request.get_full_path()}
+    if form is None:  # the proof is given elsewhere, so that what was typed waits here
+        context |= {"oidc_name": settings.OIDC_NAME, "page": keep_meanwhile(request)}
     answer = render(request, "registration/prove_and_decide.html", context, status=status)
     if request.headers.get("HX-Request") == "true":
         # In place of the content of the page, and not of the fragment that was asked for.

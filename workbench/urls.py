@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from exceptions_app.api import docs
 from exceptions_app.api.hooks import Hook
 from exceptions_app.api.schema import Schema
-from workbench import health, proofs, second_factor_pages, session_pages, signing_in
+from workbench import health, oidc_pages, proofs, second_factor_pages, session_pages, signing_in
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("accounts/login/", signing_in.SignIn.as_view(), name="login"),
     path("accounts/login/code/", signing_in.SignInWithCode.as_view(), name="login_code"),
+    path("accounts/oidc/", oidc_pages.go, name="oidc"),
+    path("accounts/oidc/callback/", oidc_pages.come_back, name="oidc_callback"),
     path("accounts/prove/", proofs.Prove.as_view(), name="prove"),
     path("accounts/second-factor/", second_factor_pages.overview, name="second_factor"),
     path("accounts/second-factor/set-up/", second_factor_pages.set_up, name="second_factor_set_up"),

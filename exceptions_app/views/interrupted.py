@@ -99,6 +99,18 @@ def _keep(request: HttpRequest, *, ref: str) -> str:
     return page
 
 
+def keep_meanwhile(request: HttpRequest) -> str:
+    """Keep what a person sends while they are elsewhere to prove who they are; returns the page to come back to."""
+    before, _, action = request.path.rstrip("/").rpartition("/")
+    page = f"{before}/"
+    typed = {name: value for name, value in request.POST.items() if name not in NEVER_KEPT and isinstance(value, str)}
+    if sum(len(name) + len(value) for name, value in typed.items()) <= MOST_CHARACTERS:
+        request.session[SESSION_KEY] = {
+            "page": page, "action": action, "author": str(request.user.pk), "typed": typed,
+        }  # fmt: skip
+    return page
+
+
 def interrupted_at(request: HttpRequest, page: str) -> Interrupted:
     """What this account sent from this page; empty when there is nothing, or when it belongs to another page."""
     kept = request.session.get(SESSION_KEY)

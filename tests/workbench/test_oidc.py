@@ -1,0 +1,196 @@
+"""Single sign-on against a provider on loopback: who comes in as whom, with which roles, and what is not believed."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from allauth.socialaccount.models import SocialAccount
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import LazySettings
+from django.core.cache import cache
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.utils.timezone import now
+
+from audit.models import AuditEvent
+from exceptions_app.actions.propose import propose_replay
+from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
+from tests.exceptions_app.replay_batches.target import Target, refused_cases, target
+from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, open_provider
+from workbench.models import User
+
+__all__ = ["cast", "signed_in", "target"]
+GO, BACK = "/accounts/oidc/", "/accounts/oidc/callback/"
+NINA = {
+    "sub": "f3a1", "preferred_username": "nina", "email": "nina@example.test", "given_name": "Nina",
+    "family_name": "New", "groups": ["Finance clerks", "Everybody"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[OpenIDProvider]:
+    with open_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(opened: OpenIDProvider, settings: LazySettings, cast: Cast) -> Iterator[OpenIDProvider]:
+    settings.OIDC_ISSUER, settings.OIDC_NAME = opened.issuer, "Meridian"
+    settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = CLIENT_ID, CLIENT_SECRET
+    settings.OIDC_ROLES = {"Finance clerks": "clerk", "CN=Controllers,OU=Finance": "controller"}
+    opened.person, opened.wrong, opened.issuer_said, opened.signs_with = dict(NINA), {}, "", opened.key
+    cache.clear()
+    yield opened
+    cache.clear()
+
+
+def to_provider(client: Client, **query: str) -> str:
+    """Follow the button; returns where the provider sends the browser back to."""
+    away = client.get(GO, query)
+    assert away.status_code == 302, away.content.decode()
+    return str(requests.get(away["Location"], allow_redirects=False, timeout=10).headers["Location"])
+
+
+def come_in(client: Client, **query: str) -> Any:
+    return client.get(to_provider(client, **query))
+
+
+def told(username: str = "nina") -> list[str]:
+    events = AuditEvent.objects.filter(subject=f"person:{username}").order_by("id")
+    return list(events.values_list("action", flat=True))
+
+
+def test_person_comes_in_by_the_button_with_the_roles_of_their_groups(cast: Cast, provider: OpenIDProvider):
+    client = Client()
+    page = client.get("/accounts/login/?next=/queue/").content.decode()
+    assert "Sign in by Meridian" in page
+    assert f'href="{GO}?next=/queue/"' in page.replace("%2F", "/")
+    answer = come_in(client, next="/queue/")
+    assert (answer.status_code, answer["Location"]) == (302, "/queue/")
+    assert (provider.asked["code_challenge_method"], provider.asked["response_type"]) == ("S256", "code")
+    assert "prompt" not in provider.asked
+    assert client.get("/queue/").status_code == 200
+    nina = User.objects.get(username="nina")
+    assert (nina.get_full_name(), nina.has_usable_password(), nina.is_staff) == ("Nina New", False, False)
+    assert list(nina.groups.values_list("name", flat=True)) == ["clerk"]
+    assert told() == ["person.added", "role.given", "person.signed_in"]
+    added, given, opened = AuditEvent.objects.filter(subject="person:nina").order_by("id")
+    assert (added.actor, added.data) == ("machine:sign-on", {"issuer": provider.issuer, "subject": "f3a1"})
+    assert (given.actor, given.because) == ("machine:sign-on", "By the groups that Meridian names.")
+    assert (opened.actor, opened.data["issuer"]) == ("nina", provider.issuer)
+    assert [one.browser for one in client.get("/accounts/sessions/").context["sessions"]] == ["Another program"]
+
+    # Another name and address, other groups: the same person, by the subject alone.
+    provider.person |= {"preferred_username": "nina.moved", "email": "other@example.test"}
+    provider.person["groups"] = ["CN=Controllers,OU=Finance"]
+    assert come_in(Client(), next="https://elsewhere.test/")["Location"] == "/"
+    assert list(nina.groups.values_list("name", flat=True)) == ["controller"]
+    assert told()[3:] == ["role.given", "role.taken", "person.signed_in"]
+    provider.person["groups"] = "Everybody"
+    assert come_in(Client()).status_code == 302
+    assert not nina.groups.exists()
+
+    # The same name and address, another subject: another person, and never an account that is there.
+    provider.person = {"sub": "other", "preferred_username": "Clara", "email": cast.clerk.email}
+    assert come_in(Client()).status_code == 302
+    assert SocialAccount.objects.get(uid="other").user.username == "Clara-2"
+    assert not SocialAccount.objects.filter(user=cast.clerk).exists()
+
+    nina.refresh_from_db()
+    User.objects.filter(pk=nina.pk).update(is_active=False)
+    provider.person = dict(NINA)
+    shut = come_in(Client())
+    assert (shut.status_code, "not active" in shut.content.decode()) == (403, True)
+    with pytest.raises(IntegrityError, match="no audit event about person:otto"), transaction.atomic():
+        add_without_event(cast.outsider)
+
+
+def add_without_event(person: User) -> None:
+    SocialAccount.objects.create(user=person, provider="https://issuer.test", uid="1")
+    connection.check_constraints()  # as at the end of a transaction
+
+
+def test_what_is_not_the_providers_answer_to_this_browser_opens_nothing(cast: Cast, provider: OpenIDProvider):
+    at = int(now().timestamp())
+
+    def refused(answer: Any) -> bool:
+        cache.clear()  # they are counted, which another test is about
+        return bool(answer.status_code == 403 and "sessionid" in answer.client.cookies) and not told()
+
+    for wrong in (
+        {"nonce": "of another sign-in"}, {"aud": "another client"}, {"iss": "https://issuer.test"}, {"sub": ""},
+        {"exp": at - 120}, {"sub": "x" * 192}, {"iat": at + 600},
+    ):  # fmt: skip
+        provider.wrong = wrong
+        assert refused(come_in(Client())), wrong
+    provider.signs_with = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    assert refused(come_in(Client()))
+    provider.signs_with = provider.key
+    client, thief = Client(), Client()
+    back = to_provider(client)
+    assert thief.get(back).status_code == 403  # whose browser did not begin it
+    cache.clear()
+    assert client.get(back).status_code == 302
+    assert thief.get(back).status_code == 403
+    assert Client().get(BACK).status_code == 403
+    state = to_provider(Client()).partition("state=")[2]
+    assert Client().get(f"{BACK}?error=access_denied&state={state}").status_code == 403
+    provider.issuer_said = "https://issuer.test"
+    cache.clear()
+    assert come_in(Client()).status_code == 403
+    provider.issuer_said = ""
+    cache.clear()
+    assert [Client().get(BACK).status_code for _ in range(6)] == [403] * 5 + [429]
+    assert {event.actor for event in AuditEvent.objects.filter(action="person.sign_in_refused")} == {"(unknown)"}
+
+
+def test_passwords_can_be_switched_off_but_for_superusers(cast: Cast, provider: OpenIDProvider, settings: LazySettings):
+    settings.LOCAL_PASSWORDS = False
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    statuses = []
+    for person in (cast.clerk, cast.administrator, root):
+        answer = Client().post("/accounts/login/", {"username": person.username, "password": PASSWORD})
+        statuses.append(answer.status_code)
+    assert statuses == [200, 200, 302]
+    assert told("clara") == ["person.sign_in_refused"]
+    settings.OIDC_ISSUER = ""
+    assert (Client().get(GO).status_code, Client().get(BACK).status_code) == (404, 404)
+    assert "Sign in by" not in Client().get("/accounts/login/").content.decode()
+
+
+def test_fresh_proof_is_given_at_the_provider_and_what_was_typed_waits(
+    cast: Cast, provider: OpenIDProvider, target: Target, settings: LazySettings, time_machine: Any
+):
+    settings.PROOF_ABOVE = 10
+    time_machine.move_to(MORNING, tick=False)
+    [case] = refused_cases(cast, 1)
+    proposal = propose_replay(case.pk, by=cast.clerk, at=MORNING, because="It is back.")
+    provider.person |= {"groups": ["CN=Controllers,OU=Finance"], "auth_time": int(now().timestamp()) - 3600}
+    client = Client()
+    come_in(client)
+    page = f"/exceptions/{case.ref}/"
+    sent = {"frozen_sha256": proposal.frozen_sha256, "because": "Compared with the order.", "agreed": "on"}
+    asked = client.post(f"{page}approve/", sent)  # their session is new, and their last proof an hour old
+    assert asked.status_code == 403
+    assert "Prove it by Meridian" in asked.content.decode()
+    assert client.get("/accounts/second-factor/set-up/")["Location"].startswith("/accounts/prove/")
+    assert "Prove it by Meridian" in client.get("/accounts/prove/").content.decode()
+    assert client.post("/accounts/prove/", {"next": "/"}).status_code == 200  # which proves nothing
+    assert client.post(f"{page}approve/", sent).status_code == 403
+
+    stale = come_in(client, prove="1", next=page)
+    assert (stale.status_code, provider.asked["prompt"], provider.asked["max_age"]) == (403, "login", "0")
+    person = dict(provider.person)
+    provider.person |= {"sub": "somebody else", "auth_time": int(now().timestamp())}
+    assert come_in(client, prove="1", next=page).status_code == 403
+    provider.person = person | {"auth_time": int(now().timestamp())}
+    assert come_in(client, prove="1", next=page)["Location"] == page
+    assert "Compared with the order." in client.get(page).content.decode()
+    assert client.post(f"{page}approve/", sent).status_code == 302
+    case.refresh_from_db()
+    assert case.state == "replaying"
+    assert told()[-1] == "person.proved_again"
+    time_machine.shift(timedelta(minutes=6))
+    assert client.get("/accounts/second-factor/set-up/")["Location"].startswith("/accounts/prove/")
