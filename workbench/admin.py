@@ -135,7 +135,11 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         with transaction.atomic():
             answer = super().user_change_password(request, id, form_url)
             if answer.status_code == HTTPStatus.FOUND and id != str(request.user.pk):
-                end_all(User.objects.get(pk=id), by=request.user, at=now(), because="Another password was set.")
+                _act(
+                    User.objects.get(pk=id),
+                    {"end_sessions": True, "because": "Another password was set."},
+                    by=request.user,
+                )
             return answer
 
 

@@ -52,7 +52,7 @@ class SecondFactorMiddleware:
     """Who owes a second factor sets one up before anything else; what was signed in otherwise is not asked."""
 
     # The way to set one up, and the way out.
-    open_pages = ("second_factor_set_up", "prove", "logout")
+    open_pages = ("second_factor_set_up", "passkey_add", "prove", "logout")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

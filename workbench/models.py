@@ -51,7 +51,7 @@ class RoleMembership(User.groups.through):  # type: ignore[name-defined]  # made
         ]
 
 
-class SecondFactor(Authenticator):  # type: ignore[misc]  # allauth has no type information
+class SecondFactor(Authenticator):
     """An app for codes or recovery codes, changed in `second_factor.py` alone, each time with its event."""
 
     class Meta:
@@ -63,7 +63,7 @@ class SecondFactor(Authenticator):  # type: ignore[misc]  # allauth has no type 
         ]
 
 
-class Identity(SocialAccount):  # type: ignore[misc]  # allauth has no type information
+class Identity(SocialAccount):
     """Who an account is at the OpenID provider: `provider` is the issuer, `uid` its subject. See oidc.py."""
 
     class Meta:

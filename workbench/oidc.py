@@ -65,7 +65,7 @@ class Answer:
         return float(said) if isinstance(said, int | float) else 1.0
 
 
-class Adapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no type information
+class Adapter(OpenIDConnectOAuth2Adapter):
     """The one provider of this installation, from its settings and not from rows that somebody could add."""
 
     def get_provider(self) -> "Provider":
@@ -83,7 +83,7 @@ class Adapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has 
         return request.build_absolute_uri(reverse("oidc_callback"))
 
 
-class Provider(OpenIDConnectProvider):  # type: ignore[misc]  # allauth has no type information
+class Provider(OpenIDConnectProvider):
     oauth2_adapter_class = Adapter
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
@@ -19,7 +19,7 @@ from django.views.generic import FormView
 
 from exceptions_app.callers import client_address
 from exceptions_app.views.scope import person as person_of
-from workbench import second_factor
+from workbench import passkeys, second_factor
 from workbench.attempts import Attempt, record, record_refusal, too_many
 from workbench.session_store import OPENED_AT
 
@@ -30,7 +30,6 @@ WRONG_CODE = "This code is not right, or it was used already. Wait for the next 
 
 
 class CodeForm(forms.Form):
-    field: ClassVar = "code"
     code = forms.CharField(
         label="Code",
         max_length=40,
@@ -38,9 +37,15 @@ class CodeForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}),
     )
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # A passkey takes the place of a code. The browser's script fills it in beside the field.
+        self.passkey = str(self.data.get(self.add_prefix("passkey"), ""))
+        self.passkey_state = str(self.data.get(self.add_prefix("passkey_state"), ""))
+        self.fields["code"].required = not self.passkey
+
 
 class PasswordForm(forms.Form):
-    field: ClassVar = "password"
     password = forms.CharField(
         label="Password",
         max_length=4096,
@@ -58,6 +63,20 @@ def form_for(person: AbstractUser) -> type[ProofForm] | None:
         return CodeForm
     has_password = person.has_usable_password() and (settings.LOCAL_PASSWORDS or person.is_superuser)
     return PasswordForm if has_password else None
+
+
+def take(person: AbstractUser, form: CodeForm, *, at: datetime, tell: Callable[[str], None]) -> bool:
+    """Look at the code, the recovery code or the passkey of a form; what is not right stands at its field.
+
+    `tell` records what it is for, in the same transaction.
+    """
+    if form.passkey:
+        taken = passkeys.accept(person, answered=form.passkey, state=form.passkey_state, at=at, record=tell)
+    else:
+        taken = bool(second_factor.accept(person, form.cleaned_data["code"], at=at, record=tell))
+    if not taken:
+        form.add_error("code", passkeys.NOT_TAKEN if form.passkey else WRONG_CODE)
+    return taken
 
 
 def note(request: HttpRequest, *, at: datetime) -> None:
@@ -100,27 +119,26 @@ def prove(request: HttpRequest, form: ProofForm) -> HttpResponse | None:
     """
     if not form.is_valid():
         return None
-    person, typed = person_of(request), form.cleaned_data[form.field]
+    person = person_of(request)
 
     def tell(by: str) -> None:
         words = f"proved again who they are ({by})"
         record("person.proved_again", person.get_username(), request, words=words, by=by)
 
-    with_code = isinstance(form, CodeForm)
-    attempt = Attempt.begin(person.get_username(), client_address(request), at=now(), of_code=with_code)
+    of_code = isinstance(form, CodeForm)
+    attempt = Attempt.begin(person.get_username(), client_address(request), at=now(), of_code=of_code)
     if attempt.wait:
         return too_many(request, attempt)
-    if with_code:
-        proved = bool(second_factor.accept(person, typed, at=now(), record=tell))
+    if isinstance(form, CodeForm):
+        proved = take(person, form, at=now(), tell=tell)
+    elif proved := person.check_password(form.cleaned_data["password"]):
+        tell("password")
     else:
-        proved = person.check_password(typed)
+        form.add_error("password", "This is not your password.")
     if not proved:
         record_refusal(attempt, "The proof that was asked for in an open session was not right.")
-        form.add_error(form.field, WRONG_CODE if with_code else "This is not your password.")
         return None
     attempt.succeeded()
-    if not with_code:
-        tell("password")
     note(request, at=now())
     return None
 
@@ -136,7 +154,8 @@ class Prove(RedirectURLMixin, FormView):
         return form_for(person_of(self.request)) or forms.Form
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"next": self.get_redirect_url(), "oidc_name": settings.OIDC_NAME}
+        more = {"next": self.get_redirect_url(), "oidc_name": settings.OIDC_NAME}
+        return super().get_context_data(**kwargs) | more | {"passkey": passkeys.offer_to(person_of(self.request))}
 
     def form_valid(self, form: forms.Form) -> HttpResponse:
         if not isinstance(form, CodeForm | PasswordForm):

@@ -1,4 +1,6 @@
-"""A second factor: codes of an app (TOTP) and recovery codes. What is stored is allauth's, sealed with our own keys.
+"""A second factor: codes of an app (TOTP) and recovery codes; passkeys are in passkeys.py.
+
+What is stored is allauth's, sealed with our own keys.
 
 Codes are checked here and not by allauth, which remembers a used code in the cache alone: there it would be taken
 twice while the cache is away.
@@ -31,13 +33,14 @@ from exceptions_app.states import Verb
 from integrations.secret_box import Unsealable, seal, unseal
 from workbench.models import User
 
+NAME = "Exception Workbench"
 SETUP_SECONDS = 15 * 60
 TYPES = Authenticator.Type
 # The clock of a telephone may be a step away from ours, either way.
 STEPS_AWAY = 1
 
 
-class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no type information
+class Adapter(DefaultMFAAdapter):
     """Nothing that opens an account stands in the database in clear."""
 
     def encrypt(self, text: str) -> str:
@@ -46,15 +49,23 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no type i
     def decrypt(self, encrypted_text: str) -> str:
         return unseal(encrypted_text)
 
-    def get_totp_label(self, user: Any) -> str:
+    def _get_user_identifier(self, user: Any) -> str:
+        """What apps and passkeys show."""
         return str(user.get_username())
 
     def get_totp_issuer(self) -> str:
-        return "Exception Workbench"
+        return NAME
+
+    def _get_site_name(self) -> str:
+        return NAME
 
 
 def has_second_factor(person: AbstractUser) -> bool:
     return Authenticator.objects.filter(user_id=person.pk).exclude(type=TYPES.RECOVERY_CODES).exists()
+
+
+def has_app(person: AbstractUser) -> bool:
+    return Authenticator.objects.filter(user_id=person.pk, type=TYPES.TOTP).exists()
 
 
 def is_demanded_of(person: AbstractUser) -> bool:
@@ -88,19 +99,20 @@ def address_for_app(person: AbstractUser, secret: str) -> str:
 
 @transaction.atomic
 def add(person: AbstractUser, *, setup: str, code: str, at: datetime) -> list[str]:
-    """Add the app as the person's second factor; returns the recovery codes. Raises Invalid."""
+    """Add the app as a second factor of the person; returns recovery codes when there were none. Raises Invalid."""
     secret = secret_in(setup, person)
-    _lock(person)
-    if has_second_factor(person):
-        raise Invalid("code", "You have a second factor already. Remove it first.")
+    lock_person(person)
+    if has_app(person):
+        raise Invalid("code", "You have an app for codes already. Remove it first.")
     step = _step_of(code, secret, at=at, after=0)
     if step is None:
         raise Invalid("code", "This is not the code that the app should show now. Check the clock of your telephone.")
     stored = TOTP.activate(person, secret).instance
     stored.data["last_step"] = step
     stored.save(update_fields=["data"])
-    codes = _new_recovery_codes(person)
-    _record("person.second_factor_added", person, f"{person} added an app for codes as a second factor.", at=at)
+    codes = first_recovery_codes(person)
+    words = f"{person} added an app for codes as a second factor."
+    tell("person.second_factor_added", person, words, at=at, kind="app")
     return codes
 
 
@@ -110,7 +122,7 @@ def accept(person: AbstractUser, code: str, *, at: datetime, record: Callable[[s
 
     `record` writes the event of what the code is for, in this transaction.
     """
-    _lock(person)
+    lock_person(person)
     for stored in Authenticator.objects.select_for_update().filter(user_id=person.pk):
         if stored.type == TYPES.TOTP and _accept_of_app(stored, code, at=at):
             record("app")
@@ -119,7 +131,7 @@ def accept(person: AbstractUser, code: str, *, at: datetime, record: Callable[[s
             stored.refresh_from_db()
             left = len(RecoveryCodes(stored).get_unused_codes())
             words = f"{person} used a recovery code; {left} are left."
-            _record("person.recovery_code_used", person, words, at=at, left=left)
+            tell("person.recovery_code_used", person, words, at=at, left=left)
             record("recovery code")
             return "recovery code"
     return ""
@@ -128,11 +140,11 @@ def accept(person: AbstractUser, code: str, *, at: datetime, record: Callable[[s
 @transaction.atomic
 def renew_recovery_codes(person: AbstractUser, *, at: datetime) -> list[str]:
     """New recovery codes; the earlier ones are worth nothing from now on. Raises Invalid."""
-    _lock(person)
+    lock_person(person)
     if not has_second_factor(person):
         raise Invalid("codes", "Recovery codes stand in for a second factor, and you have none.")
     codes = _new_recovery_codes(person)
-    _record("person.recovery_codes_renewed", person, f"{person} renewed their recovery codes.", at=at)
+    tell("person.recovery_codes_renewed", person, f"{person} renewed their recovery codes.", at=at)
     return codes
 
 
@@ -165,13 +177,13 @@ def remove_of_another(person: AbstractUser, *, by: AbstractUser, at: datetime, b
 
 
 def _remove(person: AbstractUser, *, by: AbstractUser, at: datetime, because: str, words: str) -> bool:
-    _lock(person)
+    lock_person(person)
     stored = list(Authenticator.objects.select_for_update().filter(user_id=person.pk))
     for one in stored:
         one.delete()
     if stored:
         kinds = sorted(one.type for one in stored)
-        _record("person.second_factor_removed", person, words, at=at, by=by, because=because, kinds=kinds)
+        tell("person.second_factor_removed", person, words, at=at, by=by, because=because, kinds=kinds)
     return bool(stored)
 
 
@@ -179,6 +191,13 @@ def _new_recovery_codes(person: AbstractUser) -> list[str]:
     Authenticator.objects.filter(user_id=person.pk, type=TYPES.RECOVERY_CODES).delete()
     codes: list[str] = RecoveryCodes.activate(person).generate_codes()
     return codes
+
+
+def first_recovery_codes(person: AbstractUser) -> list[str]:
+    """New ones when the person has none; those that they have are not shown again."""
+    if Authenticator.objects.filter(user_id=person.pk, type=TYPES.RECOVERY_CODES).exists():
+        return []
+    return _new_recovery_codes(person)
 
 
 def _accept_of_app(stored: Authenticator, code: str, *, at: datetime) -> bool:
@@ -201,11 +220,11 @@ def _step_of(code: str, secret: str, *, at: datetime, after: int) -> int | None:
     return None
 
 
-def _lock(person: AbstractUser) -> None:
+def lock_person(person: AbstractUser) -> None:
     User.objects.select_for_update(no_key=True).get(pk=person.pk)
 
 
-def _record(
+def tell(
     name: str,
     person: AbstractUser,
     summary: str,

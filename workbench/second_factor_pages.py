@@ -15,7 +15,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.policies import NotPermitted
 from exceptions_app.views import errors
 from exceptions_app.views.scope import person
-from workbench import proofs, second_factor
+from workbench import passkeys, proofs, second_factor
 
 
 class SetUpForm(forms.Form):
@@ -27,6 +27,14 @@ class SetUpForm(forms.Form):
     )
 
 
+class PasskeyForm(forms.Form):
+    name = forms.CharField(
+        label="Name",
+        max_length=passkeys.LONGEST_NAME,
+        help_text="How you will know it among others: this laptop, the key on my ring.",
+    )
+
+
 @require_safe
 @login_required
 @never_cache
@@ -34,6 +42,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     me = person(request)
     context = {
         "has_second_factor": second_factor.has_second_factor(me),
+        "has_app": second_factor.has_app(me),
+        "passkeys": [(one.pk, one.wrap().name, one.created_at, one.last_used_at) for one in passkeys.passkeys_of(me)],
         "codes_left": second_factor.recovery_codes_left(me),
         "demanded": second_factor.is_demanded_of(me),
     }
@@ -46,7 +56,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 def set_up(request: HttpRequest) -> HttpResponse:
     """The new secret travels in the form, sealed, until a code proves that the app has it."""
     me = person(request)
-    if second_factor.has_second_factor(me):
+    if second_factor.has_app(me):
         return HttpResponseRedirect(reverse("second_factor"))
     form = SetUpForm(request.POST or None)
     setup = request.POST.get("setup", "")
@@ -56,9 +66,47 @@ def set_up(request: HttpRequest) -> HttpResponse:
         except Invalid as refused:
             form.add_error("code", refused.problem)
         else:
-            request.session.pop(proofs.OWED, None)
-            return _show_codes(request, codes, is_first=True)
+            return _added(request, codes)
     return _show_secret(request, form, setup)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@proofs.proved_lately(back_to="passkey_add")
+@never_cache
+def add_passkey(request: HttpRequest) -> HttpResponse:
+    me = person(request)
+    form = PasskeyForm(request.POST or None)
+    if form.is_valid():
+        answered, state = request.POST.get("passkey", ""), request.POST.get("passkey_state", "")
+        try:
+            codes = passkeys.add(me, name=form.cleaned_data["name"], answered=answered, state=state, at=now())
+        except Invalid as refused:
+            form.add_error("name", refused.problem)
+        else:
+            return _added(request, codes)
+    return render(request, "registration/passkey_add.html", {"form": form, "passkey": passkeys.offer_to_add(me)})
+
+
+@require_POST
+@proofs.proved_lately(back_to="second_factor")
+def remove_passkey(request: HttpRequest) -> HttpResponse:
+    number = request.POST.get("number", "")
+    try:
+        removed = number.isdecimal() and passkeys.remove(person(request), number=int(number), at=now())
+    except NotPermitted as refused:
+        return errors.not_permitted(request, refused.reason)
+    if removed:
+        messages.success(request, "The passkey was removed.")
+    return HttpResponseRedirect(reverse("second_factor"))
+
+
+def _added(request: HttpRequest, codes: list[str]) -> HttpResponse:
+    """What was owed is there now; recovery codes are shown when these are the first."""
+    request.session.pop(proofs.OWED, None)
+    if codes:
+        return _show_codes(request, codes, is_first=True)
+    messages.success(request, "It is added to your second factors.")
+    return HttpResponseRedirect(reverse("second_factor"))
 
 
 @require_POST

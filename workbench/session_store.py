@@ -25,7 +25,7 @@ class SessionStore(DatabaseStore):
         return Session
 
     def load(self) -> dict[str, Any]:
-        row = self._get_session_from_db()
+        row = self._get_session_from_db()  # type: ignore[attr-defined]  # the stubs leave it out
         if row is None:
             return {}
         self.last_seen_at = row.seen_at if row.user_id is not None else None
@@ -36,7 +36,7 @@ class SessionStore(DatabaseStore):
         at = now()
         if SESSION_KEY in data:
             data.setdefault(OPENED_AT, at.timestamp())
-        row = super().create_model_instance(data)
+        row: Any = super().create_model_instance(data)
         if SESSION_KEY in data:
             known = data.get(FROM, {})
             row.user_id = int(data[SESSION_KEY])

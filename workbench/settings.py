@@ -93,6 +93,7 @@ LOGIN_URL = "login"
 MFA_ADAPTER = "workbench.second_factor.Adapter"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TRUST_ENABLED = False
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 # Single sign-on by OpenID Connect; without an issuer there is none. Which groups of its have which roles here.
 OIDC_ISSUER = environment.text("WB_OIDC_ISSUER")
 OIDC_CLIENT_ID = environment.text("WB_OIDC_CLIENT_ID")

@@ -2,10 +2,11 @@
 
 import json
 import unicodedata
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login as open_session
 from django.contrib.auth import views as accounts
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
@@ -15,14 +16,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.timezone import now
-from django.views.generic import FormView
+from django.views.generic import FormView, View
 
 from exceptions_app.callers import client_address
 from exceptions_app.views import errors
 from exceptions_app.views.scope import person
 from integrations.secret_box import Unsealable, seal, unseal
-from workbench import proofs, second_factor, sessions
-from workbench.attempts import Attempt, record, record_refusal, too_many
+from workbench import passkeys, proofs, second_factor, sessions
+from workbench.attempts import UNKNOWN, Attempt, record, record_refusal, too_many
 from workbench.models import User
 
 LONGEST_NAME = 150
@@ -44,7 +45,11 @@ class SignIn(accounts.LoginView):
         return super().post(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        more = {"oidc_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "", "passwords": settings.LOCAL_PASSWORDS}
+        more = {
+            "oidc_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+            "passwords": settings.LOCAL_PASSWORDS,
+            "passkey": passkeys.offer_to(None),
+        }
         return super().get_context_data(**kwargs) | more
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
@@ -78,38 +83,64 @@ class SignInWithCode(accounts.RedirectURLMixin, FormView):
     form_class = proofs.CodeForm
     template_name = "registration/code.html"
     next_page = "/"
+    person: User
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return HttpResponseRedirect(reverse("login"))
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.person = _person_half_way(request.POST.get("half_way", ""))
-        if self.person is None:
+        found = _person_half_way(request.POST.get("half_way", ""))
+        if found is None:
             return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': self.get_success_url()})}")
+        self.person = found
         return super().post(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         sent = {"half_way": self.request.POST.get("half_way", ""), "next": self.get_redirect_url()}
-        return super().get_context_data(**kwargs) | sent
+        return super().get_context_data(**kwargs) | sent | {"passkey": passkeys.offer_to(self.person)}
 
     def form_valid(self, form: proofs.CodeForm) -> HttpResponse:
         person = self.person
         attempt = Attempt.begin(person.get_username(), client_address(self.request), at=now(), of_code=True)
         if attempt.wait:
             return too_many(self.request, attempt)
-        if not second_factor.accept(person, form.cleaned_data["code"], at=now(), record=self._open):
+        if not proofs.take(person, form, at=now(), tell=self._open):
             record_refusal(attempt, "The password was right, and the code was not.")
-            form.add_error("code", proofs.WRONG_CODE)
             return self.form_invalid(form)
         attempt.succeeded()
         return super().form_valid(form)
 
     def _open(self, factor: str) -> None:
-        open_session(self.request, self.person, backend=BACKEND)
-        proofs.note(self.request, at=now())
-        sessions.note_where(self.request)
-        words = f"signed in with a password and a code ({factor})"
-        record("person.signed_in", self.person.get_username(), self.request, words=words, second_factor=factor)
+        words = f"signed in with a password and a second factor ({factor})"
+        _open(self.request, self.person, words=words, second_factor=factor)
+
+
+class SignInWithPasskey(accounts.RedirectURLMixin, View):
+    """A passkey that was unlocked stands for both factors. It says whose it is; a name is not typed."""
+
+    http_method_names = ("post",)
+    next_page = "/"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        answered = request.POST.get("passkey", "")
+        person = passkeys.person_named_in(answered)
+        attempt = Attempt.begin(person.get_username() if person else UNKNOWN, client_address(request), at=now())
+        if attempt.wait:
+            return too_many(request, attempt)
+
+        def tell(factor: str) -> None:
+            _open(request, cast("User", person), words=f"signed in with a {factor}", second_factor=factor)
+
+        state = request.POST.get("passkey_state", "")
+        may = person is not None and (settings.LOCAL_PASSWORDS or person.is_superuser)
+        if person is None or not may or not passkeys.accept(
+            person, answered=answered, state=state, at=now(), record=tell, alone=True
+        ):  # fmt: skip
+            record_refusal(attempt, "The passkey was not recognised, or the account does not sign in so.")
+            messages.error(request, passkeys.NOT_TAKEN)
+            return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': self.get_success_url()})}")
+        attempt.succeeded()
+        return HttpResponseRedirect(self.get_success_url())
 
 
 class SignOut(accounts.LogoutView):
@@ -162,10 +193,20 @@ def _typed_name(request: HttpRequest) -> str:
     return typed.replace("\x00", "").strip()[:LONGEST_NAME]
 
 
+def _open(request: HttpRequest, person: User, *, words: str, **more: object) -> None:
+    open_session(request, person, backend=BACKEND)
+    proofs.note(request, at=now())
+    sessions.note_where(request)
+    record("person.signed_in", person.get_username(), request, words=words, **more)
+
+
 def _ask_for_code(request: HttpRequest, person: Any, *, back_to: str) -> HttpResponse:
     """The page of the second step. That the password was right it carries itself, sealed: there is no session yet."""
     proof = {"person": person.pk, "password": person.get_session_auth_hash()}
-    context = {"form": proofs.CodeForm(), "half_way": seal(json.dumps(proof)), "next": back_to}
+    context = {
+        "form": proofs.CodeForm(), "half_way": seal(json.dumps(proof)), "next": back_to,
+        "passkey": passkeys.offer_to(person),
+    }  # fmt: skip
     return render(request, SignInWithCode.template_name, context)
 
 

@@ -14,8 +14,7 @@ from exceptions_app.actions.fresh_proof import Caller, FreshProofNeeded, called_
 from exceptions_app.views import errors
 from exceptions_app.views.interrupted import keep_meanwhile
 from exceptions_app.views.scope import person
-from workbench import proofs
-from workbench.errors import PROGRAMS
+from workbench import passkeys, proofs
 
 PREFIX = "proof"
 
@@ -35,13 +34,11 @@ class StepUpMiddleware:
             return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: object, arguments: object, named: object) -> HttpResponse | None:
-        if request.method != "POST" or request.path.startswith(PROGRAMS) or not request.user.is_authenticated:
+        # By its address, so that nothing is read of other forms, and nothing asked of the database for them.
+        if request.method != "POST" or PREFIX not in request.GET or not request.user.is_authenticated:
             return None
         form_class = proofs.form_for(person(request))
         if form_class is None:
-            return None
-        typed = f"{PREFIX}-{form_class.field}"
-        if typed not in request.POST:
             return None
         form = form_class(request.POST, prefix=PREFIX)
         refusal = proofs.prove(request, form)
@@ -72,12 +69,14 @@ def _ask(request: HttpRequest, form: forms.Form | None, *, status: HTTPStatus, r
         if name != "csrfmiddlewaretoken" and not name.startswith(f"{PREFIX}-")
         for value in values
     ]
-    context = {"form": form, "kept": kept, "reason": reason, "address": request.get_full_path()}
+    context: dict[str, Any] = {"form": form, "kept": kept, "reason": reason, "address": request.path, "marked": PREFIX}
+    context["passkey"] = passkeys.offer_to(person(request))
     if form is None:  # the proof is given elsewhere, so that what was typed waits here
         context |= {"oidc_name": settings.OIDC_NAME, "page": keep_meanwhile(request)}
     answer = render(request, "registration/prove_and_decide.html", context, status=status)
     if request.headers.get("HX-Request") == "true":
         # In place of the content of the page, and not of the fragment that was asked for.
         answer.status_code = HTTPStatus.OK
-        answer.headers |= {"HX-Retarget": "#content", "HX-Reselect": "#content", "HX-Reswap": "outerHTML"}
+        answer["HX-Retarget"] = answer["HX-Reselect"] = "#content"
+        answer["HX-Reswap"] = "outerHTML"
     return answer

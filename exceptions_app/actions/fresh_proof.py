@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from babel.numbers import format_currency
 from django.conf import settings
 
 from exceptions_app.actions.scoring import rates_for
@@ -59,7 +58,7 @@ def require_fresh_proof(money: Callable[[], Iterable[Money]], *, at: datetime) -
     caller = find_caller()
     if caller.proved_lately or not _is_above_limit(money(), at=at):
         return
-    limit = format_currency(settings.PROOF_ABOVE, settings.GROUP_CURRENCY, "#,##0 ¤¤", locale="en")
+    limit = f"{settings.PROOF_ABOVE:,} {settings.GROUP_CURRENCY}"
     about = f"This decision is about more than {limit}, or about an amount that cannot be told."
     if caller.has_token:
         raise FreshProofNeeded(f"{about} A person decides it, signed in, and no token.", by_token=True)

@@ -34,6 +34,12 @@ _INTERRUPTED = Notice(
     text="What you typed is below. It has not been sent; look it over and send it again.",
 )
 
+_PROVING = Notice(
+    tone="warning",
+    title="Your decision is not sent yet",
+    text="What you typed is below. Look it over and send it again, now that it is known to be you.",
+)
+
 
 @signed_in
 @require_GET
@@ -69,7 +75,7 @@ def _with_interrupted(request: HttpRequest, found: ExceptionCase, asked: Asked) 
         return show_conflict(request, found, kept.typed, base_version=_base_of(kept), status=200, kept=is_draft)
     raw = asked.raw or (action is Action.CORRECT and "payload" in kept.typed)
     typed = {action: {name: value for name, value in mine_of(kept.typed).items() if name not in _OF_THE_OLD_PAGE}}
-    return show(request, found, replace(asked, typed=typed, raw=raw, notice=_INTERRUPTED))
+    return show(request, found, replace(asked, typed=typed, raw=raw, notice=_PROVING if kept.proving else _INTERRUPTED))
 
 
 def _action_of(kept: Interrupted) -> Action | None:

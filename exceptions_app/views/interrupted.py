@@ -31,6 +31,8 @@ class Interrupted:
 
     action: str = ""
     typed: Mapping[str, str] = field(default_factory=dict)
+    proving: bool = False
+    """It was not the sign-in that had ended: they were elsewhere to prove again who they are."""
 
     def __bool__(self) -> bool:
         return bool(self.action)
@@ -107,6 +109,7 @@ def keep_meanwhile(request: HttpRequest) -> str:
     if sum(len(name) + len(value) for name, value in typed.items()) <= MOST_CHARACTERS:
         request.session[SESSION_KEY] = {
             "page": page, "action": action, "author": str(request.user.pk), "typed": typed,
+            "proving": True,
         }  # fmt: skip
     return page
 
@@ -116,7 +119,7 @@ def interrupted_at(request: HttpRequest, page: str) -> Interrupted:
     kept = request.session.get(SESSION_KEY)
     if not isinstance(kept, dict) or kept.get("page") != page or kept.get("author") != str(request.user.pk):
         return Interrupted()
-    return Interrupted(str(kept["action"]), dict(kept["typed"]))
+    return Interrupted(str(kept["action"]), dict(kept["typed"]), proving=bool(kept.get("proving")))
 
 
 def forget(request: HttpRequest, page: str) -> None:

@@ -41,6 +41,7 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "login": _one("", "/accounts/login/"),
     "password_change": _one("administrator", "/accounts/password/"),
     "prove": _one("clerk", "/accounts/prove/"),
+    "passkey_add": _one("clerk", "/accounts/second-factor/passkey/"),
     "sessions": _one("clerk", "/accounts/sessions/"),
     "second_factor": _one("clerk", "/accounts/second-factor/"),
     "second_factor_set_up": _one("clerk", "/accounts/second-factor/set-up/"),

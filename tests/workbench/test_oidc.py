@@ -154,7 +154,7 @@ def test_passwords_can_be_switched_off_but_for_superusers(cast: Cast, provider: 
         answer = Client().post("/accounts/login/", {"username": person.username, "password": PASSWORD})
         statuses.append(answer.status_code)
     assert statuses == [200, 200, 302]
-    assert told("clara") == ["person.sign_in_refused"]
+    assert told("clara")[-1] == "person.sign_in_refused"
     settings.OIDC_ISSUER = ""
     assert (Client().get(GO).status_code, Client().get(BACK).status_code) == (404, 404)
     assert "Sign in by" not in Client().get("/accounts/login/").content.decode()
@@ -187,7 +187,9 @@ def test_fresh_proof_is_given_at_the_provider_and_what_was_typed_waits(
     assert come_in(client, prove="1", next=page).status_code == 403
     provider.person = person | {"auth_time": int(now().timestamp())}
     assert come_in(client, prove="1", next=page)["Location"] == page
-    assert "Compared with the order." in client.get(page).content.decode()
+    shown = client.get(page).content.decode()
+    assert "Compared with the order." in shown
+    assert "Your decision is not sent yet" in shown
     assert client.post(f"{page}approve/", sent).status_code == 302
     case.refresh_from_db()
     assert case.state == "replaying"

@@ -29,8 +29,8 @@ SET_UP = f"{HERE}set-up/"
 
 @pytest.fixture(autouse=True)
 def nothing_counted(time_machine: Any) -> Iterator[None]:
-    """At a time that stands still, so that it is known which code an app shows."""
-    time_machine.move_to(MORNING, tick=False)
+    """From the beginning of a step on, so that it is known which code an app shows."""
+    time_machine.move_to(MORNING)
     cache.clear()
     yield
     cache.clear()
@@ -107,7 +107,7 @@ def test_app_is_set_up_and_its_code_asked_for_before_there_is_a_session(cast: Ca
     event = AuditEvent.objects.filter(action="person.signed_in").latest("id")
     assert (event.data["second_factor"], event.summary) == (
         "recovery code",
-        "clara signed in with a password and a code (recovery code) from 127.0.0.1.",
+        "clara signed in with a password and a second factor (recovery code) from 127.0.0.1.",
     )
     assert AuditEvent.objects.get(action="person.recovery_code_used").data == {"left": 9}
     assert [text for event in AuditEvent.objects.all() for text in codes if text in event.body.decode()] == []
@@ -209,7 +209,13 @@ def test_administrator_removes_what_somebody_else_lost(cast: Cast, signed_in: An
     for person in (cast.clerk, cast.administrator):
         with_app(person)
     ada = signed_in(cast.administrator)
-    form = {"username": "clara", "is_active": "on", "time_zone": "UTC", "first_name": "Clara", "last_name": "Clerk"}
+    form: dict[str, Any] = {
+        "username": "clara",
+        "is_active": "on",
+        "time_zone": "UTC",
+        "first_name": "Clara",
+        "last_name": "Clerk",
+    }
     form |= {"groups": [group.pk for group in cast.clerk.groups.all()], "email": cast.clerk.email}
     address = f"/admin/workbench/user/{cast.clerk.pk}/change/"
     assert "Remove the second factor" in ada.get(address).content.decode()

@@ -63,15 +63,15 @@ def test_page_asks_keeps_what_was_typed_and_goes_on(cast: Cast, target: Target, 
     html = asked.content.decode()
     assert (asked.status_code, states()) == (403, ["awaiting_approval"] * 3)
     assert "more than 10 EUR" in html
-    assert f'action="{address}"' in html
+    assert f'action="{address}?proof=1"' in html
     kept = dict(asked.context["kept"])
     assert kept == approval(first)
     assert all(f'value="{value}"' in html for value in kept.values())
-    wrong = controller.post(address, kept | {"proof-password": "not it"})
+    wrong = controller.post(f"{address}?proof=1", kept | {"proof-password": "not it"})
     assert (wrong.status_code, dict(wrong.context["kept"])) == (422, kept)
     assert wrong.context["form"].errors["password"] == ["This is not your password."]
-    assert controller.post(address, kept | {"proof-password": ""}).status_code == 422
-    right = controller.post(address, kept | {"proof-password": PASSWORD})
+    assert controller.post(f"{address}?proof=1", kept | {"proof-password": ""}).status_code == 422
+    right = controller.post(f"{address}?proof=1", kept | {"proof-password": PASSWORD})
     assert (right.status_code, right["Location"]) == (302, f"/exceptions/{first.case.ref}/")
     assert states() == ["replaying", "awaiting_approval", "awaiting_approval"]
     assert controller.post(f"/exceptions/{second.case.ref}/approve/", approval(second)).status_code == 302
@@ -87,7 +87,9 @@ def test_page_asks_keeps_what_was_typed_and_goes_on(cast: Cast, target: Target, 
     assert (fragment.status_code, fragment["HX-Retarget"], fragment["HX-Reselect"]) == (200, "#content", "#content")
     reject = {"frozen_sha256": third.frozen_sha256, "because": "Not now."}
     assert controller.post(f"/exceptions/{third.case.ref}/reject/", reject).status_code == 302
-    assert [controller.post(address, kept | {"proof-password": "x"}).status_code for _ in range(6)] == [422] * 5 + [429]
+    assert [controller.post(f"{address}?proof=1", kept | {"proof-password": "x"}).status_code for _ in range(6)] == [
+        422
+    ] * 5 + [429]
 
 
 def test_batch_and_value_mapping_ask_for_what_they_are_about_together(
@@ -104,7 +106,7 @@ def test_batch_and_value_mapping_ask_for_what_they_are_about_together(
         (f"/mapping-proposals/{mapping.ref}/approve/", mapping),
     ):
         assert controller.post(address, approval(proposal)).status_code == 403
-        done = controller.post(address, approval(proposal, **{"proof-password": PASSWORD}))
+        done = controller.post(f"{address}?proof=1", approval(proposal, **{"proof-password": PASSWORD}))
         assert (done.status_code, done["Location"]) == (302, address.removesuffix("approve/"))
         time_machine.shift(timedelta(minutes=6))
     assert AuditEvent.objects.filter(action="value_mapping.approved").count() == 1

@@ -95,6 +95,7 @@ NO_LISTS = frozenset(
         "login",
         "password_change",
         "password_change_done",
+        "passkey_add",
         "prove",
         "second_factor",
         "second_factor_set_up",

@@ -293,7 +293,7 @@ def test_poll_reads_the_revision_and_nothing_else_of_the_exception(cast, signed_
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address(case, "status"), {"revision": case.revision}).status_code == 204
     session, account, revision = [query["sql"] for query in captured]
-    assert ("django_session" in session, "workbench_user" in account) == (True, True)
+    assert ("workbench_session" in session, "workbench_user" in account) == (True, True)
     assert revision.startswith('SELECT "exceptions_app_exceptioncase"."revision" AS')
 
 

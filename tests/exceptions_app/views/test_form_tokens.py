@@ -39,7 +39,8 @@ ELSEWHERE = {
     "connection_resume", "pull_source_now", "pull_source_pause", "pull_source_resume", "sequence_gap_set_aside",
     "field_map_edit", "field_map_use", "field_map_translate_held", "preferences", "logout", "login", "password_change",
     "sending_stop", "subscription", "notification_read", "notifications_read",
-    "bulk_selection", "undo", "prove", "second_factor_set_up",
+    "bulk_selection", "undo", "prove", "second_factor_set_up", "login_passkey",
+    "passkey_add",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 OF_AN_ERP = {Action.REVERSE.value, Action.REPORT_WRONG_BOOKING.value}
@@ -169,6 +170,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     yield reverse("password_change_done")
     yield reverse("prove")
     yield reverse("sessions")
+    yield reverse("passkey_add")
     yield reverse("second_factor")
     yield reverse("second_factor_set_up")
 
