@@ -5,6 +5,7 @@ An identity is the issuer and its subject, never a name or an address: those cha
 
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,9 +61,12 @@ class Answer:
 
     @property
     def proved_at(self) -> float:
-        """When the person last proved themselves there; long ago when the provider does not say."""
+        """When the person last proved themselves there; long ago when the provider does not say.
+
+        A clock of theirs that is ahead does not make it later than the moment in which the answer was made.
+        """
         said = self.claims.get("auth_time")
-        return float(said) if isinstance(said, int | float) else 1.0
+        return float(min(said, time.time())) if isinstance(said, int | float) else 1.0
 
 
 class Adapter(OpenIDConnectOAuth2Adapter):

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.contrib.auth import login as open_session
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -47,12 +47,20 @@ def come_back(request: HttpRequest) -> HttpResponse:
         if answer.proves is not None:
             _prove(request, answer)
         else:
-            _open(request, answer)
+            _open_once(request, answer)
     except oidc.NotSignedIn as refused:
         record_refusal(attempt, str(refused))
         return _refused(request, str(refused))
     attempt.succeeded()
     return HttpResponseRedirect(_safe(request, answer.next_url))
+
+
+def _open_once(request: HttpRequest, answer: oidc.Answer) -> None:
+    """Two first sign-ins of one person at once make one account: the slower one finds it."""
+    try:
+        _open(request, answer)
+    except IntegrityError:
+        _open(request, answer)
 
 
 @transaction.atomic

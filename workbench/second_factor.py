@@ -16,7 +16,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
-from allauth.mfa.utils import decrypt
+from allauth.mfa.utils import decrypt, encrypt
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
@@ -201,9 +201,11 @@ def first_recovery_codes(person: AbstractUser) -> list[str]:
 
 
 def _accept_of_app(stored: Authenticator, code: str, *, at: datetime) -> bool:
-    step = _step_of(code, decrypt(stored.data["secret"]), at=at, after=stored.data.get("last_step", 0))
+    secret = decrypt(stored.data["secret"])
+    step = _step_of(code, secret, at=at, after=stored.data.get("last_step", 0))
     if step is None:
         return False
+    stored.data["secret"] = encrypt(secret)  # with the newest key, so that older ones fall out of use
     stored.data["last_step"] = step  # neither this code nor an earlier one is taken again
     stored.last_used_at = at
     stored.save(update_fields=["data", "last_used_at"])

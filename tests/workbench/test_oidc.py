@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from audit.models import AuditEvent
 from exceptions_app.actions.propose import propose_replay
 from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
+from tests.concurrency import at_the_same_time
 from tests.exceptions_app.replay_batches.target import Target, refused_cases, target
 from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, open_provider
 from workbench.models import User
@@ -105,6 +106,14 @@ def test_person_comes_in_by_the_button_with_the_roles_of_their_groups(cast: Cast
     assert (shut.status_code, "not active" in shut.content.decode()) == (403, True)
     with pytest.raises(IntegrityError, match="no audit event about person:otto"), transaction.atomic():
         add_without_event(cast.outsider)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_first_sign_ins_at_the_same_time_make_one_account(provider: OpenIDProvider):
+    answers = at_the_same_time([lambda: come_in(Client()).status_code] * 3)
+    assert answers == [302] * 3
+    assert User.objects.filter(username__startswith="nina").count() == SocialAccount.objects.count() == 1
+    assert sorted(told()) == ["person.added", *["person.signed_in"] * 3, "role.given"]
 
 
 def add_without_event(person: User) -> None:

@@ -17,6 +17,7 @@ from audit.models import AuditEvent
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.policies import NotPermitted
 from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
+from tests.concurrency import at_the_same_time
 from workbench import second_factor
 from workbench.attempts import CODES_PER_PERSON, FAILURES_PER_NAME_AND_ADDRESS
 from workbench.models import User
@@ -150,6 +151,15 @@ def test_codes_are_not_guessed(cast: Cast, time_machine: Any):
     assert statuses == [200] * (CODES_PER_PERSON - FAILURES_PER_NAME_AND_ADDRESS) + [429]
     time_machine.shift(timedelta(minutes=5, seconds=1))
     assert code(Client(), password(Client(), clara), shown(secret)).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_code_sent_many_times_at_once_is_taken_once(cast: Cast):
+    secret = with_app(cast.clerk)
+    page = password(Client(), cast.clerk)
+    answers = at_the_same_time([lambda: code(Client(), page, shown(secret)).status_code] * 4)
+    assert sorted(answers) == [200, 200, 200, 302]
+    assert told().count("person.signed_in") == 1
 
 
 def test_what_changes_a_second_factor_wants_a_fresh_proof(cast: Cast, time_machine: Any):
