@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
 
+from exceptions_app.duties import Decider, deciders_of, hands_of, own_part, who_can
 from exceptions_app.machines import is_machine
 from exceptions_app.models import (
     ExceptionCase,
     LegalEntityGroupGrant,
     LegalEntityUserGrant,
-    PayloadVersion,
     Proposal,
     QueueGroupGrant,
     QueueUserGrant,
@@ -33,7 +33,7 @@ from integrations.connectors.base import Reversing
 from integrations.connectors.registry import CONNECTORS
 
 # Part of what a decision is bound to: raised when the rules of approval change.
-POLICY_VERSION = "four-eyes/1"
+POLICY_VERSION = "four-eyes/2"
 
 VERB_WORDS: Mapping[Verb, str] = {
     Verb.SEE: "see exceptions",
@@ -104,31 +104,36 @@ def _codenames(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All that a ruling looks at, read once: the verbs, the open proposal and who had a hand in it."""
+    """All that a ruling looks at, read once: the verbs, the open proposal and who had a hand in it.
+
+    `own_part` says what the person themselves did; `deciders` are those who hold the verb there, None in a list, where
+    they are not asked for.
+    """
 
     user: AbstractUser
     verbs: frozenset[Verb]
     proposal: Proposal | None = None
     contributors: frozenset[int] = frozenset()
+    own_part: str = ""
+    deciders: tuple[Decider, ...] | None = None
 
 
 def standing(user: AbstractUser, case: ExceptionCase) -> Standing:
+    """Two queries, and three more while something is proposed."""
+    verbs = verbs_of(user, case)
     proposal = None
-    contributors: frozenset[int] = frozenset()
     if State(case.state) in DECIDED_IN:
         proposal = Proposal.objects.filter(case=case, state=Proposal.State.OPEN).select_related("version").first()
-        if proposal is not None:
-            contributors = contributors_of(proposal)
-    return Standing(user, verbs_of(user, case), proposal, contributors)
+    if proposal is None:
+        return Standing(user, verbs)
+    hands = hands_of(proposal)
+    people = frozenset(hand.person for hand in hands)
+    return Standing(user, verbs, proposal, people, own_part(hands, user.pk), deciders_of(proposal))
 
 
 def contributors_of(proposal: Proposal) -> frozenset[int]:
-    """Everyone with a hand in what is proposed: who proposed it, and who wrote a version on the way to it."""
-    authors = PayloadVersion.objects.filter(
-        case=proposal.case_id, number__lte=proposal.version.number, author__isnull=False
-    ).values_list("author_id", flat=True)
-    listed = proposal.contributors.values_list("person_id", flat=True)
-    return frozenset({proposal.proposer_id, *listed, *authors})
+    """Everyone with a hand in what is proposed: whoever proposed it, or made a version or a value on the way to it."""
+    return frozenset(hand.person for hand in hands_of(proposal))
 
 
 def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
@@ -139,9 +144,9 @@ def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     transition = TRANSITIONS[action]
     if transition.by_machine:
         return ALLOWED if is_machine(by.user) else Ruling(False, "Only the machine makes this move.")
-    own_part = _own_part(by) if action in DECIDING else ""
-    if own_part:
-        return Ruling(False, own_part)
+    own = _own_part(by, case) if action in DECIDING else ""
+    if own:
+        return Ruling(False, own)
     if transition.verb not in by.verbs:
         return Ruling(False, _missing_verb(transition.verb or Verb.SEE, case))
     state_reason = refusal_of(action, state=State(case.state), kind=Kind(case.kind))
@@ -159,7 +164,7 @@ def _missing_verb(verb: Verb, case: ExceptionCase) -> str:
 
 def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     if action in DECIDING:
-        return _may_decide(action, by)
+        return _may_decide(action, case, by)
     if action in _WORKING and case.assignee_id not in (None, by.user.pk):
         return Ruling(False, f"{case.assignee} is working on this. Assign it to yourself first.")
     if action is Action.SNOOZE and case.snoozed_by_id is not None:
@@ -203,23 +208,30 @@ def _may_reverse(action: Action, case: ExceptionCase) -> Ruling:
     return ALLOWED
 
 
-def _may_decide(action: Action, by: Standing) -> Ruling:
+def _may_decide(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     if by.proposal is None:
         return Ruling(False, "Nothing is proposed here.")
     if action not in (Action.REJECT, APPROVING[ProposalKind(by.proposal.kind)]):
         return Ruling(False, "This proposal is of another kind.")
-    return ALLOWED
+    kept = next((one.why_not for one in by.deciders or () if one.pk == by.user.pk and one.why_not), "")
+    return Ruling(False, _and_who_else(kept, case, by)) if kept else ALLOWED
 
 
-def _own_part(by: Standing) -> str:
+def _own_part(by: Standing, case: ExceptionCase) -> str:
     """What keeps the person from deciding on the open proposal, whatever they are granted; empty for the others."""
     if by.proposal is None:
         return ""
     if by.user.pk == by.proposal.proposer_id:
-        return "You proposed this; someone else must decide."
+        return _and_who_else("You proposed this; someone else must decide.", case, by)
     if by.user.pk in by.contributors:
-        return "You prepared this correction; someone else must decide."
+        own = by.own_part or "You prepared this correction; someone else must decide."
+        return _and_who_else(own, case, by)
     return ""
+
+
+def _and_who_else(reason: str, case: ExceptionCase, by: Standing) -> str:
+    """A list names nobody: who else can is on the page of the exception."""
+    return reason if by.deciders is None else f"{reason} {who_can(by.deciders, case)}"
 
 
 def require(action: Action, case: ExceptionCase, by: AbstractUser, *, where: Standing | None = None) -> Standing:
@@ -229,8 +241,8 @@ def require(action: Action, case: ExceptionCase, by: AbstractUser, *, where: Sta
     """
     where = where or standing(by, case)
     transition = TRANSITIONS[action]
-    if action in DECIDING and _own_part(where):
-        raise NotPermitted(_own_part(where))
+    if action in DECIDING and _own_part(where, case):
+        raise NotPermitted(_own_part(where, case))
     if not transition.by_machine and transition.verb not in where.verbs:
         raise NotPermitted(_missing_verb(transition.verb or Verb.SEE, case))
     if not refusal_of(action, state=State(case.state), kind=Kind(case.kind)):

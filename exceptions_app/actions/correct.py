@@ -13,6 +13,7 @@ from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.scoring import scored
 from exceptions_app.actions.suggestions import for_the_trail, record_suggestions
+from exceptions_app.duties import Hand
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal, Suggestion
 from exceptions_app.queries.precedents import Precedent
@@ -39,11 +40,13 @@ def correct(
     operations: Sequence[Operation] = (),
     payload: bytes | None = None,
     offered: Sequence[Precedent] = (),
+    hands: Sequence[Hand] = (),
 ) -> PayloadVersion:
     """Write the next version, from operations or from a whole payload, and have it checked.
 
     `base_version` is the version that the person was looking at; ChangedMeanwhile when it is no longer the latest.
-    `offered` are the suggestions that the person saw; what they made of each is written down.
+    `offered` are the suggestions that the person saw; what they made of each is written down. `hands` are others who
+    made a value in it, such as the author of a mapping.
     A failing check does not stop the correction, it stops the proposal. An open proposal dies with the change.
     Raises Invalid (names the field), CorrectionError (names the path), policies.NotPermitted, TransitionNotAllowed.
     """
@@ -59,7 +62,7 @@ def correct(
     after, steps = _apply(connector, before, operations, payload)
     if after == before:
         raise Invalid("changes", NOTHING_CHANGED)
-    version = write_version(case, latest, connector, after, steps, by=by, at=at, because=because)
+    version = write_version(case, latest, connector, after, steps, by=by, at=at, because=because, hands=hands)
     suggestions = record_suggestions(version, offered, at=at)
     dropped = drop_proposal(case, by=by, at=at)
     _move(
@@ -99,6 +102,7 @@ def write_version(
     at: datetime,
     because: str,
     field_maps: Sequence[Mapping[str, object]] = (),
+    hands: Sequence[Hand] = (),
 ) -> PayloadVersion:
     """The next version of a locked exception, with the report of its check; `steps` lead there from the latest."""
     report, before = connector.check(after), bytes(latest.content)
@@ -116,6 +120,7 @@ def write_version(
         check_passed=report.passed,
         check_errors=[asdict(error) for error in report.errors],
         field_maps=list(field_maps),
+        hands=[hand.kept for hand in hands],
         created_at=at,
     )
 

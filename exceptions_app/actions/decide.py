@@ -45,9 +45,9 @@ def approve(
     FreshProofNeeded when it is about much money and a request asks whose proof of who asks is old.
     """
     case = lock(case_id)
-    proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
+    proposal, where = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
     kind = ProposalKind(proposal.kind)
-    where = policies.require(APPROVING[kind], case, by)
+    policies.require(APPROVING[kind], case, by, where=where)
     require_fresh_proof(lambda: [(case.amount, case.currency)], at=at)
     _refuse_changed_bytes(proposal)
     if kind in SENDING_KINDS:
@@ -149,8 +149,8 @@ def reject(
     if not because.strip():
         raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
     case = lock(case_id)
-    proposal = _proposal_as_shown(case, frozen_sha256, by=by, action=Action.REJECT)
-    tells = {} if batch else notify.prepared_by(proposal, policies.contributors_of(proposal))
+    proposal, where = _proposal_as_shown(case, frozen_sha256, by=by, action=Action.REJECT)
+    tells = {} if batch else notify.prepared_by(proposal, where.contributors)
     decision = _decide(proposal, Decision.Verdict.REJECTED, by=by, at=at, because=because)
     move(
         case,
@@ -166,21 +166,23 @@ def reject(
     return decision
 
 
-def _proposal_as_shown(case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser, action: Action | None) -> Proposal:
-    """The open proposal, when it is the one that the person looked at."""
+def _proposal_as_shown(
+    case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser, action: Action | None
+) -> tuple[Proposal, policies.Standing]:
+    """The open proposal, when it is the one that the person looked at, and how they stand to it: read once."""
     where = policies.standing(by, case)
     if where.proposal is None or where.proposal.frozen_sha256 != frozen_sha256:
         _refuse_decided_before(case, frozen_sha256, by=by)
     if where.proposal is None:
-        policies.require(action or Action.APPROVE, case, by)
+        policies.require(action or Action.APPROVE, case, by, where=where)
         raise ApprovalNoLongerHolds(_why_gone(case, frozen_sha256))
     if action is not None:
-        policies.require(action, case, by)
+        policies.require(action, case, by, where=where)
     proposal = open_proposal(case)
     if proposal.frozen_sha256 != frozen_sha256:
-        policies.require(action or Action.REJECT, case, by)
+        policies.require(action or Action.REJECT, case, by, where=where)
         raise ApprovalNoLongerHolds(_why_gone(case, frozen_sha256))
-    return proposal
+    return proposal, where
 
 
 def _refuse_decided_before(case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser) -> None:

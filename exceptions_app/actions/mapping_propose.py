@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +16,7 @@ from exceptions_app.actions.batch_propose import ListChanged, propose_batch
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.batch_states import MOST_ITEMS
+from exceptions_app.duties import Hand, mapping_in_words
 from exceptions_app.mapping_states import AT_ONCE, MOST_MENDS, POLICY, MappingAction, MappingState
 from exceptions_app.models import (
     LegalEntity,
@@ -25,6 +27,7 @@ from exceptions_app.models import (
     Queue,
     ReplayBatch,
     Route,
+    UnmappedValue,
     ValueMapping,
 )
 from exceptions_app.policies import NotPermitted
@@ -121,7 +124,8 @@ def propose_mends(
 
 def holding_rows(mapping: ValueMapping) -> list[MappingEntry]:
     """All that holds now, whatever the day."""
-    return list(MappingEntry.objects.filter(mapping=mapping, retired_in=None).order_by("pk"))
+    held = MappingEntry.objects.filter(mapping=mapping, retired_in=None).select_related("row__proposal")
+    return list(held.order_by("pk"))
 
 
 def rows_of(mapping: ValueMapping, rows: Sequence[Holding]) -> Rows:
@@ -160,15 +164,35 @@ def _batch_of(
         raise Invalid("items", f"At most {MOST_ITEMS:,} exceptions can be proposed in one go.")
     scope, reason = rows_of(mapping, rows), mend_reason(mapping, because)
     found = {mend.case.pk: mend for mend in mends_of(scope, by=by, reach=reach_of(by), among=mends)}
+    hands = _hands(rows, mends, kind=mapping.kind)
     for number, revision in sorted(mends.items()):
         mend = found.get(number)
         if mend is None or mend.refusal or mend.case.revision != revision:
             raise ListChanged
         try:
-            correct(number, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations)
+            correct(
+                number, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations,
+                hands=hands.get(number, ()),
+            )  # fmt: skip
         except (ChangedMeanwhile, TransitionNotAllowed, CorrectionError) as error:
             raise ListChanged from error
     return propose_batch(mends, by=by, at=at, because=reason)
+
+
+def _hands(rows: Sequence[Holding], numbers: Iterable[int], *, kind: str) -> dict[int, list[Hand]]:
+    """By exception: who wrote the rows that hold of the values that it lacks. Rows that are proposed now have none."""
+    writers: defaultdict[str, set[Hand]] = defaultdict(set)
+    for row in rows:
+        if isinstance(row, MappingEntry):
+            what = mapping_in_words(row.mapping_id, row.version)
+            writers[row.source_value].add(Hand(row.row.proposal.proposer_id, "valued", what))
+    if not writers:
+        return {}
+    lacking = UnmappedValue.objects.filter(case__in=list(numbers), kind=kind, value__in=list(writers))
+    hands: defaultdict[int, set[Hand]] = defaultdict(set)
+    for number, value in lacking.values_list("case", "value"):
+        hands[number] |= writers[value]
+    return {number: sorted(people) for number, people in hands.items()}
 
 
 def entries_holding(mapping: ValueMapping, source_values: Iterable[str]) -> list[MappingEntry]:

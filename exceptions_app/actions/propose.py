@@ -12,7 +12,7 @@ from django.db import transaction
 from exceptions_app import policies
 from exceptions_app.actions.correct import latest_version
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
-from exceptions_app.actions.translate import people_of
+from exceptions_app.duties import arrival_hands, hands_of
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.states import (
     CLOSED_WITHOUT_SENDING,
@@ -213,10 +213,7 @@ def freeze(
         because=because[:500],
         proposed_at=at,
     )
-    versions = PayloadVersion.objects.filter(case=case, number__lte=version.number, author__isnull=False)
-    people = {(by.pk, "proposed")}
-    for author, field_maps in versions.values_list("author_id", "field_maps"):
-        people |= {(author, "corrected")} | {(person, "mapped") for person in people_of(field_maps)}
+    people = {(hand.person, hand.part) for hand in (*hands_of(proposal), *arrival_hands(case))}
     Contributor.objects.bulk_create(
         Contributor(proposal=proposal, person_id=person, part=part) for person, part in sorted(people)
     )

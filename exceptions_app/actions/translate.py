@@ -12,6 +12,7 @@ from exceptions_app import policies
 from exceptions_app.actions.correct import drop_proposal, latest_version, steps_for_the_trail, write_version
 from exceptions_app.actions.mover import lock, move
 from exceptions_app.actions.scoring import scored
+from exceptions_app.duties import value_hands
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.queries.score_facts import waiting_for
@@ -37,10 +38,11 @@ class TranslationFailed(Exception):
 def translate_again(case_id: int, *, by: AbstractUser, at: datetime, revision: int | None = None) -> PayloadVersion:
     """Translate what the source handed over with the maps in use, and keep the result as the next version.
 
-    Nothing is sent: whoever decides on the version is neither the person who had it translated, nor who wrote the maps
-    or put them to use. An open proposal dies with the change. What was corrected by hand is replaced by what the maps
-    say, and stays in its own version. Raises TranslationFailed where they do not translate it either, make another
-    document of it or what is there already; mover.ChangedMeanwhile, policies.NotPermitted, states.TransitionNotAllowed.
+    Nothing is sent: whoever decides on the version is neither the person who had it translated, nor who wrote the maps,
+    put them to use or wrote the value mappings. An open proposal dies with the change. What was corrected by hand is
+    replaced by what the maps say, and stays in its own version. Raises TranslationFailed where they do not translate it
+    either, make another document of it or what is there already; mover.ChangedMeanwhile, policies.NotPermitted,
+    states.TransitionNotAllowed.
     """
     case = lock(case_id, revision=revision)
     policies.require(Action.TRANSLATE, case, by)
@@ -56,6 +58,7 @@ def translate_again(case_id: int, *, by: AbstractUser, at: datetime, revision: i
     version = write_version(
         case, latest, connector, translation.payload, steps, by=by, at=at,
         because=f"Translated again by {_names(translation.maps)}.", field_maps=_used(rows, translation.maps),
+        hands=value_hands(value.told for value in translation.mapped_values),
     )  # fmt: skip
     _move(case, version, connector, dropped=drop_proposal(case, by=by, at=at), by=by, at=at)
     return version

@@ -14,6 +14,7 @@ from exceptions_app.api.held import conflict_as_json
 from exceptions_app.api.preconditions import etag_of
 from exceptions_app.api.responses import ExceptionSummary, money_of, person_of
 from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.policies import Possibility
 from exceptions_app.queries.case_history import (
     Part,
     arrivals_of,
@@ -23,7 +24,13 @@ from exceptions_app.queries.case_history import (
     deliveries_of,
     versions_of,
 )
-from exceptions_app.queries.case_page import CasePage, possible_actions, present_errors, read_case_page
+from exceptions_app.queries.case_page import (
+    CasePage,
+    possible_actions,
+    present_errors,
+    read_case_page,
+    who_could_decide,
+)
 from exceptions_app.queries.conflicts import conflict_of_case
 from exceptions_app.states import STATING_KINDS
 from exceptions_app.targets import without_secrets
@@ -46,6 +53,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
     case = page.case
     counts = counts_of(case)
     errors_from, errors = present_errors(page)
+    possible = possible_actions(page)
     return {
         **ExceptionSummary(case, context={"request": request}).data,
         "follows": case.follows.ref if case.follows else None,
@@ -57,6 +65,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
         "versions_count": counts[Part.VERSIONS],
         "versions": [version_summary_of(version, case, request) for version in reversed(versions_of(case).items)],
         "proposal": proposal_of(page.proposal) if page.proposal else None,
+        "deciders": _deciders(page, possible),
         "conflict": conflict_as_json(conflict_of_case(page)),
         "deliveries_count": counts[Part.ATTEMPTS],
         "deliveries": _deliveries(deliveries_of(case).items[::-1]),
@@ -65,7 +74,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
             {"author": person_of(comment.author), "text": comment.text, "written_at": comment.written_at}
             for comment in reversed(comments_of(case).items)
         ],
-        "actions": _actions(page, request),
+        "actions": _actions(page, possible, request),
     }
 
 
@@ -221,14 +230,21 @@ def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
     }
 
 
-def _actions(page: CasePage, request: Request) -> list[dict[str, Any]]:
+def _deciders(page: CasePage, possible: Sequence[Possibility]) -> dict[str, Any] | None:
+    left = who_could_decide(page, [one.action for one in possible if one.allowed])
+    if left is None:
+        return None
+    return {"people": [{"username": one.username, "name": one.name} for one in left.people], "words": left.words}
+
+
+def _actions(page: CasePage, possible: Sequence[Possibility], request: Request) -> list[dict[str, Any]]:
     return [
         {
-            "action": possible.action.value,
-            "label": possible.label,
-            "url": reverse(f"api:{possible.action.value}", args=[page.case.ref], request=request),
-            "allowed": possible.allowed,
-            "reason": possible.reason,
+            "action": one.action.value,
+            "label": one.label,
+            "url": reverse(f"api:{one.action.value}", args=[page.case.ref], request=request),
+            "allowed": one.allowed,
+            "reason": one.reason,
         }
-        for possible in possible_actions(page)
+        for one in possible
     ]

@@ -10,6 +10,7 @@ from exceptions_app.api.responses import (
     CommentShape,
     DeliveryShape,
     ExceptionSummary,
+    Person,
     PossibleAction,
     ProposalShape,
     RecordShape,
@@ -67,6 +68,13 @@ class ConflictShape(Shape):
     held = HeldShape(many=True, help_text=f"The first {MOST_DOCUMENTS} of them.")
 
 
+class Deciders(Shape):
+    """Who could still decide: granted approval there, and kept from it by nothing."""
+
+    people = Person(many=True)
+    words = serializers.CharField(help_text="The same as a sentence; when nobody can, what an administrator could do.")
+
+
 class ExceptionDetail(ExceptionSummary):
     """An exception with all that is known about it, and what the asking person may do."""
 
@@ -81,6 +89,10 @@ class ExceptionDetail(ExceptionSummary):
     versions_count = serializers.IntegerField()
     versions = VersionSummary(many=True, help_text=f"The newest {PAGE_SIZE}; each is read whole at its url.")
     proposal = ProposalShape(allow_null=True, help_text="The newest, open or not.")
+    deciders = Deciders(
+        allow_null=True,
+        help_text="On what is proposed, or on what the account could propose now; null where there is neither.",
+    )
     conflict = ConflictShape(allow_null=True, help_text="Beside the latest version; null where there is none.")
     deliveries_count = serializers.IntegerField()
     deliveries = DeliveryShape(many=True, help_text=f"The newest {PAGE_SIZE}.")

@@ -1,5 +1,7 @@
 """Proposal and decision: one pair for everything that needs a second person."""
 
+# ruff: noqa: S608 - made of constants of this module and of `duties`
+
 from typing import ClassVar
 
 import pgtrigger
@@ -9,6 +11,7 @@ from django.db.models import Q
 
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
+from exceptions_app.models.duties import DECLARED, REFUSE_WHOEVER_MAY_NOT
 from exceptions_app.models.payload import PayloadVersion
 from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
 from exceptions_app.states import PROPOSAL_WORDS, Outcome, ProposalKind
@@ -127,7 +130,7 @@ class Contributor(models.Model):
 
     proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="contributors")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    part = models.CharField(max_length=40, help_text="What they did: proposed, corrected.")
+    part = models.CharField(max_length=40, help_text="What they did: proposed, corrected, mapped, valued.")
 
     class Meta:
         default_permissions = ()
@@ -141,12 +144,11 @@ class Contributor(models.Model):
 
 
 _SUBJECT_OF_DECISION = (
-    f"'case:{REF_PREFIX}' || (SELECT p.case_id FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id)"  # noqa: S608 - constants of this module
+    f"'case:{REF_PREFIX}' || (SELECT p.case_id FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id)"
 )
 
-# The last wall: it holds for pages, API, shell and SQL alike. Contributors are read from the facts (who
-# proposed, who wrote a version) as well as from the list, so that a forged or missing list does not help.
-_FOUR_EYES = """
+# The last wall: it holds for pages, API, shell and SQL alike, and reads the same texts as the policy.
+_FOUR_EYES = f"""
     SELECT p.* INTO proposed FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id FOR UPDATE;
     IF proposed.state <> 'open' THEN
         RAISE EXCEPTION 'proposal % is no longer open', NEW.proposal_id USING ERRCODE = 'check_violation';
@@ -155,16 +157,7 @@ _FOUR_EYES = """
         RAISE EXCEPTION 'the decision is for other content than proposal %', NEW.proposal_id
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.decider_id = proposed.proposer_id
-        OR EXISTS (SELECT 1 FROM public.exceptions_app_contributor c
-                   WHERE c.proposal_id = NEW.proposal_id AND c.person_id = NEW.decider_id)
-        OR EXISTS (SELECT 1 FROM public.exceptions_app_payloadversion v
-                   JOIN public.exceptions_app_payloadversion w ON w.id = proposed.version_id
-                   WHERE v.case_id = proposed.case_id AND v.number <= w.number AND v.author_id = NEW.decider_id)
-    THEN
-        RAISE EXCEPTION 'four eyes: user % contributed to proposal % and cannot decide on it',
-            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
-    END IF;
+    {REFUSE_WHOEVER_MAY_NOT}
     RETURN NEW;
 """
 
@@ -184,7 +177,7 @@ class Decision(SecondOpinion):
                 name="four_eyes",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                declare=[("proposed", "RECORD")],
+                declare=DECLARED,
                 func=_FOUR_EYES,
             ),
         ]

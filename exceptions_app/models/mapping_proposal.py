@@ -17,6 +17,7 @@ from audit.guard import (
     truncate_refused,
 )
 from exceptions_app.mapping_states import MAPPING_STATE_WORDS, MOST_MENDS, MOST_ROWS, MappingState
+from exceptions_app.models.duties import DECLARED, REFUSE_WHOEVER_MAY_NOT_MAP
 from exceptions_app.models.references import NumberedQuerySet
 from exceptions_app.models.replay_batch import ReplayBatch
 from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
@@ -233,8 +234,8 @@ class MappingDecision(SecondOpinion):
                 name="four_eyes",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                declare=[("proposed", "RECORD")],
-                func="""
+                declare=DECLARED,
+                func=f"""
                 SELECT p.* INTO proposed FROM public.exceptions_app_mappingproposal p
                     WHERE p.id = NEW.proposal_id FOR UPDATE;
                 IF proposed.state <> 'awaiting_approval' THEN
@@ -249,8 +250,9 @@ class MappingDecision(SecondOpinion):
                     RAISE EXCEPTION 'four eyes: user % proposed mapping proposal % and cannot decide on it',
                         NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
                 END IF;
+                {REFUSE_WHOEVER_MAY_NOT_MAP}
                 RETURN NEW;
-                """,
+                """,  # noqa: S608 - constants of `duties`
             ),
         ]
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from audit.guard import append_only, audit_required, truncate_refused
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
@@ -55,6 +55,11 @@ class PayloadVersion(models.Model):
         default=list,
         help_text="The versions of the field maps that made it when it was translated again, each with its author and "
         "who put it to use.",
+    )
+    hands = models.JSONField(
+        default=list,
+        db_default=Value([], output_field=models.JSONField()),
+        help_text="Who made a value in it beside its author: person, part and what, such as a row of a value mapping.",
     )
     created_at = models.DateTimeField()
 

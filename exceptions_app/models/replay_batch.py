@@ -277,7 +277,10 @@ _FOUR_EYES = """
                    JOIN public.exceptions_app_proposal p ON p.id = i.proposal_id
                    JOIN public.exceptions_app_payloadversion w ON w.id = p.version_id
                    JOIN public.exceptions_app_payloadversion v ON v.case_id = p.case_id AND v.number <= w.number
-                   WHERE i.batch_id = NEW.batch_id AND v.author_id = NEW.decider_id)
+                   WHERE i.batch_id = NEW.batch_id AND (v.author_id = NEW.decider_id
+                       OR v.hands @> jsonb_build_array(jsonb_build_object('person', NEW.decider_id))
+                       OR v.field_maps @> jsonb_build_array(jsonb_build_object('author', NEW.decider_id))
+                       OR v.field_maps @> jsonb_build_array(jsonb_build_object('put_to_use_by', NEW.decider_id))))
     THEN
         RAISE EXCEPTION 'four eyes: user % contributed to batch % and cannot decide on it',
             NEW.decider_id, NEW.batch_id USING ERRCODE = 'check_violation';

@@ -10,6 +10,7 @@ from django.db.models import DecimalField, Prefetch, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 
 from exceptions_app import policies
+from exceptions_app.duties import kept_from
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.queries import keyset
 from exceptions_app.queries.counters import by_themselves, waiting_for_decision_of
@@ -109,8 +110,13 @@ def _page(proposals: QuerySet[Proposal], sort: Sort, cursor: str, direction: Dir
 
 
 def waiting_of(proposals: Iterable[Proposal], user: AbstractUser, reach: Reach) -> list[Waiting]:
-    """What a list shows of each proposal, with the policy's answer; no query."""
-    return [Waiting(proposal, _net_changes(proposal), _reason(proposal, user, reach)) for proposal in proposals]
+    """What a list shows of each proposal, with the policy's answer. One query."""
+    shown = list(proposals)
+    kept = kept_from(user, shown)
+    return [
+        Waiting(proposal, _net_changes(proposal), _reason(proposal, user, reach) or kept.get(proposal.pk, ""))
+        for proposal in shown
+    ]
 
 
 def _reason(proposal: Proposal, user: AbstractUser, reach: Reach) -> str:
@@ -129,8 +135,10 @@ def _corrections(proposal: Proposal) -> list[PayloadVersion]:
 def _contributors(proposal: Proposal) -> frozenset[int]:
     """As `policies.contributors_of`, from what was fetched with the page."""
     listed = {contributor.person_id for contributor in proposal.contributors.all()}
-    authors = {version.author_id for version in _corrections(proposal) if version.author_id is not None}
-    return frozenset({proposal.proposer_id} | listed | authors)
+    versions = _corrections(proposal)
+    authors = {version.author_id for version in versions if version.author_id is not None}
+    made = {int(hand["person"]) for version in versions for hand in version.hands}
+    return frozenset({proposal.proposer_id} | listed | authors | made)
 
 
 def _net_changes(proposal: Proposal) -> tuple[Change, ...]:

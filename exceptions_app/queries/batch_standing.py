@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, OuterRef, Q
 
 from exceptions_app.batch_states import BATCH_MOVES, BatchAction, BatchMoveNotAllowed, BatchState, destination
+from exceptions_app.duties import kept_from_batch
 from exceptions_app.mapping_states import MappingState
 from exceptions_app.models import BatchItem, MappingProposal, PayloadVersion, ReplayBatch
 from exceptions_app.models.case import REF_PREFIX
@@ -38,9 +39,14 @@ def waiting_for_batch_decision_of(user: AbstractUser, reach: Reach) -> ReplayBat
 
 
 def _hand_of(user: AbstractUser) -> Q:
-    """Items with a part of that person's: proposed, or a version up to the proposed one written."""
+    """Items with a part of that person's: proposed, or a version or a value up to the proposed one written."""
     written = PayloadVersion.objects.filter(
-        case=OuterRef("case"), number__lte=OuterRef("proposal__version__number"), author=user.pk
+        Q(author=user.pk)
+        | Q(hands__contains=[{"person": user.pk}])
+        | Q(field_maps__contains=[{"author": user.pk}])
+        | Q(field_maps__contains=[{"put_to_use_by": user.pk}]),
+        case=OuterRef("case"),
+        number__lte=OuterRef("proposal__version__number"),
     )
     return Q(proposal__proposer=user.pk) | Q(proposal__contributors__person=user.pk) | Q(Exists(written))
 
@@ -52,6 +58,7 @@ class BatchStanding:
     user: AbstractUser
     verbs: frozenset[Verb]  # those that the person holds on every item
     hands: tuple[str, ...]  # references of exceptions in which the person had a hand; a few of them
+    kept: str = ""  # what else keeps them from deciding
 
     @property
     def sees(self) -> bool:
@@ -59,7 +66,7 @@ class BatchStanding:
 
 
 def standing_on(batch: ReplayBatch, user: AbstractUser) -> BatchStanding:
-    """Four queries, whatever the number of items."""
+    """Four queries, whatever the number of items, and one or two more for who could decide."""
     reach = reach_of(user)
     places = set(BatchItem.objects.filter(batch=batch).order_by().values_list("case__queue", "case__entity").distinct())
     verbs = frozenset(
@@ -73,7 +80,9 @@ def standing_on(batch: ReplayBatch, user: AbstractUser) -> BatchStanding:
     )
     handled = BatchItem.objects.filter(batch=batch).filter(_hand_of(user))
     hands = handled.order_by("position").values_list("case__pk", flat=True).distinct()
-    return BatchStanding(user, verbs, tuple(f"{REF_PREFIX}{pk}" for pk in dict.fromkeys(hands)))
+    refs = tuple(f"{REF_PREFIX}{pk}" for pk in dict.fromkeys(hands))
+    is_decider = Verb.APPROVE in verbs and not refs and batch.proposer_id != user.pk
+    return BatchStanding(user, verbs, refs, kept_from_batch(user, batch.pk) if is_decider else "")
 
 
 def ruling_on(action: BatchAction, batch: ReplayBatch, by: BatchStanding) -> Ruling:
@@ -92,10 +101,8 @@ def _why_not(action: BatchAction, batch: ReplayBatch, by: BatchStanding) -> str:
     with_it = MappingProposal.objects.filter(batch=batch, state=MappingState.AWAITING_APPROVAL).first()
     if with_it is not None:
         return f"It is a part of {with_it.ref} and is decided on with that mapping."
-    if action in _DECIDING:
-        return _own_part(batch, by) or _lacks(by, Verb.APPROVE)
-    if action is BatchAction.CANCEL and batch.proposer_id != by.user.pk:
-        return _own_part(batch, by) or _lacks(by, Verb.APPROVE)
+    if action in _DECIDING or (action is BatchAction.CANCEL and batch.proposer_id != by.user.pk):
+        return _own_part(batch, by) or _lacks(by, Verb.APPROVE) or by.kept
     if Verb.PROPOSE in by.verbs or Verb.APPROVE in by.verbs:
         return ""
     return _lacks(by, Verb.PROPOSE)

@@ -1,6 +1,6 @@
 """What the page of one exception shows above its history: bounded, in a fixed number of queries, of one moment."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,10 +9,12 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Max, Q, QuerySet
+from django.utils.timezone import now
 
 from audit.queries import EventFilter, LogEntry
 from audit.queries import events as audit_events
 from exceptions_app import policies
+from exceptions_app.duties import Decider, deciders_if_proposed, who_can
 from exceptions_app.models import (
     Comment,
     Decision,
@@ -27,6 +29,7 @@ from exceptions_app.models import (
     QueueGroupGrant,
     QueueUserGrant,
     Route,
+    Transaction,
 )
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.queries.batches import BatchInWords, batch_of_case
@@ -46,6 +49,12 @@ _ORDER = (
     Action.REVERSE,
     Action.ASSIGN, Action.SNOOZE, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.REPORT_WRONG_BOOKING,
     Action.DISMISS, Action.COMMENT,
+)  # fmt: skip
+_PROPOSED_BY = frozenset(
+    {
+        Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.DISMISS, Action.REVERSE, Action.CONFIRM_BOOKED,
+        Action.DECLARE_ABSENT,
+    }
 )  # fmt: skip
 _UNKNOWN_ONLY = frozenset({Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 
@@ -258,6 +267,28 @@ def _is_offered(action: Action, case: ExceptionCase) -> bool:
     if action in _UNKNOWN_ONLY and case.state != State.OUTCOME_UNKNOWN:
         return False
     return Kind(case.kind) in TRANSITIONS[action].kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Who could still decide, and the same as a sentence; without people it says what an administrator could do."""
+
+    people: Sequence[Decider]
+    words: str
+
+
+def who_could_decide(
+    page: CasePage, possible: Collection[Action], *, transactions: Iterable[Transaction] | None = None
+) -> Left | None:
+    """On what is proposed, or on what the reader could propose now; None, and no query, where there is neither."""
+    deciders, is_proposed = page.standing.deciders, page.standing.proposal is not None
+    if not is_proposed and not _PROPOSED_BY.isdisjoint(possible):
+        by = page.standing.user
+        deciders = deciders_if_proposed(page.case, page.latest, by=by, at=now(), transactions=transactions)
+    if deciders is None:
+        return None
+    people = [decider for decider in deciders if not decider.why_not]
+    return Left(people, who_can(deciders, page.case, is_proposed=is_proposed))
 
 
 def _unless_the_check_fails(possible: policies.Possibility, page: CasePage) -> policies.Possibility:

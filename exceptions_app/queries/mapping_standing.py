@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Exists, OuterRef, Q
 
+from exceptions_app.duties import kept_from_mapping
 from exceptions_app.mapping_states import (
     MAPPING_MOVES,
     MappingAction,
@@ -74,14 +75,22 @@ class MappingStanding:
 
     user: AbstractUser
     verbs: frozenset[Verb]
+    kept: str = ""  # what keeps them from deciding on the proposal that is asked about, beside their own part in it
 
 
-def mapping_standing(mapping: ValueMapping, user: AbstractUser) -> MappingStanding:
-    """Three queries. What counts for all legal entities, only somebody who may approve in all of them approves."""
+def mapping_standing(
+    mapping: ValueMapping, user: AbstractUser, proposal: MappingProposal | None = None
+) -> MappingStanding:
+    """Three queries, and one more where that proposal could be decided on.
+
+    What counts for all legal entities, only somebody who may approve in all of them approves.
+    """
     reach = reach_of(user)
     on_queue = reach.on_queues.get(mapping.queue_id, frozenset())
     held = {verb for verb in Verb if verb in on_queue and _on_entities(reach, verb, mapping)}
-    return MappingStanding(user, frozenset(held))
+    is_decider = proposal is not None and Verb.APPROVE in held and proposal.proposer_id != user.pk
+    kept = kept_from_mapping(user, proposal) if proposal is not None and is_decider else ""
+    return MappingStanding(user, frozenset(held), kept)
 
 
 def _on_entities(reach: Reach, verb: Verb, mapping: ValueMapping) -> bool:
@@ -112,7 +121,7 @@ def ruling_on_proposal(action: MappingAction, proposal: MappingProposal, by: Map
 
 def require_on_proposal(action: MappingAction, proposal: MappingProposal, by: AbstractUser) -> None:
     """Raise NotPermitted with the reason unless the person may, then MappingMoveNotAllowed; on the locked row."""
-    reason = _why_not(action, proposal, mapping_standing(proposal.mapping, by))
+    reason = _why_not(action, proposal, mapping_standing(proposal.mapping, by, proposal))
     if reason:
         raise NotPermitted(reason)
     mapping_destination(action, state=MappingState(proposal.state))
@@ -123,7 +132,7 @@ def _why_not(action: MappingAction, proposal: MappingProposal, by: MappingStandi
     if action in _DECIDING:
         if own:
             return "You proposed this mapping; someone else must decide."
-        return "" if Verb.APPROVE in by.verbs else _lacks(Verb.APPROVE, proposal.mapping)
+        return by.kept if Verb.APPROVE in by.verbs else _lacks(Verb.APPROVE, proposal.mapping)
     return "" if own else "Only the person who proposed it may withdraw it."
 
 

@@ -11,10 +11,10 @@ from django.utils.timezone import now
 
 from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
-from exceptions_app.models import ExceptionCase, Proposal
+from exceptions_app.models import ExceptionCase, Proposal, Transaction
 from exceptions_app.policies import REVERSIBLE, TWICE_THERE
 from exceptions_app.queries.case_history import attachments_of
-from exceptions_app.queries.case_page import CasePage, Judge, present_errors
+from exceptions_app.queries.case_page import CasePage, Judge, present_errors, who_could_decide
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.queries.presence import BEAT
 from exceptions_app.queries.reach import Reach
@@ -101,7 +101,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
     problems = problems_of(page, record, first)
     typed = _typed_with_draft(page, asked)
     items = action_items(page, bound=asked.bound, typed=typed)
-    changes = _changes(page, first, record)
+    changes, transactions = _changes(page, first, record), taken_up_by(case)
     context: dict[str, Any] = {
         "case": case,
         "page": page,
@@ -132,7 +132,8 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "held": conflict_view(page, words),
         "twice_there": reversible_references(case) if case.is_open and case.sub == TWICE_THERE else [],
         "write_back": page.write_back,
-        "transactions": taken_up_by(case),
+        "transactions": transactions,
+        **_deciders(page, items, transactions),
         "lacking": lacking_of(case, page.standing.user),
         "batch_item": live_batch_of(case) if State(case.state) in _IN_BATCHES else None,
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
@@ -174,6 +175,13 @@ def _proposal(proposal: Proposal | None) -> dict[str, Any]:
         "proposal_states": kind in STATING_KINDS,
         "proposal_outcome": _outcome_words(proposal.outcome if proposal else ""),
     }
+
+
+def _deciders(
+    page: CasePage, items: Mapping[Action, ActionItem], transactions: Sequence[Transaction]
+) -> dict[str, str]:
+    left = who_could_decide(page, [item.action for item in items.values() if item.allowed], transactions=transactions)
+    return {} if left is None else {"who_can": left.words, "nobody_can": "" if left.people else left.words}
 
 
 def _at_work(page: CasePage, asked: Asked, typed: Mapping[Action, Mapping[str, str]]) -> dict[str, Any]:

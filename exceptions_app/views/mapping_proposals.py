@@ -152,7 +152,7 @@ def _actions(
 ) -> dict[str, MappingButton]:
     kept = interrupted_at(request, _url_of(proposal))
     found: dict[str, MappingButton] = {}
-    for possible in mapping_possibilities(proposal, mapping_standing(proposal.mapping, person(request))):
+    for possible in mapping_possibilities(proposal, mapping_standing(proposal.mapping, person(request), proposal)):
         action = possible.action
         typed = dict(kept.typed) if kept.action == action.value else {}
         typed.pop("agreed", None)

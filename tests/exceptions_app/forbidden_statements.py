@@ -125,7 +125,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "two decisions on one proposal": (
         "exceptions_app_decision_proposal_id_key",
-        decide("%(controller)s") + decide("%(other)s"),
+        decide("%(controller)s") + decide("%(controller)s"),
     ),
     "a decision with another verdict": ("decision_known_verdict", decide("%(controller)s", verdict="'perhaps'")),
     "a rejection without a reason": ("decision_rejection_has_reason", decide("%(controller)s", verdict="'rejected'")),

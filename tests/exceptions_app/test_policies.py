@@ -167,7 +167,7 @@ def test_proposer_does_not_decide_whatever_their_roles(cast: Cast, action: Actio
     case = make_case(cast)
     make_proposal(case, user)
     case.refresh_from_db()
-    assert reason(action, case, user) == "You proposed this; someone else must decide."
+    assert reason(action, case, user) == ("You proposed this; someone else must decide. Conrad Controller can.")
 
 
 def test_author_of_any_version_on_the_way_does_not_decide(cast: Cast):
@@ -179,7 +179,9 @@ def test_author_of_any_version_on_the_way_does_not_decide(cast: Cast):
     proposal = make_proposal(case, cast.clerk)
     case.refresh_from_db()
     assert contributors_of(proposal) == {user.pk, cast.clerk.pk}
-    assert reason(Action.APPROVE, case, user) == "You prepared this correction; someone else must decide."
+    assert reason(Action.APPROVE, case, user) == (
+        "You prepared this correction; someone else must decide. Conrad Controller can."
+    )
 
 
 def test_author_counts_even_when_nobody_listed_them(cast: Cast):

@@ -48,7 +48,7 @@ def test_approve_refuses_the_proposer(cast: Cast, refused_invoice: ExceptionCase
     proposal = mend_and_propose(refused_invoice, by=cast.clerk)
     with pytest.raises(NotPermitted) as refused:
         approve(refused_invoice.pk, by=cast.clerk, at=MORNING, frozen_sha256=proposal.frozen_sha256)
-    assert refused.value.reason == "You proposed this; someone else must decide."
+    assert refused.value.reason == "You proposed this; someone else must decide. Conrad Controller can."
     assert not Decision.objects.exists()
 
 
@@ -59,7 +59,7 @@ def test_approve_refuses_whoever_wrote_a_version_of_it(cast: Cast, refused_invoi
     proposal = propose_replay(refused_invoice.pk, by=cast.clerk, at=MORNING, because="Mended by Cem.")
     with pytest.raises(NotPermitted) as refused:
         approve(refused_invoice.pk, by=cast.second_clerk, at=MORNING, frozen_sha256=proposal.frozen_sha256)
-    assert refused.value.reason == "You prepared this correction; someone else must decide."
+    assert refused.value.reason == "You prepared this correction; someone else must decide. Conrad Controller can."
 
 
 @pytest.mark.parametrize("who", ["second_clerk", "support", "auditor", "outsider", "administrator"])

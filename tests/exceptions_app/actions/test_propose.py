@@ -87,7 +87,7 @@ def test_whoever_corrected_and_proposed_has_both_parts(cast: Cast, refused_invoi
         {"target": Connection(slug="one", target_url="https://b.test")},
         {"kind": "release"},
         {"outcome": "declined"},
-        {"policy_version": "four-eyes/2"},
+        {"policy_version": "four-eyes/x"},
     ],
 )
 def test_hash_changes_with_everything_that_a_decision_is_bound_to(changed: dict[str, Any]):
@@ -96,7 +96,7 @@ def test_hash_changes_with_everything_that_a_decision_is_bound_to(changed: dict[
         "target": Connection(slug="one", target_url="https://a.test"),
         "kind": "replay",
         "outcome": "",
-        "policy_version": "four-eyes/1",
+        "policy_version": "four-eyes/2",
     }
     assert frozen_hash(**parts) == frozen_hash(**parts)
     assert frozen_hash(**{**parts, **changed}) != frozen_hash(**parts)

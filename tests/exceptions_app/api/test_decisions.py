@@ -187,7 +187,7 @@ def test_contributor_with_the_verb_cannot_decide(api: As, cast: Cast) -> None:
         body = {"frozen_sha256": proposal.frozen_sha256, "because": "Mine."}
         response = account.post(f"exceptions/{case.ref}/{action}", body)
         assert (kind_of(response), response.json()["detail"]) == (
-            (403, "not-permitted"), "You proposed this; someone else must decide.",
+            (403, "not-permitted"), "You proposed this; someone else must decide. Conrad Controller can.",
         )  # fmt: skip
     assert account.get("proposals").json()["results"] == []
 

@@ -1,0 +1,306 @@
+"""Segregation of duties over what led to a proposal: who had a hand in it, and who is left to decide.
+
+The questions are the SQL of `models.duties`, which the trigger of the database asks as well.
+"""
+# ruff: noqa: S608 - made of constants of `models.duties`
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.db import connection as database
+
+from audit.queries import EventFilter, events
+from exceptions_app.models import ExceptionCase, MappingEntry, MappingProposal, PayloadVersion, Proposal, Transaction
+from exceptions_app.models.duties import (
+    GIVEN,
+    GIVEN_OF_MAPPING,
+    HANDS,
+    HAS_A_HAND,
+    HELD_BEFORE,
+    HELD_ON_QUEUE_BEFORE,
+    HOLDS,
+    HOURS_BEFORE,
+    TAMPERED,
+    TWIN,
+)
+from exceptions_app.models.value_mapping import MAPPING_PREFIX
+from integrations.models import FieldMap
+
+MOST_NAMED = 3
+_MOST_EVENTS = 500
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hand:
+    """What one person did on the way to what is proposed."""
+
+    person: int
+    part: str  # proposed, corrected, mapped, valued
+    what: str = ""
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """As a version keeps it."""
+        return {"person": self.person, "part": self.part, "what": self.what}
+
+    @property
+    def in_words(self) -> str:
+        """Why this person may not decide, for themselves."""
+        which = f" ({self.what})" if self.what else ""
+        return {
+            "proposed": "You proposed this; someone else must decide.",
+            "mapped": f"You wrote or put to use a field map that made this{which}; someone else must decide.",
+            "valued": f"You wrote the mapping that gave a value in this{which}; someone else must decide.",
+        }.get(self.part, "You prepared this correction; someone else must decide.")
+
+
+_RANK = ("proposed", "corrected", "mapped", "valued")
+
+
+def hands_of(proposal: Proposal) -> list[Hand]:
+    """Everyone with a hand in it and what they did, the nearest part of each first. One query."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT hand.id, hand.part, hand.what FROM public.exceptions_app_proposal proposed "
+            f"CROSS JOIN LATERAL ({HANDS}) hand WHERE proposed.id = %s",
+            [proposal.pk],
+        )
+        found = [Hand(*row) for row in cursor.fetchall()]
+    # Of two rows that say the same, the one that says what of comes first.
+    return sorted(found, key=lambda hand: (_RANK.index(hand.part) if hand.part in _RANK else 9, not hand.what, hand))
+
+
+def own_part(hands: Iterable[Hand], person: int) -> str:
+    """What keeps a person from deciding, whatever they are granted; empty for those without a hand in it."""
+    return next((hand.in_words for hand in hands if hand.person == person), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Somebody who holds the verb where the exception is. `why_not` is a sentence for them; empty when they may."""
+
+    pk: int
+    username: str
+    name: str
+    why_not: str
+
+
+_NAME = "COALESCE(NULLIF(trim(concat({0}.first_name, ' ', {0}.last_name)), ''), {0}.username)"
+_DECIDERS = f"""
+    SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND} OR person.id = ANY(%(more)s::bigint[]),
+        {HELD_BEFORE}, {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, proposed.id
+    FROM {{proposed}} CROSS JOIN LATERAL ({GIVEN}) given CROSS JOIN public.workbench_user person
+    LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
+    LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
+        ON actor.username = touched.actor
+    WHERE person.is_active AND {HOLDS} AND {{which}}
+    ORDER BY 3, 2
+"""
+_STANDING = _DECIDERS.format(proposed="public.exceptions_app_proposal proposed", which="proposed.id = %(proposal)s")
+_IF_PROPOSED = _DECIDERS.format(
+    proposed="(SELECT NULL::bigint AS id, %(case)s::bigint AS case_id, %(by)s::bigint AS proposer_id, "
+    "%(version)s::bigint AS version_id, %(at)s::timestamptz AS proposed_at) proposed",
+    which="TRUE",
+)
+
+
+_OF_ONE = _DECIDERS.format(
+    proposed="public.exceptions_app_proposal proposed",
+    which="proposed.id = ANY(%(proposals)s) AND person.id = %(person)s",
+)
+_OF_BATCH = _DECIDERS.format(
+    proposed="public.exceptions_app_proposal proposed",
+    which="person.id = %(person)s AND proposed.id IN "
+    "(SELECT i.proposal_id FROM public.exceptions_app_batchitem i WHERE i.batch_id = %(batch)s)",
+)
+_OF_MAPPING = f"""
+    SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_ON_QUEUE_BEFORE},
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, proposed.id
+    FROM public.exceptions_app_mappingproposal proposed CROSS JOIN LATERAL ({GIVEN_OF_MAPPING}) given
+    CROSS JOIN public.workbench_user person
+    LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
+    LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
+        ON actor.username = touched.actor
+    WHERE proposed.id = %(proposal)s AND person.id = %(person)s
+"""
+# Of each place the item that was proposed first says whether they were late. Whether anybody touched their account, or
+# has their address, is asked before it is asked of each of ten thousand items whether that was one with a hand in it.
+_LATE_FOR_BATCH = f"""
+    SELECT
+        EXISTS (
+            SELECT 1 FROM public.exceptions_app_proposal proposed CROSS JOIN LATERAL ({GIVEN}) given
+            WHERE NOT ({HELD_BEFORE}) AND proposed.id IN (
+                SELECT DISTINCT ON (c.queue_id, c.entity_id) p.id FROM public.exceptions_app_batchitem i
+                JOIN public.exceptions_app_proposal p ON p.id = i.proposal_id
+                JOIN public.exceptions_app_exceptioncase c ON c.id = p.case_id
+                WHERE i.batch_id = %(batch)s ORDER BY c.queue_id, c.entity_id, p.proposed_at
+            )
+        ),
+        EXISTS (
+            SELECT 1 FROM public.audit_event e
+            WHERE e.actor <> person.username
+                AND e.at > since.opened_at - interval '{HOURS_BEFORE} hours'
+                AND (e.subject = 'person:' || person.username OR e.action = 'grant.given' AND e.subject IN (
+                    SELECT 'queue:' || q.slug FROM public.exceptions_app_queue q
+                    UNION ALL SELECT 'entity:' || l.code FROM public.exceptions_app_legalentity l
+                ))
+        ) OR person.email <> '' AND EXISTS (
+            SELECT 1 FROM public.workbench_user other
+            WHERE other.id <> person.id AND lower(other.email) = lower(person.email)
+        )
+    FROM public.workbench_user person CROSS JOIN (
+        SELECT min(c.opened_at) AS opened_at FROM public.exceptions_app_batchitem i
+        JOIN public.exceptions_app_exceptioncase c ON c.id = i.case_id WHERE i.batch_id = %(batch)s
+    ) since WHERE person.id = %(person)s
+"""
+_LATE = "You were given the right to approve here after this was proposed; someone else must decide."
+
+
+def deciders_of(proposal: Proposal) -> tuple[Decider, ...]:
+    """Everybody who holds the verb there, and what keeps some of them from this proposal. One query."""
+    return _read(_STANDING, {"proposal": proposal.pk, "more": []})
+
+
+def deciders_if_proposed(
+    case: ExceptionCase,
+    version: PayloadVersion,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    transactions: Iterable[Transaction] | None = None,
+) -> tuple[Decider, ...]:
+    """The same for what that person would propose now. `transactions` are those of the exception, when they are known.
+
+    One query, one for the transactions, and up to five more for what was translated.
+    """
+    more = [hand.person for hand in arrival_hands(case, transactions)]
+    return _read(_IF_PROPOSED, {"case": case.pk, "by": by.pk, "version": version.pk, "at": at, "more": more})
+
+
+def kept_from(person: AbstractUser, proposals: Iterable[Proposal]) -> dict[int, str]:
+    """Proposal → why the person may not decide on it although they hold the verb there. One query, or none."""
+    numbers = [proposal.pk for proposal in proposals]
+    if not numbers:
+        return {}
+    with database.cursor() as cursor:
+        cursor.execute(_OF_ONE, {"proposals": numbers, "person": person.pk, "more": []})
+        return {row[-1]: why for row in cursor.fetchall() if (why := _decider(row).why_not)}
+
+
+def kept_from_batch(person: AbstractUser, batch: int) -> str:
+    """The same of a batch, for who had no hand in any item; empty when nothing keeps them. One query, seldom two."""
+    with database.cursor() as cursor:
+        cursor.execute(_LATE_FOR_BATCH, {"batch": batch, "person": person.pk})
+        late, is_to_be_looked_at = cursor.fetchone() or (False, False)
+        if late:
+            return _LATE
+        if not is_to_be_looked_at:
+            return ""
+        cursor.execute(_OF_BATCH, {"batch": batch, "person": person.pk, "more": []})
+        return next((why for row in cursor.fetchall() if (why := _decider(row).why_not)), "")
+
+
+def kept_from_mapping(person: AbstractUser, proposal: MappingProposal) -> str:
+    """The same of a proposed value mapping, for somebody else than its proposer. One query."""
+    with database.cursor() as cursor:
+        cursor.execute(_OF_MAPPING, {"proposal": proposal.pk, "person": person.pk, "more": []})
+        return next((_decider(row).why_not for row in cursor.fetchall()), "")
+
+
+def _read(query: str, values: Mapping[str, Any]) -> tuple[Decider, ...]:
+    with database.cursor() as cursor:
+        cursor.execute(query, values)
+        return tuple(_decider(row) for row in cursor.fetchall())
+
+
+def _decider(row: Sequence[Any]) -> Decider:
+    pk, username, name, has_hand, held, twin, actor, at, _ = row
+    why_not = ""
+    if has_hand:
+        why_not = "You had a hand in this; someone else must decide."
+    elif twin:
+        why_not = f"Your account has the e-mail address of {twin}, who had a hand in this; someone else must decide."
+    elif not held:
+        why_not = _LATE
+    elif actor:
+        why_not = (
+            f"{actor}, who had a hand in this, changed your account or your access on {at:%d.%m.%Y}; "
+            "someone else must decide."
+        )
+    return Decider(pk, username, name, why_not)
+
+
+def who_can(deciders: Sequence[Decider], case: ExceptionCase, *, is_proposed: bool = True) -> str:
+    """Who may decide, by name; or that nobody can, and what an administrator could do."""
+    names = [decider.name for decider in deciders if not decider.why_not]
+    if not names:
+        then = "have it withdrawn and proposed again then" if is_proposed else "have that done before it is proposed"
+        return (
+            f"Nobody can: everyone who may approve in {case.queue.name} for {case.entity.name} had a hand in it or is "
+            f"kept from it. An administrator can give somebody else the right there; {then}."
+        )
+    more = len(names) - MOST_NAMED
+    shown = [*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+    return f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)} can."
+
+
+def value_hands(told: Iterable[Mapping[str, Any]]) -> list[Hand]:
+    """Who wrote the rows of value mappings that gave these values; `told` as `MappedValue.told`. One query, or none.
+
+    Whoever approved a row is not among them: they judged it as a second person, and made nothing.
+    """
+    asked = {(str(one["mapping"]), int(one["version"]), str(one["source"])) for one in told}
+    if not asked:
+        return []
+    numbers = {int(ref.removeprefix(MAPPING_PREFIX)) for ref, _, _ in asked}
+    entries = MappingEntry.objects.filter(mapping__in=numbers, source_value__in={source for _, _, source in asked})
+    rows = entries.values_list("mapping", "version", "source_value", "row__proposal__proposer")
+    return sorted(
+        {
+            Hand(person, "valued", mapping_in_words(mapping, version))
+            for mapping, version, source, person in rows
+            if (f"{MAPPING_PREFIX}{mapping}", version, source) in asked
+        }
+    )
+
+
+def mapping_in_words(mapping: int, version: int) -> str:
+    return f"{MAPPING_PREFIX}{mapping} version {version}"
+
+
+def arrival_hands(case: ExceptionCase, transactions: Iterable[Transaction] | None = None) -> list[Hand]:
+    """Who wrote or put to use the field maps, and who wrote the mappings, that made what was handed over.
+
+    From the audit trail of its transactions, which says what each was translated by. One query where none was.
+    """
+    found = Transaction.objects.filter(case=case).only("pk") if transactions is None else transactions
+    subjects = [one.subject for one in found]
+    if not subjects:
+        return []
+    read = events(EventFilter(scopes=None, subjects=subjects), limit=_MOST_EVENTS).entries
+    maps = {str(name) for event in read for name in event.data.get("field_maps", ())}
+    values = [value for event in read for value in event.data.get("mapped_values", ())]
+    return _map_hands(case, maps) + value_hands(values)
+
+
+def _map_hands(case: ExceptionCase, names: set[str]) -> list[Hand]:
+    """Of versions of field maps such as “inbound invoice 3”. Three queries, or none."""
+    if not names:
+        return []
+    people: defaultdict[str, set[int]] = defaultdict(set)
+    for saved in FieldMap.objects.filter(connection=case.connection_id).defer("declared"):
+        people[str(saved)].add(saved.author_id)
+    switched = EventFilter(scopes=None, subject=f"connection:{case.connection.slug}", action="field_map.activated")
+    users: dict[str, set[str]] = defaultdict(set)
+    for event in events(switched, limit=_MOST_EVENTS).entries:
+        users["{direction} {object_type} {will_be}".format(**event.data)].add(event.actor)
+    wanted = {username for name in names for username in users[name]}
+    keys = dict(get_user_model().objects.filter(username__in=wanted).values_list("username", "pk"))
+    for name in names:
+        people[name] |= {keys[username] for username in users[name] if username in keys}
+    return sorted(Hand(person, "mapped", name) for name in names for person in people[name])

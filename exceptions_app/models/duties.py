@@ -1,0 +1,167 @@
+"""Who may not decide, as SQL: read by the trigger of the database and by the policy alike, so that both mean the same.
+
+The texts speak of three rows by these names, which are records in a trigger and tables in a query: `proposed` (a
+proposal: id, case_id, proposer_id, version_id, proposed_at), `given` (what GIVEN reads of it, once) and `person` (an
+account: id, username, email). What happened to accounts and grants is read from the audit trail, since the tables
+of grants know no time; the database lets none of their rows come or go without its event.
+"""
+# ruff: noqa: S608 - made of constants of this module
+
+from exceptions_app.machines import PREFIX
+
+HOURS_BEFORE = 24
+"""How long before the first correction, or the proposal, a change of the decider's account by a contributor counts."""
+
+_VERSIONS = """
+    public.exceptions_app_payloadversion v
+    WHERE v.case_id = proposed.case_id AND v.number <= (
+        SELECT w.number FROM public.exceptions_app_payloadversion w WHERE w.id = proposed.version_id
+    )
+"""
+
+# Everyone with a hand in it: id, part, what. From the facts as well as from the frozen list, so that a forged or
+# missing list does not help.
+HANDS = f"""
+    SELECT proposed.proposer_id AS id, 'proposed' AS part, '' AS what
+    UNION SELECT c.person_id, c.part, '' FROM public.exceptions_app_contributor c WHERE c.proposal_id = proposed.id
+    UNION SELECT v.author_id, 'corrected', '' FROM {_VERSIONS} AND v.author_id IS NOT NULL
+    UNION SELECT (made.hand ->> 'person')::bigint, made.hand ->> 'part', made.hand ->> 'what' FROM (
+        SELECT jsonb_array_elements(v.hands) AS hand FROM {_VERSIONS}
+    ) made
+    UNION SELECT (mapped.used ->> either.whom)::bigint, 'mapped', concat_ws(
+        ' ', mapped.used ->> 'direction', mapped.used ->> 'object_type', mapped.used ->> 'number'
+    ) FROM (SELECT jsonb_array_elements(v.field_maps) AS used FROM {_VERSIONS}) mapped,
+        (VALUES ('author'), ('put_to_use_by')) either (whom)
+"""
+# What the rest asks of a proposal. Without the last line the list of hands would be read again wherever it is used.
+GIVEN = f"""
+    SELECT c.queue_id, c.entity_id, 'queue:' || q.slug AS queue, 'entity:' || l.code AS entity, proposed.proposed_at,
+        ARRAY(SELECT DISTINCT hand.id FROM ({HANDS}) hand) AS hands,
+        LEAST(proposed.proposed_at, (SELECT min(v.created_at) FROM {_VERSIONS} AND v.author_id IS NOT NULL))
+            - interval '{HOURS_BEFORE} hours' AS since
+    FROM public.exceptions_app_exceptioncase c
+    JOIN public.exceptions_app_queue q ON q.id = c.queue_id
+    JOIN public.exceptions_app_legalentity l ON l.id = c.entity_id
+    WHERE c.id = proposed.case_id
+    OFFSET 0
+"""
+HAS_A_HAND = "person.id = ANY(given.hands)"
+
+# The same human being under another name, as far as the accounts tell: an address of e-mail is one person's.
+TWIN = """
+    SELECT other.id FROM public.workbench_user other
+    WHERE other.id = ANY(given.hands) AND other.id <> person.id
+        AND person.email <> '' AND lower(other.email) = lower(person.email)
+    LIMIT 1
+"""
+
+_APPROVE = "JOIN public.auth_permission p ON p.id = g.permission_id AND p.codename = 'approve'"
+
+
+def _given_since(place: str, to: str) -> str:
+    return f"""
+        EXISTS (
+            SELECT 1 FROM public.audit_event e WHERE e.subject = given.{place} AND e.at > given.proposed_at
+                AND e.action = 'grant.given' AND e.data ->> 'to' = {to} AND e.data -> 'permissions' @> '"approve"'
+        )
+    """
+
+
+def _holds(table: str, place: str, *, since_before: bool) -> str:
+    """Whether the person holds the verb there, by themselves or by a role; since before it was proposed, or at all."""
+    own = by_role = ""
+    if since_before:
+        to_them, to_the_role = "'person:' || person.username", "'role:' || r.name"
+        own = f"AND NOT {_given_since(place, to_them)}"
+        by_role = f"""AND NOT {_given_since(place, to_the_role)} AND NOT EXISTS (
+            SELECT 1 FROM public.audit_event e WHERE e.subject = 'person:' || person.username
+                AND e.at > given.proposed_at AND e.action = 'role.given' AND e.data ->> 'role' = r.name
+        )"""
+    return f"""(
+        EXISTS (
+            SELECT 1 FROM public.exceptions_app_{table}usergrant g {_APPROVE}
+            WHERE g.user_id = person.id AND g.content_object_id = given.{place}_id {own}
+        ) OR EXISTS (
+            SELECT 1 FROM public.exceptions_app_{table}groupgrant g {_APPROVE}
+            JOIN public.workbench_user_groups m ON m.group_id = g.group_id AND m.user_id = person.id
+            JOIN public.auth_group r ON r.id = g.group_id
+            WHERE g.content_object_id = given.{place}_id {by_role}
+        )
+    )"""
+
+
+HOLDS = f"{_holds('queue', 'queue', since_before=False)} AND {_holds('legalentity', 'entity', since_before=False)}"
+HELD_ON_QUEUE_BEFORE = _holds("queue", "queue", since_before=True)
+HELD_BEFORE = f"{HELD_ON_QUEUE_BEFORE} AND {_holds('legalentity', 'entity', since_before=True)}"
+
+# What somebody with a hand in it did to the person's account, sign-in, tokens or rights: the newest such event.
+TAMPERED = """
+    SELECT e.id, e.actor, e.at FROM public.audit_event e
+    WHERE e.subject IN ('person:' || person.username, given.queue, given.entity) AND e.at > given.since
+        AND e.actor <> person.username
+        AND CASE WHEN e.subject = 'person:' || person.username THEN e.action NOT IN ('role.taken', 'token.withdrawn')
+            ELSE e.action = 'grant.given' AND e.data ->> 'to' = 'person:' || person.username
+                AND e.data -> 'permissions' @> '"approve"' END
+        AND e.actor IN (SELECT u.username FROM public.workbench_user u WHERE u.id = ANY(given.hands))
+    ORDER BY e.at DESC LIMIT 1
+"""
+
+# The same of a proposed value mapping: `proposed` is one of those. For all legal entities it has none of its own.
+GIVEN_OF_MAPPING = f"""
+    SELECT m.queue_id, m.entity_id, 'queue:' || q.slug AS queue, 'entity:' || l.code AS entity, proposed.proposed_at,
+        ARRAY[proposed.proposer_id] AS hands, proposed.proposed_at - interval '{HOURS_BEFORE} hours' AS since
+    FROM public.exceptions_app_valuemapping m
+    JOIN public.exceptions_app_queue q ON q.id = m.queue_id
+    LEFT JOIN public.exceptions_app_legalentity l ON l.id = m.entity_id
+    WHERE m.id = proposed.mapping_id
+    OFFSET 0
+"""
+
+IS_MACHINE = f"starts_with(person.username, '{PREFIX}')"
+
+# For the trigger of a decision on `proposed`. That nobody decides is for the column to refuse. A machine decides
+# under a policy on what a machine proposed, and on nothing else.
+DECLARED = [("proposed", "RECORD"), ("person", "RECORD"), ("given", "RECORD")]
+REFUSE_WHOEVER_MAY_NOT = f"""
+    SELECT u.id, u.username, u.email, u.is_active INTO person FROM public.workbench_user u WHERE u.id = NEW.decider_id;
+    IF person.id IS NULL THEN
+        RETURN NEW;
+    END IF;
+    SELECT found.* INTO given FROM ({GIVEN}) found;
+    IF {HAS_A_HAND} THEN
+        RAISE EXCEPTION 'four eyes: user % contributed to proposal % and cannot decide on it',
+            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF {IS_MACHINE} THEN
+        IF NOT EXISTS (
+            SELECT 1 FROM public.workbench_user u
+            WHERE u.id = proposed.proposer_id AND starts_with(u.username, '{PREFIX}')
+        ) THEN
+            RAISE EXCEPTION 'four eyes: a machine cannot decide on proposal % of a person', NEW.proposal_id
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF EXISTS ({TWIN}) THEN
+        RAISE EXCEPTION 'four eyes: user % has the address of somebody who contributed to proposal %',
+            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NOT person.is_active OR NOT ({HELD_BEFORE}) THEN
+        RAISE EXCEPTION 'four eyes: user % did not hold approve since before proposal %',
+            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF EXISTS ({TAMPERED}) THEN
+        RAISE EXCEPTION 'four eyes: somebody who contributed to proposal % changed the account of user %',
+            NEW.proposal_id, NEW.decider_id USING ERRCODE = 'check_violation';
+    END IF;
+"""
+
+# For the trigger of a decision on a value mapping, once its proposer is refused.
+REFUSE_WHOEVER_MAY_NOT_MAP = f"""
+    SELECT u.id, u.username, u.email, u.is_active INTO person FROM public.workbench_user u WHERE u.id = NEW.decider_id;
+    SELECT found.* INTO given FROM ({GIVEN_OF_MAPPING}) found;
+    IF EXISTS ({TWIN}) OR EXISTS ({TAMPERED}) OR NOT person.is_active OR NOT {HELD_ON_QUEUE_BEFORE} THEN
+        RAISE EXCEPTION 'four eyes: user % is no second person for mapping proposal %',
+            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+"""

@@ -1,0 +1,156 @@
+"""Who may not decide whatever they are granted, by every route that there is, and who is left."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.timezone import now
+
+from exceptions_app.actions.decide import approve, reject
+from exceptions_app.actions.grants import grant_verbs, remove_from_role
+from exceptions_app.machines import POLICY, SETUP, machine
+from exceptions_app.models import (
+    Decision,
+)
+from exceptions_app.policies import NotPermitted, contributors_of, standing
+from exceptions_app.states import Verb
+from tests import factories
+from tests.cast import MORNING, Cast, person
+from tests.exceptions_app.api.conftest import Api, api
+from tests.exceptions_app.hands import FOUR_EYES, GAINED, LATER, REFUSED, Scene, SignIn, decide_by_sql, play, told
+from workbench.models import User
+
+__all__ = ["api"]
+pytestmark = pytest.mark.django_db
+
+
+def test_nobody_decides_on_what_they_had_a_hand_in_by_any_route(
+    cast: Cast, signed_in: SignIn, api: Callable[[User], Api]
+):
+    scene = play(cast)
+    for name, (arrange, told_to_them, database_says) in REFUSED.items():
+        with transaction.atomic():
+            try_every_route(scene, arrange(scene), told_to_them, database_says, signed_in, api, name)
+            transaction.set_rollback(True)
+    administration = signed_in(cast.administrator)
+    assert administration.get("/admin/").status_code == 200
+    assert administration.get("/admin/exceptions_app/decision/add/").status_code == 404
+    # The same routes let the one who is left through.
+    decide_by_sql(scene, cast.controller)
+    assert Decision.objects.get().decider == cast.controller
+
+
+def try_every_route(
+    scene: Scene,
+    decider: User,
+    told_to_them: str,
+    database_says: str,
+    signed_in: SignIn,
+    api: Callable[[User], Api],
+    name: str,
+) -> None:
+    case, shown = scene.case, scene.proposal.frozen_sha256
+    for decide in (approve, reject):
+        with pytest.raises(NotPermitted) as refused:
+            decide(case.pk, by=decider, at=LATER, frozen_sha256=shown, because="Mine.")
+        assert refused.value.reason.startswith(told_to_them), name
+        assert refused.value.reason.endswith("Conrad Controller can."), name
+    page = signed_in(decider).get(reverse("exceptions:case", args=[case.ref]))
+    assert page.status_code == 200, name
+    assert not page.context["items"]["approve"].allowed, name
+    sent = {"frozen_sha256": shown, "agreed": "on", "because": "Mine."}
+    for action in ("approve", "reject"):
+        answer = signed_in(decider).post(reverse(f"exceptions:{action}", args=[case.ref]), sent)
+        assert answer.status_code == 403, name
+        from_api = api(decider).post(f"exceptions/{case.ref}/{action}", {"frozen_sha256": shown, "because": "Mine."})
+        assert (from_api.status_code, from_api.json()["detail"]) == (403, refused.value.reason), name
+    items = [{"ref": case.ref, "if_match": "*", "body": {"frozen_sha256": shown}}]
+    [outcome] = api(decider).post("exceptions/bulk", {"action": "approve", "items": items}).json()["outcomes"]
+    assert outcome["problem"]["detail"] == refused.value.reason, name
+    with pytest.raises(IntegrityError, match=database_says) as by_database, transaction.atomic():
+        decide_by_sql(scene, decider)
+    assert FOUR_EYES in str(by_database.value), name
+    assert not Decision.objects.exists()
+
+
+def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
+    """The same changes by others, of old or by themselves; and a right that was there before beside a new one."""
+    scene = play(cast)
+    admin, old = cast.administrator, MORNING - timedelta(hours=25)
+    told("person.changed", "person:conrad", by=admin, at=LATER, fields=["password"])
+    told("person.changed", "person:conrad", by=cast.clerk, at=old, fields=["password"])
+    told("person.password_changed", "person:conrad", by=cast.controller, at=LATER)
+    told("role.taken", "person:conrad", by=cast.clerk, at=LATER, role="support")
+    grant_verbs([Verb.APPROVE], cast.controller, [cast.einvoicing, cast.netherlands], by=machine(SETUP), at=LATER)
+    for one in (cast.support, cast.outsider, cast.administrator):
+        with pytest.raises(IntegrityError, match=GAINED), transaction.atomic():
+            decide_by_sql(scene, one)
+    with pytest.raises(IntegrityError, match="a machine cannot decide on proposal"), transaction.atomic():
+        decide_by_sql(scene, machine(POLICY))
+    User.objects.filter(pk=cast.controller.pk).update(is_active=False)
+    with pytest.raises(IntegrityError, match=GAINED), transaction.atomic():
+        decide_by_sql(scene, cast.controller)
+    User.objects.filter(pk=cast.controller.pk).update(is_active=True)
+    told("person.changed", "person:conrad", by=admin, at=LATER, fields=["Active"])
+    assert contributors_of(scene.proposal) == {
+        cast.clerk.pk, cast.second_clerk.pk, scene.people["mia"].pk, scene.people["vera"].pk
+    }  # fmt: skip
+    decide_by_sql(scene, cast.controller)
+
+
+def test_page_and_api_say_who_could_still_approve_before_it_is_stuck(
+    cast: Cast, signed_in: SignIn, api: Callable[[User], Api]
+):
+    case = factories.make_case(cast)
+    person("nina", "Nina Newcomer", role="controller")
+    address = reverse("exceptions:case", args=[case.ref])
+
+    def shown(user: User) -> str:
+        return str(signed_in(user).get(address).context.get("who_can"))
+
+    def from_api(user: User) -> Any:
+        return api(user).get(f"exceptions/{case.ref}").json()["deciders"]
+
+    assert shown(cast.clerk) == "Conrad Controller and Nina Newcomer can."
+    assert shown(cast.support) == "None"
+    assert from_api(cast.support) is None
+    told("person.changed", "person:nina", by=cast.clerk, at=now(), fields=["password"])
+    assert shown(cast.clerk) == "Conrad Controller can."
+    factories.make_proposal(case, cast.clerk)
+    assert shown(cast.support) == shown(cast.clerk) == "Conrad Controller can."
+    assert from_api(cast.clerk) == {
+        "people": [{"username": "conrad", "name": "Conrad Controller"}], "words": "Conrad Controller can."
+    }  # fmt: skip
+    remove_from_role("controller", cast.controller, by=machine(SETUP), at=now())
+    nobody = (
+        "Nobody can: everyone who may approve in E-invoicing for Meridian Industries NV had a hand in it or is kept "
+        "from it. An administrator can give somebody else the right there; have it withdrawn and proposed again then."
+    )
+    assert shown(cast.clerk) == nobody
+    assert from_api(cast.clerk) == {"people": [], "words": nobody}
+    other = factories.make_case(cast)
+    factories.make_version(other, cast.clerk)
+    tom = person("tom", "Tom Third", role="controller")
+    page = signed_in(cast.clerk).get(reverse("exceptions:case", args=[other.ref]))
+    assert "Nobody could approve this" not in page.content.decode()
+    remove_from_role("controller", tom, by=machine(SETUP), at=now())
+    page = signed_in(cast.clerk).get(reverse("exceptions:case", args=[other.ref]))
+    assert "Nobody could approve this" in page.content.decode()
+
+
+def test_who_is_left_is_read_in_one_query_however_many_they_are(cast: Cast):
+    case = factories.make_case(cast)
+    factories.make_proposal(case, cast.clerk)
+    case.refresh_from_db()
+    with CaptureQueriesContext(database) as few:
+        standing(cast.controller, case)
+    for number in range(8):
+        person(f"more{number}", f"More{number} Controller", role="controller")
+    with CaptureQueriesContext(database) as many:
+        found = standing(cast.controller, case)
+    assert (len(few), len(many), len(found.deciders or ())) == (5, 5, 9)
