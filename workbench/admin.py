@@ -21,6 +21,7 @@ from audit import log
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.grants import add_to_role, remove_from_role
 from exceptions_app.machines import is_machine
+from exceptions_app.queries.access_conflicts import would_approve
 from workbench.models import User
 from workbench.second_factor import remove_of_another
 from workbench.sessions import end_all
@@ -36,6 +37,10 @@ TOLD = ("is_active", "is_staff", "is_superuser")
 STATUS = (*TOLD, "groups")
 # Labels of fields that change no column: the reason, and what is done by an action with an event of its own.
 ACTS = ("Reason", "Remove the second factor", "End all sessions")
+NOT_BOTH = (
+    "Nobody both administers accounts and approves: whoever gives access could make their own second person. "
+    "Take one of the two away first."
+)
 
 
 class StaffAdmin(admin.ModelAdmin[Any]):
@@ -67,6 +72,21 @@ class PersonForm(UserChangeForm):
         help_text="From the next click on the person is asked to sign in, wherever they are signed in. Making an "
         "account inactive ends its sessions too.",
     )
+
+    def clean(self) -> dict[str, Any]:
+        """What would make an administrator an approver, or an approver an administrator, is said beside its field."""
+        entered: dict[str, Any] = super().clean() or self.cleaned_data
+        was = set(self.initial.get("groups", ()))
+        is_new = bool(entered.get("is_staff")) and not self.instance_was_administrator
+        added = [group for group in entered.get("groups", ()) if group not in was]
+        is_administrator = entered.get("is_staff", self.instance_was_administrator)
+        if is_administrator and (is_new or added) and would_approve(self.instance, entered.get("groups", ())):
+            self.add_error("is_staff" if is_new else "groups", NOT_BOTH)
+        return entered
+
+    @property
+    def instance_was_administrator(self) -> bool:
+        return bool(self.initial.get("is_staff"))
 
 
 @admin.register(User)

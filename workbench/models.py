@@ -9,6 +9,7 @@ from django.db import models
 
 from audit.guard import audit_required, frozen_columns, truncate_refused
 from exceptions_app.models.organisation import known_time_zone
+from exceptions_app.models.toxic import BECAME_ADMINISTRATOR, ROLE_APPROVES, no_administrator_approves
 from workbench.session_store import SessionStore
 
 _OF_PERSON = "'person:' || (SELECT username FROM public.workbench_user WHERE id = NEW.user_id)"
@@ -32,7 +33,10 @@ class User(AbstractUser):
                 "'person:' || NEW.username",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(_STATUS_CHANGES),
-            )
+            ),
+            no_administrator_approves(
+                "SELECT NEW.id", about="TRUE", operation=pgtrigger.Update, condition=BECAME_ADMINISTRATOR
+            ),
         ]
 
     def __str__(self) -> str:
@@ -47,6 +51,7 @@ class RoleMembership(User.groups.through):  # type: ignore[name-defined]  # made
         triggers: ClassVar = [
             audit_required(_OF_PERSON, operation=pgtrigger.Insert | pgtrigger.Delete),
             frozen_columns("user", "group"),
+            no_administrator_approves("SELECT NEW.user_id", about=ROLE_APPROVES),
             truncate_refused(),
         ]
 

@@ -1,7 +1,8 @@
 """Roles and grants: sets of verbs, given on queues, legal entities and connections, and who has which role.
 
 Every change has its author, its reason and its audit event; the database refuses a grant without one. What is so
-already is not done again and leaves no second event.
+already is not done again and leaves no second event. Rights that no person may hold together are in
+`queries.access_conflicts`; a change that would give somebody both is refused, also through a role.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue
 from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.access_conflicts import no_new_pair
 from exceptions_app.queries.grants import Holder, Place, grants_for
 from exceptions_app.states import Verb
 from integrations.models import Connection
@@ -77,10 +79,14 @@ def grant_verbs(
     at: datetime,
     because: str = "",
 ) -> list[Place]:
-    """Give single verbs to a person or a role; returns the places where something was new. Raises NotPermitted."""
+    """Give single verbs to a person or a role; returns the places where something was new.
+
+    Raises NotPermitted, also for what nobody may hold beside something that they hold.
+    """
     require_administrator(by)
     wanted = [verb.value for verb in verbs]
-    return [place for place in where if _give(wanted, to, place, by=by, at=at, because=because)]
+    with no_new_pair(_people(to) if Verb.APPROVE in wanted else ()):
+        return [place for place in where if _give(wanted, to, place, by=by, at=at, because=because)]
 
 
 @transaction.atomic
@@ -89,7 +95,8 @@ def grant_connection(
 ) -> bool:
     """Give `ingest_messages` or `configure_connection` on one connection; False when it was given already."""
     require_administrator(by)
-    return _give([_known(permission)], to, connection, by=by, at=at, because=because)
+    with no_new_pair(_people(to)):
+        return _give([_known(permission)], to, connection, by=by, at=at, because=because)
 
 
 @transaction.atomic
@@ -107,7 +114,8 @@ def add_to_role(role: str, person: AbstractUser, *, by: AbstractUser, at: dateti
     group = _role_for(role, person, by=by)
     if person.groups.filter(pk=group.pk).exists():
         return False
-    person.groups.add(group)
+    with no_new_pair([person.pk]):
+        person.groups.add(group)
     words = f"{by} gave {person} the role {role}."
     _record("role.given", _subject_of_person(person), words, {"role": role}, by=by, at=at, because=because)
     return True
@@ -185,6 +193,13 @@ def _take(
         data = {"from": _name_of(holder), "permissions": taken}
         _record("grant.taken", subject_of(place), words, data, by=by, at=at, because=because)
     return bool(found)
+
+
+def _people(holder: Holder) -> list[int]:
+    """Whom a grant to a person or a role concerns."""
+    if isinstance(holder, Group):
+        return list(get_user_model().objects.filter(groups=holder).values_list("pk", flat=True))
+    return [holder.pk]
 
 
 def _words_for(holder: Holder) -> str:

@@ -12,6 +12,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
 from audit.guard import audit_required, frozen_columns, never_deleted, truncate_refused
+from exceptions_app.models.toxic import MEMBERS, THIS_IS_APPROVE, no_administrator_approves
 from exceptions_app.states import CLOCK_RULES, Clock
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import GIVEN_OR_TAKEN, Connection
@@ -103,6 +104,7 @@ class QueueUserGrant(UserObjectPermissionBase):
         triggers: ClassVar = [
             audit_required(_OF_QUEUE, operation=GIVEN_OR_TAKEN),
             frozen_columns("permission", "content_object", "user"),
+            no_administrator_approves("SELECT NEW.user_id", about=THIS_IS_APPROVE),
         ]
 
 
@@ -113,6 +115,7 @@ class QueueGroupGrant(GroupObjectPermissionBase):
         triggers: ClassVar = [
             audit_required(_OF_QUEUE, operation=GIVEN_OR_TAKEN),
             frozen_columns("permission", "content_object", "group"),
+            no_administrator_approves(MEMBERS, about=THIS_IS_APPROVE),
         ]
 
 
@@ -123,6 +126,7 @@ class LegalEntityUserGrant(UserObjectPermissionBase):
         triggers: ClassVar = [
             audit_required(_OF_ENTITY, operation=GIVEN_OR_TAKEN),
             frozen_columns("permission", "content_object", "user"),
+            no_administrator_approves("SELECT NEW.user_id", about=THIS_IS_APPROVE),
         ]
 
 
@@ -133,6 +137,7 @@ class LegalEntityGroupGrant(GroupObjectPermissionBase):
         triggers: ClassVar = [
             audit_required(_OF_ENTITY, operation=GIVEN_OR_TAKEN),
             frozen_columns("permission", "content_object", "group"),
+            no_administrator_approves(MEMBERS, about=THIS_IS_APPROVE),
         ]
 
 

@@ -23,6 +23,7 @@ from audit.evidence import NothingSealed
 from audit.queries import EventFilter, LogEntry
 from exceptions_app.actions.audit_export import CSV, EVIDENCE, JSON_LINES, MISSING_EXPORT, Export, export_events
 from exceptions_app.models.case import REF_PREFIX
+from exceptions_app.queries.access_conflicts import held_together
 from exceptions_app.queries.audit_page import AuditPage, chain_state, read_audit_page, readable_scopes
 from exceptions_app.queries.connections import case_number
 from exceptions_app.views.audit_filter import AuditExportForm, AuditFilterForm
@@ -33,6 +34,7 @@ from exceptions_app.views.scope import person
 
 _MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/jsonl", EVIDENCE: "application/zip"}
 _ENDINGS = {EVIDENCE: "evidence.zip"}
+MOST_HELD_TOGETHER = 20
 _PERMISSION = "export on a queue and on a legal entity"
 
 
@@ -99,8 +101,14 @@ def _timeline(request: HttpRequest, form: AuditFilterForm, scopes: Collection[st
     if form.is_valid():
         context |= _events(form, scopes)
     if not fragment:
-        context["chain"] = chain_state()
+        context |= {"chain": chain_state(), **_held_together()}
     return render(request, template, context, status=200 if form.is_valid() else 422)
+
+
+def _held_together() -> dict[str, Any]:
+    """Who holds rights that no person may hold together: the first of them, and how many there are."""
+    found = held_together()
+    return {"held_together": found[:MOST_HELD_TOGETHER], "held_together_beyond": len(found[MOST_HELD_TOGETHER:])}
 
 
 def _events(form: AuditFilterForm, scopes: Collection[str]) -> dict[str, Any]:

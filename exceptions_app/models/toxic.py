@@ -1,0 +1,72 @@
+"""Rights that no person may hold together, as SQL; the reasons are in `queries.access_conflicts`."""
+# ruff: noqa: S608 - made of constants of this module
+
+import pgtrigger
+
+from audit.guard import Guard
+
+_APPROVE = "JOIN public.auth_permission p ON p.id = g.permission_id AND p.codename = 'approve'"
+
+
+def _approvers(table: str) -> str:
+    """Who holds the verb on which of these places, by themselves or by a role: person, place."""
+    return f"""
+        SELECT g.user_id AS person, g.content_object_id AS place
+        FROM public.exceptions_app_{table}usergrant g {_APPROVE}
+        UNION SELECT m.user_id, g.content_object_id
+        FROM public.exceptions_app_{table}groupgrant g {_APPROVE}
+        JOIN public.workbench_user_groups m ON m.group_id = g.group_id
+    """
+
+
+ON_QUEUES, ON_ENTITIES = _approvers("queue"), _approvers("legalentity")
+ON_CONNECTIONS = """
+    SELECT g.user_id AS person, g.content_object_id AS place, p.codename
+    FROM public.integrations_connectionusergrant g JOIN public.auth_permission p ON p.id = g.permission_id
+    UNION SELECT m.user_id, g.content_object_id, p.codename
+    FROM public.integrations_connectiongroupgrant g JOIN public.auth_permission p ON p.id = g.permission_id
+    JOIN public.workbench_user_groups m ON m.group_id = g.group_id
+"""
+
+
+def no_administrator_approves(
+    who: str,
+    *,
+    about: str,
+    operation: pgtrigger.Operation = pgtrigger.Insert,
+    condition: pgtrigger.Condition | None = None,
+) -> pgtrigger.Trigger:
+    """Nobody who gives access may approve. `who` is SQL over NEW that says of which accounts it is asked, and `about`
+    whether the row gives one of the two rights: what somebody holds from before keeps nobody from other changes.
+
+    The check is deferred to COMMIT, so that one right can be given in place of the other in one transaction.
+    """
+    return Guard(
+        name="no_toxic_pair",
+        level=pgtrigger.Row,
+        when=pgtrigger.After,
+        operation=operation,
+        timing=pgtrigger.Deferred,
+        condition=condition,
+        func=f"""
+        IF {about} AND EXISTS (
+            SELECT 1 FROM public.workbench_user holder
+            WHERE holder.id IN ({who}) AND holder.is_staff AND holder.is_active
+                AND EXISTS (SELECT 1 FROM ({ON_QUEUES}) held WHERE held.person = holder.id)
+                AND EXISTS (SELECT 1 FROM ({ON_ENTITIES}) held WHERE held.person = holder.id)
+        ) THEN
+            RAISE EXCEPTION '% on % refused: nobody who gives access may approve', TG_OP, TG_TABLE_NAME
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NULL;
+        """,
+    )
+
+
+THIS_IS_APPROVE = "(SELECT p.codename FROM public.auth_permission p WHERE p.id = NEW.permission_id) = 'approve'"
+ROLE_APPROVES = f"""EXISTS (
+    SELECT 1 FROM public.exceptions_app_queuegroupgrant g {_APPROVE} WHERE g.group_id = NEW.group_id
+    UNION ALL SELECT 1 FROM public.exceptions_app_legalentitygroupgrant g {_APPROVE} WHERE g.group_id = NEW.group_id
+)"""
+BECAME_ADMINISTRATOR = pgtrigger.Condition("(NEW.is_staff AND NEW.is_active AND NOT (OLD.is_staff AND OLD.is_active))")
+MEMBERS = "SELECT m.user_id FROM public.workbench_user_groups m WHERE m.group_id = NEW.group_id"

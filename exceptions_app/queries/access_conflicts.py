@@ -1,0 +1,130 @@
+"""Rights that no person may hold together where they meet: the table of them, and who holds both all the same."""
+# ruff: noqa: S608 - made of constants of `models.toxic`
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractUser, Group
+from django.db import connection as database
+from django.db.models import Q
+
+from exceptions_app.models import LegalEntityGroupGrant, LegalEntityUserGrant, QueueGroupGrant, QueueUserGrant
+from exceptions_app.models.toxic import ON_CONNECTIONS, ON_ENTITIES, ON_QUEUES
+from exceptions_app.policies import NotPermitted
+from exceptions_app.states import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A right that no approver may hold as well, and what the two would let one person do alone."""
+
+    right: str
+    words: str
+    why: str
+
+
+ADMINISTER = "administer"
+# To work on exceptions and to approve are not among them: nobody decides on what they had a hand in, whatever they are
+# granted, and small teams stand in for each other.
+WITH_APPROVE = (
+    Combination(
+        ADMINISTER, "administer accounts and access",
+        "whoever gives access could make their own second person",
+    ),
+    Combination(
+        "configure_connection", "configure a connection that leads there",
+        "whoever writes field maps and addresses decides what is sent, and where to",
+    ),
+    Combination(
+        "ingest_messages", "hand messages in that come there",
+        "whoever hands a document in could approve it as well",
+    ),
+)  # fmt: skip
+_BY_RIGHT = {combination.right: combination for combination in WITH_APPROVE}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Held:
+    """Both rights in one place. `connection` is empty for administrators."""
+
+    username: str
+    person: str
+    right: str
+    queue: str
+    entity: str
+    connection: str
+
+    @property
+    def combination(self) -> Combination:
+        return _BY_RIGHT[self.right]
+
+    @property
+    def in_words(self) -> str:
+        through = f" ({self.connection})" if self.connection else ""
+        return (
+            f"{self.person} may approve in {self.queue} for {self.entity}, and {self.combination.words}{through}: "
+            f"{self.combination.why}."
+        )
+
+
+_NAME = "COALESCE(NULLIF(trim(concat(u.first_name, ' ', u.last_name)), ''), u.username)"
+_HELD = f"""
+    WITH on_queue AS ({ON_QUEUES}), on_entity AS ({ON_ENTITIES}), on_connection AS ({ON_CONNECTIONS}),
+    approver AS (
+        SELECT u.id, u.username, {_NAME} AS name, u.is_staff, q.id AS queue_id, q.name AS queue,
+            l.id AS entity_id, l.name AS entity
+        FROM public.workbench_user u
+        JOIN on_queue ON on_queue.person = u.id JOIN public.exceptions_app_queue q ON q.id = on_queue.place
+        JOIN on_entity ON on_entity.person = u.id JOIN public.exceptions_app_legalentity l ON l.id = on_entity.place
+        WHERE u.is_active AND (%(people)s::bigint[] IS NULL OR u.id = ANY(%(people)s::bigint[]))
+    )
+    SELECT a.username, a.name, '{ADMINISTER}', a.queue, a.entity, '' FROM approver a WHERE a.is_staff
+    UNION SELECT a.username, a.name, held.codename, a.queue, a.entity, c.name FROM approver a
+    JOIN on_connection held ON held.person = a.id AND held.codename = ANY(%(rights)s)
+    JOIN public.integrations_connection c ON c.id = held.place
+    JOIN public.exceptions_app_route r ON r.queue_id = a.queue_id AND r.entity_id = a.entity_id
+        AND (r.connection_id = held.place OR r.connection_id IS NULL)
+    ORDER BY 1, 3, 4, 5, 6
+"""
+
+
+def held_together(people: Collection[int] | None = None) -> list[Held]:
+    """Every pair that somebody holds; of these people, or of everybody. One query."""
+    with database.cursor() as cursor:
+        rights = [combination.right for combination in WITH_APPROVE]
+        cursor.execute(_HELD, {"people": None if people is None else list(people), "rights": rights})
+        return [Held(*row) for row in cursor.fetchall()]
+
+
+@contextmanager
+def no_new_pair(people: Collection[int]) -> Iterator[None]:
+    """Around a change of what these people may do, in a transaction. Raises NotPermitted for what nobody may hold.
+
+    What they hold already is reported, and keeps nobody from giving them something else.
+    """
+    before = set(held_together(people)) if people else set()
+    yield
+    new = [found for found in held_together(people) if found not in before] if people else []
+    if new:
+        more = f" And {len(new) - 1} more of the kind." if len(new) > 1 else ""
+        raise NotPermitted(f"Refused, since no person may hold both: {new[0].in_words}{more}")
+
+
+def would_approve(person: AbstractUser, roles: Collection[Group]) -> bool:
+    """Whether the person approves anywhere with these roles, beside what is granted to themselves. Two queries."""
+    return _holds(QueueUserGrant, QueueGroupGrant, person, roles) and _holds(
+        LegalEntityUserGrant, LegalEntityGroupGrant, person, roles
+    )
+
+
+def _holds(
+    user_grant: type[QueueUserGrant | LegalEntityUserGrant],
+    group_grant: type[QueueGroupGrant | LegalEntityGroupGrant],
+    person: AbstractUser,
+    roles: Collection[Group],
+) -> bool:
+    approve = Q(permission__codename=Verb.APPROVE.value)
+    own = user_grant.objects.filter(approve, user=person.pk).order_by().values("pk")
+    by_role = group_grant.objects.filter(approve, group__in=roles).order_by().values("pk")
+    return own.union(by_role).exists()
