@@ -88,6 +88,20 @@ def test_scoreboard_is_not_believed():
     assert missing_of("`./run manage rehearse --gone`") == ["./run manage rehearse --gone"]
 
 
+SELF_APPROVAL = [
+    line
+    for line in (ROOT / "docs" / "decisions" / "self-approval.md").read_text().splitlines()
+    if re.match(r"\| \d", line)
+]
+
+
+def test_each_way_to_approve_oneself_is_named_with_what_shows_that_it_is_refused():
+    assert [line.split("|")[1].strip() for line in SELF_APPROVAL] == [str(number) for number in range(1, 21)]
+    assert [missing_of(line) for line in SELF_APPROVAL] == [[]] * 20
+    shown = [bool(SHOWN_BY.search(line)) for line in SELF_APPROVAL]
+    assert shown == ["no such thing" not in line for line in SELF_APPROVAL]
+
+
 def missing_of(row: str) -> list[str]:
     missing = [f"{path}::{name}" for path, name in SHOWN_BY.findall(row) if not _defines(ROOT / path, name)]
     commands = re.findall(r"`(\./run manage [^`]+)`", row)
