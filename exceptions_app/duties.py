@@ -25,6 +25,7 @@ from exceptions_app.models.duties import (
     HELD_ON_QUEUE_BEFORE,
     HOLDS,
     HOURS_BEFORE,
+    STANDS_IN,
     TAMPERED,
     TWIN,
 )
@@ -93,11 +94,13 @@ class Decider:
 _NAME = "COALESCE(NULLIF(trim(concat({0}.first_name, ' ', {0}.last_name)), ''), {0}.username)"
 _DECIDERS = f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND} OR person.id = ANY(%(more)s::bigint[]),
-        {HELD_BEFORE}, {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, proposed.id
+        {HELD_BEFORE}, {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")},
+        proposed.id
     FROM {{proposed}} CROSS JOIN LATERAL ({GIVEN}) given CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
     LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
+    LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
     WHERE person.is_active AND {HOLDS} AND {{which}}
     ORDER BY 3, 2
 """
@@ -120,12 +123,13 @@ _OF_BATCH = _DECIDERS.format(
 )
 _OF_MAPPING = f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_ON_QUEUE_BEFORE},
-        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, proposed.id
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, proposed.id
     FROM public.exceptions_app_mappingproposal proposed CROSS JOIN LATERAL ({GIVEN_OF_MAPPING}) given
     CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
     LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
+    LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
     WHERE proposed.id = %(proposal)s AND person.id = %(person)s
 """
 # Of each place the item that was proposed first says whether they were late. Whether anybody touched their account, or
@@ -219,12 +223,17 @@ def _read(query: str, values: Mapping[str, Any]) -> tuple[Decider, ...]:
 
 
 def _decider(row: Sequence[Any]) -> Decider:
-    pk, username, name, has_hand, held, twin, actor, at, _ = row
+    pk, username, name, has_hand, held, twin, actor, at, beside, _ = row
     why_not = ""
     if has_hand:
         why_not = "You had a hand in this; someone else must decide."
     elif twin:
         why_not = f"Your account has the e-mail address of {twin}, who had a hand in this; someone else must decide."
+    elif beside:
+        why_not = (
+            f"One of you and {beside}, who had a hand in this, decides in the place of the other; "
+            "someone else must decide."
+        )
     elif not held:
         why_not = _LATE
     elif actor:

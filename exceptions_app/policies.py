@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
+from django.db.models import BigIntegerField, F, Value
 
 from exceptions_app.duties import Decider, deciders_of, hands_of, own_part, who_can
 from exceptions_app.machines import is_machine
 from exceptions_app.models import (
+    Delegation,
     ExceptionCase,
     LegalEntityGroupGrant,
     LegalEntityUserGrant,
@@ -45,6 +47,7 @@ VERB_WORDS: Mapping[Verb, str] = {
 }
 
 # What a comparison found to stand at the target already: to send it again could only make it worse.
+_VERBS = frozenset(Verb)
 WRONG_BOOKING = "wrong_booking"
 TWICE_THERE = "twice_there"
 OTHER_CONTENT_THERE = "other_content_there"  # and not merely handed over before with other content
@@ -79,12 +82,15 @@ class NotPermitted(PermissionDenied):
 
 
 def verbs_of(user: AbstractUser, case: ExceptionCase) -> frozenset[Verb]:
-    """The verbs that the person holds on this exception: granted on its queue and on its legal entity."""
+    """The verbs that the person holds on this exception: granted on its queue and on its legal entity.
+
+    To approve also where somebody holds both who let them decide in their place.
+    """
     if not user.is_active:
         return frozenset()
     on_queue = _codenames(user, case.queue_id, QueueUserGrant, QueueGroupGrant)
     on_entity = _codenames(user, case.entity_id, LegalEntityUserGrant, LegalEntityGroupGrant)
-    return frozenset(verb for verb in Verb if verb in on_queue and verb in on_entity)
+    return frozenset(Verb(codename) for codename, _ in on_queue & on_entity if codename in _VERBS)
 
 
 def _codenames(
@@ -92,14 +98,17 @@ def _codenames(
     object_id: int,
     user_grant: type[QueueUserGrant | LegalEntityUserGrant],
     group_grant: type[QueueGroupGrant | LegalEntityGroupGrant],
-) -> set[str]:
-    direct = user_grant.objects.filter(content_object=object_id, user=user)
-    by_group = group_grant.objects.filter(content_object=object_id, group__user=user)
-    return set(
-        direct.values_list("permission__codename", flat=True).union(
-            by_group.values_list("permission__codename", flat=True)
-        )
-    )
+) -> set[tuple[str, int]]:
+    """What is granted there, and to whom: to the person, or to somebody in whose place they decide."""
+    own = Value(0, output_field=BigIntegerField())
+    givers = Delegation.objects.to(user).values("giver")
+    approve = {"content_object": object_id, "permission__codename": Verb.APPROVE.value}
+    direct = user_grant.objects.filter(content_object=object_id, user=user).annotate(holder=own)
+    by_group = group_grant.objects.filter(content_object=object_id, group__user=user).annotate(holder=own)
+    lent = user_grant.objects.filter(user__in=givers, **approve).annotate(holder=F("user_id"))
+    lent_by_group = group_grant.objects.filter(group__user__in=givers, **approve).annotate(holder=F("group__user"))
+    rows = (found.values_list("permission__codename", "holder") for found in (by_group, lent, lent_by_group))
+    return set(direct.values_list("permission__codename", "holder").union(*rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
 from exceptions_app.models.cause import CauseNote, CauseOwner
 from exceptions_app.models.decision import Contributor, Decision, Evidence, Proposal
+from exceptions_app.models.delegation import Delegation
 from exceptions_app.models.exchange_rate import ExchangeRate
 from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
 from exceptions_app.models.idempotency import ApiRequest
@@ -43,6 +44,7 @@ __all__ = [
     "Comment",
     "Contributor",
     "Decision",
+    "Delegation",
     "Draft",
     "Evidence",
     "ExceptionCase",

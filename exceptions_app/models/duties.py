@@ -2,8 +2,8 @@
 
 The texts speak of three rows by these names, which are records in a trigger and tables in a query: `proposed` (a
 proposal: id, case_id, proposer_id, version_id, proposed_at), `given` (what GIVEN reads of it, once) and `person` (an
-account: id, username, email). What happened to accounts and grants is read from the audit trail, since the tables
-of grants know no time; the database lets none of their rows come or go without its event.
+account: id, username, email, is_staff). What happened to accounts and grants is read from the audit trail, since the
+tables of grants know no time; the database lets none of their rows come or go without its event.
 """
 # ruff: noqa: S608 - made of constants of this module
 
@@ -67,32 +67,59 @@ def _given_since(place: str, to: str) -> str:
     """
 
 
-def _holds(table: str, place: str, *, since_before: bool) -> str:
-    """Whether the person holds the verb there, by themselves or by a role; since before it was proposed, or at all."""
+def _holds(table: str, place: str, *, since_before: bool, who: str = "person") -> str:
+    """Whether `who` holds the verb there, by themselves or by a role; since before it was proposed, or at all."""
     own = by_role = ""
     if since_before:
-        to_them, to_the_role = "'person:' || person.username", "'role:' || r.name"
+        to_them, to_the_role = f"'person:' || {who}.username", "'role:' || r.name"
         own = f"AND NOT {_given_since(place, to_them)}"
         by_role = f"""AND NOT {_given_since(place, to_the_role)} AND NOT EXISTS (
-            SELECT 1 FROM public.audit_event e WHERE e.subject = 'person:' || person.username
+            SELECT 1 FROM public.audit_event e WHERE e.subject = 'person:' || {who}.username
                 AND e.at > given.proposed_at AND e.action = 'role.given' AND e.data ->> 'role' = r.name
         )"""
     return f"""(
         EXISTS (
             SELECT 1 FROM public.exceptions_app_{table}usergrant g {_APPROVE}
-            WHERE g.user_id = person.id AND g.content_object_id = given.{place}_id {own}
+            WHERE g.user_id = {who}.id AND g.content_object_id = given.{place}_id {own}
         ) OR EXISTS (
             SELECT 1 FROM public.exceptions_app_{table}groupgrant g {_APPROVE}
-            JOIN public.workbench_user_groups m ON m.group_id = g.group_id AND m.user_id = person.id
+            JOIN public.workbench_user_groups m ON m.group_id = g.group_id AND m.user_id = {who}.id
             JOIN public.auth_group r ON r.id = g.group_id
             WHERE g.content_object_id = given.{place}_id {by_role}
         )
     )"""
 
 
-HOLDS = f"{_holds('queue', 'queue', since_before=False)} AND {_holds('legalentity', 'entity', since_before=False)}"
+def _holds_both(*, since_before: bool, who: str = "person") -> str:
+    on_queue = _holds("queue", "queue", since_before=since_before, who=who)
+    return f"{on_queue} AND {_holds('legalentity', 'entity', since_before=since_before, who=who)}"
+
+
+def _decides_for_a_holder(*, since_before: bool) -> str:
+    """Whether somebody holds both by themselves who lets the person decide in their place; nothing is passed on."""
+    before = "AND d.given_at <= given.proposed_at" if since_before else ""
+    return f"""EXISTS (
+        SELECT 1 FROM public.exceptions_app_delegation d
+        JOIN public.workbench_user giver ON giver.id = d.giver_id AND giver.is_active
+        WHERE d.taker_id = person.id AND NOT person.is_staff AND d.ended_at IS NULL
+            AND d.begins_at <= now() AND d.ends_at > now() {before}
+            AND {_holds_both(since_before=since_before, who="giver")}
+    )"""
+
+
+HOLDS = f"(({_holds_both(since_before=False)}) OR {_decides_for_a_holder(since_before=False)})"
+HELD_BEFORE = f"(({_holds_both(since_before=True)}) OR {_decides_for_a_holder(since_before=True)})"
 HELD_ON_QUEUE_BEFORE = _holds("queue", "queue", since_before=True)
-HELD_BEFORE = f"{HELD_ON_QUEUE_BEFORE} AND {_holds('legalentity', 'entity', since_before=True)}"
+
+# One who decides in the place of somebody with a hand in it, or lets such a one decide in theirs, at any time since.
+STANDS_IN = """
+    SELECT d.id, CASE WHEN d.giver_id = person.id THEN d.taker_id ELSE d.giver_id END AS other
+    FROM public.exceptions_app_delegation d
+    WHERE (d.giver_id = person.id AND d.taker_id = ANY(given.hands)
+            OR d.taker_id = person.id AND d.giver_id = ANY(given.hands))
+        AND d.begins_at <= now() AND d.ends_at > given.since AND COALESCE(d.ended_at, 'infinity') > given.since
+    LIMIT 1
+"""
 
 # What somebody with a hand in it did to the person's account, sign-in, tokens or rights: the newest such event.
 TAMPERED = """
@@ -123,7 +150,8 @@ IS_MACHINE = f"starts_with(person.username, '{PREFIX}')"
 # under a policy on what a machine proposed, and on nothing else.
 DECLARED = [("proposed", "RECORD"), ("person", "RECORD"), ("given", "RECORD")]
 REFUSE_WHOEVER_MAY_NOT = f"""
-    SELECT u.id, u.username, u.email, u.is_active INTO person FROM public.workbench_user u WHERE u.id = NEW.decider_id;
+    SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
+        WHERE u.id = NEW.decider_id;
     IF person.id IS NULL THEN
         RETURN NEW;
     END IF;
@@ -146,6 +174,10 @@ REFUSE_WHOEVER_MAY_NOT = f"""
         RAISE EXCEPTION 'four eyes: user % has the address of somebody who contributed to proposal %',
             NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
     END IF;
+    IF EXISTS ({STANDS_IN}) THEN
+        RAISE EXCEPTION 'four eyes: user % decides for somebody who contributed to proposal %, or they for them',
+            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
     IF NOT person.is_active OR NOT ({HELD_BEFORE}) THEN
         RAISE EXCEPTION 'four eyes: user % did not hold approve since before proposal %',
             NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
@@ -158,9 +190,12 @@ REFUSE_WHOEVER_MAY_NOT = f"""
 
 # For the trigger of a decision on a value mapping, once its proposer is refused.
 REFUSE_WHOEVER_MAY_NOT_MAP = f"""
-    SELECT u.id, u.username, u.email, u.is_active INTO person FROM public.workbench_user u WHERE u.id = NEW.decider_id;
+    SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
+        WHERE u.id = NEW.decider_id;
     SELECT found.* INTO given FROM ({GIVEN_OF_MAPPING}) found;
-    IF EXISTS ({TWIN}) OR EXISTS ({TAMPERED}) OR NOT person.is_active OR NOT {HELD_ON_QUEUE_BEFORE} THEN
+    IF EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED})
+        OR NOT person.is_active OR NOT {HELD_ON_QUEUE_BEFORE}
+    THEN
         RAISE EXCEPTION 'four eyes: user % is no second person for mapping proposal %',
             NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
     END IF;

@@ -21,8 +21,7 @@ _DECIDING = frozenset({BatchAction.APPROVE, BatchAction.REJECT, BatchAction.RESU
 
 def batches_within(reach: Reach, verb: Verb = Verb.SEE) -> ReplayBatchQuerySet:
     """Batches of which the person holds the verb on every item: its number and its money are those of all items."""
-    within = Q(case__queue__in=reach.queues(verb), case__entity__in=reach.entities(verb))
-    beyond = BatchItem.objects.filter(~within, batch=OuterRef("pk"))
+    beyond = BatchItem.objects.filter(~reach.where(verb, case="case__"), batch=OuterRef("pk"))
     found: ReplayBatchQuerySet = ReplayBatch.objects.filter(~Exists(beyond))
     return found
 
@@ -70,13 +69,7 @@ def standing_on(batch: ReplayBatch, user: AbstractUser) -> BatchStanding:
     reach = reach_of(user)
     places = set(BatchItem.objects.filter(batch=batch).order_by().values_list("case__queue", "case__entity").distinct())
     verbs = frozenset(
-        verb
-        for verb in Verb
-        if places
-        and all(
-            verb in reach.on_queues.get(queue, ()) and verb in reach.on_entities.get(entity, ())
-            for queue, entity in places
-        )
+        verb for verb in Verb if places and all(verb in reach.verbs_at(queue, entity) for queue, entity in places)
     )
     handled = BatchItem.objects.filter(batch=batch).filter(_hand_of(user))
     hands = handled.order_by("position").values_list("case__pk", flat=True).distinct()

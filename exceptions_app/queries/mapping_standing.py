@@ -18,7 +18,7 @@ from exceptions_app.models import LegalEntity, MappingProposal, Queue, Route, Va
 from exceptions_app.models.mapping_proposal import MappingProposalQuerySet
 from exceptions_app.models.value_mapping import ValueMappingQuerySet
 from exceptions_app.policies import ALLOWED, NotPermitted, Ruling
-from exceptions_app.queries.reach import Reach, reach_of
+from exceptions_app.queries.reach import Reach, own_reach_of
 from exceptions_app.states import Verb
 from integrations.models import Connection
 
@@ -60,7 +60,7 @@ def places_to_propose(reach: Reach) -> Places:
 def waiting_for_mapping_decision_of(user: AbstractUser, reach: Reach) -> MappingProposalQuerySet:
     """Proposals that the person could decide on, without those of their own."""
     waiting: MappingProposalQuerySet = MappingProposal.objects.filter(state=MappingState.AWAITING_APPROVAL)
-    if not reach.has(Verb.APPROVE):
+    if not reach.entities(Verb.APPROVE):
         return waiting.none()
     entities = reach.entities(Verb.APPROVE)
     routes = Route.objects.filter(Q(connection=OuterRef("mapping__connection")) | Q(connection=None))
@@ -85,7 +85,7 @@ def mapping_standing(
 
     What counts for all legal entities, only somebody who may approve in all of them approves.
     """
-    reach = reach_of(user)
+    reach = own_reach_of(user)
     on_queue = reach.on_queues.get(mapping.queue_id, frozenset())
     held = {verb for verb in Verb if verb in on_queue and _on_entities(reach, verb, mapping)}
     is_decider = proposal is not None and Verb.APPROVE in held and proposal.proposer_id != user.pk

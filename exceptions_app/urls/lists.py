@@ -5,6 +5,7 @@ from django.urls import path
 from exceptions_app.views import (
     approvals,
     deep_link,
+    delegations,
     keys,
     notifications,
     preferences,
@@ -33,6 +34,8 @@ urlpatterns = [
     path("views/<int:ref>/unpin/", saved_views.view_unpin, name="view_unpin"),
     path("views/<int:ref>/up/", saved_views.view_up, name="view_up"),
     path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/delegations/new/", delegations.delegation_give, {"ref": "new"}, name="delegation_give"),
+    path("approvals/delegations/<int:ref>/end/", delegations.delegation_end, name="delegation_end"),
     path("unknown/", unknown.unknown, name="unknown"),
     path("batches/", replay_batches.batches, name="batches"),
     path("batches/new/", replay_batch_new.batch_new, name="batch_new"),

@@ -1,5 +1,6 @@
 """Proposals that wait for a second person."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -25,6 +26,7 @@ from exceptions_app.queries.replay_batches import batches_prepared_by, batches_t
 from exceptions_app.queries.value_mappings import mappings_prepared_by, mappings_to_decide
 from exceptions_app.states import Verb
 from exceptions_app.views.addresses import address
+from exceptions_app.views.delegation_forms import delegations_context
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import page_of, sort_of, unknown_names
 from exceptions_app.views.scope import person, reach_for
@@ -37,6 +39,11 @@ PREPARED = "prepared"
 @signed_in
 def approvals(request: HttpRequest) -> HttpResponse:
     """What I may decide on, and apart from it what I prepared and someone else must decide on."""
+    return show_approvals(request, None)
+
+
+def show_approvals(request: HttpRequest, more: Mapping[str, Any] | None, *, status: int = 200) -> HttpResponse:
+    """The page with `more`, such as a form that was refused; without it, as it is asked for."""
     user, reach = person(request), reach_for(request)
     notices = unknown_names(request, {"show": ""})
     mine = _shows_prepared(request, decides=reach.has(Verb.APPROVE))
@@ -60,7 +67,10 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "previous_url": address(request, before=page.previous_cursor) if page.previous_cursor else "",
     }
     fragment = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
-    return render(request, "exceptions/_approvals_table.html" if fragment else "exceptions/approvals.html", context)
+    if fragment:
+        return render(request, "exceptions/_approvals_table.html", context, status=status)
+    beside = delegations_context(request) if more is None else more
+    return render(request, "exceptions/approvals.html", {**context, **beside}, status=status)
 
 
 def _shows_prepared(request: HttpRequest, *, decides: bool) -> bool:

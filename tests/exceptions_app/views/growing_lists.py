@@ -12,6 +12,7 @@ from audit.models import AuditEvent
 from exceptions_app.actions import sending, work
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
+from exceptions_app.actions.delegations import delegate
 from exceptions_app.actions.field_maps import save_version
 from exceptions_app.actions.grants import grant_connection
 from exceptions_app.actions.mover import lock, move
@@ -25,7 +26,7 @@ from integrations.models import Connection, FieldMap, InboxMessage
 from integrations.value_kinds import ValueKind
 from tests import factories
 from tests.arrivals import configure
-from tests.cast import MORNING, SET_UP_AT, Cast
+from tests.cast import MORNING, SET_UP_AT, Cast, person
 from tests.exceptions_app.api.test_comparisons import compared, found
 from tests.exceptions_app.bulk_runs.runs import start
 from tests.exceptions_app.handover.handing_over import document, hand_in, read_all
@@ -334,6 +335,15 @@ def rows_of_a_mapping(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     }
 
 
+def delegations(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
+    for number in range(begun, rows):
+        delegate(
+            person(f"taker{number}", f"Taker {number}", role="support"), by=cast.controller, at=now(),
+            first_day=now().date(), last_day=now().date(), because="Holiday.",
+        )  # fmt: skip
+    return {"/api/v1/delegations": api("controller", "delegations")}
+
+
 def rehearsals(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     for number in range(begun, rows):
         make_rehearsal(at=MORNING + timedelta(hours=number))
@@ -359,6 +369,7 @@ GROWING: tuple[Grow, ...] = (
     effects,
     comparisons,
     audit,
+    delegations,
     failures,
     connections,
     windows,

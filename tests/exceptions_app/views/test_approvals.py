@@ -167,7 +167,7 @@ def test_approvals_ask_the_database_as_often_for_one_as_for_three(
         proposed(cast, cast.clerk, number=f"INV-{number}")
     browser = signed_in(cast.controller)
     browser.get(APPROVALS)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(16):  # two for who decides in whose place
         assert len(numbers(browser.get(APPROVALS))) == item_count
 
 
