@@ -63,10 +63,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What was imported and collected is there to the end: the collector need not look through it after each test."""
     gc.collect()
     gc.freeze()
+    grouped = [item for item in session.items if any(item.iter_markers("xdist_group"))]
+    if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
+        # As with pytest 9.2 and pytest-xdist 3.8: installations and browsers would be started by every process.
+        raise pytest.UsageError("This pytest-xdist does not keep the groups of tests together.")
 
 
 @pytest.fixture(scope="session")
