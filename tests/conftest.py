@@ -25,6 +25,7 @@ from tests.stack import RunningStack
 __all__ = ["simulator", "simulator_process"]
 
 CHROMIUM = Path("/usr/bin/chromium")
+LONGEST_NAME = 200  # characters of a value that names a test
 SLOW = 30_000  # milliseconds: these machines are noisy
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -61,6 +62,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
         if fixtures & {"stack", "browser"} and not any(item.iter_markers("xdist_group")):
             item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A whole document is no name; and one that each process makes for itself would be another test in each."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_NAME else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
