@@ -5,19 +5,12 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import BigIntegerField, F, Value
 
 from exceptions_app.duties import Decider, deciders_of, hands_of, own_part, who_can
+from exceptions_app.granted import ON_ENTITIES, ON_QUEUES, granted_to
+from exceptions_app.granted import Kind as Granted
 from exceptions_app.machines import is_machine
-from exceptions_app.models import (
-    Delegation,
-    ExceptionCase,
-    LegalEntityGroupGrant,
-    LegalEntityUserGrant,
-    Proposal,
-    QueueGroupGrant,
-    QueueUserGrant,
-)
+from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.states import (
     APPROVING,
@@ -88,27 +81,14 @@ def verbs_of(user: AbstractUser, case: ExceptionCase) -> frozenset[Verb]:
     """
     if not user.is_active:
         return frozenset()
-    on_queue = _codenames(user, case.queue_id, QueueUserGrant, QueueGroupGrant)
-    on_entity = _codenames(user, case.entity_id, LegalEntityUserGrant, LegalEntityGroupGrant)
+    on_queue = _codenames(user, ON_QUEUES, case.queue_id)
+    on_entity = _codenames(user, ON_ENTITIES, case.entity_id)
     return frozenset(Verb(codename) for codename, _ in on_queue & on_entity if codename in _VERBS)
 
 
-def _codenames(
-    user: AbstractUser,
-    object_id: int,
-    user_grant: type[QueueUserGrant | LegalEntityUserGrant],
-    group_grant: type[QueueGroupGrant | LegalEntityGroupGrant],
-) -> set[tuple[str, int]]:
+def _codenames(user: AbstractUser, kind: Granted, place: int) -> set[tuple[str, int]]:
     """What is granted there, and to whom: to the person, or to somebody in whose place they decide."""
-    own = Value(0, output_field=BigIntegerField())
-    givers = Delegation.objects.to(user).values("giver")
-    approve = {"content_object": object_id, "permission__codename": Verb.APPROVE.value}
-    direct = user_grant.objects.filter(content_object=object_id, user=user).annotate(holder=own)
-    by_group = group_grant.objects.filter(content_object=object_id, group__user=user).annotate(holder=own)
-    lent = user_grant.objects.filter(user__in=givers, **approve).annotate(holder=F("user_id"))
-    lent_by_group = group_grant.objects.filter(group__user__in=givers, **approve).annotate(holder=F("group__user"))
-    rows = (found.values_list("permission__codename", "holder") for found in (by_group, lent, lent_by_group))
-    return set(direct.values_list("permission__codename", "holder").union(*rows))
+    return {(codename, holder) for _, codename, holder in granted_to(user, kind, place=place)}
 
 
 @dataclass(frozen=True, slots=True)

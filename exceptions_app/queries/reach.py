@@ -5,21 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import BigIntegerField, F, Q, Value
+from django.db.models import Q
 
-from exceptions_app.models import (
-    Delegation,
-    ExceptionCase,
-    LegalEntityGroupGrant,
-    LegalEntityUserGrant,
-    QueueGroupGrant,
-    QueueUserGrant,
-)
+from exceptions_app.granted import ON_ENTITIES, ON_QUEUES, OWN, Kind, granted_to
+from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.states import Verb
-
-OWN = 0
-"""In the place of the number of somebody who lets the person decide for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +75,7 @@ def reach_of(user: AbstractUser) -> Reach:
     """Two queries, whatever the number of queues and entities."""
     if not user.is_active:
         return Reach({}, {})
-    on_queues = _granted(user, QueueUserGrant, QueueGroupGrant)
-    on_entities = _granted(user, LegalEntityUserGrant, LegalEntityGroupGrant)
+    on_queues, on_entities = _granted(user, ON_QUEUES), _granted(user, ON_ENTITIES)
     givers = sorted((set(on_queues) & set(on_entities)) - {OWN})
     lent = tuple(Places(frozenset(on_queues[giver]), frozenset(on_entities[giver])) for giver in givers)
     return Reach(_own(on_queues), _own(on_entities), lent)
@@ -101,24 +91,9 @@ def _own(granted: Mapping[int, Mapping[int, set[str]]]) -> dict[int, frozenset[s
     return {place: frozenset(codenames) for place, codenames in granted.get(OWN, {}).items()}
 
 
-def _granted(
-    user: AbstractUser,
-    user_grant: type[QueueUserGrant | LegalEntityUserGrant],
-    group_grant: type[QueueGroupGrant | LegalEntityGroupGrant],
-) -> dict[int, dict[int, set[str]]]:
+def _granted(user: AbstractUser, kind: Kind) -> dict[int, dict[int, set[str]]]:
     """By who holds it, the person or who lets them decide: place and verbs. One query."""
-    own = Value(OWN, output_field=BigIntegerField())
-    columns = ("content_object_id", "permission__codename", "holder")
-    givers = Delegation.objects.to(user).values("giver")
-    approve = {"permission__codename": Verb.APPROVE.value}
-    direct = user_grant.objects.filter(user=user).annotate(holder=own)
-    by_group = group_grant.objects.filter(group__user=user).annotate(holder=own)
-    lent = user_grant.objects.filter(user__in=givers, **approve).annotate(holder=F("user_id"))
-    lent_by_group = group_grant.objects.filter(group__user__in=givers, **approve).annotate(holder=F("group__user"))
-    rows = direct.values_list(*columns).union(
-        *(found.values_list(*columns) for found in (by_group, lent, lent_by_group))
-    )
     verbs: dict[int, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for place, codename, holder in rows:
+    for place, codename, holder in granted_to(user, kind):
         verbs[holder][place].add(codename)
     return verbs
