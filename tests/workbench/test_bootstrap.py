@@ -16,7 +16,7 @@ import requests
 from tests.stack import ROOT, RunningStack
 from workbench.embedded.process import identity_of
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("bootstrap")]
+pytestmark = [pytest.mark.stack, pytest.mark.one_engine, pytest.mark.xdist_group("bootstrap")]
 SERVERS = {"postgres", "valkey"}
 APPLICATION = {"web", "worker", "beat"}
 
