@@ -343,6 +343,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Fields of one name and with other choices: one of them has to be named.
+    "ENUM_NAME_OVERRIDES": {"ValueKindEnum": "exceptions_app.api.value_mapping_shapes.KINDS"},
 }
 
 # Logs -----------------------------------------------------------------------------------------------------------

@@ -57,6 +57,11 @@ class Scope:
     entity: LegalEntity | None = None
     queue: Queue | None = None
 
+    def with_rows(self, rows: Sequence[Holding]) -> Rows:
+        return Rows(
+            kind=self.kind, connection=self.connection, entity_id=self.entity.pk if self.entity else None, rows=rows
+        )
+
 
 @transaction.atomic
 def propose_mapping(

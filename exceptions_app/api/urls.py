@@ -14,6 +14,7 @@ from exceptions_app.api import (
     delegations,
     effects,
     field_maps,
+    mapping_proposals,
     messages,
     originals,
     proposals,
@@ -25,6 +26,7 @@ from exceptions_app.api import (
     sending,
     tending,
     transactions,
+    value_mappings,
 )
 
 app_name = "api"
@@ -129,6 +131,31 @@ urlpatterns = [
         "connections/<slug:slug>/field-maps/<str:name>/active", field_maps.ActiveVersion.as_view(), name="use-field-map"
     ),
     path("connections/<slug:slug>/field-maps/<str:name>/preview", field_maps.TryMap.as_view(), name="try-field-map"),
+    path("value-mappings", value_mappings.ValueMappings.as_view(), name="value-mappings"),
+    path("value-mappings/preview", value_mappings.PreviewMapping.as_view(), name="preview-value-mapping"),
+    path("value-mappings/<str:ref>", value_mappings.ValueMappingOne.as_view(), name="value-mapping"),
+    path("value-mappings/<str:ref>/entries", value_mappings.MappingEntries.as_view(), name="value-mapping-entries"),
+    path(
+        "value-mappings/<str:ref>/proposals",
+        value_mappings.MappingProposalsOfOne.as_view(),
+        name="proposals-of-mapping",
+    ),
+    path("value-mapping-proposals", mapping_proposals.MappingProposals.as_view(), name="mapping-proposals"),
+    path("value-mapping-proposals/<str:ref>", mapping_proposals.MappingProposalOne.as_view(), name="mapping-proposal"),
+    path(
+        "value-mapping-proposals/<str:ref>/rows",
+        mapping_proposals.MappingProposalRows.as_view(),
+        name="mapping-proposal-rows",
+    ),
+    path(
+        "value-mapping-proposals/<str:ref>/approve", mapping_proposals.ApproveMapping.as_view(), name="approve-mapping"
+    ),
+    path("value-mapping-proposals/<str:ref>/reject", mapping_proposals.RejectMapping.as_view(), name="reject-mapping"),
+    path(
+        "value-mapping-proposals/<str:ref>/withdraw",
+        mapping_proposals.WithdrawMapping.as_view(),
+        name="withdraw-mapping",
+    ),
     path("canonical/<str:object_type>", field_maps.CanonicalSchema.as_view(), name="canonical-schema"),
     path("me", account.MeItem.as_view(), name="me"),
 ]

@@ -260,6 +260,53 @@ def _values_at(case: ExceptionCase, version: PayloadVersion) -> dict[str, str]:
     return {found.path: found.value or "" for found in record.fields}
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What is shown of rows that are not proposed yet. `later` are looked at when their turn comes."""
+
+    mends: Sequence[Mend]
+    backtest: Backtest | None  # None before the target value is typed
+    later: Sequence[Unjudged] = ()
+    most: int = MOST_MENDS
+
+    @property
+    def fit(self) -> list[Mend]:
+        return [mend for mend in self.mends if not mend.refusal][: self.most]
+
+    @property
+    def beyond(self) -> bool:
+        return len(self.mends) + len(self.later) > self.most
+
+    @property
+    def refused(self) -> list[Mend]:
+        return [mend for mend in self.mends if mend.refusal]
+
+    @property
+    def count(self) -> int:
+        """How many go with the rows, as far as can be told now."""
+        return len(self.revisions)
+
+    @property
+    def money(self) -> dict[str, Decimal]:
+        return money_of_cases([*(mend.case for mend in self.fit), *self._to_come])
+
+    @property
+    def revisions(self) -> dict[int, int]:
+        found = {mend.case.pk: mend.case.revision for mend in self.fit}
+        return found | {case.number: case.revision for case in self._to_come}
+
+    @property
+    def _to_come(self) -> Sequence[Unjudged]:
+        return self.later[: self.most - len(self.fit)]
+
+
+def effect_of(rows: Rows, *, by: AbstractUser, reach: Reach) -> Effect:
+    """What the rows would do, of which nothing is written. Ten queries, whatever the number of exceptions."""
+    mends = mends_of(rows, by=by, reach=reach, most=MOST_JUDGED)
+    backtest = backtest_of(rows, reach) if any(row.target_value for row in rows.rows) else None
+    return Effect(mends, backtest, unjudged(rows, reach, after=MOST_JUDGED))
+
+
 def count_open_with(found: UnmappedValue, reach: Reach) -> int:
     """How many open exceptions of the same connection have the same value, as far as the person may see."""
     same = UnmappedValue.objects.filter(kind=found.kind, value=found.value, case__connection=found.case.connection_id)

@@ -41,7 +41,13 @@ def mapping_page(
     cursor: str = "",
     direction: Direction = "after",
 ) -> Page[ValueMapping]:
-    """Newest first. `search` finds mappings with a value that holds. Raises keyset.InvalidCursor."""
+    """Newest first. Raises keyset.InvalidCursor."""
+    found = mappings_for(reach, search=search, kind=kind, connection=connection)
+    return keyset.page(found, NEWEST, size=PAGE_SIZE, cursor=cursor, direction=direction)
+
+
+def mappings_for(reach: Reach, *, search: str = "", kind: str = "", connection: str = "") -> ValueMappingQuerySet:
+    """Mappings that the person may see. `search` finds those with a value that holds."""
     found: ValueMappingQuerySet = mappings_within(reach).select_related(*_SHOWN)
     if kind:
         found = found.filter(kind=kind)
@@ -49,7 +55,7 @@ def mapping_page(
         found = found.filter(connection__slug=connection)
     if search:
         found = found.filter(Exists(_searched(MappingEntry.objects.filter(mapping=OuterRef("pk")), search)))
-    return keyset.page(found, NEWEST, size=PAGE_SIZE, cursor=cursor, direction=direction)
+    return found
 
 
 def _searched(entries: QuerySet[MappingEntry], search: str) -> QuerySet[MappingEntry]:
@@ -84,12 +90,17 @@ def find_mapping(user: AbstractUser, ref: str) -> ValueMapping | None:
 def entry_page(
     mapping: ValueMapping, *, search: str = "", replaced: bool = False, cursor: str = "", direction: Direction = "after"
 ) -> Page[MappingEntry]:
-    """What holds, or what was replaced or ended; the newest first. Raises keyset.InvalidCursor."""
+    """The newest first. Raises keyset.InvalidCursor."""
+    found = entries_of(mapping, search=search, replaced=replaced)
+    return keyset.page(found, NEWEST, size=PAGE_SIZE, cursor=cursor, direction=direction)
+
+
+def entries_of(mapping: ValueMapping, *, search: str = "", replaced: bool = False) -> QuerySet[MappingEntry]:
+    """What holds, or what was replaced or ended, with who brought it."""
     entries = MappingEntry.objects.filter(mapping=mapping, retired_in__isnull=not replaced)
     if search:
         entries = entries.filter(Q(source_value__icontains=search) | Q(target_value__icontains=search))
-    found = entries.select_related("row__proposal__proposer", "row__proposal__decision__decider")
-    return keyset.page(found, NEWEST, size=PAGE_SIZE, cursor=cursor, direction=direction)
+    return entries.select_related("row__proposal__proposer", "row__proposal__decision__decider")
 
 
 def count_entries(mapping: ValueMapping) -> tuple[int, int]:
@@ -102,8 +113,20 @@ def count_entries(mapping: ValueMapping) -> tuple[int, int]:
 
 def proposals_for(mapping: ValueMapping) -> list[MappingProposal]:
     """The newest first, a bounded number of them."""
-    found = MappingProposal.objects.filter(mapping=mapping).select_related("proposer", "batch", "decision__decider")
-    return list(found.order_by("-pk")[:MOST_PROPOSALS])
+    return list(every_proposal_for(mapping).order_by("-pk")[:MOST_PROPOSALS])
+
+
+def every_proposal_for(mapping: ValueMapping) -> QuerySet[MappingProposal]:
+    return _shown(MappingProposal.objects.filter(mapping=mapping))
+
+
+def proposals_within(reach: Reach) -> QuerySet[MappingProposal]:
+    """Of the mappings that the person may see."""
+    return _shown(MappingProposal.objects.filter(mapping__in=mappings_within(reach).values("pk")))
+
+
+def _shown(proposals: QuerySet[MappingProposal]) -> QuerySet[MappingProposal]:
+    return proposals.select_related("mapping", "proposer", "batch", "decision__decider")
 
 
 def mappings_to_decide(user: AbstractUser, reach: Reach) -> list[MappingProposal]:
@@ -182,8 +205,10 @@ def row_page(
     page = keyset.page(
         MappingRow.objects.filter(proposal=proposal), IN_ORDER, size=PAGE_SIZE, cursor=cursor, direction=direction
     )
-    replaced = MappingEntry.objects.in_bulk({number for row in page.rows for number in row.replaces})
-    shown = [
-        ShownRow(row, tuple(replaced[number] for number in row.replaces if number in replaced)) for row in page.rows
-    ]
-    return page, shown
+    return page, with_replaced(page.rows)
+
+
+def with_replaced(rows: Sequence[MappingRow]) -> list[ShownRow]:
+    """One query, whatever the number of rows."""
+    replaced = MappingEntry.objects.in_bulk({number for row in rows for number in row.replaces})
+    return [ShownRow(row, tuple(replaced[number] for number in row.replaces if number in replaced)) for row in rows]

@@ -14,11 +14,10 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.batch_states import MOST_ITEMS
 from exceptions_app.models import ValueMapping
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.mapping_effect import Rows, mends_of
+from exceptions_app.queries.mapping_effect import Effect, Rows, mends_of
 from exceptions_app.queries.mapping_standing import mapping_standing, may_propose
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
-from exceptions_app.views.mapping_effect import Effect
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import MendsForm, ProposeMappingForm

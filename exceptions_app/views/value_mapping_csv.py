@@ -15,17 +15,17 @@ from exceptions_app.actions.mapping_propose import holding_rows, propose_mapping
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.mapping_states import MOST_MENDS
 from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.mapping_effect import Effect
 from exceptions_app.queries.mapping_standing import Places, places_to_propose
 from exceptions_app.queries.value_mappings import find_mapping
 from exceptions_app.value_csv import Lines, LinesInvalid, read_csv, written_csv
 from exceptions_app.value_rows import RowsInvalid
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
-from exceptions_app.views.mapping_effect import Effect
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import ImportMappingForm
-from exceptions_app.views.value_mapping_new import effect_of, offered, scope_of, unseen
+from exceptions_app.views.value_mapping_new import effect_for, offered, scope_of, unseen
 from exceptions_app.views.value_mappings import visible_mapping
 
 MOST_FAULTS = 100  # that are listed at once
@@ -117,7 +117,7 @@ def value_mapping_import_propose(request: HttpRequest, ref: str) -> HttpResponse
         return _page(request, form, status=422)
     except (ListChanged, ItemsRefused) as error:
         form.add_error(None, str(error))
-        return _page(request, form, effect=effect_of(request, scope, lines.rows), rows=len(lines.rows), status=409)
+        return _page(request, form, effect=effect_for(request, scope, lines.rows), rows=len(lines.rows), status=409)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_import(request, ref))

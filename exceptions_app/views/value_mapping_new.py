@@ -16,13 +16,12 @@ from exceptions_app.actions.mapping_propose import Scope, propose_mapping
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.mapping_states import AT_ONCE, MOST_MENDS
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.mapping_effect import MOST_JUDGED, Rows, backtest_of, mends_of, unjudged
+from exceptions_app.queries.mapping_effect import Effect, effect_of
 from exceptions_app.queries.mapping_standing import Places, places_to_propose
 from exceptions_app.queries.value_mappings import find_mapping
 from exceptions_app.value_rows import RowsInvalid, WrittenRow
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
-from exceptions_app.views.mapping_effect import Effect
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import Choices, ProposeMappingForm
@@ -52,13 +51,8 @@ def value_mapping_new(request: HttpRequest) -> HttpResponse:
     return _page(request, form, effect=effect_of_address(request, places, initial))
 
 
-def effect_of(request: HttpRequest, scope: Scope, rows: Sequence[WrittenRow]) -> Effect:
-    reach = reach_for(request)
-    entity = scope.entity.pk if scope.entity else None
-    wanted = Rows(kind=scope.kind, connection=scope.connection, entity_id=entity, rows=rows)
-    mends = mends_of(wanted, by=person(request), reach=reach, most=MOST_JUDGED)
-    backtest = backtest_of(wanted, reach) if any(row.target_value for row in rows) else None
-    return Effect(mends, backtest, unjudged(wanted, reach, after=MOST_JUDGED))
+def effect_for(request: HttpRequest, scope: Scope, rows: Sequence[WrittenRow]) -> Effect:
+    return effect_of(scope.with_rows(rows), by=person(request), reach=reach_for(request))
 
 
 def unseen(request: HttpRequest, scope: Scope, rows: Sequence[WrittenRow], mends: Mapping[int, int]) -> Effect | None:
@@ -68,7 +62,7 @@ def unseen(request: HttpRequest, scope: Scope, rows: Sequence[WrittenRow], mends
     """
     if len(mends) > AT_ONCE:
         return None
-    effect = effect_of(request, scope, rows)
+    effect = effect_for(request, scope, rows)
     return effect if effect.revisions != mends else None
 
 
@@ -78,7 +72,7 @@ def effect_of_address(request: HttpRequest, places: Places, initial: Mapping[str
     if connection is None or not initial.get("source_value") or initial.get("kind") not in list(ValueKind):
         return None
     scope = scope_of(places, {"queue": "", "entity": "", **initial})
-    return effect_of(request, scope, [WrittenRow(source_value=initial["source_value"])])
+    return effect_for(request, scope, [WrittenRow(source_value=initial["source_value"])])
 
 
 def _form(places: Places, **more: Any) -> ProposeMappingForm:
@@ -141,7 +135,7 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
         return _page(request, form, status=422)
     except (ListChanged, ItemsRefused) as error:
         form.add_error(None, str(error))
-        return _page(request, form, effect=effect_of(request, scope, [row]), seen=True, status=409)
+        return _page(request, form, effect=effect_for(request, scope, [row]), seen=True, status=409)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_new(request, ref))

@@ -30,10 +30,9 @@ from exceptions_app.models import (
     Proposal,
     ReplayBatch,
 )
-from exceptions_app.queries.mapping_effect import Unjudged
+from exceptions_app.queries import mapping_effect
+from exceptions_app.queries.mapping_effect import Effect, Unjudged
 from exceptions_app.tasks import sweep
-from exceptions_app.views import value_mapping_new
-from exceptions_app.views.mapping_effect import Effect
 from integrations.models import Connection
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
@@ -234,7 +233,7 @@ def post(client: Client, more: dict[str, str]) -> Any:
 def test_page_opens_a_few_documents_and_tells_how_far_it_is(
     cast: Cast, erp: Connection, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(value_mapping_new, "MOST_JUDGED", 1)
+    monkeypatch.setattr(mapping_effect, "MOST_JUDGED", 1)
     cases = open_cases(erp, 3)
     clerk = signed_in(cast.clerk)
     looked = text_of(post(clerk, {"connection": erp.slug}))
