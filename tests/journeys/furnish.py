@@ -59,4 +59,6 @@ propose_mapping(Scope(**terms | {"kind": "cost_center"}), [WrittenRow(source_val
 def furnish(stack: RunningStack) -> None:
     """A feed with a gap, a mapping that holds and one that waits with its batch, a bulk run, a file in quarantine."""
     stack.manage("shell", "--no-imports", "-c", _BY_ACTIONS)
-    (stack.home / "intake" / "billing-nl" / "elsewhere.xml").symlink_to("/nowhere")
+    folder = stack.home / "intake" / "billing-nl"
+    stack.wait_until(folder.is_dir)  # it is made by whoever looks into it first
+    (folder / "elsewhere.xml").symlink_to("/nowhere")
