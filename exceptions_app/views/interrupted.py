@@ -20,7 +20,9 @@ SESSION_KEY = "interrupted"
 MOST_CHARACTERS = 500_000  # an anonymous session must not become a store for anything
 AUTHOR_COOKIE = "author"
 _SALT = "exceptions_app.views.interrupted"
-NEVER_KEPT = frozenset({"csrfmiddlewaretoken"})
+NEVER_KEPT = frozenset({
+    "csrfmiddlewaretoken", "password", "password1", "password2", "old_password", "new_password1", "new_password2",
+})  # fmt: skip
 
 _Arguments = ParamSpec("_Arguments")
 
@@ -36,6 +38,11 @@ class Interrupted:
 
     def __bool__(self) -> bool:
         return bool(self.action)
+
+
+def may_be_kept(name: str) -> bool:
+    """Never what proves who somebody is, such as a code, the answer of a passkey or a password."""
+    return name not in NEVER_KEPT and not name.startswith("proof-")
 
 
 def signed_in(view: Callable[Concatenate[HttpRequest, _Arguments], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -86,12 +93,16 @@ def _drop_what_another_account_sent(request: HttpRequest) -> None:
         del request.session[SESSION_KEY]
 
 
+def _typed(request: HttpRequest) -> dict[str, str]:
+    return {name: value for name, value in request.POST.items() if may_be_kept(name) and isinstance(value, str)}
+
+
 def _keep(request: HttpRequest, *, ref: str) -> str:
     """Put what was sent into the session; returns the address of the page to come back to."""
     before, _, after = request.path.partition(f"/{ref}/")
     page = f"{before}/{ref}/"
     author = _author_of(request)
-    typed = {name: value for name, value in request.POST.items() if name not in NEVER_KEPT and isinstance(value, str)}
+    typed = _typed(request)
     if not author:
         return page
     if sum(len(name) + len(value) for name, value in typed.items()) > MOST_CHARACTERS:
@@ -105,7 +116,7 @@ def keep_meanwhile(request: HttpRequest) -> str:
     """Keep what a person sends while they are elsewhere to prove who they are; returns the page to come back to."""
     before, _, action = request.path.rstrip("/").rpartition("/")
     page = f"{before}/"
-    typed = {name: value for name, value in request.POST.items() if name not in NEVER_KEPT and isinstance(value, str)}
+    typed = _typed(request)
     if sum(len(name) + len(value) for name, value in typed.items()) <= MOST_CHARACTERS:
         request.session[SESSION_KEY] = {
             "page": page, "action": action, "author": str(request.user.pk), "typed": typed,

@@ -184,6 +184,8 @@ def test_fresh_proof_is_given_at_the_provider_and_what_was_typed_waits(
     asked = client.post(f"{page}approve/", sent)  # their session is new, and their last proof an hour old
     assert asked.status_code == 403
     assert "Prove it by Meridian" in asked.content.decode()
+    assert client.post(f"{page}approve/", sent | {"proof-code": "123456", "proof-passkey": "{}"}).status_code == 403
+    assert client.session["interrupted"]["typed"] == sent  # and nothing that proves who somebody is
     assert client.get("/accounts/second-factor/set-up/")["Location"].startswith("/accounts/prove/")
     assert "Prove it by Meridian" in client.get("/accounts/prove/").content.decode()
     assert client.post("/accounts/prove/", {"next": "/"}).status_code == 200  # which proves nothing

@@ -117,6 +117,13 @@ def test_words_of_nobody_known_are_not_kept(cast, client, forged):
     assert SESSION_KEY not in client.session
 
 
+def test_what_proves_who_somebody_is_is_never_kept(cast, client):
+    case = factories.make_case(cast)
+    proof = {"proof-code": "123456", "proof-passkey": "{}", "proof-password": PASSWORD, "password": PASSWORD}
+    client.post(f"{address(case, 'approve')}?proof=1", {"because": "By the order.", **proof})
+    assert client.session[SESSION_KEY]["typed"] == {"because": "By the order."}
+
+
 def test_what_was_kept_is_not_shown_without_a_grant(cast, client):
     case = factories.make_case(cast)
     client.post(address(case, "comment"), {"text": "A remark"})
