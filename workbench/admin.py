@@ -9,19 +9,24 @@ from allauth.mfa.admin import Authenticator
 from allauth.socialaccount.admin import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.db import models, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.timezone import now
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE
+from exceptions_app.actions.fresh_proof import FreshProofNeeded
 from exceptions_app.actions.grants import add_to_role, remove_from_role
 from exceptions_app.machines import is_machine
 from exceptions_app.queries.access_conflicts import would_approve
+from workbench import proofs
 from workbench.models import User
 from workbench.second_factor import remove_of_another
 from workbench.sessions import end_all
@@ -37,6 +42,7 @@ TOLD = ("is_active", "is_staff", "is_superuser")
 STATUS = (*TOLD, "groups")
 # Labels of fields that change no column: the reason, and what is done by an action with an event of its own.
 ACTS = ("Reason", "Remove the second factor", "End all sessions")
+PROOF = "Accounts are changed with a proof of who you are that is no older than five minutes."
 NOT_BOTH = (
     "Nobody both administers accounts and approves: whoever gives access could make their own second person. "
     "Take one of the two away first."
@@ -113,6 +119,20 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
             return False
         return super().has_change_permission(request, obj)
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Adds and changes. A session that somebody left open is not enough to give oneself a way in."""
+        if request.method == "POST":
+            _require_fresh_proof(request)
+        elif object_id is None and not _is_proved(request):  # a password is typed there, which is kept nowhere
+            return _prove_first(request)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         if change and "groups" in form.cleaned_data:
             _change_roles(form.instance, form.cleaned_data, by=request.user)
@@ -152,14 +172,19 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         return super().log_change(request, obj, message)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's signature
+        """For others. One's own is changed where the old one is asked for."""
+        person = self.get_object(request, unquote(id))
+        if person is not None and person.pk == request.user.pk:
+            return HttpResponseRedirect(reverse("password_change"))
+        if request.method == "POST":
+            _require_fresh_proof(request)
+        elif not _is_proved(request):
+            return _prove_first(request)
         with transaction.atomic():
             answer = super().user_change_password(request, id, form_url)
-            if answer.status_code == HTTPStatus.FOUND and id != str(request.user.pk):
-                _act(
-                    User.objects.get(pk=id),
-                    {"end_sessions": True, "because": "Another password was set."},
-                    by=request.user,
-                )
+            if person is not None and answer.status_code == HTTPStatus.FOUND:
+                person.refresh_from_db()
+                _act(person, {"end_sessions": True, "because": "Another password was set."}, by=request.user)
             return answer
 
 
@@ -176,6 +201,20 @@ class RoleAdmin(StaffAdmin, DjangoGroupAdmin):
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         _record("role.added", obj, by=request.user, words=f"added role {obj}")
         return super().log_addition(request, obj, message)
+
+
+def _is_proved(request: HttpRequest) -> bool:
+    return proofs.is_fresh(request, at=now())
+
+
+def _require_fresh_proof(request: HttpRequest) -> None:
+    """Raise FreshProofNeeded, which becomes a page that keeps what was typed; see step_up.py."""
+    if not _is_proved(request):
+        raise FreshProofNeeded(PROOF, by_token=False)
+
+
+def _prove_first(request: HttpRequest) -> HttpResponse:
+    return HttpResponseRedirect(f"{reverse('prove')}?{urlencode({'next': request.get_full_path()})}")
 
 
 def _is_superuser(request: HttpRequest) -> bool:

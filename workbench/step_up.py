@@ -8,11 +8,12 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.timezone import now
 
 from exceptions_app.actions.fresh_proof import Caller, FreshProofNeeded, called_by
 from exceptions_app.views import errors
-from exceptions_app.views.interrupted import keep_meanwhile
+from exceptions_app.views.interrupted import keep_meanwhile, may_be_kept
 from exceptions_app.views.scope import person
 from workbench import passkeys, proofs
 
@@ -37,6 +38,8 @@ class StepUpMiddleware:
         # By its address, so that nothing is read of other forms, and nothing asked of the database for them.
         if request.method != "POST" or PREFIX not in request.GET or not request.user.is_authenticated:
             return None
+        if not any(name.startswith(f"{PREFIX}-") for name in request.POST):
+            return None  # the view came back with errors after a proof, and its form goes to the same address
         form_class = proofs.form_for(person(request))
         if form_class is None:
             return None
@@ -62,16 +65,20 @@ def _caller_of(request: HttpRequest) -> Caller:
     return Caller(has_token=has_token, proved_lately=not has_token and proofs.is_fresh(request, at=now()))
 
 
+def _administers(request: HttpRequest) -> bool:
+    return request.resolver_match is not None and request.resolver_match.app_name == "admin"
+
+
 def _ask(request: HttpRequest, form: forms.Form | None, *, status: HTTPStatus, reason: str = "") -> HttpResponse:
     kept: list[tuple[str, Any]] = [
-        (name, value)
-        for name, values in request.POST.lists()
-        if name != "csrfmiddlewaretoken" and not name.startswith(f"{PREFIX}-")
-        for value in values
+        (name, value) for name, values in request.POST.lists() if may_be_kept(name) for value in values
     ]
     context: dict[str, Any] = {"form": form, "kept": kept, "reason": reason, "address": request.path, "marked": PREFIX}
     context["passkey"] = passkeys.offer_to(person(request))
-    if form is None:  # the proof is given elsewhere, so that what was typed waits here
+    context["administers"] = administers = _administers(request)
+    if form is None and administers:  # whose pages do not show again what waits in a session
+        context |= {"oidc_name": settings.OIDC_NAME, "page": reverse("admin:index")}
+    elif form is None:  # the proof is given elsewhere, so that what was typed waits here
         context |= {"oidc_name": settings.OIDC_NAME, "page": keep_meanwhile(request)}
     answer = render(request, "registration/prove_and_decide.html", context, status=status)
     if request.headers.get("HX-Request") == "true":

@@ -1,15 +1,17 @@
 """The administration of people: by staff, through the actions, with events that say what became of whom."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.cache import cache
 from django.test import Client
 
 from audit.models import AuditEvent
 from exceptions_app.machines import SETUP, machine
 from tests import factories
-from tests.cast import PASSWORD, Cast, cast, signed_in
+from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
 from workbench.models import User
 
 __all__ = ["cast", "signed_in"]
@@ -165,3 +167,62 @@ def test_role_added_is_told(cast: Cast, ada: Client):
     assert ada.post("/admin/auth/group/add/", {"name": "sources"}).status_code == 302
     assert [(event.action, event.subject) for event in events()] == [("role.added", "role:sources")]
     assert Group.objects.get(name="sources").permissions.count() == 0
+
+
+def test_accounts_are_changed_with_a_fresh_proof(cast: Cast, signed_in: Any, time_machine: Any):
+    """A session that an administrator left open gives nobody a way in."""
+    time_machine.move_to(MORNING, tick=False)
+    cache.clear()
+    ada, otto = signed_in(cast.administrator), cast.outsider
+    address, new = f"{CONSOLE}{otto.pk}/change/", "a wholly new passphrase"
+    roles = [Group.objects.get(name=name).pk for name in ("clerk", "support")]
+    time_machine.shift(timedelta(minutes=5))
+    asked = change(ada, otto, groups=roles, remove_second_factor="on", end_sessions="on", because="Two\nlines.")
+    html = asked.content.decode()
+    assert (asked.status_code, f'action="{address}?proof=1"' in html) == (403, True)
+    assert "Nothing is changed yet" in html
+    kept: dict[str, Any] = {}
+    for name, value in asked.context["kept"]:
+        kept.setdefault(name, []).append(value)
+    assert (kept["groups"], kept["because"]) == ([str(role) for role in roles], ["Two\nlines."])
+    assert (otto.groups.count(), events()) == (0, [])
+    wrong = ada.post(f"{address}?proof=1", kept | {"proof-password": "not it"})
+    assert (wrong.status_code, "Nothing is changed yet" in wrong.content.decode(), otto.groups.count()) == (
+        422,
+        True,
+        0,
+    )
+    assert ada.post(f"{address}?proof=1", kept | {"proof-password": PASSWORD}).status_code == 302
+    assert (otto.groups.count(), events()[0].action) == (2, "person.proved_again")
+
+    time_machine.shift(timedelta(minutes=6))
+    assert change(ada, otto, because=" ").status_code == 403
+    proof = {"username": "otto", "time_zone": "UTC", "because": " ", "proof-password": PASSWORD}
+    again = ada.post(f"{address}?proof=1", proof)
+    assert "because" in again.context["adminform"].form.errors
+    # The form of the administration goes to the address that it was shown at.
+    assert ada.post(f"{address}?proof=1", PLAIN | {"username": "otto"}).status_code == 302
+    otto.refresh_from_db()
+    assert otto.is_active is False
+
+    time_machine.shift(timedelta(minutes=6))
+    set_password = {"password1": new, "password2": new, "usable_password": "true"}
+    for page, more in ((f"{CONSOLE}{otto.pk}/password/", {}), (f"{CONSOLE}add/", {"username": "nina"})):
+        # What is typed there is kept nowhere, so the proof comes first.
+        assert ada.get(page).headers["Location"] == f"/accounts/prove/?next={page.replace('/', '%2F')}"
+        late = ada.post(page, set_password | more)
+        assert (late.status_code, new in late.content.decode()) == (403, False)
+        assert dict(late.context["kept"]) == {"usable_password": "true", **more}
+    otto.refresh_from_db()
+    assert (otto.check_password(new), User.objects.filter(username="nina").exists()) == (False, False)
+    assert ada.get(address).status_code == 200  # to look is free
+    assert ada.post("/accounts/prove/", {"password": PASSWORD}).status_code == 302
+    assert ada.get(f"{CONSOLE}{otto.pk}/password/").status_code == 200
+    assert ada.post(f"{CONSOLE}{otto.pk}/password/", set_password).status_code == 302
+    # One's own is changed where the old one is asked for, however the number is written.
+    for own in (str(cast.administrator.pk), f"%20{cast.administrator.pk}"):
+        for answer in (ada.get(f"{CONSOLE}{own}/password/"), ada.post(f"{CONSOLE}{own}/password/", set_password)):
+            assert (answer.status_code, answer.headers["Location"]) == (302, "/accounts/password/")
+    otto.refresh_from_db()
+    cast.administrator.refresh_from_db()
+    assert [person.check_password(new) for person in (otto, cast.administrator)] == [True, False]
