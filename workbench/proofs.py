@@ -57,6 +57,11 @@ class PasswordForm(forms.Form):
 ProofForm = CodeForm | PasswordForm
 
 
+def signs_in_here(person: AbstractUser) -> bool:
+    """Whether an account is one of this installation, and not of the provider alone: superusers, and who has a password."""
+    return person.is_superuser or (settings.LOCAL_PASSWORDS and person.has_usable_password())
+
+
 def form_for(person: AbstractUser) -> type[ProofForm] | None:
     """The code of who has a second factor, else the password; None for who proves themselves at the provider alone."""
     if second_factor.has_second_factor(person):

@@ -132,8 +132,7 @@ class SignInWithPasskey(accounts.RedirectURLMixin, View):
             _open(request, cast("User", person), words=f"signed in with a {factor}", second_factor=factor)
 
         state = request.POST.get("passkey_state", "")
-        may = person is not None and (settings.LOCAL_PASSWORDS or person.is_superuser)
-        if person is None or not may or not passkeys.accept(
+        if person is None or not proofs.signs_in_here(person) or not passkeys.accept(
             person, answered=answered, state=state, at=now(), record=tell, alone=True
         ):  # fmt: skip
             record_refusal(attempt, "The passkey was not recognised, or the account does not sign in so.")

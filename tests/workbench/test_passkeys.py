@@ -126,6 +126,14 @@ def test_passkey_proves_again_and_is_removed(cast: Cast, signed_in: Any, time_ma
     settings.LOCAL_PASSWORDS = True
     User.objects.filter(pk=clara.pk).update(email="changed@example.test")
     assert is_in(alone(key))
+    # Whose account has no password comes in by the provider alone, which knows when they left; a superuser always.
+    for is_superuser in (False, True):
+        User.objects.filter(pk=clara.pk).update(password="!", is_superuser=is_superuser)
+        assert is_in(alone(key)) is is_superuser
+        assert AuditEvent.objects.latest("id").action == (
+            "person.signed_in" if is_superuser else "person.sign_in_refused"
+        )
+    User.objects.filter(pk=clara.pk).update(password=clara.password, is_superuser=False)
 
     first, last = Authenticator.objects.filter(type="webauthn").order_by("pk").values_list("pk", flat=True)
     stranger = signed_in(cast.controller)
