@@ -67,14 +67,18 @@ class Attempt:
         )
 
     def succeeded(self) -> None:
-        forget(_name_key(self.name, self.address))
-        forget(_person_key(self.name))
+        """All that was asked for was right: what failed before is forgotten, as far as this attempt counted it."""
+        if self.by_name.key:
+            forget(_name_key(self.name, self.address))
+        if self.by_person.key:
+            forget(_person_key(self.name))
         give_back(self.by_address)
 
-    def got_half_way(self) -> None:
-        """The password was right and a code is needed as well: no failure, and what failed before goes on counting.
+    def was_no_failure(self) -> None:
+        """The password was right, which proves no code: what failed before goes on counting.
 
-        Otherwise whoever has the password could have the count of wrong codes forgotten by sending it again.
+        Otherwise whoever has the password could have the count of wrong codes forgotten by sending it again, or by
+        changing it.
         """
         give_back(self.by_name)
         give_back(self.by_address)

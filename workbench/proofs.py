@@ -58,7 +58,7 @@ ProofForm = CodeForm | PasswordForm
 
 
 def signs_in_here(person: AbstractUser) -> bool:
-    """Whether an account is one of this installation, and not of the provider alone: superusers, and who has a password."""
+    """Whether the account is not one of the provider alone: that of a superuser, or one with a password that counts."""
     return person.is_superuser or (settings.LOCAL_PASSWORDS and person.has_usable_password())
 
 

@@ -59,7 +59,7 @@ class SignIn(accounts.LoginView):
             return self.form_invalid(form)
         if second_factor.has_second_factor(user):
             if self.attempt is not None:
-                self.attempt.got_half_way()
+                self.attempt.was_no_failure()
             return _ask_for_code(self.request, user, back_to=self.get_redirect_url())
         with transaction.atomic():
             answer = super().form_valid(form)
@@ -168,14 +168,14 @@ class PasswordChange(accounts.PasswordChangeView):
             record("person.password_changed", self.request.user.get_username(), self.request, words="changed password")
             sessions.end_others(person(self.request), this=self.request.session.session_key or "", at=now())
         if self.attempt is not None:
-            self.attempt.succeeded()
+            self.attempt.was_no_failure()
         return answer
 
     def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
         if self.attempt is not None and "old_password" in form.errors:
             record_refusal(self.attempt, "The old password did not fit when a new one was to be set.")
         elif self.attempt is not None:
-            self.attempt.succeeded()  # the old one was right, and the new one is not good enough
+            self.attempt.was_no_failure()  # the old one was right, and the new one is not good enough
         return super().form_invalid(form)
 
 

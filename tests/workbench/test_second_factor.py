@@ -153,6 +153,28 @@ def test_codes_are_not_guessed(cast: Cast, time_machine: Any):
     assert code(Client(), password(Client(), clara), shown(secret)).status_code == 302
 
 
+def test_changing_the_password_forgets_no_wrong_code(cast: Cast):
+    """Whoever has a session and the password, and not the factor, does not guess at it by changing the password."""
+    clara, client = cast.clerk, Client()
+    secret = with_app(clara)
+    assert code(client, password(client, clara), shown(secret)).status_code == 302
+
+    def guess(**more: Any) -> int:
+        return int(client.post(PROVE, {"code": "000000"}, **more).status_code)
+
+    old = PASSWORD
+    for new in ("the second passphrase", "the third passphrase"):
+        assert [guess(), guess()] == [200, 200]
+        change = {"old_password": old, "new_password1": new, "new_password2": new}
+        assert client.post("/accounts/password/", change | {"new_password2": "another"}).status_code == 200
+        assert client.post("/accounts/password/", change).status_code == 302
+        old = new
+    assert [guess(), guess()] == [200, 429]
+    left = CODES_PER_PERSON - FAILURES_PER_NAME_AND_ADDRESS
+    elsewhere = [guess(REMOTE_ADDR=f"192.0.2.{number}") for number in range(left + 1)]
+    assert elsewhere == [200] * left + [429]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_code_sent_many_times_at_once_is_taken_once(cast: Cast):
     secret = with_app(cast.clerk)
