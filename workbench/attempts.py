@@ -45,6 +45,14 @@ class Attempt:
         by_person = count(_person_key(name), window=WINDOW, at=at) if of_code else Counted()
         return cls(name, address, by_name, by_address, by_person)
 
+    @classmethod
+    def of_provider(cls, address: str, *, at: datetime, begun: bool) -> "Attempt":
+        """An answer of the OpenID provider: no name is guessed at, so that only the address counts.
+
+        What was not begun in that browser proves nothing and is counted apart, so that nobody shuts others out by it.
+        """
+        return cls(UNKNOWN, address, Counted(), count(_provider_key(address, begun=begun), window=WINDOW, at=at))
+
     @property
     def wait(self) -> int:
         """Seconds until another attempt is accepted; 0 when this one is."""
@@ -128,6 +136,10 @@ def _name_key(name: str, address: str) -> str:
 
 def _person_key(name: str) -> str:
     return f"sign-in:code:{sha256(name.casefold().encode()).hexdigest()}"
+
+
+def _provider_key(address: str, *, begun: bool) -> str:
+    return f"sign-in:{'provider' if begun else 'stray'}:{network_of(address)}"
 
 
 def _address_key(address: str) -> str:

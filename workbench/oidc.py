@@ -113,9 +113,16 @@ def send_to_provider(request: HttpRequest, *, next_url: str, proves: int | None 
     return answer
 
 
-def read_answer(request: HttpRequest) -> Answer:
+def state_of(request: HttpRequest) -> dict[str, Any] | None:
+    """What this browser was sent to the provider with; once, and None when it was not, or too long ago."""
+    state: dict[str, Any] | None = statekit.unstash_state(
+        request, state_id=request.GET.get("state", ""), provider_id=PROVIDER
+    )
+    return state
+
+
+def read_answer(request: HttpRequest, state: Mapping[str, Any] | None) -> Answer:
     """Exchange the code that the person brings for what the provider says of them. Raises NotSignedIn."""
-    state = statekit.unstash_state(request, state_id=request.GET.get("state", ""), provider_id=PROVIDER)
     if state is None:
         raise NotSignedIn("This sign-in was not begun in this browser, or more than ten minutes ago.")
     if "code" not in request.GET:

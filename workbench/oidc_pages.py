@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from exceptions_app.callers import client_address
 from workbench import oidc, proofs, sessions
-from workbench.attempts import UNKNOWN, Attempt, record, record_refusal, too_many
+from workbench.attempts import Attempt, record, record_refusal, too_many
 from workbench.signing_in import BACKEND
 
 
@@ -39,11 +39,12 @@ def go(request: HttpRequest) -> HttpResponse:
 def come_back(request: HttpRequest) -> HttpResponse:
     if not settings.OIDC_ISSUER:
         raise Http404
-    attempt = Attempt.begin(UNKNOWN, client_address(request), at=now())
+    state = oidc.state_of(request)
+    attempt = Attempt.of_provider(client_address(request), at=now(), begun=state is not None)
     if attempt.wait:
         return too_many(request, attempt)
     try:
-        answer = oidc.read_answer(request)
+        answer = oidc.read_answer(request, state)
         if answer.proves is not None:
             _prove(request, answer)
         else:

@@ -20,6 +20,7 @@ from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
 from tests.concurrency import at_the_same_time
 from tests.exceptions_app.replay_batches.target import Target, refused_cases, target
 from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, open_provider
+from workbench.attempts import FAILURES_PER_ADDRESS
 from workbench.models import User
 
 __all__ = ["cast", "signed_in", "target"]
@@ -151,7 +152,21 @@ def test_what_is_not_the_providers_answer_to_this_browser_opens_nothing(cast: Ca
     assert come_in(Client()).status_code == 403
     provider.issuer_said = ""
     cache.clear()
-    assert [Client().get(BACK).status_code for _ in range(6)] == [403] * 5 + [429]
+    # Whoever asks without having begun shuts nobody out, behind whatever address they sit together.
+    strays = [Client().get(BACK).status_code for _ in range(FAILURES_PER_ADDRESS + 1)]
+    assert strays == [403] * FAILURES_PER_ADDRESS + [429]
+    provider.person = {"sub": "a colleague", "groups": []}
+    assert come_in(Client()).status_code == 302
+    provider.person = dict(NINA)
+
+    def fail() -> int:
+        browser = Client()
+        state = to_provider(browser).partition("state=")[2]
+        return int(browser.get(f"{BACK}?error=access_denied&state={state}").status_code)
+
+    assert [fail() for _ in range(FAILURES_PER_ADDRESS - 1)] == [403] * (FAILURES_PER_ADDRESS - 1)
+    assert [come_in(Client()).status_code for _ in range(3)] == [302] * 3  # who comes in is no failure
+    assert [fail(), fail(), come_in(Client()).status_code] == [403, 429, 429]
     assert {event.actor for event in AuditEvent.objects.filter(action="person.sign_in_refused")} == {"(unknown)"}
 
 
