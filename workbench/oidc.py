@@ -26,8 +26,7 @@ from django.urls import reverse
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE
-from exceptions_app.actions.grants import add_to_role, remove_from_role
-from exceptions_app.actions.mover import Invalid
+from exceptions_app.actions.roles import change_roles
 from exceptions_app.machines import SIGN_ON, machine
 from workbench.models import User
 
@@ -175,10 +174,7 @@ def person_of(answer: Answer, *, at: datetime) -> User:
     person = find_person(answer) or _add(answer, at=at)
     if not person.is_active:
         raise NotSignedIn("Your account here is not active. Ask an administrator.")
-    try:
-        _give_roles(person, answer.groups, at=at)
-    except Invalid as error:
-        raise NotSignedIn(f"The groups of {settings.OIDC_NAME} are not set up as they should be: {error}") from error
+    _give_roles(person, answer.groups, at=at)
     return person
 
 
@@ -216,15 +212,11 @@ def _free_name(wanted: str) -> str:
 
 
 def _give_roles(person: User, groups: frozenset[str], *, at: datetime) -> None:
-    """Give and take the roles that groups are mapped to; others, which administrators give, are left alone."""
+    """Give and take the roles that groups are mapped to; others, which administrators give, are left alone.
+
+    What is refused, such as a role beside which the person may not have another, is an event for the administrators.
+    """
     wanted = {role for group, role in settings.OIDC_ROLES.items() if group in groups}
     held = set(person.groups.filter(name__in=settings.OIDC_ROLES.values()).values_list("name", flat=True))
-    signed: dict[str, Any] = {
-        "by": machine(SIGN_ON),
-        "at": at,
-        "because": f"By the groups that {settings.OIDC_NAME} names.",
-    }
-    for role in sorted(wanted - held):
-        add_to_role(role, person, **signed)
-    for role in sorted(held - wanted):
-        remove_from_role(role, person, **signed)
+    because = f"By the groups that {settings.OIDC_NAME} names."
+    change_roles(person, give=wanted - held, take=held - wanted, by=machine(SIGN_ON), at=at, because=because)

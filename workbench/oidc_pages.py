@@ -1,4 +1,4 @@
-"""The way to the OpenID provider and back. Refused answers are recorded, and counted like wrong passwords."""
+"""The way to the OpenID provider and back. Refused answers are recorded, and counted for their address."""
 
 from http import HTTPStatus
 

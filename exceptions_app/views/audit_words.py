@@ -162,6 +162,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "grant.taken": "Access taken away",
         "role.given": "Role given",
         "role.taken": "Role taken away",
+        "role.not_given": "Role not given",
         "token.made": "API token made",
         "token.withdrawn": "API token withdrawn",
     },

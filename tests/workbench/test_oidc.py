@@ -9,13 +9,16 @@ import requests
 from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import LazySettings
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils.timezone import now
 
 from audit.models import AuditEvent
+from exceptions_app.actions.grants import grant_connection
 from exceptions_app.actions.propose import propose_replay
+from exceptions_app.machines import SETUP, machine
 from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
 from tests.concurrency import at_the_same_time
 from tests.exceptions_app.replay_batches.target import Target, refused_cases, target
@@ -89,7 +92,7 @@ def test_person_comes_in_by_the_button_with_the_roles_of_their_groups(cast: Cast
     provider.person["groups"] = ["CN=Controllers,OU=Finance"]
     assert come_in(Client(), next="https://elsewhere.test/")["Location"] == "/"
     assert list(nina.groups.values_list("name", flat=True)) == ["controller"]
-    assert told()[3:] == ["role.given", "role.taken", "person.signed_in"]
+    assert told()[3:] == ["role.taken", "role.given", "person.signed_in"]
     provider.person["groups"] = "Everybody"
     assert come_in(Client()).status_code == 302
     assert not nina.groups.exists()
@@ -107,6 +110,34 @@ def test_person_comes_in_by_the_button_with_the_roles_of_their_groups(cast: Cast
     assert (shut.status_code, "not active" in shut.content.decode()) == (403, True)
     with pytest.raises(IntegrityError, match="no audit event about person:otto"), transaction.atomic():
         add_without_event(cast.outsider)
+
+
+def test_role_that_is_refused_keeps_nobody_out_and_those_that_go_go_first(
+    cast: Cast, provider: OpenIDProvider, settings: LazySettings
+):
+    feeders = Group.objects.create(name="feeders")
+    signed: dict[str, Any] = {"by": machine(SETUP), "at": MORNING, "because": "Asked for."}
+    grant_connection("ingest_messages", feeders, cast.connection, **signed)
+    settings.OIDC_ROLES |= {"Feeders": "feeders", "Ghosts": "a role that nobody made"}
+    provider.person["groups"] = ["Feeders", "CN=Controllers,OU=Finance", "Finance clerks", "Ghosts"]
+
+    def roles() -> list[str]:
+        assert come_in(Client()).status_code == 302
+        return sorted(User.objects.get(username="nina").groups.values_list("name", flat=True))
+
+    assert roles() == ["clerk", "controller"]
+    refused = AuditEvent.objects.filter(action="role.not_given").order_by("id")
+    assert [(event.subject, event.actor, event.data["role"]) for event in refused] == [
+        ("person:nina", "machine:sign-on", "a role that nobody made"), ("person:nina", "machine:sign-on", "feeders"),
+    ]  # fmt: skip
+    assert "There is no role" in refused[0].summary
+    assert "no person may hold both" in refused[1].summary
+    # Who moves from one team to the other: the role that keeps them from the new one goes before it comes.
+    for groups, now_held in ((["Feeders"], ["feeders"]), (["CN=Controllers,OU=Finance"], ["controller"])):
+        provider.person["groups"] = groups
+        assert roles() == now_held
+    assert refused.count() == 2
+    connection.check_constraints()
 
 
 @pytest.mark.django_db(transaction=True)
