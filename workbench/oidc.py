@@ -78,7 +78,7 @@ class Adapter(OpenIDConnectOAuth2Adapter):
             name=settings.OIDC_NAME,
             client_id=settings.OIDC_CLIENT_ID,
             secret=settings.OIDC_CLIENT_SECRET,
-            settings={"server_url": settings.OIDC_ISSUER.rstrip("/"), "oauth_pkce_enabled": True},
+            settings={"server_url": settings.OIDC_ISSUER, "oauth_pkce_enabled": True},
         )
         return Provider(self.request, app=app)
 
@@ -141,7 +141,7 @@ def read_answer(request: HttpRequest, state: Mapping[str, Any] | None) -> Answer
 def _claims_of(id_token: str, provider: Mapping[str, Any], *, nonce: str) -> dict[str, Any]:
     """The claims of an ID token that this provider made for us, now, for this very sign-in."""
     issuer = provider["issuer"]
-    if issuer.rstrip("/") != settings.OIDC_ISSUER.rstrip("/"):
+    if issuer.rstrip("/") != settings.OIDC_ISSUER:
         raise ValueError("The issuer is another one than is configured.")
     algorithm, key = jwtkit.fetch_key(id_token, provider["jwks_uri"], jwtkit.lookup_kid_jwk)
     if algorithm.startswith("HS") or algorithm == "none":
@@ -163,8 +163,9 @@ def _claims_of(id_token: str, provider: Mapping[str, Any], *, nonce: str) -> dic
 
 
 def find_person(answer: Answer) -> User | None:
-    found = SocialAccount.objects.filter(provider=settings.OIDC_ISSUER, uid=answer.subject).select_related("user")
-    account = found.first()
+    spellings = (settings.OIDC_ISSUER, f"{settings.OIDC_ISSUER}/")  # identities that were kept with the slash count too
+    found = SocialAccount.objects.filter(provider__in=spellings, uid=answer.subject).select_related("user")
+    account = found.order_by("provider").first()
     return account.user if account is not None else None
 
 

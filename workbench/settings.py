@@ -95,7 +95,8 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TRUST_ENABLED = False
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 # Single sign-on by OpenID Connect; without an issuer there is none. Which groups of its have which roles here.
-OIDC_ISSUER = environment.text("WB_OIDC_ISSUER")
+# With a slash at the end or without it is the same provider, and people keep their accounts.
+OIDC_ISSUER = environment.text("WB_OIDC_ISSUER").rstrip("/")
 OIDC_CLIENT_ID = environment.text("WB_OIDC_CLIENT_ID")
 OIDC_CLIENT_SECRET = environment.secret("WB_OIDC_CLIENT_SECRET")
 OIDC_NAME = environment.text("WB_OIDC_NAME", default="single sign-on")

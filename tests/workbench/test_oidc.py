@@ -103,6 +103,13 @@ def test_person_comes_in_by_the_button_with_the_roles_of_their_groups(cast: Cast
     assert SocialAccount.objects.get(uid="other").user.username == "Clara-2"
     assert not SocialAccount.objects.filter(user=cast.clerk).exists()
 
+    # An identity that was kept while the issuer was written with a slash at its end.
+    old = SocialAccount.objects.create(user=cast.local_clerk, provider=f"{provider.issuer}/", uid="kept before")
+    provider.person = {"sub": old.uid, "preferred_username": "Lars"}
+    browser = Client()
+    assert come_in(browser).status_code == 302
+    assert browser.session["_auth_user_id"] == str(cast.local_clerk.pk)
+
     nina.refresh_from_db()
     User.objects.filter(pk=nina.pk).update(is_active=False)
     provider.person = dict(NINA)

@@ -57,6 +57,11 @@ def test_one_database_role_is_a_warning() -> None:
     assert "(workbench.W001) The application serves as application, the role that owns its tables" in checked.stderr
 
 
+def test_issuer_is_the_same_with_a_slash_at_its_end() -> None:
+    shown = django("diffsettings", "--all", WB_OIDC_ISSUER="https://issuer.example/realm//")
+    assert "OIDC_ISSUER = 'https://issuer.example/realm'" in shown.stdout
+
+
 def test_unknown_profile_is_refused() -> None:
     refused = django("check", WB_PROFILE="prod")
     assert refused.returncode == 1
