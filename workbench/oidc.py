@@ -55,8 +55,10 @@ class Answer:
 
     @property
     def groups(self) -> frozenset[str]:
-        said = self.claims.get(settings.OIDC_GROUPS_CLAIM, [])
-        return frozenset([said] if isinstance(said, str) else map(str, said))
+        """Those that the provider names; none when it names none, leaves the claim out, or sends something else."""
+        said = self.claims.get(settings.OIDC_GROUPS_CLAIM)
+        named = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+        return frozenset(group for group in named if isinstance(group, str))
 
     @property
     def proved_at(self) -> float:

@@ -93,9 +93,15 @@ def test_person_comes_in_by_the_button_with_the_roles_of_their_groups(cast: Cast
     assert come_in(Client(), next="https://elsewhere.test/")["Location"] == "/"
     assert list(nina.groups.values_list("name", flat=True)) == ["controller"]
     assert told()[3:] == ["role.taken", "role.given", "person.signed_in"]
-    provider.person["groups"] = "Everybody"
-    assert come_in(Client()).status_code == 302
-    assert not nina.groups.exists()
+    for names_none in ("Everybody", [], None, "absent", {"Finance clerks": 1}, 7, [None, ["Finance clerks"], 1]):
+        provider.person["groups"] = ["CN=Controllers,OU=Finance"]
+        assert come_in(Client()).status_code == 302
+        assert nina.groups.exists()
+        provider.person["groups"] = names_none
+        if names_none == "absent":
+            del provider.person["groups"]
+        assert come_in(Client()).status_code == 302, names_none
+        assert not nina.groups.exists(), names_none
 
     # The same name and address, another subject: another person, and never an account that is there.
     provider.person = {"sub": "other", "preferred_username": "Clara", "email": cast.clerk.email}
