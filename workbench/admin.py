@@ -70,7 +70,8 @@ class PersonForm(UserChangeForm):
     remove_second_factor = forms.BooleanField(
         label="Remove the second factor",
         required=False,
-        help_text="For somebody who lost it. Say in the reason how you know that it is this person who asks.",
+        help_text="For somebody who lost it. Say in the reason how you know that it is this person who asks. Their "
+        "sessions end too.",
     )
     end_sessions = forms.BooleanField(
         label="End all sessions",

@@ -32,6 +32,7 @@ from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Verb
 from integrations.secret_box import Unsealable, seal, unseal
 from workbench.models import User
+from workbench.sessions import end_all
 
 NAME = "Exception Workbench"
 SETUP_SECONDS = 15 * 60
@@ -166,14 +167,20 @@ def remove_own(person: AbstractUser, *, at: datetime) -> bool:
 
 @transaction.atomic
 def remove_of_another(person: AbstractUser, *, by: AbstractUser, at: datetime, because: str) -> bool:
-    """For somebody who lost it; False when there is none. Raises NotPermitted, for one's own too, and Invalid."""
+    """For somebody who lost it; False when there is none. Raises NotPermitted, for one's own too, and Invalid.
+
+    Their sessions end with it: whoever has the lost telephone may be signed in on it.
+    """
     require_administrator(by)
     if person.pk == by.pk:
         raise NotPermitted("Nobody removes their own second factor as an administrator. Another one can.")
     if not because.strip():
         raise Invalid("because", "Say why, and how you know that it is this person who asks.")
     words = f"{by} removed the second factor of {person}."
-    return _remove(person, by=by, at=at, because=because, words=words)
+    removed = _remove(person, by=by, at=at, because=because, words=words)
+    if removed:
+        end_all(person, by=by, at=at, because=because)
+    return removed
 
 
 def _remove(person: AbstractUser, *, by: AbstractUser, at: datetime, because: str, words: str) -> bool:

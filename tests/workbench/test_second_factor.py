@@ -240,7 +240,7 @@ def test_second_factor_is_demanded_before_anything_else(cast: Cast, settings: La
 def test_administrator_removes_what_somebody_else_lost(cast: Cast, signed_in: Any):
     for person in (cast.clerk, cast.administrator):
         with_app(person)
-    ada = signed_in(cast.administrator)
+    ada, lost = signed_in(cast.administrator), signed_in(cast.clerk)
     form: dict[str, Any] = {
         "username": "clara",
         "is_active": "on",
@@ -257,6 +257,9 @@ def test_administrator_removes_what_somebody_else_lost(cast: Cast, signed_in: An
     assert (event.actor, event.subject, event.because) == ("ada", "person:clara", "Called her back.")
     assert not AuditEvent.objects.filter(action="person.changed").exists()
     assert not second_factor.has_second_factor(cast.clerk)
+    assert lost.get(HERE).headers["Location"].startswith(LOGIN)  # whoever has the telephone may be signed in on it
+    ended = AuditEvent.objects.get(action="person.sessions_ended")
+    assert (ended.actor, ended.subject, ended.because) == ("ada", "person:clara", "Called her back.")
 
     own = f"/admin/workbench/user/{cast.administrator.pk}/change/"
     assert "Remove the second factor" not in ada.get(own).content.decode()
