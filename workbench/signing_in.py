@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import login as open_session
 from django.contrib.auth import views as accounts
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -32,7 +33,26 @@ HALF_WAY_SECONDS = 5 * 60
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
+class SignInForm(AuthenticationForm):
+    """Says the same of a wrong password, of an account that does not sign in so, and of one that is not there."""
+
+    def confirm_login_allowed(self, user: User) -> None:
+        super().confirm_login_allowed(user)
+        if not settings.LOCAL_PASSWORDS and not user.is_superuser:
+            raise self.get_invalid_login_error()
+
+    def get_invalid_login_error(self) -> ValidationError:
+        if settings.LOCAL_PASSWORDS:
+            return super().get_invalid_login_error()
+        return ValidationError(
+            f"This did not fit, or the account has no password that counts: they are switched off here for nearly "
+            f"everybody. Sign in by {settings.OIDC_NAME}.",
+            code="invalid_login",
+        )
+
+
 class SignIn(accounts.LoginView):
+    authentication_form = SignInForm
     redirect_authenticated_user = True
     attempt: Attempt | None = None
 
@@ -54,9 +74,6 @@ class SignIn(accounts.LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
-        if not settings.LOCAL_PASSWORDS and not user.is_superuser:
-            form.add_error(None, f"Passwords are switched off here. Sign in by {settings.OIDC_NAME}.")
-            return self.form_invalid(form)
         if second_factor.has_second_factor(user):
             if self.attempt is not None:
                 self.attempt.was_no_failure()

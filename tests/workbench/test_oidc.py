@@ -216,13 +216,24 @@ def test_what_is_not_the_providers_answer_to_this_browser_opens_nothing(cast: Ca
 
 def test_passwords_can_be_switched_off_but_for_superusers(cast: Cast, provider: OpenIDProvider, settings: LazySettings):
     settings.LOCAL_PASSWORDS = False
-    root = User.objects.create_superuser("root", password=PASSWORD)
-    statuses = []
-    for person in (cast.clerk, cast.administrator, root):
-        answer = Client().post("/accounts/login/", {"username": person.username, "password": PASSWORD})
-        statuses.append(answer.status_code)
-    assert statuses == [200, 200, 302]
-    assert told("clara")[-1] == "person.sign_in_refused"
+    User.objects.create_superuser("root", password=PASSWORD)
+    User.objects.filter(pk=cast.auditor.pk).update(is_active=False)
+
+    def sign_in(username: str, password: str) -> Any:
+        return Client().post("/accounts/login/", {"username": username, "password": password})
+
+    said = set()
+    for username in ("clara", "ada", "anna", "root", "nobody"):  # anna is not active
+        for password in (PASSWORD, "not it") if username != "root" else ("not it",):
+            answer = sign_in(username, password)
+            errors = answer.context["form"].errors.as_json()
+            event = AuditEvent.objects.latest("id")
+            assert (event.action, event.subject) == ("person.sign_in_refused", f"person:{username}")
+            said.add((answer.status_code, errors, event.summary.replace(username, "")))
+    assert len(said) == 1, said
+    assert "Sign in by Meridian." in said.pop()[1]
+    assert [sign_in("clara", PASSWORD).status_code for _ in range(4)] == [200] * 3 + [429]
+    assert sign_in("root", PASSWORD).status_code == 302
     settings.OIDC_ISSUER = ""
     assert (Client().get(GO).status_code, Client().get(BACK).status_code) == (404, 404)
     assert "Sign in by" not in Client().get("/accounts/login/").content.decode()
