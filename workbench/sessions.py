@@ -98,6 +98,12 @@ def end_all(person: AbstractUser, *, by: AbstractUser, at: datetime, because: st
     return _end(person, keys, by=by, at=at, words=f"{by} ended all sessions of {person}.", because=because)
 
 
+def clear_expired(*, at: datetime) -> int:
+    """Delete the rows of sessions that are over, of people and of nobody; returns how many. They open nothing more."""
+    deleted, _ = Session.objects.filter(expire_date__lte=at).delete()
+    return deleted
+
+
 def name_of(session_key: str) -> str:
     return salted_hmac("workbench.sessions", session_key, algorithm="sha256").hexdigest()[:16]
 

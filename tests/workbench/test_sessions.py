@@ -8,12 +8,14 @@ from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
 from audit.models import AuditEvent
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.policies import NotPermitted
 from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
+from workbench.celery import BEAT_SCHEDULE
 from workbench.models import Session, User
 from workbench.sessions import browser_in_words, end_all, end_own, name_of
 
@@ -109,6 +111,21 @@ def test_session_is_written_once_in_a_while_and_asked_for_never(cast: Cast, time
     with CaptureQueriesContext(connection) as many:
         client.get(HERE)
     assert len(few) == len(many)
+
+
+def test_sessions_that_are_over_are_cleared_by_the_beat(cast: Cast, time_machine: Any, settings: Any):
+    time_machine.move_to(MORNING, tick=False)
+    sign_in(cast.clerk)
+    nobody = Client()
+    nobody.session.save()
+    time_machine.shift(timedelta(seconds=settings.SESSION_COOKIE_AGE - 60))
+    late = sign_in(cast.clerk)
+    [task] = [str(entry["task"]) for entry in BEAT_SCHEDULE.values() if "sessions" in str(entry["task"])]
+    for seconds, left in ((0, 3), (60, 1), (0, 1)):
+        time_machine.shift(timedelta(seconds=seconds))
+        import_string(task)()
+        assert Session.objects.count() == left
+    assert (is_in(late), ended()) == (True, [])  # what ends by itself is no event
 
 
 def test_administrator_ends_sessions(cast: Cast, signed_in: Any):
