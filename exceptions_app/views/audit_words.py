@@ -176,6 +176,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "person.password_changed": "Password changed",
         "person.proved_again": "Proved again who they are",
         "person.sessions_ended": "Sessions ended",
+        "person.joined": "Accounts joined",
         "person.second_factor_added": "Second factor added",
         "person.second_factor_removed": "Second factor removed",
         "person.recovery_codes_renewed": "Recovery codes renewed",

@@ -11,19 +11,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import LazySettings
 from django.contrib.auth.models import Group
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils.timezone import now
 
+from audit import log
 from audit.models import AuditEvent
 from exceptions_app.actions.grants import grant_connection
+from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.propose import propose_replay
 from exceptions_app.machines import SETUP, machine
+from exceptions_app.policies import NotPermitted
 from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
 from tests.concurrency import at_the_same_time
 from tests.exceptions_app.replay_batches.target import Target, refused_cases, target
 from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, open_provider
 from workbench.attempts import FAILURES_PER_ADDRESS
+from workbench.identities import join
 from workbench.models import User
 
 __all__ = ["cast", "signed_in", "target"]
@@ -151,6 +156,41 @@ def test_role_that_is_refused_keeps_nobody_out_and_those_that_go_go_first(
         assert roles() == now_held
     assert refused.count() == 2
     connection.check_constraints()
+
+
+def test_account_from_before_is_joined_with_the_one_that_the_provider_made(cast: Cast, provider: OpenIDProvider):
+    browser = Client()
+    come_in(browser)
+    nina, clara, ada = User.objects.get(username="nina"), cast.clerk, cast.administrator
+    root, part = User.objects.create_superuser("root"), User.objects.get(pk=machine(SETUP).pk)
+    signed: dict[str, Any] = {"by": ada, "at": now(), "because": "Her manager came along."}
+    for kept, made, changes, refusal in (
+        (clara, nina, {"by": clara}, NotPermitted), (ada, nina, {}, NotPermitted), (root, nina, {}, NotPermitted),
+        (clara, nina, {"because": " "}, Invalid), (nina, nina, {}, Invalid),
+        (clara, cast.outsider, {}, Invalid), (part, nina, {}, Invalid),
+    ):  # fmt: skip
+        with pytest.raises(refusal):
+            join(kept, made, **signed | changes)
+    with transaction.atomic():
+        log.record("case.commented", subject="case:1", scope="x", actor="nina", at=now(), summary="Nina commented.")
+        with pytest.raises(Invalid, match="was worked with"):
+            join(clara, nina, **signed)
+        transaction.set_rollback(True)
+    joined = ("join_accounts", "clara", "nina", "--by", "ada", "--because", "Her manager came along.")
+    call_command(*joined)
+    connection.check_constraints()
+    nina.refresh_from_db()
+    assert (nina.is_active, nina.groups.count()) == (False, 0)
+    assert browser.get("/queue/")["Location"].startswith("/accounts/login/")
+    provider.person["groups"] = ["Finance clerks"]
+    assert come_in(browser).status_code == 302
+    assert browser.session["_auth_user_id"] == str(clara.pk)
+    assert told()[-3:] == ["role.taken", "person.sessions_ended", "person.joined"]
+    assert told("clara")[-2:] == ["person.joined", "person.signed_in"]
+    event = AuditEvent.objects.get(subject="person:clara", action="person.joined")
+    assert (event.actor, event.because, event.data["subject"]) == ("ada", "Her manager came along.", "f3a1")
+    with pytest.raises(CommandError, match="no second account"):
+        call_command(*joined)
 
 
 @pytest.mark.django_db(transaction=True)
