@@ -1,4 +1,4 @@
-"""The roles of a person as a whole: those that go and those that come, by an administrator or by a directory."""
+"""The roles of a person as a whole: those that go and those that come, as a directory names them."""
 
 from collections.abc import Collection
 from datetime import datetime
