@@ -97,7 +97,7 @@ def note_whether_one_is_owed(request: HttpRequest, person: AbstractUser) -> None
 
 def is_fresh(request: HttpRequest, *, at: datetime) -> bool:
     """Whether the last proof, signing in for one, is no older than FRESH."""
-    proved_at: float = request.session.get(PROVED_AT) or request.session.get(OPENED_AT, 0.0)
+    proved_at: float = request.session.get(PROVED_AT, request.session.get(OPENED_AT, 0.0))
     return 0 <= at.timestamp() - proved_at < FRESH.total_seconds()
 
 

@@ -287,7 +287,12 @@ def test_fresh_proof_is_given_at_the_provider_and_what_was_typed_waits(
     [case] = refused_cases(cast, 1)
     proposal = propose_replay(case.pk, by=cast.clerk, at=MORNING, because="It is back.")
     provider.person |= {"groups": ["CN=Controllers,OU=Finance"], "auth_time": int(now().timestamp()) - 3600}
-    client = Client()
+    proved, client = dict(provider.person), Client()
+    for said in (0, -5, None, "today", True):  # long ago, or nothing that says when
+        provider.person["auth_time"] = said
+        come_in(browser := Client())
+        assert browser.get("/accounts/second-factor/set-up/")["Location"].startswith("/accounts/prove/"), said
+    provider.person = proved
     come_in(client)
     page = f"/exceptions/{case.ref}/"
     sent = {"frozen_sha256": proposal.frozen_sha256, "because": "Compared with the order.", "agreed": "on"}
