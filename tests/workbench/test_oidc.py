@@ -322,3 +322,25 @@ def test_fresh_proof_is_given_at_the_provider_and_what_was_typed_waits(
     assert told()[-1] == "person.proved_again"
     time_machine.shift(timedelta(minutes=6))
     assert client.get("/accounts/second-factor/set-up/")["Location"].startswith("/accounts/prove/")
+
+
+def test_administrator_proves_themselves_at_the_provider_and_goes_on(
+    cast: Cast, provider: OpenIDProvider, time_machine: Any
+):
+    time_machine.move_to(MORNING, tick=False)
+    client, otto = Client(), cast.outsider
+    come_in(client)
+    User.objects.filter(username="nina").update(is_staff=True)
+    address = f"/admin/workbench/user/{otto.pk}/change/"
+    sent = {"username": "otto", "time_zone": "UTC", "because": "Moves.", "first_name": "Ottokar", "is_active": "on"}
+    asked = client.post(address, sent)
+    html = asked.content.decode()
+    assert (asked.status_code, dict(asked.context["kept"])) == (403, sent)
+    assert 'target="_blank"' in html  # what was typed stays in the first window
+    assert f'action="{address}"' in html
+    assert "interrupted" not in client.session
+    provider.person["auth_time"] = int(now().timestamp())
+    assert come_in(client, prove="1", next="/admin/").status_code == 302
+    assert client.post(address, sent).status_code == 302
+    otto.refresh_from_db()
+    assert otto.first_name == "Ottokar"
