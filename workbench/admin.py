@@ -109,10 +109,13 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
     filter_horizontal = ("groups",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
-        """Nobody changes their own status, and who is no superuser makes none."""
-        fixed = ("last_login", "date_joined")
+        """Nobody changes their own status, and who is no superuser makes none.
+
+        A username stands in the trail, and an address tells whose second account one is: not one's own to change.
+        """
+        fixed = ("last_login", "date_joined", *(("username",) if obj else ()))
         if obj == request.user:
-            return (*fixed, *STATUS)
+            return (*fixed, *STATUS, "email")
         return fixed if _is_superuser(request) else (*fixed, "is_superuser")
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:

@@ -3,7 +3,7 @@ from typing import ClassVar
 import pgtrigger
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
@@ -13,7 +13,7 @@ from exceptions_app.models.toxic import BECAME_ADMINISTRATOR, ROLE_APPROVES, no_
 from workbench.session_store import SessionStore
 
 _OF_PERSON = "'person:' || (SELECT username FROM public.workbench_user WHERE id = NEW.user_id)"
-_STATUS = ("username", "is_active", "is_staff", "is_superuser")
+_STATUS = ("is_active", "is_staff", "is_superuser")
 _STATUS_CHANGES = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in _STATUS)
 
 
@@ -29,6 +29,8 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         triggers: ClassVar = [
+            # The trail names people by it: under another name nothing of what they did would be found to be theirs.
+            frozen_columns("username"),
             audit_required(
                 "'person:' || NEW.username",
                 operation=pgtrigger.Update,
@@ -41,6 +43,14 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.get_username()
+
+
+class Role(Group):
+    """A role: the trail names it as it does people, so it is named once."""
+
+    class Meta:
+        proxy = True
+        triggers: ClassVar = [frozen_columns("name")]
 
 
 class RoleMembership(User.groups.through):  # type: ignore[name-defined]  # made by Django at run time

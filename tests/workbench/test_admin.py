@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.core.cache import cache
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from audit.models import AuditEvent
@@ -118,6 +119,18 @@ def test_nobody_changes_their_own_status(cast: Cast, ada: Client):
     cast.administrator.refresh_from_db()
     assert (cast.administrator.is_staff, cast.administrator.is_superuser) == (True, False)
     assert (cast.administrator.groups.count(), events()) == (0, [])
+
+
+def test_nobody_is_renamed_and_nobody_changes_the_address_that_tells_who_they_are(cast: Cast, ada: Client):
+    """The trail names people by their username, and a second account is known by its address."""
+    own = cast.administrator.email
+    assert change(ada, cast.outsider, username="somebody", email="moved@example.test").status_code == 302
+    assert change(ada, cast.administrator, username="nobody", email="other@example.test").status_code == 302
+    for one, name, email in ((cast.outsider, "otto", "moved@example.test"), (cast.administrator, "ada", own)):
+        one.refresh_from_db()
+        assert (one.username, one.email) == (name, email)
+    with pytest.raises(IntegrityError, match="username is never changed once written"), transaction.atomic():
+        User.objects.filter(pk=cast.outsider.pk).update(username="somebody")
 
 
 def test_only_superusers_make_or_change_superusers(cast: Cast, ada: Client, signed_in: Any):
