@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-POLICY = "batch/1"
-"""How batches grow and stop; part of what a decision is bound to, and raised when the rules here change."""
+POLICY = "batch/2"
+"""How batches grow and stop, and who decides on them: part of what a decision is bound to, and raised when either
+changes. Since batch/2 who is late, stands in for a contributor, or has an account that one changed does not decide.
+"""
 
 GROWTH = 5  # each step is this many times the one before: 1, 5, 25, 125, …
 MOST_AT_ONCE = 25  # more would wait in the outbox: a connection has no more under way than a few claims take

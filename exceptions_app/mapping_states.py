@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-POLICY = "mapping/1"
-"""The rules by which a mapping is decided on; part of what a decision is bound to."""
+POLICY = "mapping/2"
+"""The rules by which a mapping is decided on; part of what a decision is bound to, and raised when they change.
+
+Since mapping/2 who is late, stands in for the proposer, or has an account that the proposer changed does not decide.
+"""
 
 MOST_ROWS = 5_000  # of one proposal
 MOST_MENDS = 10_000  # open exceptions that go with one proposal

@@ -105,16 +105,21 @@ def _as_shown(batch_id: int, frozen_sha256: str, *, action: BatchAction, by: Abs
         verdict = decision.get_verdict_display().lower()
         raise ApprovalNoLongerHolds(f"Somebody was faster: {decision.decider} {verdict} {batch.ref}.")
     require_on_batch(action, batch, by)
-    items = BatchItem.objects.filter(batch=batch).order_by("position")
-    now_frozen = frozen_list_hash(
-        items, connection=batch.connection.slug, failure_limit=batch.failure_limit, policy=POLICY
-    )
-    if frozen_sha256 != batch.frozen_sha256 or (action is BatchAction.APPROVE and now_frozen != batch.frozen_sha256):
+    same = batch.policy_version == POLICY and frozen_hash_of(batch) == batch.frozen_sha256
+    if frozen_sha256 != batch.frozen_sha256 or (action is BatchAction.APPROVE and not same):
         raise ApprovalNoLongerHolds(
             f"{batch.ref} is not what you were shown, or the rules for batches changed after it was proposed. "
             "Look at it again; if it stays so, have it cancelled and proposed anew."
         )
     return batch
+
+
+def frozen_hash_of(batch: ReplayBatch) -> str:
+    """The hash of what stands there now, by the rules under which it was proposed."""
+    items = BatchItem.objects.filter(batch=batch).order_by("position")
+    return frozen_list_hash(
+        items, connection=batch.connection.slug, failure_limit=batch.failure_limit, policy=batch.policy_version
+    )
 
 
 def _decide(

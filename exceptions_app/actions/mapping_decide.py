@@ -13,7 +13,7 @@ from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.fresh_proof import Money, require_fresh_proof
 from exceptions_app.actions.mapping_propose import entries_holding, frozen_rows_hash, told
 from exceptions_app.actions.mover import Invalid
-from exceptions_app.mapping_states import MappingAction, MappingState
+from exceptions_app.mapping_states import POLICY, MappingAction, MappingState
 from exceptions_app.models import MappingDecision, MappingEntry, MappingProposal, MappingRow, ValueMapping
 from exceptions_app.queries.mapping_standing import require_on_proposal
 from exceptions_app.value_rows import WrittenRow
@@ -80,14 +80,19 @@ def _as_shown(proposal_id: int, frozen_sha256: str, *, action: MappingAction, by
             raise DecidedAlready(f"You {verdict} {proposal.ref} already.")
         raise ApprovalNoLongerHolds(f"Somebody was faster: {decision.decider} {verdict} {proposal.ref}.")
     require_on_proposal(action, proposal, by)
-    rows = proposal.rows.order_by("position")
-    same = frozen_rows_hash(proposal.mapping, rows, batch=proposal.batch) == proposal.frozen_sha256
+    same = proposal.policy_version == POLICY and frozen_hash_of(proposal) == proposal.frozen_sha256
     if frozen_sha256 != proposal.frozen_sha256 or (action is MappingAction.APPROVE and not same):
         raise ApprovalNoLongerHolds(
             f"{proposal.ref} is not what you were shown, or the rules for mappings changed after it was proposed. "
             "Look at it again; if it stays so, have it withdrawn and proposed anew."
         )
     return proposal
+
+
+def frozen_hash_of(proposal: MappingProposal) -> str:
+    """The hash of what stands there now, by the rules under which it was proposed."""
+    rows, policy = proposal.rows.order_by("position"), proposal.policy_version
+    return frozen_rows_hash(proposal.mapping, rows, batch=proposal.batch, policy=policy)
 
 
 def _still_replaced(proposal: MappingProposal, rows: Sequence[MappingRow]) -> list[MappingEntry]:

@@ -153,7 +153,9 @@ def _freeze(proposal: MappingProposal, *, at: datetime) -> None:
     reason = mend_reason(proposal.mapping, proposal.because)
     batch = freeze_list(prepared, by=proposal.proposer, at=at, because=reason) if prepared else None
     proposal.batch = batch
-    proposal.frozen_sha256 = frozen_rows_hash(proposal.mapping, proposal.rows.order_by("position"), batch=batch)
+    rows = proposal.rows.order_by("position")
+    policy = proposal.policy_version
+    proposal.frozen_sha256 = frozen_rows_hash(proposal.mapping, rows, batch=batch, policy=policy)
     proposal.state = MappingState.AWAITING_APPROVAL
     proposal.save(update_fields=["batch", "frozen_sha256", "state"])
     left_out = proposal.mends - len(prepared)

@@ -206,10 +206,15 @@ def entries_holding(mapping: ValueMapping, source_values: Iterable[str]) -> list
     return list(held.order_by("pk"))
 
 
-def frozen_rows_hash(mapping: ValueMapping, rows: Iterable[MappingRow], *, batch: ReplayBatch | None) -> str:
-    """What a decision is bound to: these rows for this scope, what each replaces, and the batch that goes with them."""
+def frozen_rows_hash(
+    mapping: ValueMapping, rows: Iterable[MappingRow], *, batch: ReplayBatch | None, policy: str
+) -> str:
+    """What a decision is bound to: these rows for this scope, what each replaces, and the batch that goes with them.
+
+    `policy` is that of the proposal, so that what was decided under earlier rules can be checked under later ones.
+    """
     parts = {
-        "policy": POLICY,
+        "policy": policy,
         "kind": mapping.kind,
         "target": mapping.connection.slug,
         "entity": mapping.entity.code if mapping.entity else "",
@@ -284,7 +289,7 @@ def _freeze(
         count=len(rows),
         mends=len(listed),
         batch=batch,
-        frozen_sha256=frozen_rows_hash(mapping, rows, batch=batch),
+        frozen_sha256=frozen_rows_hash(mapping, rows, batch=batch, policy=POLICY),
         proposer_id=by.pk,
         because=because,
         proposed_at=at,
