@@ -22,12 +22,16 @@ from exceptions_app.models.duties import (
     HANDS,
     HAS_A_HAND,
     HELD_BEFORE,
-    HELD_ON_QUEUE_BEFORE,
+    HELD_FOR_MAPPING_BEFORE,
     HOLDS,
     HOURS_BEFORE,
+    OPENS_THE_ACCOUNT,
     STANDS_IN,
     TAMPERED,
+    TAMPERED_OF_MAPPING,
     TWIN,
+    counted_since,
+    gives_approve,
 )
 from exceptions_app.models.value_mapping import MAPPING_PREFIX
 from integrations.models import FieldMap
@@ -92,11 +96,16 @@ class Decider:
 
 
 _NAME = "COALESCE(NULLIF(trim(concat({0}.first_name, ' ', {0}.last_name)), ''), {0}.username)"
+# `more` are hands that stand nowhere yet: of what is not proposed, those in what was handed over.
+_GIVEN_WITH_MORE = f"""
+    SELECT found.queue_id, found.entity_id, found.queue, found.entity, found.places, found.proposed_at, found.since,
+        found.hands || %(more)s::bigint[] AS hands
+    FROM ({GIVEN}) found
+"""
 _DECIDERS = f"""
-    SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND} OR person.id = ANY(%(more)s::bigint[]),
-        {HELD_BEFORE}, {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")},
-        proposed.id
-    FROM {{proposed}} CROSS JOIN LATERAL ({GIVEN}) given CROSS JOIN public.workbench_user person
+    SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_BEFORE},
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, proposed.id
+    FROM {{proposed}} CROSS JOIN LATERAL ({_GIVEN_WITH_MORE}) given CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
     LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
@@ -122,45 +131,52 @@ _OF_BATCH = _DECIDERS.format(
     "(SELECT i.proposal_id FROM public.exceptions_app_batchitem i WHERE i.batch_id = %(batch)s)",
 )
 _OF_MAPPING = f"""
-    SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_ON_QUEUE_BEFORE},
+    SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_FOR_MAPPING_BEFORE},
         {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, proposed.id
     FROM public.exceptions_app_mappingproposal proposed CROSS JOIN LATERAL ({GIVEN_OF_MAPPING}) given
     CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
-    LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
+    LEFT JOIN LATERAL ({TAMPERED_OF_MAPPING}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
     LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
     WHERE proposed.id = %(proposal)s AND person.id = %(person)s
 """
-# Of each place the item that was proposed first says whether they were late. Whether anybody touched their account, or
-# has their address, is asked before it is asked of each of ten thousand items whether that was one with a hand in it.
+# Of each place the item that was proposed first says whether they were late. Whether anybody touched their account or
+# gave them the right, has their address or decides in their place is asked before it is asked of each of ten thousand
+# items whether that was one with a hand in it.
 _LATE_FOR_BATCH = f"""
+    WITH item AS (
+        SELECT c.queue_id, c.entity_id, c.opened_at, p.id, p.proposed_at FROM public.exceptions_app_batchitem i
+        JOIN public.exceptions_app_proposal p ON p.id = i.proposal_id
+        JOIN public.exceptions_app_exceptioncase c ON c.id = p.case_id WHERE i.batch_id = %(batch)s
+    ), since AS (
+        SELECT min(opened_at) - interval '{HOURS_BEFORE} hours' AS began FROM item
+    )
     SELECT
         EXISTS (
             SELECT 1 FROM public.exceptions_app_proposal proposed CROSS JOIN LATERAL ({GIVEN}) given
             WHERE NOT ({HELD_BEFORE}) AND proposed.id IN (
-                SELECT DISTINCT ON (c.queue_id, c.entity_id) p.id FROM public.exceptions_app_batchitem i
-                JOIN public.exceptions_app_proposal p ON p.id = i.proposal_id
-                JOIN public.exceptions_app_exceptioncase c ON c.id = p.case_id
-                WHERE i.batch_id = %(batch)s ORDER BY c.queue_id, c.entity_id, p.proposed_at
+                SELECT DISTINCT ON (queue_id, entity_id) id FROM item ORDER BY queue_id, entity_id, proposed_at
             )
         ),
         EXISTS (
-            SELECT 1 FROM public.audit_event e
-            WHERE e.actor <> person.username
-                AND e.at > since.opened_at - interval '{HOURS_BEFORE} hours'
-                AND (e.subject = 'person:' || person.username OR e.action = 'grant.given' AND e.subject IN (
-                    SELECT 'queue:' || q.slug FROM public.exceptions_app_queue q
-                    UNION ALL SELECT 'entity:' || l.code FROM public.exceptions_app_legalentity l
-                ))
+            SELECT 1 FROM public.audit_event e WHERE e.subject = 'person:' || person.username
+                AND e.at > since.began AND e.actor <> person.username AND {OPENS_THE_ACCOUNT}
+        ) OR EXISTS (
+            SELECT 1 FROM public.audit_event e WHERE e.subject = ANY(ARRAY(
+                SELECT 'queue:' || q.slug FROM public.exceptions_app_queue q
+                WHERE q.id IN (SELECT queue_id FROM item)
+                UNION ALL SELECT 'entity:' || l.code FROM public.exceptions_app_legalentity l
+                WHERE l.id IN (SELECT entity_id FROM item)
+            )) AND e.at > since.began AND e.actor <> person.username AND {gives_approve("person")}
+        ) OR EXISTS (
+            SELECT 1 FROM public.exceptions_app_delegation d
+            WHERE person.id IN (d.giver_id, d.taker_id) AND {counted_since("since.began")}
         ) OR person.email <> '' AND EXISTS (
             SELECT 1 FROM public.workbench_user other
             WHERE other.id <> person.id AND lower(other.email) = lower(person.email)
         )
-    FROM public.workbench_user person CROSS JOIN (
-        SELECT min(c.opened_at) AS opened_at FROM public.exceptions_app_batchitem i
-        JOIN public.exceptions_app_exceptioncase c ON c.id = i.case_id WHERE i.batch_id = %(batch)s
-    ) since WHERE person.id = %(person)s
+    FROM public.workbench_user person CROSS JOIN since WHERE person.id = %(person)s
 """
 _LATE = "You were given the right to approve here after this was proposed; someone else must decide."
 

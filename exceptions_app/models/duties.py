@@ -36,6 +36,7 @@ HANDS = f"""
 # What the rest asks of a proposal. Without the last line the list of hands would be read again wherever it is used.
 GIVEN = f"""
     SELECT c.queue_id, c.entity_id, 'queue:' || q.slug AS queue, 'entity:' || l.code AS entity, proposed.proposed_at,
+        ARRAY['queue:' || q.slug, 'entity:' || l.code] AS places,
         ARRAY(SELECT DISTINCT hand.id FROM ({HANDS}) hand) AS hands,
         LEAST(proposed.proposed_at, (SELECT min(v.created_at) FROM {_VERSIONS} AND v.author_id IS NOT NULL))
             - interval '{HOURS_BEFORE} hours' AS since
@@ -58,34 +59,34 @@ TWIN = """
 _APPROVE = "JOIN public.auth_permission p ON p.id = g.permission_id AND p.codename = 'approve'"
 
 
-def _given_since(place: str, to: str) -> str:
+def _given_since(place: str, to: str, *, at: str) -> str:
     return f"""
         EXISTS (
-            SELECT 1 FROM public.audit_event e WHERE e.subject = given.{place} AND e.at > given.proposed_at
+            SELECT 1 FROM public.audit_event e WHERE e.subject = {at}.{place} AND e.at > given.proposed_at
                 AND e.action = 'grant.given' AND e.data ->> 'to' = {to} AND e.data -> 'permissions' @> '"approve"'
         )
     """
 
 
-def _holds(table: str, place: str, *, since_before: bool, who: str = "person") -> str:
+def _holds(table: str, place: str, *, since_before: bool, who: str = "person", at: str = "given") -> str:
     """Whether `who` holds the verb there, by themselves or by a role; since before it was proposed, or at all."""
     own = by_role = ""
     if since_before:
         to_them, to_the_role = f"'person:' || {who}.username", "'role:' || r.name"
-        own = f"AND NOT {_given_since(place, to_them)}"
-        by_role = f"""AND NOT {_given_since(place, to_the_role)} AND NOT EXISTS (
+        own = f"AND NOT {_given_since(place, to_them, at=at)}"
+        by_role = f"""AND NOT {_given_since(place, to_the_role, at=at)} AND NOT EXISTS (
             SELECT 1 FROM public.audit_event e WHERE e.subject = 'person:' || {who}.username
                 AND e.at > given.proposed_at AND e.action = 'role.given' AND e.data ->> 'role' = r.name
         )"""
     return f"""(
         EXISTS (
             SELECT 1 FROM public.exceptions_app_{table}usergrant g {_APPROVE}
-            WHERE g.user_id = {who}.id AND g.content_object_id = given.{place}_id {own}
+            WHERE g.user_id = {who}.id AND g.content_object_id = {at}.{place}_id {own}
         ) OR EXISTS (
             SELECT 1 FROM public.exceptions_app_{table}groupgrant g {_APPROVE}
             JOIN public.workbench_user_groups m ON m.group_id = g.group_id AND m.user_id = {who}.id
             JOIN public.auth_group r ON r.id = g.group_id
-            WHERE g.content_object_id = given.{place}_id {by_role}
+            WHERE g.content_object_id = {at}.{place}_id {by_role}
         )
     )"""
 
@@ -95,47 +96,102 @@ def _holds_both(*, since_before: bool, who: str = "person") -> str:
     return f"{on_queue} AND {_holds('legalentity', 'entity', since_before=since_before, who=who)}"
 
 
+# Who lets the person decide in their place at this moment: from `d` and `giver`.
+_GIVERS = """
+    public.exceptions_app_delegation d
+    JOIN public.workbench_user giver ON giver.id = d.giver_id AND giver.is_active
+    WHERE d.taker_id = person.id AND NOT person.is_staff AND d.ended_at IS NULL
+        AND d.begins_at <= now() AND d.ends_at > now()
+"""
+
+
 def _decides_for_a_holder(*, since_before: bool) -> str:
     """Whether somebody holds both by themselves who lets the person decide in their place; nothing is passed on."""
     before = "AND d.given_at <= given.proposed_at" if since_before else ""
-    return f"""EXISTS (
-        SELECT 1 FROM public.exceptions_app_delegation d
-        JOIN public.workbench_user giver ON giver.id = d.giver_id AND giver.is_active
-        WHERE d.taker_id = person.id AND NOT person.is_staff AND d.ended_at IS NULL
-            AND d.begins_at <= now() AND d.ends_at > now() {before}
-            AND {_holds_both(since_before=since_before, who="giver")}
-    )"""
+    both = _holds_both(since_before=since_before, who="giver")
+    return f"EXISTS (SELECT 1 FROM {_GIVERS} {before} AND {both})"
 
 
 HOLDS = f"(({_holds_both(since_before=False)}) OR {_decides_for_a_holder(since_before=False)})"
-HELD_BEFORE = f"(({_holds_both(since_before=True)}) OR {_decides_for_a_holder(since_before=True)})"
-HELD_ON_QUEUE_BEFORE = _holds("queue", "queue", since_before=True)
+_HELD_THEMSELVES = _holds_both(since_before=True)
+HELD_BEFORE = f"(({_HELD_THEMSELVES}) OR {_decides_for_a_holder(since_before=True)})"
+
+
+def counted_since(moment: str) -> str:
+    """Whether the delegation `d` counted at any time since. What was ended before its first day never did."""
+    end = "COALESCE(d.ended_at, 'infinity')"
+    return f"d.begins_at <= now() AND d.begins_at < {end} AND d.ends_at > {moment} AND {end} > {moment}"
+
 
 # One who decides in the place of somebody with a hand in it, or lets such a one decide in theirs, at any time since.
-STANDS_IN = """
+STANDS_IN = f"""
     SELECT d.id, CASE WHEN d.giver_id = person.id THEN d.taker_id ELSE d.giver_id END AS other
     FROM public.exceptions_app_delegation d
     WHERE (d.giver_id = person.id AND d.taker_id = ANY(given.hands)
             OR d.taker_id = person.id AND d.giver_id = ANY(given.hands))
-        AND d.begins_at <= now() AND d.ends_at > given.since AND COALESCE(d.ended_at, 'infinity') > given.since
+        AND {counted_since("given.since")}
     LIMIT 1
 """
 
-# What somebody with a hand in it did to the person's account, sign-in, tokens or rights: the newest such event.
-TAMPERED = """
-    SELECT e.id, e.actor, e.at FROM public.audit_event e
-    WHERE e.subject IN ('person:' || person.username, given.queue, given.entity) AND e.at > given.since
-        AND e.actor <> person.username
-        AND CASE WHEN e.subject = 'person:' || person.username THEN e.action NOT IN ('role.taken', 'token.withdrawn')
-            ELSE e.action = 'grant.given' AND e.data ->> 'to' = 'person:' || person.username
-                AND e.data -> 'permissions' @> '"approve"' END
+# Of the events about an account `e`, those after which somebody else may sign in by it, or it may do more. That its
+# sessions were ended, that it was named otherwise or made inactive gives nobody anything.
+ACCOUNT_EVENTS = (
+    "person.added", "person.password_changed", "person.second_factor_added", "person.second_factor_removed",
+    "person.recovery_codes_renewed", "role.given", "token.made",
+)  # fmt: skip
+ACCOUNT_FIELDS = ("password", "Email address", "Username", "Staff status", "Superuser status")
+"""Of `person.changed`, as the administration labels them. `Active` counts when it was switched on."""
+OPENS_THE_ACCOUNT = f"""(
+    e.action IN {ACCOUNT_EVENTS} OR e.action = 'person.changed' AND (
+        e.data -> 'fields' ?| ARRAY{list(ACCOUNT_FIELDS)}
+        OR e.data #>> ARRAY['changes', 'is_active', 'will_be'] = 'true'
+    )
+)"""
+
+
+def gives_approve(account: str) -> str:
+    """Whether an event about a place gave `account` the verb there, themselves or by a role that they have."""
+    return f"""(
+        e.action = 'grant.given' AND e.data -> 'permissions' @> '"approve"' AND (
+            e.data ->> 'to' = 'person:' || {account}.username OR EXISTS (
+                SELECT 1 FROM public.workbench_user_groups m JOIN public.auth_group r ON r.id = m.group_id
+                WHERE m.user_id = {account}.id AND e.data ->> 'to' = 'role:' || r.name
+            )
+        )
+    )"""
+
+
+def _tampered(accounts: str) -> str:
+    return f"""
+    SELECT e.id, e.actor, e.at FROM ({accounts}) account
+    JOIN public.audit_event e ON e.subject = ANY(array_append(given.places, 'person:' || account.username))
+        AND e.at > given.since AND e.actor <> account.username
+    WHERE CASE WHEN e.subject = 'person:' || account.username THEN {OPENS_THE_ACCOUNT}
+            ELSE {gives_approve("account")} END
         AND e.actor IN (SELECT u.username FROM public.workbench_user u WHERE u.id = ANY(given.hands))
     ORDER BY e.at DESC LIMIT 1
 """
 
-# The same of a proposed value mapping: `proposed` is one of those. For all legal entities it has none of its own.
+
+# What somebody with a hand in it did to the person's account, sign-in, tokens or rights: the newest such event. Who
+# decides in the place of others alone is asked the same of those others.
+_THEIR_OWN = "SELECT person.id AS id, person.username AS username"
+TAMPERED = _tampered(
+    f"{_THEIR_OWN} UNION ALL SELECT giver.id, giver.username FROM {_GIVERS} AND NOT ({_HELD_THEMSELVES})"
+)
+
+# The same of a proposed value mapping: `proposed` is one of those. What counts for all legal entities counts in each to
+# which a route leads from its connection. Nobody decides on a mapping in the place of somebody else.
+_LED_TO = """
+    SELECT DISTINCT r.entity_id, 'entity:' || l.code AS entity FROM public.exceptions_app_route r
+    JOIN public.exceptions_app_legalentity l ON l.id = r.entity_id
+    WHERE r.connection_id IS NULL OR r.connection_id =
+"""
 GIVEN_OF_MAPPING = f"""
     SELECT m.queue_id, m.entity_id, 'queue:' || q.slug AS queue, 'entity:' || l.code AS entity, proposed.proposed_at,
+        m.connection_id, ARRAY['queue:' || q.slug] || CASE WHEN l.id IS NULL
+            THEN ARRAY(SELECT led.entity FROM ({_LED_TO} m.connection_id) led) ELSE ARRAY['entity:' || l.code]
+        END AS places,
         ARRAY[proposed.proposer_id] AS hands, proposed.proposed_at - interval '{HOURS_BEFORE} hours' AS since
     FROM public.exceptions_app_valuemapping m
     JOIN public.exceptions_app_queue q ON q.id = m.queue_id
@@ -143,6 +199,14 @@ GIVEN_OF_MAPPING = f"""
     WHERE m.id = proposed.mapping_id
     OFFSET 0
 """
+HELD_FOR_MAPPING_BEFORE = f"""({_holds("queue", "queue", since_before=True)} AND CASE
+    WHEN given.entity_id IS NOT NULL THEN {_holds("legalentity", "entity", since_before=True)}
+    ELSE EXISTS ({_LED_TO} given.connection_id) AND NOT EXISTS (
+        SELECT 1 FROM ({_LED_TO} given.connection_id) led
+        WHERE NOT {_holds("legalentity", "entity", since_before=True, at="led")}
+    ) END
+)"""
+TAMPERED_OF_MAPPING = _tampered(_THEIR_OWN)
 
 IS_MACHINE = f"starts_with(person.username, '{PREFIX}')"
 
@@ -193,8 +257,8 @@ REFUSE_WHOEVER_MAY_NOT_MAP = f"""
     SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
         WHERE u.id = NEW.decider_id;
     SELECT found.* INTO given FROM ({GIVEN_OF_MAPPING}) found;
-    IF EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED})
-        OR NOT person.is_active OR NOT {HELD_ON_QUEUE_BEFORE}
+    IF EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED_OF_MAPPING})
+        OR NOT person.is_active OR NOT {HELD_FOR_MAPPING_BEFORE}
     THEN
         RAISE EXCEPTION 'four eyes: user % is no second person for mapping proposal %',
             NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';

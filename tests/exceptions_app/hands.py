@@ -9,11 +9,13 @@ from django.contrib.auth.models import AbstractUser, Group
 from django.db import connection as database
 from django.db import transaction
 from django.test import Client
+from django.utils.timezone import now
 
 from audit import log
 from exceptions_app.actions.grants import add_to_role, grant_verbs, remove_from_role
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import (
+    Delegation,
     ExceptionCase,
     LegalEntity,
     PayloadVersion,
@@ -89,11 +91,31 @@ def late_by_grant_to_them(scene: Scene) -> User:
 
 
 def late_by_grant_to_their_role(scene: Scene) -> User:
+    return deputy(scene, since=LATER)
+
+
+def deputy(scene: Scene, *, since: datetime = SET_UP_AT) -> User:
+    """Who may approve by a role that nobody else has, to which it was granted then."""
     found, role = person("nina", "Nina Newcomer"), Group.objects.create(name="deputies")
     add_to_role("deputies", found, by=machine(SETUP), at=SET_UP_AT)
     places: list[Queue | LegalEntity] = [scene.cast.einvoicing, scene.cast.netherlands]
-    grant_verbs([Verb.SEE, Verb.APPROVE], role, places, by=machine(SETUP), at=LATER)
+    grant_verbs([Verb.SEE, Verb.APPROVE], role, places, by=machine(SETUP), at=since)
     return found
+
+
+def lent(giver: User, taker: User, **changed: Any) -> User:
+    """Who decides in place of the giver since the installation was set up."""
+    with transaction.atomic():
+        told("delegation.given", f"person:{giver.username}", by=giver, at=SET_UP_AT, taker=taker.username)
+        Delegation.objects.create(
+            **{
+                "giver": giver, "taker": taker, "first_day": SET_UP_AT.date(), "last_day": now().date(),
+                "begins_at": SET_UP_AT, "ends_at": now() + timedelta(days=1), "because": "Holiday.",
+                "given_at": SET_UP_AT,
+            }
+            | changed
+        )  # fmt: skip
+    return taker
 
 
 def given_again(scene: Scene) -> User:
@@ -113,7 +135,7 @@ def with_a_reset_password(scene: Scene) -> User:
 def with_a_new_second_factor(scene: Scene) -> User:
     """Shortly before the first correction, by its author."""
     found = scene.controller("nina")
-    told("person.second_factor_reset", "person:nina", by=scene.cast.second_clerk, at=MORNING - timedelta(hours=23))
+    told("person.second_factor_removed", "person:nina", by=scene.cast.second_clerk, at=MORNING - timedelta(hours=23))
     return found
 
 
@@ -137,6 +159,23 @@ def given_by_the_proposer(scene: Scene) -> User:
     at = MORNING - timedelta(hours=3)
     told("grant.given", subject, by=scene.cast.clerk, at=at, to="person:nina", permissions=["approve", "see"])
     return found
+
+
+def given_to_their_role_by_the_proposer(scene: Scene) -> User:
+    found = deputy(scene)
+    subject, at = f"queue:{scene.cast.einvoicing.slug}", MORNING - timedelta(hours=3)
+    told("grant.given", subject, by=scene.cast.clerk, at=at, to="role:deputies", permissions=["approve", "see"])
+    return found
+
+
+def in_place_of_one_whose_password_the_proposer_reset(scene: Scene) -> User:
+    giver = scene.controller("gina")
+    told("person.changed", "person:gina", by=scene.cast.clerk, at=LATER, fields=["password"])
+    return lent(giver, person("nina", "Nina Newcomer", role="support"))
+
+
+def in_place_of_the_proposer(scene: Scene) -> User:
+    return lent(scene.cast.clerk, scene.controller("nina"))
 
 
 def twin(scene: Scene) -> User:
@@ -179,6 +218,15 @@ REFUSED: dict[str, tuple[Callable[[Scene], User], str, str]] = {
     "an account that the proposer added": (added_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
     "a token that the proposer made": (with_a_token_of_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
     "a right that the proposer gave": (given_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
+    "a right that the proposer gave to their role": (
+        given_to_their_role_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED,
+    ),
+    "who decides for somebody whose password the proposer reset": (
+        in_place_of_one_whose_password_the_proposer_reset, "Clara Clerk, who had a hand in this", TOUCHED,
+    ),
+    "who decides in place of the proposer": (
+        in_place_of_the_proposer, "One of you and Clara Clerk, who had a hand in this", "decides for somebody",
+    ),
     "a second account of the proposer": (
         twin, "Your account has the e-mail address of Clara Clerk, who had a hand in this", "has the address of",
     ),

@@ -20,11 +20,13 @@ from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Decision, Delegation, ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted, standing, verbs_of
 from exceptions_app.queries.counters import waiting_for_decision_of
+from exceptions_app.queries.delegations import standing_delegations_of
 from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.states import Verb
 from tests import factories
 from tests.cast import Cast, give_role, grant, person
 from tests.exceptions_app.api.conftest import Api, api
+from tests.exceptions_app.hands import lent
 from workbench.models import User
 
 __all__ = ["api"]
@@ -154,6 +156,22 @@ def test_neither_decides_on_what_the_other_had_a_hand_in_and_nothing_is_passed_o
     since = proposed(cast, cast.clerk)
     assert decidable(since, cast.support) == ""
     assert "did not hold approve" in decidable(since, cast.auditor)
+
+
+def test_what_was_ended_before_it_began_never_counted(cast: Cast):
+    give_role(cast.clerk, "controller")
+    give_role(cast.second_clerk, "controller")
+    ahead = lend(cast.clerk, cast.second_clerk, begins=1)
+    end_delegation(ahead.pk, by=cast.clerk, at=now())
+    assert standing_delegations_of(cast.clerk) == []
+    case = proposed(cast, cast.clerk)
+    assert decidable(case, cast.second_clerk) == ""
+    begun = {"begins_at": now() - timedelta(hours=2), "given_at": now() - timedelta(hours=4)}
+    ended = {"ended_at": now() - timedelta(hours=3), "ended_by": cast.clerk}
+    lent(cast.clerk, cast.second_clerk, **begun, **ended)
+    assert decidable(case, cast.second_clerk) == ""
+    lent(cast.clerk, cast.second_clerk, **begun, **ended | {"ended_at": now() - timedelta(hours=1)})
+    assert "decides for somebody who contributed" in decidable(case, cast.second_clerk)
 
 
 def test_what_cannot_be_given_is_named_at_its_field(cast: Cast):

@@ -17,12 +17,15 @@ from exceptions_app.machines import POLICY, SETUP, machine
 from exceptions_app.models import (
     Decision,
 )
+from exceptions_app.models.duties import ACCOUNT_EVENTS, ACCOUNT_FIELDS
 from exceptions_app.policies import NotPermitted, contributors_of, standing
 from exceptions_app.states import Verb
+from exceptions_app.views.audit_words import ACTIONS
 from tests import factories
 from tests.cast import MORNING, Cast, person
 from tests.exceptions_app.api.conftest import Api, api
 from tests.exceptions_app.hands import FOUR_EYES, GAINED, LATER, REFUSED, Scene, SignIn, decide_by_sql, play, told
+from workbench.admin import PersonForm
 from workbench.models import User
 
 __all__ = ["api"]
@@ -78,6 +81,33 @@ def try_every_route(
     assert not Decision.objects.exists()
 
 
+# What gives nobody anything in an account, whoever does it.
+HARMLESS: list[tuple[str, dict[str, Any]]] = [
+    ("role.taken", {"role": "support"}),
+    ("token.withdrawn", {"name": "theirs"}),
+    ("person.sessions_ended", {"sessions": 2}),
+    ("person.changed", {"fields": ["First name", "Last name", "Time zone"]}),
+    ("person.changed", {"fields": ["Active"], "changes": {"is_active": {"was": True, "will_be": False}}}),
+    ("delegation.given", {"giver": "conrad", "taker": "sara"}),
+    ("delegation.ended", {"giver": "conrad", "taker": "sara"}),
+]
+BY_THEMSELVES_ALONE = {
+    "person.signed_in", "person.signed_out", "person.sign_in_refused", "person.proved_again",
+    "person.recovery_code_used",
+}  # fmt: skip
+
+
+def test_each_event_about_an_account_is_known_to_open_it_or_not():
+    names = {name for group in ACTIONS.values() for name in group if not name.endswith(".")}
+    harmless = {action for action, _ in HARMLESS} | BY_THEMSELVES_ALONE | {"role.added"}
+    about_accounts = {name for name in names if name.startswith(("person.", "role.", "token.", "delegation."))}
+    assert about_accounts == set(ACCOUNT_EVENTS) | harmless
+    assert harmless.isdisjoint(ACCOUNT_EVENTS)
+    # As the form labels them; the page of the password has no label, and roles have events of their own.
+    labels = {str(field.label) for field in PersonForm.base_fields.values()}
+    assert set(ACCOUNT_FIELDS) - labels == {"password"}
+
+
 def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
     """The same changes by others, of old or by themselves; and a right that was there before beside a new one."""
     scene = play(cast)
@@ -85,7 +115,8 @@ def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
     told("person.changed", "person:conrad", by=admin, at=LATER, fields=["password"])
     told("person.changed", "person:conrad", by=cast.clerk, at=old, fields=["password"])
     told("person.password_changed", "person:conrad", by=cast.controller, at=LATER)
-    told("role.taken", "person:conrad", by=cast.clerk, at=LATER, role="support")
+    for action, data in HARMLESS:
+        told(action, "person:conrad", by=cast.clerk, at=LATER, **data)
     grant_verbs([Verb.APPROVE], cast.controller, [cast.einvoicing, cast.netherlands], by=machine(SETUP), at=LATER)
     for one in (cast.support, cast.outsider, cast.administrator):
         with pytest.raises(IntegrityError, match=GAINED), transaction.atomic():
