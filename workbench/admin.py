@@ -23,7 +23,7 @@ from django.utils.timezone import now
 from audit import log
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.fresh_proof import FreshProofNeeded
-from exceptions_app.actions.grants import add_to_role, remove_from_role
+from exceptions_app.actions.grants import add_to_role, refusal_of_access, remove_from_role
 from exceptions_app.machines import is_machine
 from exceptions_app.queries.access_conflicts import would_approve
 from workbench import proofs
@@ -40,6 +40,7 @@ for model in (Authenticator, EmailAddress, EmailConfirmation, SocialAccount, Soc
 # Their values are told; those of other fields are left out, the password is among them.
 TOLD = ("is_active", "is_staff", "is_superuser")
 STATUS = (*TOLD, "groups")
+STATES = ("is_staff", "is_active")
 # Labels of fields that change no column: the reason, and what is done by an action with an event of its own.
 ACTS = ("Reason", "Remove the second factor", "End all sessions")
 PROOF = "Accounts are changed with a proof of who you are that is no older than five minutes."
@@ -83,17 +84,17 @@ class PersonForm(UserChangeForm):
     def clean(self) -> dict[str, Any]:
         """What would make an administrator an approver, or an approver an administrator, is said beside its field."""
         entered: dict[str, Any] = super().clean() or self.cleaned_data
-        was = set(self.initial.get("groups", ()))
-        is_new = bool(entered.get("is_staff")) and not self.instance_was_administrator
-        added = [group for group in entered.get("groups", ()) if group not in was]
-        is_administrator = entered.get("is_staff", self.instance_was_administrator)
-        if is_administrator and (is_new or added) and would_approve(self.instance, entered.get("groups", ())):
-            self.add_error("is_staff" if is_new else "groups", NOT_BOTH)
+        if "groups" not in entered:
+            return entered
+        begins = [name for name in STATES if entered.get(name) and not self.initial.get(name)]
+        if entered.get("is_staff") and begins and would_approve(self.instance, entered["groups"]):
+            self.add_error(begins[0], NOT_BOTH)
+        elif refused := refusal_of_access(
+            self.instance, entered["groups"], **{name: entered[name] for name in STATES if name in entered}
+        ):
+            words = NOT_BOTH if entered.get("is_staff") else f"{refused} Take one of the two away first."
+            self.add_error(begins[0] if begins else "groups", words)
         return entered
-
-    @property
-    def instance_was_administrator(self) -> bool:
-        return bool(self.initial.get("is_staff"))
 
 
 @admin.register(User)
@@ -230,10 +231,10 @@ def _change_roles(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
     was = set(person.groups.values_list("name", flat=True))
     will_be = {group.name for group in entered["groups"]}
     signed = {"by": by, "at": now(), "because": entered.get("because", "")}
-    for role in sorted(will_be - was):
-        add_to_role(role, person, **signed)
     for role in sorted(was - will_be):
         remove_from_role(role, person, **signed)
+    for role in sorted(will_be - was):
+        add_to_role(role, person, **signed)
 
 
 def _act(person: User, entered: Mapping[str, Any], *, by: Any) -> None:

@@ -5,7 +5,7 @@ already is not done again and leaves no second event. Rights that no person may 
 `queries.access_conflicts`; a change that would give somebody both is refused, also through a role.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
@@ -19,7 +19,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.access_conflicts import no_new_pair
+from exceptions_app.queries.access_conflicts import lets_approve, no_new_pair
 from exceptions_app.queries.grants import Holder, Place, grants_for
 from exceptions_app.states import Verb
 from integrations.models import Connection
@@ -85,8 +85,10 @@ def grant_verbs(
     """
     require_administrator(by)
     wanted = [verb.value for verb in verbs]
-    with no_new_pair(_people(to) if Verb.APPROVE in wanted else ()):
-        return [place for place in where if _give(wanted, to, place, by=by, at=at, because=because)]
+    given: list[Place] = []
+    with no_new_pair(_people(to) if Verb.APPROVE in wanted else (), approves=lambda: bool(given)):
+        given += [place for place in where if _give(wanted, to, place, by=by, at=at, because=because)]
+    return given
 
 
 @transaction.atomic
@@ -114,7 +116,7 @@ def add_to_role(role: str, person: AbstractUser, *, by: AbstractUser, at: dateti
     group = _role_for(role, person, by=by)
     if person.groups.filter(pk=group.pk).exists():
         return False
-    with no_new_pair([person.pk]):
+    with no_new_pair([person.pk], approves=lambda: lets_approve(group)):
         person.groups.add(group)
     words = f"{by} gave {person} the role {role}."
     _record("role.given", _subject_of_person(person), words, {"role": role}, by=by, at=at, because=because)
@@ -131,6 +133,20 @@ def remove_from_role(role: str, person: AbstractUser, *, by: AbstractUser, at: d
     words = f"{by} took the role {role} from {person}."
     _record("role.taken", _subject_of_person(person), words, {"role": role}, by=by, at=at, because=because)
     return True
+
+
+def refusal_of_access(person: AbstractUser, roles: Collection[Group], **status: bool) -> str:
+    """Why they may not have these roles, no others and this status; empty when they may. Tried, and taken back."""
+    new = [role for role in roles if not person.groups.filter(pk=role.pk).exists()]
+    try:
+        with transaction.atomic():
+            with no_new_pair([person.pk], approves=lambda: any(lets_approve(role) for role in new)):
+                get_user_model().objects.filter(pk=person.pk).update(**status)
+                person.groups.set(roles)
+            transaction.set_rollback(True)
+    except NotPermitted as error:
+        return error.reason
+    return ""
 
 
 def _verbs_of(role: str) -> frozenset[Verb]:

@@ -1,7 +1,7 @@
 """Rights that no person may hold together where they meet: the table of them, and who holds both all the same."""
 # ruff: noqa: S608 - made of constants of `models.toxic`
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,7 +46,10 @@ _BY_RIGHT = {combination.right: combination for combination in WITH_APPROVE}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Held:
-    """Both rights in one place. `connection` is empty for administrators."""
+    """Both rights in one place. `connection` is empty for administrators.
+
+    `giver` is who lets them decide in their place there, where they do not hold it by themselves.
+    """
 
     username: str
     person: str
@@ -54,6 +57,7 @@ class Held:
     queue: str
     entity: str
     connection: str
+    giver: str = ""
 
     @property
     def combination(self) -> Combination:
@@ -62,35 +66,59 @@ class Held:
     @property
     def in_words(self) -> str:
         through = f" ({self.connection})" if self.connection else ""
+        lent = f" in place of {self.giver}" if self.giver else ""
         return (
-            f"{self.person} may approve in {self.queue} for {self.entity}, and {self.combination.words}{through}: "
-            f"{self.combination.why}."
+            f"{self.person} may approve in {self.queue} for {self.entity}{lent}, and "
+            f"{self.combination.words}{through}: {self.combination.why}."
         )
 
 
-_NAME = "COALESCE(NULLIF(trim(concat(u.first_name, ' ', u.last_name)), ''), u.username)"
+_NAME = "COALESCE(NULLIF(trim(concat({0}.first_name, ' ', {0}.last_name)), ''), {0}.username)"
+# A delegation that has not begun yet counts as well: it begins without anybody looking again. Administrators decide in
+# nobody's place, whatever was given to them before.
+_LENT = """
+    public.exceptions_app_delegation d
+    JOIN public.workbench_user giver ON giver.id = d.giver_id AND giver.is_active
+    JOIN public.workbench_user taker ON taker.id = d.taker_id AND NOT taker.is_staff
+"""
+_STANDS = "d.ended_at IS NULL AND d.ends_at > now()"
 _HELD = f"""
     WITH on_queue AS ({ON_QUEUES}), on_entity AS ({ON_ENTITIES}), on_connection AS ({ON_CONNECTIONS}),
+    asked AS (
+        SELECT u.id FROM public.workbench_user u WHERE u.is_active AND (
+            %(people)s::bigint[] IS NULL OR u.id = ANY(%(people)s::bigint[]) OR u.id IN (
+                SELECT d.taker_id FROM {_LENT} WHERE {_STANDS} AND d.giver_id = ANY(%(people)s::bigint[])
+            )
+        )
+    ),
+    holder AS (
+        SELECT asked.id, asked.id AS whose, '' AS giver FROM asked
+        UNION SELECT asked.id, d.giver_id, {_NAME.format("giver")} FROM asked
+        JOIN ({_LENT}) ON taker.id = asked.id WHERE {_STANDS}
+    ),
     approver AS (
-        SELECT u.id, u.username, {_NAME} AS name, u.is_staff, q.id AS queue_id, q.name AS queue,
-            l.id AS entity_id, l.name AS entity
-        FROM public.workbench_user u
-        JOIN on_queue ON on_queue.person = u.id JOIN public.exceptions_app_queue q ON q.id = on_queue.place
-        JOIN on_entity ON on_entity.person = u.id JOIN public.exceptions_app_legalentity l ON l.id = on_entity.place
-        WHERE u.is_active AND (%(people)s::bigint[] IS NULL OR u.id = ANY(%(people)s::bigint[]))
+        SELECT u.id, u.username, {_NAME.format("u")} AS name, u.is_staff, q.id AS queue_id, q.name AS queue,
+            l.id AS entity_id, l.name AS entity, holder.giver
+        FROM holder JOIN public.workbench_user u ON u.id = holder.id
+        JOIN on_queue ON on_queue.person = holder.whose JOIN public.exceptions_app_queue q ON q.id = on_queue.place
+        JOIN on_entity ON on_entity.person = holder.whose
+        JOIN public.exceptions_app_legalentity l ON l.id = on_entity.place
     )
-    SELECT a.username, a.name, '{ADMINISTER}', a.queue, a.entity, '' FROM approver a WHERE a.is_staff
-    UNION SELECT a.username, a.name, held.codename, a.queue, a.entity, c.name FROM approver a
+    SELECT a.username, a.name, '{ADMINISTER}', a.queue, a.entity, '', a.giver FROM approver a WHERE a.is_staff
+    UNION SELECT a.username, a.name, held.codename, a.queue, a.entity, c.name, a.giver FROM approver a
     JOIN on_connection held ON held.person = a.id AND held.codename = ANY(%(rights)s)
     JOIN public.integrations_connection c ON c.id = held.place
     JOIN public.exceptions_app_route r ON r.queue_id = a.queue_id AND r.entity_id = a.entity_id
         AND (r.connection_id = held.place OR r.connection_id IS NULL)
-    ORDER BY 1, 3, 4, 5, 6
+    ORDER BY 1, 3, 4, 5, 6, 7
 """
 
 
 def held_together(people: Collection[int] | None = None) -> list[Held]:
-    """Every pair that somebody holds; of these people, or of everybody. One query."""
+    """Every pair that somebody holds; of these people and of whoever decides in their place, or of everybody.
+
+    One query.
+    """
     with database.cursor() as cursor:
         rights = [combination.right for combination in WITH_APPROVE]
         cursor.execute(_HELD, {"people": None if people is None else list(people), "rights": rights})
@@ -98,17 +126,27 @@ def held_together(people: Collection[int] | None = None) -> list[Held]:
 
 
 @contextmanager
-def no_new_pair(people: Collection[int]) -> Iterator[None]:
+def no_new_pair(people: Collection[int], *, approves: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Around a change of what these people may do, in a transaction. Raises NotPermitted for what nobody may hold.
 
-    What they hold already is reported, and keeps nobody from giving them something else.
+    What they hold already is reported, and keeps nobody from giving them something else; but what lets them approve is
+    given to no administrator, however they came to approve already. `approves` says so after the change.
     """
     before = set(held_together(people)) if people else set()
     yield
-    new = [found for found in held_together(people) if found not in before] if people else []
+    after = held_together(people) if people else []
+    again = bool(after) and approves()
+    new = [found for found in after if found not in before or (again and found.right == ADMINISTER)]
     if new:
         more = f" And {len(new) - 1} more of the kind." if len(new) > 1 else ""
         raise NotPermitted(f"Refused, since no person may hold both: {new[0].in_words}{more}")
+
+
+def lets_approve(role: Group) -> bool:
+    """Whether the role may approve on any queue or for any legal entity. One query."""
+    approve = Q(permission__codename=Verb.APPROVE.value, group=role.pk)
+    on_queues = QueueGroupGrant.objects.filter(approve).order_by().values("pk")
+    return on_queues.union(LegalEntityGroupGrant.objects.filter(approve).order_by().values("pk")).exists()
 
 
 def would_approve(person: AbstractUser, roles: Collection[Group]) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,24 +11,28 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.db import connection as database
 from django.test import Client
+from django.utils.timezone import now
 from guardian.shortcuts import assign_perm
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from audit import log
 from exceptions_app.actions.connections import save_configuration
+from exceptions_app.actions.delegations import end_delegation
 from exceptions_app.actions.grants import add_to_role, grant_connection, grant_verbs, remove_from_role
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.models import LegalEntity, Queue, Route
+from exceptions_app.models import Delegation, LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_conflicts import held_together
 from exceptions_app.states import Verb
 from integrations.models import Connection, ConnectionUserGrant
 from tests.cast import MORNING, SET_UP_AT, Cast, give_role, person
+from tests.exceptions_app.hands import lent
 from workbench.admin import NOT_BOTH
 from workbench.models import RoleMembership, User
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
+UNTIL: dict[str, Any] = {"first_day": now().date(), "last_day": now().date(), "ends_at": now() + timedelta(days=2)}
 MAKES_ITS_OWN = "whoever gives access could make their own second person"
 
 
@@ -76,6 +81,28 @@ def test_what_does_not_meet_is_given(cast: Cast):
     remove_from_role("controller", cast.controller, **given())
     grant_connection("configure_connection", cast.controller, cast.connection, **given())
     assert held_together() == []
+
+
+def test_delegate_is_given_nothing_that_no_approver_may_hold(cast: Cast):
+    """Where they decide in somebody's place, from before it begins until it is ended; also through a role."""
+    delegate, hands_in = (
+        lent(cast.controller, cast.support, begins_at=now() + timedelta(days=1), **UNTIL),
+        "ingest_messages",
+    )
+    why = "Sara Support may approve in E-invoicing for Meridian Industries NV in place of Conrad Controller, and hand"
+    sources = Group.objects.create(name="sources")
+    grant_connection(hands_in, sources, cast.connection, **given())
+    refused(lambda: grant_connection(hands_in, delegate, cast.connection, **given()), why)
+    refused(lambda: add_to_role("sources", delegate, **given()), why)
+    # What the giver is given is given to who decides in their place.
+    nina, tom = person("nina", "Nina Newcomer"), person("tom", "Tom Taker", role="support")
+    grant_verbs([Verb.APPROVE], nina, [cast.holds, cast.germany], **given())
+    add_to_role("sources", lent(nina, tom), **given())
+    places: list[Queue | LegalEntity] = [cast.einvoicing, cast.netherlands]
+    refused(lambda: grant_verbs([Verb.APPROVE], nina, places, **given()), "Tom Taker .* in place of Nina Newcomer")
+    assert held_together() == []
+    end_delegation(Delegation.objects.get(taker=delegate).pk, by=delegate, at=now())
+    assert grant_connection(hands_in, delegate, cast.connection, **given())
 
 
 def test_held_from_before_is_reported_whole_and_keeps_nobody_from_other_changes(
@@ -139,6 +166,44 @@ def test_administration_says_it_beside_the_field(cast: Cast, signed_in: SignIn):
     assert held_together() == []
     assert change(cast.controller, is_staff="on").status_code == 302  # the role goes with it
     assert held_together() == []
+    # A connection, an administrator who was inactive, and one right in place of the other.
+    grant_connection("configure_connection", cast.support, cast.connection, **given())
+    [why] = errors(change(cast.support, groups=[controllers.pk]))["groups"]
+    assert why.startswith("Refused, since no person may hold both: Sara Support may approve in E-invoicing")
+    assert why.endswith("Take one of the two away first.")
+    away = person("away", "Ann Away", is_staff=True)
+    User.objects.filter(pk=away.pk).update(is_active=False)
+    assert change(away, is_active="", is_staff="on", groups=[controllers.pk]).status_code == 302
+    again = change(away, is_active="on", is_staff="on", groups=[controllers.pk])
+    assert errors(again) == {"is_active": [NOT_BOTH]}
+    assert change(away, is_active="on", groups=[controllers.pk]).status_code == 302
+    assert held_together() == []
+
+
+def errors(answer: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = answer.context["adminform"].form.errors
+    return found
+
+
+def test_who_holds_both_from_before_is_given_no_more_of_it_and_anything_else(cast: Cast, signed_in: SignIn):
+    """By the administration and by the action, with words: the database would refuse it at the end, without any."""
+    controllers, deputies = Group.objects.get(name="controller"), Group.objects.create(name="deputies")
+    places: list[Queue | LegalEntity] = [cast.einvoicing, cast.netherlands]
+    grant_verbs([Verb.APPROVE], deputies, places, **given())
+    browser = signed_in(person("root", "Root User", is_staff=True))
+    with transaction.atomic():
+        both = person("both", "Bea Both", role="controller")
+        User.objects.filter(pk=both.pk).update(is_staff=True)
+        support = Group.objects.get(name="support")
+        sent = {"is_active": "on", "is_staff": "on", "time_zone": "UTC", "because": "Moves."}
+        address = f"/admin/workbench/user/{both.pk}/change/"
+        answer = browser.post(address, sent | {"groups": [controllers.pk, deputies.pk]})
+        assert errors(answer) == {"groups": [NOT_BOTH]}
+        refused(lambda: add_to_role("deputies", both, **given()), "Bea Both may approve in E-invoicing")
+        refused(lambda: grant_verbs([Verb.APPROVE], both, places, **given()), "Bea Both may approve in E-invoicing")
+        assert browser.post(address, sent | {"groups": [controllers.pk, support.pk]}).status_code == 302
+        assert set(both.groups.all()) == {controllers, support}
+        transaction.set_rollback(True)
 
 
 PAST_THE_ACTIONS = {
