@@ -18,6 +18,7 @@ from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
 
 LONGEST = 92  # days
+LAST_YEAR = 2999  # near the end of the calendar a day has no next one
 NOTHING_TO_GIVE = "You may not approve anywhere by yourself, so there is nothing that somebody could do in your place."
 
 
@@ -65,6 +66,9 @@ def _check_taker(taker: AbstractUser, *, by: AbstractUser) -> None:
 def _check_days(first_day: date, last_day: date, *, today: date) -> None:
     if first_day < today:
         raise Invalid("first_day", "Choose today or a later day.")
+    for name, day in (("first_day", first_day), ("last_day", last_day)):
+        if day.year > LAST_YEAR:
+            raise Invalid(name, f"Choose a day before the year {LAST_YEAR + 1}.")
     if last_day < first_day:
         raise Invalid("last_day", "Choose the first day or a later one.")
     if (last_day - first_day).days >= LONGEST:

@@ -185,6 +185,8 @@ def test_what_cannot_be_given_is_named_at_its_field(cast: Cast):
         (cast.support, {"begins": -1}, "first_day"),
         (cast.support, {"days": -1}, "last_day"),
         (cast.support, {"days": LONGEST}, "last_day"),
+        (cast.support, {"first_day": date.max, "last_day": date.max}, "first_day"),
+        (cast.support, {"last_day": date.max}, "last_day"),
         (cast.support, {"because": " "}, "because"),
     ):
         with pytest.raises(Invalid) as refused:
