@@ -13,13 +13,14 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.propose import propose_decline, propose_dismissal, propose_replay, withdraw
 from exceptions_app.actions.work import assign
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.models import Decision, ExceptionCase, Proposal
+from exceptions_app.models import Decision, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Outcome, State, TransitionNotAllowed
 from integrations.models import Delivery
 from tests import arrivals
 from tests.cast import MORNING, Cast, give_role, make_cast
 from tests.exceptions_app.actions.mending import mend, mend_and_propose, take_in
+from workbench.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -213,21 +214,32 @@ def test_approve_by_two_people_at_the_same_time_counts_once(transactional_cast: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_edit_and_approve_at_the_same_time_never_send_what_was_not_approved(
-    transactional_cast: Cast, refused: ExceptionCase
-):
+@pytest.mark.parametrize("rounds", [1, pytest.param(200, marks=pytest.mark.storm)])
+def test_edit_and_approve_at_the_same_time_never_send_what_was_not_approved(transactional_cast: Cast, rounds: int):
+    """The author of the edit may approve as well, so that what they lack is nothing but clean hands."""
     cast = transactional_cast
-    proposal = mend_and_propose(refused, by=cast.clerk)
+    give_role(cast.second_clerk, "controller")
+    for number in range(rounds):
+        case = take_in(cast, f"INV-{number:04}", message=f"message-{number}")
+        proposal = mend_and_propose(case, by=cast.clerk)
+        assign(case.pk, to=cast.second_clerk, by=cast.second_clerk, at=MORNING)
+        edit_against_approval(
+            case, proposal, editor=cast.second_clerk, decider=(cast.controller, cast.second_clerk)[number % 2]
+        )
+
+
+def edit_against_approval(case: ExceptionCase, proposal: Proposal, *, editor: User, decider: User) -> None:
     at_the_same_time(
-        lambda: mend(refused, by=cast.clerk, date="2026-11-02", base_version=2),
-        lambda: approve(refused.pk, by=cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256),
+        lambda: mend(case, by=editor, date="2026-11-02", base_version=2),
+        lambda: approve(case.pk, by=decider, at=MORNING, frozen_sha256=proposal.frozen_sha256),
     )
-    refused.refresh_from_db()
-    sent = [delivery.content_sha256 for delivery in Delivery.objects.all()]
-    if refused.state == State.REPLAYING:
-        assert sent == [proposal.content_sha256]
+    case.refresh_from_db()
+    sent = list(Delivery.objects.filter(subject=case.subject).values_list("content_sha256", flat=True))
+    authors = set(PayloadVersion.objects.filter(case=case, author__isnull=False).values_list("author", flat=True))
+    if case.state == State.REPLAYING:
+        assert (sent, decider.pk in authors) == ([proposal.content_sha256], False)
     else:
-        assert (refused.state, sent) == (State.IN_PROGRESS, [])
+        assert (case.state, sent, Decision.objects.filter(proposal=proposal).count()) == (State.IN_PROGRESS, [], 0)
 
 
 @pytest.fixture
