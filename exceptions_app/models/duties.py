@@ -137,7 +137,7 @@ STANDS_IN = f"""
 # sessions were ended, that it was named otherwise or made inactive gives nobody anything.
 ACCOUNT_EVENTS = (
     "person.added", "person.password_changed", "person.second_factor_added", "person.second_factor_removed",
-    "person.recovery_codes_renewed", "role.given", "token.made",
+    "person.recovery_codes_renewed", "person.joined", "role.given", "token.made",
 )  # fmt: skip
 ACCOUNT_FIELDS = ("password", "Email address", "Username", "Staff status", "Superuser status")
 """Of `person.changed`, as the administration labels them. `Active` counts when it was switched on."""

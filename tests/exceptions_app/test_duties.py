@@ -84,6 +84,7 @@ def try_every_route(
 # What gives nobody anything in an account, whoever does it.
 HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("role.taken", {"role": "support"}),
+    ("role.not_given", {"role": "controller"}),
     ("token.withdrawn", {"name": "theirs"}),
     ("person.sessions_ended", {"sessions": 2}),
     ("person.changed", {"fields": ["First name", "Last name", "Time zone"]}),
