@@ -18,6 +18,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -30,6 +31,7 @@ LOG, EXCEPTIONS, KEYS, README = "log.jsonl", "exceptions.jsonl", "keys.txt", "RE
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 CHUNK = 1 << 20
 LONGEST_LINE = 1 << 20  # bytes; an event has at most 256 KiB
+SEALING = timedelta(minutes=1)  # as long may a checkpoint be under way
 
 _EVENT = re.compile(rb'\{"sequence":([1-9]\d{0,18}),"leaf":"([0-9a-f]{64})","body":(\{.*\})\}\n')
 _NODE = re.compile(rb'\{"leaves":([1-9]\d{0,18}),"node":"([0-9a-f]{64})"\}\n')
@@ -107,22 +109,18 @@ class Walk:
     compared: int = 0
 
 
-class _Outlet:
+class _Outlet(list[bytes]):
     """A file that cannot go back, whose bytes are taken out as they come."""
 
-    def __init__(self) -> None:
-        self._written: list[bytes] = []
-
     def write(self, data: bytes) -> int:
-        self._written.append(bytes(data))
+        self.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
         """Nothing is held back."""
 
     def take(self) -> bytes:
-        taken = b"".join(self._written)
-        self._written.clear()
+        taken, self[:] = b"".join(self), []
         return taken
 
 
@@ -207,6 +205,7 @@ def _check_signature(text: bytes, signed: bytes, origin: str, keys: Keys, what: 
 
 def _lines(container: zipfile.ZipFile, name: str) -> Iterator[bytes]:
     with container.open(name) as member:
+        vars(member)["_expected_crc"] = None  # it would hide which line was changed; `_check_container` compares it
         while line := member.readline(LONGEST_LINE):
             yield line
 
@@ -234,8 +233,7 @@ def _take_event(walk: Walk, sequence: int, leaf: str, body: bytes) -> None:
     if found.hex() != leaf:
         raise Fault(f"sequence {sequence}: the event was changed; its bytes have another hash.")
     try:
-        told = json.loads(body)
-        action = str(told["action"])
+        action = str(json.loads(body)["action"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Fault(f"sequence {sequence}: its bytes are no event.") from None
     walk.tree.append(1, found)
@@ -263,15 +261,18 @@ def _take_checkpoint(walk: Walk, line: bytes, keys: Keys, origin: str) -> None:
     walk.roots[note.size] = note.root
 
 
-def _compare(walk: Walk, outside: Sequence[Note]) -> int:
+def _compare(walk: Walk, outside: Sequence[Note], made_at: str) -> int:
     """How many checkpoints of somebody else are the log's own, at least one if there are any. Raises Fault."""
     compared = 0
     for note in outside:
         if (root := walk.roots.get(note.size)) is not None and root != note.root:
             raise Fault(f"the checkpoint from outside at {note.size} has another root: the log was written anew.")
         compared += root is not None
-    newest = max((note.size for note in outside), default=0)
-    if newest > walk.tree.size and all(note.size != walk.tree.size for note in outside):
+    # A pack that ends where the log ended once is an old one; or the log was set back and it is younger than the rest.
+    is_old = any(note.size == walk.tree.size for note in outside)
+    since = datetime.fromisoformat(made_at) - SEALING
+    newest = max((note.size for note in outside if not is_old or datetime.fromisoformat(note.at) < since), default=0)
+    if newest > walk.tree.size:
         raise Fault(
             f"a checkpoint from outside states {newest} events, the log has {walk.tree.size}: the rest was cut off."
         )
@@ -333,22 +334,22 @@ def verify(file: IO[bytes], keys: Keys, outside: Sequence[Note]) -> tuple[dict[s
     """The manifest and the log of a pack in which all holds. Without `keys` those of the pack count. Raises Fault."""
     try:
         with zipfile.ZipFile(file) as container:
-            if any(info.compress_type != zipfile.ZIP_STORED for info in container.infolist()):
-                raise Fault("a file in the pack is compressed; the workbench compresses none.")
+            if packed := [info.filename for info in container.infolist() if info.compress_type != zipfile.ZIP_STORED]:
+                raise Fault(f"{packed[0]} is compressed; the workbench compresses no file of a pack.")
             manifest = _manifest(container)
             trusted = keys or read_keys(_read(container, KEYS).decode().splitlines())
             origin = str(manifest["origin"])
             walk = walk_log(_lines(container, LOG), trusted, origin)
-            walk.compared = _compare(walk, outside)
+            walk.compared = _compare(walk, outside, str(manifest["made_at"]))
             signed = _from_base64(_read(container, SIGNATURE).decode().strip())
             text = f"{FORMAT}\n".encode() + _read(container, MANIFEST)
             _check_signature(text, signed, origin, trusted, MANIFEST)
             _check_files(container, manifest)
             _check_counts(container, manifest, walk)
             _check_container(container, file)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError, EOFError, OSError) as error:
         raise Fault(f"the container cannot be read: {error}") from error
-    except (KeyError, TypeError, ValueError, InvalidOperation, RecursionError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, InvalidOperation, AttributeError) as error:
         raise Fault(f"a file of the pack is not what it should be: {error!r}") from error
     return manifest, walk
 
