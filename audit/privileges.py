@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 APPEND_ONLY_TABLES = ("audit_event", "audit_seal", "audit_checkpoint")
@@ -14,12 +16,17 @@ def restrict_role(connection: BaseDatabaseWrapper, *, role: str) -> bool:
     role has no weaker one). Call it again, as the owner, after any ``GRANT … ON ALL TABLES``. The triggers refuse
     changes in any case.
     """
+    return take(connection, "UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER", APPEND_ONLY_TABLES, role=role) and take(
+        connection, "UPDATE, TRUNCATE, REFERENCES, TRIGGER", ["audit_backlog"], role=role
+    )
+
+
+def take(connection: BaseDatabaseWrapper, privileges: str, tables: Iterable[str], *, role: str) -> bool:
+    """Take these privileges on these tables from ``role``; False when there is no such role but the one connected."""
+    quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s AND rolname <> current_user", [role])
         if cursor.fetchone() is None:
             return False
-        quote = connection.ops.quote_name
-        tables = ", ".join(quote(table) for table in APPEND_ONLY_TABLES)
-        cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON {tables} FROM {quote(role)}")
-        cursor.execute(f"REVOKE UPDATE, TRUNCATE, REFERENCES, TRIGGER ON audit_backlog FROM {quote(role)}")
+        cursor.execute(f"REVOKE {privileges} ON {', '.join(map(quote, tables))} FROM {quote(role)}")
     return True
