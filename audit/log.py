@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django.db import connections, router
 
+from audit.account_numbers import masked_for_the_trail, masked_in, without_account_numbers
 from audit.canonical import JsonValue, NotCanonical, canonical_bytes, canonical_value, timestamp
 from audit.merkle import leaf_hash
 from audit.models import AuditEvent
@@ -64,7 +65,8 @@ def record(
     ``action`` is dotted and past tense ("case.approved"), ``subject`` names a thing ("case:EX-000104"), ``scope``
     says who may read it ("NL01/tax-compliance", or empty), ``actor`` is the identity as text, ``at`` is aware,
     ``summary`` a sentence for a person. ``data`` may hold text, integers, booleans, Decimals, dates and aware
-    datetimes, nested. Raises ``NotInTransaction`` or ``InvalidEvent``.
+    datetimes, nested. Account numbers in it are masked, in ``data`` with a keyed fingerprint beside the mask: an event
+    is never changed, so what it held in clear it would hold for ever. Raises ``NotInTransaction`` or ``InvalidEvent``.
     """
     entry = Entry(
         action=action,
@@ -124,8 +126,8 @@ def _event(entry: Entry) -> AuditEvent:
             "actor_kind": entry.actor_kind,
             "subject": entry.subject,
             "scope": entry.scope,
-            "summary": entry.summary,
-            "because": entry.because,
+            "summary": without_account_numbers(entry.summary),
+            "because": without_account_numbers(entry.because),
             "correlation_id": entry.correlation_id,
             "data": data,
         }
@@ -149,7 +151,7 @@ def _event(entry: Entry) -> AuditEvent:
 def _data(data: Mapping[str, object]) -> JsonValue:
     if not isinstance(data, Mapping):
         raise NotCanonical(f"data: {type(data).__name__} is not a mapping of names to values.")
-    return canonical_value(data)
+    return cast("JsonValue", masked_in(canonical_value(data), instead=masked_for_the_trail))
 
 
 def _check_words(entry: Entry) -> None:

@@ -5,6 +5,8 @@ import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from audit.account_numbers import without_account_numbers
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _EVERY_NUDGE = ("celery.app.trace", "celery.worker.strategy", "celery.beat")
 
@@ -26,11 +28,18 @@ class JSONFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "request_id": getattr(record, "request_id", "-"),
-            "message": record.getMessage(),
+            "message": without_account_numbers(record.getMessage()),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = without_account_numbers(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
+
+
+class PlainFormatter(logging.Formatter):
+    """A line for a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_account_numbers(super().format(record))
 
 
 def configuration(*, as_json: bool, level: str) -> dict[str, object]:
@@ -40,7 +49,11 @@ def configuration(*, as_json: bool, level: str) -> dict[str, object]:
         "disable_existing_loggers": False,
         "filters": {"request_id": {"()": "workbench.logs.RequestIDFilter"}},
         "formatters": {
-            "plain": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+            "plain": {
+                "()": "workbench.logs.PlainFormatter",
+                "format": "{asctime} {levelname} {name} [{request_id}] {message}",
+                "style": "{",
+            },
             "json": {"()": "workbench.logs.JSONFormatter"},
         },
         "handlers": {
