@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Self
 
+from exceptions_app.field_classes import masked_value
 from exceptions_app.states import Action
 
 MOST_ITEMS = 10_000
@@ -77,7 +78,8 @@ class Instruction:
         if self.kind is BulkKind.ASSIGN:
             return f"Assign to {self.to}"
         if self.kind is BulkKind.SET_VALUE:
-            return f"Set {self.label}: “{self.was}” → “{self.will_be}”"
+            was, will_be = (masked_value(text, term=self.term) for text in (self.was, self.will_be))
+            return f"Set {self.label}: “{was}” → “{will_be}”"
         return KIND_WORDS[self.kind]
 
 

@@ -13,10 +13,14 @@ from django.utils.html import escape
 from django.utils.timezone import get_current_timezone_name
 
 from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
+from exceptions_app.actions.reveal import LONGEST_REASON
 from exceptions_app.attached_files import ENDINGS, LARGEST_FILE, LONGEST_NAME
+from exceptions_app.field_classes import is_masked
+from exceptions_app.models import Reveal
 from exceptions_app.snooze_form import SnoozeForm
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
 from exceptions_app.typed_values import misfit_of, one_line_ending
+from exceptions_app.veil import veil_of_fields
 from integrations.records.record import Record, RecordField, label_with_term
 
 REASON_LENGTH = 500
@@ -182,6 +186,18 @@ class RejectForm(forms.Form):
     because = _text("Reason", help_text="What has to change before you would approve it.")
 
 
+class RevealForm(forms.Form):
+    use_required_attribute = False
+    purpose = forms.ChoiceField(
+        label="What you need them for",
+        choices=[("", "Choose"), *Reveal.Purpose.choices],
+        error_messages={"required": "Choose what you need the values for."},
+    )
+    because = _text(
+        "In a sentence", help_text="Such as whom you call about it. The auditor reads it.", max_length=LONGEST_REASON
+    )
+
+
 class CommentForm(forms.Form):
     use_required_attribute = False
     text = _text(
@@ -269,6 +285,7 @@ class CorrectionForm(forms.Form):
         """`typed` are values to begin with, of a draft or a proposal."""
         super().__init__(data, **more)
         self.record = record
+        self._veil = veil_of_fields(record.fields)
         self.record_fields = {field_name(field.path): field for field in record.fields}
         typed = typed or {}
         self.initial.setdefault("because", typed.get("because", ""))
@@ -284,10 +301,15 @@ class CorrectionForm(forms.Form):
         return str(self.initial.get(name, ""))
 
     def differs(self, name: str) -> bool:
-        """Whether what stands in the input is something else than the record says."""
+        """Whether what stands in the input is something else than the record says, or than its mask.
+
+        A masked field that nobody touched comes back as its mask, and means the value that it stands for.
+        """
         was = self.record_fields[name].value or ""
         typed = one_line_ending(self.shown(name))
-        return typed != one_line_ending(was) and typed.strip() != was
+        if typed == one_line_ending(was) or typed.strip() == was:
+            return False
+        return not (is_masked(typed) and typed.strip() == one_line_ending(self._veil.text(was)).strip())
 
     def clean(self) -> dict[str, Any]:
         """The changed fields, as `changes`; what is wrong with any of them and a missing reason are said together."""

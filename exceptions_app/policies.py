@@ -1,6 +1,6 @@
 """Who may do what with an exception, and why not: one answer for the pages, the API and the actions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractUser
@@ -37,6 +37,7 @@ VERB_WORDS: Mapping[Verb, str] = {
     Verb.PROPOSE: "propose",
     Verb.APPROVE: "approve or reject",
     Verb.EXPORT: "read the audit trail",
+    Verb.REVEAL: "have masked values shown",
 }
 
 # What a comparison found to stand at the target already: to send it again could only make it worse.
@@ -246,6 +247,18 @@ def require_verb(action: Action, case: ExceptionCase, by: AbstractUser) -> None:
     verb = TRANSITIONS[action].verb
     if verb is not None and verb not in verbs_of(by, case):
         raise NotPermitted(_missing_verb(verb, case))
+
+
+def may_reveal(case: ExceptionCase, verbs: Collection[Verb]) -> Ruling:
+    """Whether who holds these verbs there may have its masked values shown, in any state of the exception."""
+    return ALLOWED if Verb.REVEAL in verbs else Ruling(False, _missing_verb(Verb.REVEAL, case))
+
+
+def require_reveal(case: ExceptionCase, by: AbstractUser) -> None:
+    """Raise NotPermitted with the reason unless the person may have the masked values shown."""
+    ruling = may_reveal(case, verbs_of(by, case))
+    if not ruling.allowed:
+        raise NotPermitted(ruling.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Verb(StrEnum):
     PROPOSE = "propose"
     APPROVE = "approve"
     EXPORT = "export"
+    REVEAL = "reveal"
 
 
 class ProposalKind(StrEnum):

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from exceptions_app.field_classes import is_masked
 from integrations.records.record import Record, RecordField, ValueKind
 
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,12})?")
 _DECIMAL_KINDS = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
+MASK_TYPED = "This holds the mask of a value. Type the whole value, or leave the field as it was."
 _MOST_QUOTED = 60  # characters of what was typed
 
 
@@ -35,6 +37,9 @@ def misfit_of(text: str, field: RecordField) -> Misfit | None:
     Only its shape is judged here: whether the value is right, the check says.
     """
     shown = text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 1]}…"
+    if is_masked(text):
+        problem, _, remedy = MASK_TYPED.partition(". ")
+        return Misfit(f"{problem}.", remedy)
     if text and field.kind in _DECIMAL_KINDS and not _is_decimal(text):
         remedy = "Write digits with a point and no separators, such as 1428.00."
         return Misfit(f"“{shown}” is not a number.", remedy)

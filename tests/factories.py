@@ -15,6 +15,7 @@ from django.db import transaction
 from exceptions_app import policies
 from exceptions_app.actions import work
 from exceptions_app.actions.mover import lock, move, record
+from exceptions_app.actions.reveal import reveal
 from exceptions_app.facts import fold
 from exceptions_app.machines import INTAKE, WORKER, machine
 from exceptions_app.models import (
@@ -28,6 +29,7 @@ from exceptions_app.models import (
     PayloadVersion,
     Proposal,
     Queue,
+    Reveal,
 )
 from exceptions_app.states import Action, Kind, Outcome, ProposalKind, State
 from integrations.models import InboxContent, InboxMessage
@@ -135,6 +137,11 @@ def make_message(
     )  # fmt: skip
     InboxContent.objects.create(message=message, payload=payload, payload_media_type=media_type)
     return message
+
+
+def have_shown(case: ExceptionCase, by: User) -> Reveal:
+    """Whoever may has the masked values of the exception shown from now on."""
+    return reveal(case.pk, purpose=Reveal.Purpose.CORRECT, because="To compare it.", by=by, at=MORNING)
 
 
 def claim(case: ExceptionCase, by: User, *, at: datetime = MORNING) -> ExceptionCase:

@@ -150,6 +150,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "exceptions_app.veiling.VeilMiddleware",
     "workbench.middleware.SecondFactorMiddleware",
     "workbench.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -312,6 +313,8 @@ COMPARE_EVERY_SECONDS = environment.integer("COMPARE_EVERY_SECONDS", default=86_
 GROUP_CURRENCY = environment.text("WB_GROUP_CURRENCY", default="EUR").upper()
 # Above this, in the currency of the group, a decision wants a proof of who decides that is no older than five minutes.
 PROOF_ABOVE = environment.integer("WB_PROOF_ABOVE", default=50_000)
+# How long somebody who asked for the masked values of an exception sees them.
+REVEAL_MINUTES = min(environment.integer("WB_REVEAL_MINUTES", default=15, minimum=1), 480)
 HANDOVER_WAIT_SECONDS = environment.integer("HANDOVER_WAIT_SECONDS", default=86_400, minimum=1)
 
 # API ------------------------------------------------------------------------------------------------------------

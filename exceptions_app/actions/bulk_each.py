@@ -23,6 +23,7 @@ from exceptions_app.bulk_states import (
     BulkKind,
     Instruction,
 )
+from exceptions_app.field_classes import masked_value
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.reach import Reach, reach_of
 from exceptions_app.states import Outcome, Verb
@@ -178,7 +179,9 @@ def changes_of(case: ExceptionCase, content: bytes, instruction: Instruction) ->
         raise Invalid("will_be", str(misfit))
     found = [field for field in places if (field.value or "").strip() == instruction.was]
     if not found:
-        there = sorted({(field.value or "").strip() for field in places})
+        there = sorted(
+            {masked_value((field.value or "").strip(), path=field.path, term=field.term) for field in places}
+        )
         said = f"is “{there[0]}”" if len(there) == 1 and there[0] else "is missing" if len(there) == 1 else "differs"
         raise NothingToDo(f"Its field “{instruction.label}” {said}.")
     return {field.path: instruction.will_be for field in found}

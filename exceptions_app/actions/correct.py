@@ -9,16 +9,21 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
+from audit.account_numbers import HIDDEN
 from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.scoring import scored
 from exceptions_app.actions.suggestions import for_the_trail, record_suggestions
 from exceptions_app.duties import Hand
 from exceptions_app.facts import facts_of, remember_identifiers
+from exceptions_app.field_classes import FieldClass, class_of
 from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal, Suggestion
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.queries.score_facts import waiting_for
+from exceptions_app.queries.sensitive import values_of_version
 from exceptions_app.states import Action, State
+from exceptions_app.typed_values import MASK_TYPED
+from exceptions_app.veil import TrailVeil
 from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
 from integrations.records.record import Record
@@ -26,6 +31,11 @@ from integrations.refusals import MessageNotUnderstood
 
 MOST_IN_THE_TRAIL = 100_000  # characters
 REASON_NEEDED = "Say why you change this; the approver and the auditor will read it."
+_TWO = HIDDEN[:2]
+_MASK_IN_BYTES = (
+    *(_TWO.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")),
+    b"&#8226;&#8226;", b"&#x2022;&#x2022;", b"\\u2022\\u2022",
+)  # fmt: skip
 NOTHING_CHANGED = "Nothing was changed. Change a field, or go back without saving."
 
 
@@ -62,6 +72,7 @@ def correct(
     after, steps = _apply(connector, before, operations, payload)
     if after == before:
         raise Invalid("changes", NOTHING_CHANGED)
+    _refuse_masks(after, before)
     version = write_version(case, latest, connector, after, steps, by=by, at=at, because=because, hands=hands)
     suggestions = record_suggestions(version, offered, at=at)
     dropped = drop_proposal(case, by=by, at=at)
@@ -162,10 +173,34 @@ def drop_proposal(case: ExceptionCase, *, by: AbstractUser, at: datetime) -> Pro
 
 def steps_for_the_trail(version: PayloadVersion) -> dict[str, object]:
     """What was changed, as the audit event tells it; a whole new document is told by its hash, the version has it."""
-    steps = {"operations": version.operations, "changes": version.changes}
+    steps = _masked_steps(version)
     if len(json.dumps(steps)) <= MOST_IN_THE_TRAIL:
         return steps
     return {"operations": len(version.operations), "changes": len(version.changes), "told_by": "sha256"}
+
+
+def _masked_steps(version: PayloadVersion) -> dict[str, object]:
+    """Without bank details and personal data: the version has them, and an event would keep them for ever."""
+    values = dict(values_of_version(version) or {})
+    for change in version.changes:
+        field_class = class_of(change["path"], term=change["term"])
+        values |= dict.fromkeys((change["was"].strip(), change["will_be"].strip()), field_class)
+    for step in version.operations:
+        field_class = class_of(str(step.get("path", "")))
+        if isinstance(step.get("value"), str):
+            values.setdefault(step["value"].strip(), field_class)
+    hidden = {text: kind for text, kind in values.items() if text and kind is not FieldClass.INTERNAL}
+    veil = TrailVeil(hidden)
+    return {"operations": veil.data(version.operations), "changes": veil.data(version.changes)}
+
+
+def _refuse_masks(after: bytes, before: bytes) -> None:
+    """What a page or an answer showed instead of a value is never written back, by whatever way it comes.
+
+    In a document it may stand as bytes of any encoding or as a reference. Raises CorrectionError.
+    """
+    if any(mark in after and mark not in before for mark in _MASK_IN_BYTES):
+        raise CorrectionError(MASK_TYPED)
 
 
 def _move(

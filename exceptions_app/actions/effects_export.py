@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from audit import log
+from audit.account_numbers import without_account_numbers
 from audit.spreadsheets import BOM, Cell, csv_row
 from exceptions_app.amounts import in_its_decimals
 from exceptions_app.queries.audit_page import LOG_SCOPE
@@ -74,7 +75,7 @@ def _cells(row: EffectRow) -> tuple[Cell, ...]:
         delivery.operation,
         delivery.object_type,
         row.document_number,
-        delivery.business_key,
+        without_account_numbers(delivery.business_key),
         in_its_decimals(delivery.amount, delivery.currency),
         delivery.currency,
         row.standing.value,

@@ -26,8 +26,8 @@ from integrations.models import Connection
 
 # What a role may do where it is granted. Nobody who corrects may approve, and the administrator sees no payload.
 ROLES: Mapping[str, frozenset[Verb]] = {
-    "clerk": frozenset({Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE}),
-    "controller": frozenset({Verb.SEE, Verb.COMMENT, Verb.APPROVE}),
+    "clerk": frozenset({Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE, Verb.REVEAL}),
+    "controller": frozenset({Verb.SEE, Verb.COMMENT, Verb.APPROVE, Verb.REVEAL}),
     "support": frozenset({Verb.SEE}),
     "auditor": frozenset({Verb.SEE, Verb.EXPORT}),
 }

@@ -18,6 +18,8 @@ from exceptions_app.api.problems import Problem, parameter
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import cases_within, reach_of
+from exceptions_app.queries.sensitive import with_reveal
+from exceptions_app.veiling import speaks_of
 
 
 class ApiView(APIView):
@@ -58,9 +60,13 @@ class ActingView(ApiView):
 
     def repeated(self, request: Request, body: bytes, *args: Any, **kwargs: Any) -> bytes:
         """What of a stored answer may be told again: one about an exception for as long as the account may see it."""
-        if "ref" in kwargs and not _visible(request).with_ref(kwargs["ref"]).exists():
-            raise Http404
+        if "ref" in kwargs:
+            self.about(request, kwargs["ref"])
         return body
+
+    def about(self, request: Request, ref: str) -> None:
+        """Raise Http404 for what the account may not see; of an exception, note that the answer speaks of it."""
+        case_for(request, ref)
 
     def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         raise TypeError(f"{type(self).__name__} does nothing.")
@@ -74,10 +80,11 @@ def person(request: Request) -> AbstractUser:
 def case_for(request: Request, ref: str) -> ExceptionCase:
     """The exception, when it is visible to the person; otherwise the same answer as for one that does not exist."""
     related = ("queue", "entity", "connection", "cause", "assignee", "follows", "snoozed_by")
-    case: ExceptionCase | None = _visible(request).with_ref(ref).select_related(*related).first()
+    found = with_reveal(_visible(request).with_ref(ref).select_related(*related), person(request))
+    case: ExceptionCase | None = found.first()
     if case is None:
         raise Http404
-    return case
+    return speaks_of(request, case)
 
 
 def _visible(request: Request) -> ExceptionCaseQuerySet:

@@ -32,6 +32,7 @@ from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import number_of
 from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.states import Action
+from exceptions_app.veiling import speaks_of
 
 VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
     {
@@ -119,6 +120,9 @@ class BulkAction(ActingView):
         if "outcomes" not in answer:
             return body
         visible = _visible(request, [outcome["ref"] for outcome in answer["outcomes"]])
+        for outcome in answer["outcomes"]:
+            if outcome["status"] >= 400 and (case := visible.get(number_of(outcome["ref"]) or 0)) is not None:
+                speaks_of(request, case)
         outcomes = [
             outcome
             if outcome["status"] == kinds.NOT_FOUND.status or number_of(outcome["ref"]) in visible
@@ -219,6 +223,7 @@ def _refusal(error: Exception) -> Problem | None:
 
 
 def _refused(problem: Problem, item: _Item, case: ExceptionCase, request: Request) -> dict[str, Any]:
+    speaks_of(request, case)  # a refusal may quote its document
     own = {pointer_to("items", item.place, name) for name in ("if_match", "idempotency_key")}
     errors = [
         {**found, "pointer": item.pointer(found["pointer"])}

@@ -14,7 +14,7 @@ from exceptions_app.api.held import conflict_as_json
 from exceptions_app.api.preconditions import etag_of
 from exceptions_app.api.responses import ExceptionSummary, money_of, person_of
 from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
-from exceptions_app.policies import Possibility
+from exceptions_app.policies import Possibility, may_reveal
 from exceptions_app.queries.case_history import (
     Part,
     arrivals_of,
@@ -32,6 +32,7 @@ from exceptions_app.queries.case_page import (
     who_could_decide,
 )
 from exceptions_app.queries.conflicts import conflict_of_case
+from exceptions_app.queries.sensitive import shown_until
 from exceptions_app.states import STATING_KINDS
 from exceptions_app.targets import without_secrets
 from integrations.connectors.registry import UnknownConnector, get_connector
@@ -54,6 +55,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
     counts = counts_of(case)
     errors_from, errors = present_errors(page)
     possible = possible_actions(page)
+    until, ruling = shown_until(case, page.standing.verbs), may_reveal(case, page.standing.verbs)
     return {
         **ExceptionSummary(case, context={"request": request}).data,
         "follows": case.follows.ref if case.follows else None,
@@ -66,7 +68,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
         "versions": [version_summary_of(version, case, request) for version in reversed(versions_of(case).items)],
         "proposal": proposal_of(page.proposal) if page.proposal else None,
         "deciders": _deciders(page, possible),
-        "conflict": conflict_as_json(conflict_of_case(page)),
+        "conflict": conflict_as_json(conflict_of_case(page), shows=until is not None),
         "deliveries_count": counts[Part.ATTEMPTS],
         "deliveries": _deliveries(deliveries_of(case).items[::-1]),
         "comments_count": page.comments_count,
@@ -75,6 +77,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
             for comment in reversed(comments_of(case).items)
         ],
         "actions": _actions(page, possible, request),
+        "masked": {"shown_until": until, "may_reveal": ruling.allowed, "reason": ruling.reason},
     }
 
 

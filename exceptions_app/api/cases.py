@@ -30,12 +30,14 @@ from exceptions_app.api.pagination import (
     size_of,
     sort_of,
 )
-from exceptions_app.api.problems import parameter
+from exceptions_app.api.problems import Problem, parameter
+from exceptions_app.api.reveal import NOT_SHOWN
 from exceptions_app.downloads import as_attachment
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of
 from exceptions_app.queries.queue_page import SORTS, sortable
 from exceptions_app.queries.reach import cases_within, reach_of
+from exceptions_app.veiling import may_have
 
 _TAG = "Exceptions"
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="Number of the version.")
@@ -129,6 +131,8 @@ class VersionContent(ApiView):
     def get(self, request: Request, ref: str, number: int) -> HttpResponse:
         case = case_for(request, ref)
         version = _version(case, number)
+        if not may_have(request, case, bytes(version.content)):
+            raise Problem(kinds.NOT_PERMITTED, NOT_SHOWN)
         response = as_attachment(bytes(version.content), version.media_type, name=f"{case.ref}-version-{number}")
         response["ETag"] = f'"{version.sha256}"'
         return response

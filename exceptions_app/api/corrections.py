@@ -25,6 +25,7 @@ from exceptions_app.api.problems import at as fault_at
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of, read_case_page
 from exceptions_app.typed_values import Misfit, misfit_of, new_misfits, one_line_ending
+from exceptions_app.veil import veil_of_fields
 from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
 from integrations.records.record import Record, RecordField
@@ -166,6 +167,7 @@ def _changes(typed: Mapping[str, str | None], record: Record) -> dict[str, str]:
 def _expected_changes(wanted: Sequence[Mapping[str, str | None]], record: Record) -> dict[str, str]:
     """Path → text, after each field was found to hold what is expected there; raises Problem that names the others."""
     changes: dict[str, str] = {}
+    veil = veil_of_fields(record.fields)  # whoever may not see the value names its mask
     others, found = [], []
     for index, change in enumerate(wanted):
         pointer = pointer_to("changes", index)
@@ -178,8 +180,8 @@ def _expected_changes(wanted: Sequence[Mapping[str, str | None]], record: Record
         changes[path] = _as_typed(change["will_be"])
         field = record.field_at(path)
         holds, expected = _as_typed(field.value if field else None), _as_typed(change["was"])
-        if holds != expected:
-            shown = f"“{holds[:60]}”" if holds else "nothing"
+        if expected not in (holds, _as_typed(veil.text(holds))):
+            shown = f"“{veil.text(holds)[:60]}”" if holds else "nothing"
             others.append(fault_at(f"{pointer}/was", f"The field holds {shown}.", "Look at it again.", path=path))
         found += _misfits(record, path, changes[path], f"{pointer}/will_be")
     if others:

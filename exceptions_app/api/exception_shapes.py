@@ -75,6 +75,14 @@ class Deciders(Shape):
     words = serializers.CharField(help_text="The same as a sentence; when nobody can, what an administrator could do.")
 
 
+class MaskedValues(Shape):
+    """Whether the account reads the masked values of the exception in clear, and whether it may."""
+
+    shown_until = serializers.DateTimeField(allow_null=True, help_text="null while they are masked.")
+    may_reveal = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True, help_text="Why it may not; empty when it may.")
+
+
 class ExceptionDetail(ExceptionSummary):
     """An exception with all that is known about it, and what the asking person may do."""
 
@@ -99,6 +107,7 @@ class ExceptionDetail(ExceptionSummary):
     comments_count = serializers.IntegerField()
     comments = CommentShape(many=True, help_text=f"The newest {PAGE_SIZE}; all of them are in the timeline.")
     actions = PossibleAction(many=True)
+    masked = MaskedValues(help_text="Bank details and personal data in this answer.")
 
 
 class Corrected(Shape):

@@ -26,6 +26,7 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import field_maps as reads
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.field_maps import MapKey, MapState
+from exceptions_app.veiling import speaks_of_document
 from integrations.fieldmaps.active import context_of
 from integrations.fieldmaps.declaration import MapNotUnderstood, read_text
 from integrations.fieldmaps.fit import require_fit
@@ -262,6 +263,9 @@ class TryMap(ApiView):
         found = preview_of(
             connection, key, declared, payload, media_type, context=context, at=now(), number=number
         )  # fmt: skip
+        if "message" in data:  # a payload of one's own the client has before it
+            for document in (payload, found.translation.canonical, found.translation.payload):
+                speaks_of_document(request, document)
         return Response(shapes.represent_preview(found))
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from exceptions_app.field_classes import masked_value
 from exceptions_app.queries.conflicts import Conflict, HeldBeside, Pair
 
 
-def conflict_as_json(found: Conflict | None) -> dict[str, Any] | None:
+def conflict_as_json(found: Conflict | None, *, shows: bool = False) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
@@ -14,11 +15,11 @@ def conflict_as_json(found: Conflict | None) -> dict[str, Any] | None:
         "why_not_shown": found.why.value if found.why is not None else "",
         "ours": {"version": found.ours.version, "sha256": found.ours.sha256},
         "held_count": found.named,
-        "held": [_held(document) for document in found.documents],
+        "held": [_held(document, shows=shows) for document in found.documents],
     }
 
 
-def _held(beside: HeldBeside) -> dict[str, Any]:
+def _held(beside: HeldBeside, *, shows: bool) -> dict[str, Any]:
     held = beside.held
     return {
         "reference": held.reference,
@@ -27,12 +28,14 @@ def _held(beside: HeldBeside) -> dict[str, Any]:
         "booked_at": held.booked_at,
         "came_in": held.came_in,
         "counts": {match.value: count for match, count in beside.counts.items()},
-        "fields": [_pair(pair) for pair in beside.pairs],
+        "fields": [_pair(pair, shows=shows) for pair in beside.pairs],
     }
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
-    field = pair.field
+def _pair(pair: Pair, *, shows: bool) -> dict[str, Any]:
+    field, theirs = pair.field, pair.theirs
+    if theirs and not shows:
+        theirs = masked_value(theirs, path=field.path, term=field.term)
     return {
         "term": field.term,
         "label": field.label,
@@ -42,6 +45,6 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "match": pair.match.value,
         "ours": pair.ours,
         "currency": field.currency,
-        "theirs": pair.theirs,
+        "theirs": theirs,
         "currency_there": pair.currency_there,
     }

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problems import Problem, at
 from exceptions_app.api.strict import Anything, Content, JsonObject, Moment, StrictSerializer, Text, WholeNumber
+from exceptions_app.models import Reveal as RevealModel
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, WakesOn
 from integrations.models import InboxMessage
 
@@ -249,3 +250,8 @@ class CorrectMany(Correct):
     base_version = WholeNumber(
         min_value=1, max_value=2**31 - 1, required=False, help_text="The version that was looked at; else the newest."
     )
+
+
+class Reveal(StrictSerializer):
+    purpose = serializers.ChoiceField(choices=RevealModel.Purpose.choices, help_text="What the values are needed for.")
+    because = Text(max_length=300, help_text="The same in a sentence; the auditor reads it.")

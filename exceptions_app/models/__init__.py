@@ -23,6 +23,7 @@ from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
 from exceptions_app.models.presence import Presence
 from exceptions_app.models.rehearsal import Rehearsal
 from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchProgress, ReplayBatch
+from exceptions_app.models.reveal import Reveal
 from exceptions_app.models.saved_view import PinnedView, SavedView
 from exceptions_app.models.suggestion import Suggestion
 from exceptions_app.models.unmapped import UnmappedValue
@@ -73,6 +74,7 @@ __all__ = [
     "QueueUserGrant",
     "Rehearsal",
     "ReplayBatch",
+    "Reveal",
     "Route",
     "SavedView",
     "Subscription",

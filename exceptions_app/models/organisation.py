@@ -26,6 +26,7 @@ VERB_PERMISSIONS = (
     ("propose", "Propose replay, release or closure"),
     ("approve", "Approve or reject proposals of others"),
     ("export", "Read and export the audit trail"),
+    ("reveal", "Have masked values shown"),
 )
 
 

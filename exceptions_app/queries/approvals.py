@@ -11,6 +11,7 @@ from django.db.models.functions import Abs, Coalesce
 
 from exceptions_app import policies
 from exceptions_app.duties import kept_from
+from exceptions_app.field_classes import masked_value
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.queries import keyset
 from exceptions_app.queries.counters import by_themselves, waiting_for_decision_of
@@ -144,15 +145,21 @@ def _contributors(proposal: Proposal) -> frozenset[int]:
 def _net_changes(proposal: Proposal) -> tuple[Change, ...]:
     """From what came in to what is proposed: a field that was changed and changed back is left out."""
     named: dict[str, tuple[str, str]] = {}
+    terms: dict[str, str] = {}
     first: dict[str, str] = {}
     last: dict[str, str] = {}
     for version in _corrections(proposal):
         for change in version.changes:
             path = change["path"]
             named[path] = (_named(change), readable_term(change["term"]))
+            terms[path] = change["term"]
             first.setdefault(path, change["was"])
             last[path] = change["will_be"]
-    return tuple(Change(*named[path], first[path], last[path]) for path in named if first[path] != last[path])
+    return tuple(
+        Change(*named[path], *(masked_value(text, path=path, term=terms[path]) for text in (first[path], last[path])))
+        for path in named
+        if first[path] != last[path]
+    )
 
 
 def _named(change: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection as database
 
+from exceptions_app.field_classes import masked_value
 from exceptions_app.models import BatchLook, ReplayBatch
 from exceptions_app.models.case import REF_PREFIX
 
@@ -36,14 +37,16 @@ WITH item AS MATERIALIZED (
     JOIN exceptions_app_payloadversion v ON v.case_id = item.case_id AND v.number BETWEEN 2 AND item.upto
 ), step AS MATERIALIZED (
     SELECT version.id, version.number, c.value ->> 'path' AS path, c.value ->> 'label' AS label,
+        c.value ->> 'term' AS term,
         c.value ->> 'was' AS was, c.value ->> 'will_be' AS will_be
     FROM version CROSS JOIN LATERAL jsonb_array_elements(version.changes) c
 ), net AS (
-    SELECT id, (array_agg(label ORDER BY number DESC))[1] AS label, (array_agg(was ORDER BY number))[1] AS was,
+    SELECT id, (array_agg(label ORDER BY number DESC))[1] AS label, (array_agg(term))[1] AS term,
+        (array_agg(was ORDER BY number))[1] AS was,
         (array_agg(will_be ORDER BY number DESC))[1] AS will_be
     FROM step GROUP BY id, path
 ), told AS (
-    SELECT id, jsonb_agg(DISTINCT jsonb_build_array(label, was, will_be)) AS changes
+    SELECT id, jsonb_agg(DISTINCT jsonb_build_array(label, was, will_be, term)) AS changes
     FROM net WHERE was <> will_be GROUP BY id
 ), beyond AS (
     SELECT DISTINCT version.id FROM version CROSS JOIN LATERAL jsonb_array_elements(version.operations) o
@@ -224,10 +227,14 @@ def _groups(rows: Iterable[Mapping[str, Any]]) -> list[ChangeGroup]:
     found: dict[int, ChangeGroup] = {}
     for row in rows:
         is_rest = row["place"] > MOST_GROUPS
-        changes = [] if is_rest else [Change(*parts) for parts in json.loads(row["changes"])]
+        changes = [] if is_rest else [_change(*parts) for parts in json.loads(row["changes"])]
         group = found.setdefault(row["place"], ChangeGroup(changes, bool(row["others"]), is_rest))
         group.money.append(Money(row["currency"], row["number"], row["total"], row["least"], row["most"]))
     return list(found.values())
+
+
+def _change(label: str, was: str, will_be: str, term: str | None) -> Change:
+    return Change(label, masked_value(was, term=term or ""), masked_value(will_be, term=term or ""))
 
 
 def _shown(rows: Iterable[Mapping[str, Any]], looks: Mapping[int, Sequence[Look]]) -> list[ShownItem]:

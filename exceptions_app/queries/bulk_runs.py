@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, F, Max, Q, QuerySet
 
+from audit.account_numbers import without_account_numbers
 from audit.spreadsheets import BOM, csv_row
 from exceptions_app.bulk_states import LEFT, OUTCOME_WORDS, RUN_MOVES, OutcomeState, RunAction, RunState
 from exceptions_app.models import BulkItem, BulkOutcome, BulkRun
@@ -168,8 +169,8 @@ def outcomes_as_csv(run: BulkRun, reach: Reach) -> Iterator[bytes]:
         exact = amount.normalize() if amount is not None else None
         yield csv_row(
             (
-                position, f"{REF_PREFIX}{case}", document, counterparty, exact, currency, state or LEFT, detail or "",
-                at,
+                position, f"{REF_PREFIX}{case}", document, counterparty, exact, currency, state or LEFT,
+                without_account_numbers(detail or ""), at,
             )
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.urls import reverse
 
+from exceptions_app.field_classes import masked_value
 from exceptions_app.machines import PREFIX
 from exceptions_app.models import (
     BatchItem,
@@ -132,14 +133,18 @@ def values_used(cause: Cause, reach: Reach) -> list[ValueUsed]:
     used: Counter[tuple[str, str, str]] = Counter()
     examples: dict[tuple[str, str, str], int] = {}
     for (case, _), change in last.items():
-        key = (str(change["label"]), str(change["was"] or ""), str(change["will_be"] or ""))
-        if key[1] != key[2]:
+        if change["was"] != change["will_be"]:
+            key = (str(change["label"]), _masked(change, "was"), _masked(change, "will_be"))
             used[key] += 1
             examples[key] = max(case, examples.get(key, 0))
     return [
         ValueUsed(label=key[0], was=key[1], will_be=key[2], number=number, example=f"{REF_PREFIX}{examples[key]}")
         for key, number in used.most_common(MOST_SHOWN)
     ]
+
+
+def _masked(change: Mapping[str, Any], name: str) -> str:
+    return masked_value(str(change[name] or ""), path=str(change["path"]), term=str(change["term"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from exceptions_app.views import answer, case, case_print, correction, drafts, moves, notifications, presence, undo
+from exceptions_app.views import (
+    answer,
+    case,
+    case_print,
+    correction,
+    drafts,
+    moves,
+    notifications,
+    presence,
+    reveal,
+    undo,
+)
 
 urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/", case.case, name="case"),
@@ -22,6 +33,7 @@ urlpatterns: list[URLPattern] = [
     path("exceptions/<str:ref>/resume/", moves.resume, name="resume"),
     path("exceptions/<str:ref>/snooze/", moves.snooze, name="snooze"),
     path("exceptions/<str:ref>/wake/", moves.wake, name="wake"),
+    path("exceptions/<str:ref>/reveal/", reveal.reveal, name="reveal"),
     path("exceptions/<str:ref>/undo/", undo.undo, name="undo"),
     path("exceptions/<str:ref>/translate/", moves.translate, name="translate"),
     path("exceptions/<str:ref>/propose/", moves.replay, name="propose"),

@@ -12,6 +12,7 @@ from exceptions_app.answer_words import answer_of
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.answers import history_of
 from exceptions_app.queries.notifications import wish_of
+from exceptions_app.veiling import never_shows
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person, visible_case
 from integrations.connectors.registry import get_connector
@@ -28,4 +29,5 @@ def answer_context(case: ExceptionCase, user: AbstractUser) -> dict[str, Any]:
 @signed_in
 def answer(request: HttpRequest, ref: str) -> HttpResponse:
     case = visible_case(request, ref)
+    never_shows(request)
     return render(request, "exceptions/answer.html", {"case": case, **answer_context(case, person(request))})

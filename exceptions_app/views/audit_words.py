@@ -19,6 +19,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "case.corrected": "Corrected",
         "case.translated_again": "Translated again",
         "case.commented": "Commented",
+        "case.values_revealed": "Masked values shown",
     },
     "Proposals and decisions": {
         "case.replay_proposed": "Replay proposed",

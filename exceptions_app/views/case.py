@@ -17,11 +17,13 @@ from exceptions_app.models import Attachment, Evidence, ExceptionCase, Occurrenc
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import content_of
 from exceptions_app.states import Action
+from exceptions_app.veiling import may_have
 from exceptions_app.views.case_context import Asked, Notice
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.interrupted import Interrupted, forget, interrupted_at, signed_in
 from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
+from exceptions_app.views.reveal import refused_file
 from exceptions_app.views.scope import person, visible_case, visible_revision
 from integrations.models import InboxContent
 
@@ -122,7 +124,7 @@ def version(request: HttpRequest, ref: str, number: int) -> HttpResponse:
     wanted = content_of(found, number)
     if wanted is None:
         raise Http404
-    return as_attachment(bytes(wanted.content), wanted.media_type, name=f"{found.ref}-version-{number}")
+    return _file(request, found, bytes(wanted.content), wanted.media_type, name=f"{found.ref}-version-{number}")
 
 
 @signed_in
@@ -132,7 +134,7 @@ def payload(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
     found = visible_case(request, ref)
     content = _handed_in(found, occurrence_id)
     name = f"{found.ref}-message-{occurrence_id}-document"
-    return as_attachment(bytes(content.payload), content.payload_media_type, name=name)
+    return _file(request, found, bytes(content.payload), content.payload_media_type, name=name)
 
 
 @signed_in
@@ -142,7 +144,10 @@ def refusal(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
     found = visible_case(request, ref)
     content = _handed_in(found, occurrence_id)
     name = f"{found.ref}-message-{occurrence_id}-refusal"
-    return as_attachment(bytes(content.refusal), content.refusal_media_type, name=name)
+    body = bytes(content.refusal)
+    if not may_have(request, found, body, is_answer=True):
+        return refused_file(request)
+    return as_attachment(body, content.refusal_media_type, name=name)
 
 
 @signed_in
@@ -164,6 +169,11 @@ def attachment(request: HttpRequest, ref: str, attachment_id: int) -> HttpRespon
     stem = _NOT_IN_A_NAME.sub("-", Path(kept.file_name).stem).strip("-")
     name = f"{found.ref}-{stem or 'file'}-{kept.pk}"
     return as_attachment(bytes(kept.content), kept.media_type, name=name)
+
+
+def _file(request: HttpRequest, found: ExceptionCase, content: bytes, media_type: str, *, name: str) -> HttpResponse:
+    """The very bytes, for who may see all that is in them now."""
+    return as_attachment(content, media_type, name=name) if may_have(request, found, content) else refused_file(request)
 
 
 def _handed_in(found: ExceptionCase, occurrence_id: int) -> InboxContent:

@@ -31,6 +31,7 @@ from exceptions_app.views.changes import for_the_table, shown_changes
 from exceptions_app.views.correction_fields import lay_out
 from exceptions_app.views.held import conflict_view, next_steps
 from exceptions_app.views.lines import lines_of
+from exceptions_app.views.masked_values import masked_values, may_edit_raw, raw_masked
 from exceptions_app.views.parties import stranger_in
 from exceptions_app.views.precedents import suggestions_for
 from exceptions_app.views.presence import presence_url
@@ -76,6 +77,7 @@ class Asked:
 
     bound: Mapping[Action, Form] = field(default_factory=dict)  # forms with errors
     correction: CorrectionForm | RawForm | None = None  # the same for the correction
+    reveal: Form | None = None  # and for having the masked values shown
     typed: Mapping[Action, Mapping[str, str]] = field(default_factory=dict)  # values to begin with
     use: Sequence[str] = ()  # names of fields whose proposed value is wanted
     groups: Sequence[str] = ()  # titles of further groups of fields
@@ -139,6 +141,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
         "kept": kept_texts(items, bound=asked.bound, typed=typed, record=record),
         "attachments": attachments_of(case),
+        **masked_values(page, asked.reveal),
         **_at_work(page, asked, typed),
         **answer_context(case, page.standing.user),
     }
@@ -205,7 +208,8 @@ def _counts(problems: Sequence[Problem]) -> dict[str, int]:
 
 
 def _failed_form(asked: Asked) -> Form | None:
-    return next((form for form in (*asked.bound.values(), asked.correction) if form and form.is_bound), None)
+    forms = (*asked.bound.values(), asked.correction, asked.reveal)
+    return next((form for form in forms if form and form.is_bound), None)
 
 
 def _outcome_words(outcome: str) -> str:
@@ -266,6 +270,8 @@ def _correction(
         "draft_url": reverse("exceptions:draft", kwargs={"ref": page.case.ref}),
     }
     if asked.raw or record is None:
+        if asked.correction is None and "payload" not in typed and not may_edit_raw(page):
+            return {"correction": None, "raw": True, "correction_open": True, "raw_masked": raw_masked(page), **shared}
         form = asked.correction or _raw_form(page, typed)
         return {"correction": form, "raw": True, "correction_open": True, **shared}
     named = named_paths(problems)
@@ -324,7 +330,7 @@ def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], pa
         sections.append("_case_lines")
     if context["is_held"] and context["is_workable"]:
         sections.append("_held_ways")
-    if context["correction"] is not None:
+    if context["correction"] is not None or "raw_masked" in context:
         sections.append("_correction_form")
     if shows_diff and "_case_diff" not in sections:
         sections.append("_case_diff")

@@ -21,6 +21,8 @@ from exceptions_app.queries.case_history import (
     versions_of,
 )
 from exceptions_app.queries.case_page import full_names
+from exceptions_app.queries.sensitive import shown_until
+from exceptions_app.source_text import masked_text
 from exceptions_app.states import Verb
 from exceptions_app.targets import without_secrets
 from exceptions_app.templatetags.presentation import with_amounts
@@ -59,6 +61,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.rejected": ("danger", "close"),
     "case.reopened": ("", "reopen"),
     "case.commented": ("", "comment"),
+    "case.values_revealed": ("info", "eye"),
     "case.outcome_unknown": ("warning", "outcome-unknown"),
     "case.refused_again": ("danger", "danger"),
     "case.conflict_found": ("danger", "danger"),
@@ -165,13 +168,16 @@ class AttemptRow:
     companions: int  # others in that file
 
 
-def attempt_rows(attempts: Sequence[NumberedAttempt]) -> list[AttemptRow]:
-    return [_attempt_row(found.number, found.attempt) for found in attempts]
+def attempt_rows(attempts: Sequence[NumberedAttempt], *, shows: bool = False) -> list[AttemptRow]:
+    """With what was answered, masked unless the reader has it shown."""
+    return [_attempt_row(found.number, found.attempt, shows=shows) for found in attempts]
 
 
-def _attempt_row(number: int, attempt: DeliveryAttempt) -> AttemptRow:
+def _attempt_row(number: int, attempt: DeliveryAttempt, *, shows: bool) -> AttemptRow:
     answer: DeliveryAnswer | None = getattr(attempt, "answer", None)
-    body = bytes(answer.body).decode("utf-8", errors="replace") if answer else ""
+    whole = bytes(answer.body) if answer else b""
+    body = whole.decode("utf-8", errors="replace")
+    body = body if shows or not body else masked_text(body, whole=whole)
     took = answer.finished_at - attempt.started_at if answer else None
     badge, words = _ANSWERS.get(answer.outcome, _NO_ANSWER) if answer else _NO_ANSWER
     return AttemptRow(
@@ -259,10 +265,13 @@ def _latest_record(case: ExceptionCase) -> Record | None:
         return None
 
 
-def _attempts(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+def _attempts(case: ExceptionCase, after: str, verbs: frozenset[Verb]) -> tuple[Sequence[Any], str]:
     listed = deliveries_of(case, after=after)
     found = attempts_of(listed.items, with_bodies=True)
-    rows = [(delivery, attempt_rows(found[delivery.pk]), address_of(delivery)) for delivery in listed.items]
+    shows = shown_until(case, verbs) is not None
+    rows = [
+        (delivery, attempt_rows(found[delivery.pk], shows=shows), address_of(delivery)) for delivery in listed.items
+    ]
     return rows, listed.older
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exceptions_app.actions.correct import business_changes
+from exceptions_app.field_classes import CLASS_WORDS, FieldClass, class_of
 from exceptions_app.templatetags.presentation import field_text
 from integrations.records.record import Record, ValueKind, label_with_term
 
@@ -23,10 +24,19 @@ def for_the_table(
             "label": label_with_term(change["label"], change["term"]),
             "was": field_text(change["was"], was.get(path) or will.get(path)),
             "will": field_text(change["will_be"], will.get(path) or was.get(path)),
-            "note": change.get("group", ""),
+            "note": _note(change),
         }
         for path, change in ((change.get("path", ""), change) for change in changes)
     ]
+
+
+def _note(change: Mapping[str, Any]) -> str:
+    """The group of the field; of a masked one also that it changed, which two masks do not show."""
+    group = str(change.get("group", ""))
+    field_class = class_of(str(change.get("path", "")), term=str(change.get("term", "")))
+    if field_class is FieldClass.INTERNAL:
+        return group
+    return f"{group}: {CLASS_WORDS[field_class]}, changed" if group else f"{CLASS_WORDS[field_class]}, changed"
 
 
 def _currencies(record: Record | None) -> dict[str, str]:

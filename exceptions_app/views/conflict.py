@@ -16,6 +16,7 @@ from exceptions_app.forms import CorrectionForm, RawForm, choice_name, field_nam
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of, read_case_page
 from exceptions_app.states import Action
+from exceptions_app.veiling import has_own_words
 from exceptions_app.views.case_context import record_of
 from exceptions_app.views.changes import for_the_table
 from exceptions_app.views.replies import fragment_or_page
@@ -53,6 +54,7 @@ def show_conflict(
 
     `kept` says whether it is the person's draft; it is not when they have one of a newer version.
     """
+    has_own_words(request, typed.values())
     page = read_case_page(visible_case(request, case.ref), person(request))
     base = content_of(case, base_version)
     base_record = record_of(page, bytes(base.content)) if base is not None else None

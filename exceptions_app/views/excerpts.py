@@ -3,6 +3,8 @@
 import codecs
 from dataclasses import dataclass
 
+from exceptions_app.source_text import masked_text
+
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # Control characters as their pictures; characters that turn the direction of text as their numbers.
 _SHOWN = (
@@ -23,10 +25,10 @@ class Excerpt:
 
 
 def excerpt(head: bytes, *, size: int) -> Excerpt:
-    """`head` as text; `size` is the whole length in bytes."""
+    """`head` as text, masked for everybody; `size` is the whole length in bytes."""
     cut = size > len(head)
     bom, encoding = next(((bom, name) for bom, name in _BOMS if head.startswith(bom)), (b"", "utf-8"))
     # Not final when cut, so that half a character at the end is left out instead of being shown as damage.
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head[len(bom) :], final=not cut)
-    plain = text.replace("\r\n", "\n").translate(_SHOWN)
+    plain = masked_text(text, whole=None if cut else head).replace("\r\n", "\n").translate(_SHOWN)
     return Excerpt(plain, size, cut, "\N{REPLACEMENT CHARACTER}" in plain)

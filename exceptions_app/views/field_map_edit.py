@@ -25,6 +25,7 @@ from exceptions_app.queries import field_maps as reads
 from exceptions_app.queries.connection_reach import ConnectionReach
 from exceptions_app.queries.field_maps import MOST_MESSAGES, MapKey, MapState
 from exceptions_app.queries.held_by_maps import held_by_maps
+from exceptions_app.veiling import speaks_of_document
 from exceptions_app.views.errors import changed_meanwhile
 from exceptions_app.views.field_map_documents import documents_of, ways_of
 from exceptions_app.views.field_map_forms import MapForm, UseForm
@@ -210,6 +211,9 @@ def _preview(request: HttpRequest, place: _Place, form: MapForm) -> HttpResponse
         form.add_error("pasted", "Choose a message or paste a payload to see what the map makes of it.")
         return _page(request, place, form, status=422)
     shown = preview_of(place.connection, place.key, typed["declared"], payload, media_type, context=context, at=now())
+    if chosen:  # what was pasted the person has in front of them
+        for document in (payload, shown.translation.canonical, shown.translation.payload):
+            speaks_of_document(request, document)
     return _page(request, place, form, preview=shown)
 
 

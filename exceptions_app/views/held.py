@@ -6,8 +6,10 @@ from typing import Any
 
 from django.urls import reverse
 
+from exceptions_app.field_classes import masked_value
 from exceptions_app.queries.case_page import CasePage
 from exceptions_app.queries.conflicts import DIFFERENT, Conflict, HeldBeside, Match, Pair, Why, conflict_of_case
+from exceptions_app.queries.sensitive import shown_until
 from exceptions_app.states import Action
 from exceptions_app.templatetags.presentation import field_text
 from exceptions_app.views.case_actions import ActionItem
@@ -74,9 +76,10 @@ def conflict_view(page: CasePage, words: Words) -> ConflictView | None:
     if found is None:
         return None
     shown = () if found.why is not None else found.documents
+    shows = shown_until(page.case, page.standing.verbs) is not None
     return ConflictView(
         conflict=found,
-        documents=[_document(document, found.ours.sha256, words) for document in shown],
+        documents=[_document(document, found.ours.sha256, words, shows=shows) for document in shown],
         not_shown=not_shown(found.why, words) if found.why is not None else "",
         more_documents=found.named - len(shown) if shown else 0,
     )
@@ -101,10 +104,10 @@ def _begin(target: str) -> str:
     return target[:1].upper() + target[1:]
 
 
-def _document(beside: HeldBeside, ours_sha256: str, words: Words) -> HeldView:
+def _document(beside: HeldBeside, ours_sha256: str, words: Words, *, shows: bool) -> HeldView:
     held, counts = beside.held, beside.counts
-    rows = {match: [_row(pair, words) for pair in beside.pairs if pair.match is match] for match in Match}
-    differing = [_row(pair, words) for pair in beside.pairs if pair.match in DIFFERENT][:MOST_ROWS]
+    rows = {match: [_row(pair, words, shows=shows) for pair in beside.pairs if pair.match is match] for match in Match}
+    differing = [_row(pair, words, shows=shows) for pair in beside.pairs if pair.match in DIFFERENT][:MOST_ROWS]
     same, untold = rows[Match.SAME][:MOST_ROWS], rows[Match.NOT_TOLD][:MOST_ROWS]
     return HeldView(
         reference=held.reference,
@@ -138,14 +141,15 @@ def _told(shows: ShowsContent, words: Words) -> str:
     return ""
 
 
-def _row(pair: Pair, words: Words) -> HeldRow:
+def _row(pair: Pair, words: Words, *, shows: bool) -> HeldRow:
     field = pair.field
+    theirs = pair.theirs if shows else masked_value(pair.theirs or "", path=field.path, term=field.term)
     icon, mark = _mark(pair.match, words)
     return HeldRow(
         label=label_with_term(field.label, field.term),
         group=field.group,
         ours=field_text(pair.ours, field.currency),
-        theirs=field_text(pair.theirs, pair.currency_there),
+        theirs=field_text(theirs, pair.currency_there),
         icon=icon,
         mark=mark,
     )

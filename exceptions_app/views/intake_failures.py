@@ -21,6 +21,7 @@ from exceptions_app.queries.connection_reach import ConnectionReach, connection_
 from exceptions_app.queries.keyset import Direction, InvalidCursor
 from exceptions_app.queries.pull_sources import files_waiting
 from exceptions_app.queries.transactions import transaction_of
+from exceptions_app.veiling import speaks_of_document
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.excerpts import excerpt
@@ -163,15 +164,17 @@ def _detail(
         "is_failure": message.status == InboxMessage.Status.FAILED,
         "may_act": may_act,
         "why_not": "" if may_act else actions.may_not_tend(message.connection),
-        "original": _shown(message) if readable else None,
+        "original": _shown(request, message) if readable else None,
         "trail": [{"label": "Intake failures", "url": reverse("exceptions:intake_failures")}],
     }
     return render(request, "exceptions/intake_failure.html", context, status=status)
 
 
-def _shown(message: InboxMessage) -> dict[str, object]:
+def _shown(request: HttpRequest, message: InboxMessage) -> dict[str, object]:
     original = reads.read_original(message)
     parts = [part for part in (original.payload, original.refusal) if part is not None]
+    for part in parts:
+        speaks_of_document(request, part.head)
     titles = {"payload": "The document as it came in", "refusal": "The refusal beside it"}
     return {
         "parts": [

@@ -14,11 +14,13 @@ from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
 from exceptions_app.actions.translate import TranslationFailed
+from exceptions_app.forms import typed_texts
 from exceptions_app.models import ExceptionCase
 from exceptions_app.navigation import add_fresh_counts
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import CasePage, events_since, full_names, read_case_page
 from exceptions_app.states import Action, TransitionNotAllowed
+from exceptions_app.veiling import has_own_words
 from exceptions_app.views.case_context import Asked, Notice, case_context
 from exceptions_app.views.case_history import event_rows
 from exceptions_app.views.interrupted import forget
@@ -63,6 +65,8 @@ def show(request: HttpRequest, case: ExceptionCase, asked: Asked, *, status: int
 
 
 def _shown(request: HttpRequest, page: CasePage, asked: Asked, *, status: int) -> HttpResponse:
+    typed = [*asked.typed.values(), typed_texts(page.draft.typed) if page.draft is not None else {}]
+    has_own_words(request, [text for values in typed for text in values.values()])
     return fragment_or_page(request, "case", case_context(page, asked, reach_for(request)), status=status)
 
 

@@ -8,6 +8,8 @@ from django.shortcuts import get_object_or_404
 
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.reach import Reach, cases_within, reach_of
+from exceptions_app.queries.sensitive import with_reveal
+from exceptions_app.veiling import speaks_of
 
 
 def person(request: HttpRequest) -> AbstractUser:
@@ -30,7 +32,7 @@ def visible_case(request: HttpRequest, ref: str) -> ExceptionCase:
     cases = cases_within(reach_for(request)).select_related(
         "queue", "entity", "connection", "assignee", "cause", "follows", "snoozed_by"
     )
-    return get_object_or_404(cases.with_ref(ref))
+    return speaks_of(request, get_object_or_404(with_reveal(cases.with_ref(ref), person(request))))
 
 
 def visible_revision(request: HttpRequest, ref: str) -> int:

@@ -17,16 +17,20 @@ from exceptions_app.queries.case_history import attempts_of
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.queries.connection_reach import ConnectionReach, connection_reach_of
 from exceptions_app.queries.field_maps import MapKey
-from exceptions_app.queries.intake_failures import UNREAD, bytes_of
+from exceptions_app.queries.intake_failures import UNREAD, Part, bytes_of
 from exceptions_app.queries.mapping_standing import mappings_within
-from exceptions_app.queries.reach import Reach
+from exceptions_app.queries.reach import Reach, cases_within
+from exceptions_app.queries.sensitive import with_reveal
 from exceptions_app.queries.transaction_page import Sent, TransactionPage, read_page, sent_bytes
 from exceptions_app.queries.transactions import Sight, find_one, sight_of
+from exceptions_app.source_text import holds_masked
 from exceptions_app.states import Outcome
+from exceptions_app.veiling import is_shown, speaks_of_document
 from exceptions_app.views.case_history import address_of, attempt_rows, event_rows
 from exceptions_app.views.excerpts import excerpt
 from exceptions_app.views.field_maps import title_of
 from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.reveal import refused_file
 from exceptions_app.views.scope import person, reach_for
 from integrations import delivery as engine
 from integrations.models import Direction
@@ -43,6 +47,8 @@ def transaction(request: HttpRequest, ref: str) -> HttpResponse:
     reach = connection_reach_of(person(request))
     page = read_page(found, sight)
     message = found.inbox_message
+    for part in _documents(page):
+        speaks_of_document(request, part.head)
     context = {
         "transaction": found,
         "page": page,
@@ -155,6 +161,13 @@ def _parts(page: TransactionPage) -> list[dict[str, object]]:
     return parts
 
 
+def _documents(page: TransactionPage) -> list[Part]:
+    """What the page repeats something of."""
+    came = [page.original.payload, page.original.refusal] if page.original is not None else []
+    sent = [page.sent.part] if page.sent is not None else []
+    return [part for part in (*came, *sent) if part is not None]
+
+
 def _address_of_sent(found: Transaction, sent: Sent) -> str:
     if sent.version and found.case is not None:
         return reverse("exceptions:version", args=[found.case.ref, sent.version])
@@ -186,7 +199,7 @@ def payload(request: HttpRequest, ref: str) -> HttpResponse:
     if not sight.knows_the_document(found):
         raise Http404
     content, media_type = bytes_of(found.inbox_message, "payload")
-    return as_attachment(content, media_type, name=f"{found.ref}-source")
+    return _file(request, found, content, media_type, name=f"{found.ref}-source")
 
 
 @require_safe
@@ -198,4 +211,19 @@ def sent(request: HttpRequest, ref: str) -> HttpResponse:
     content = sent_bytes(found) if sight.knows_the_document(found) else None
     if content is None:
         raise Http404
-    return as_attachment(*content, name=f"{found.ref}-sent")
+    return _file(request, found, *content, name=f"{found.ref}-sent")
+
+
+def _file(request: HttpRequest, found: Transaction, content: bytes, media_type: str, *, name: str) -> HttpResponse:
+    """The very bytes. Masked values are shown on an exception, so without one such a document is not handed out."""
+    if holds_masked(content) and not _is_shown(request, found):
+        return refused_file(request)
+    return as_attachment(content, media_type, name=name)
+
+
+def _is_shown(request: HttpRequest, found: Transaction) -> bool:
+    if found.case is None:
+        return False
+    mine = cases_within(reach_for(request)).filter(pk=found.case.pk)
+    case = with_reveal(mine, person(request)).first()
+    return case is not None and is_shown(request, case)

@@ -13,9 +13,9 @@ from tests.cast import make_cast
 @pytest.mark.parametrize(
     ("who", "verbs"),
     [
-        ("clerk", {Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE}),
-        ("local_clerk", {Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE}),
-        ("controller", {Verb.SEE, Verb.COMMENT, Verb.APPROVE}),
+        ("clerk", {Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE, Verb.REVEAL}),
+        ("local_clerk", {Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE, Verb.REVEAL}),
+        ("controller", {Verb.SEE, Verb.COMMENT, Verb.APPROVE, Verb.REVEAL}),
         ("support", {Verb.SEE}),
         ("auditor", {Verb.SEE, Verb.EXPORT}),
         ("outsider", set()),

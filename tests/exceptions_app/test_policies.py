@@ -31,7 +31,7 @@ from workbench.models import User
 pytestmark = pytest.mark.django_db
 
 EVERYONE = ("clerk", "second_clerk", "controller", "support", "auditor", "outsider", "administrator")
-WORKING = {Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE}
+WORKING = {Verb.SEE, Verb.COMMENT, Verb.CORRECT, Verb.PROPOSE, Verb.REVEAL}
 
 
 def allowed(case: ExceptionCase, user: AbstractUser) -> set[Action]:
@@ -46,7 +46,7 @@ def reason(action: Action, case: ExceptionCase, user: AbstractUser) -> str:
     ("who", "verbs"),
     [
         ("clerk", WORKING),
-        ("controller", {Verb.SEE, Verb.COMMENT, Verb.APPROVE}),
+        ("controller", {Verb.SEE, Verb.COMMENT, Verb.APPROVE, Verb.REVEAL}),
         ("support", {Verb.SEE}),
         ("auditor", {Verb.SEE, Verb.EXPORT}),
         ("outsider", set()),

@@ -127,7 +127,7 @@ def test_role_taken_from_a_place_holds_from_the_next_request_on(cast: Cast, sign
     assert revoke_role("clerk", places, by=cast.administrator, at=MORNING) == []
     assert told() == [("grant.taken", "queue:e-invoicing"), ("grant.taken", "queue:policy-holds")]
     event = AuditEvent.objects.filter(action="grant.taken").earliest("id")
-    assert event.data == {"from": "role:clerk", "permissions": ["comment", "correct", "propose", "see"]}
+    assert event.data == {"from": "role:clerk", "permissions": ["comment", "correct", "propose", "reveal", "see"]}
     grant_role("clerk", places, by=cast.administrator, at=MORNING)
     assert client.get(f"/exceptions/{case.ref}/").status_code == 200
 
@@ -153,8 +153,8 @@ def test_connection_given_and_taken(cast: Cast):
 def test_grants_of_a_person_and_of_a_role(cast: Cast):
     assert grants_of(cast.outsider) == []
     assert grants_of(cast.local_clerk) == [
-        Granted("queue", "e-invoicing", ("comment", "correct", "propose", "see")),
-        Granted("legal entity", "NL01", ("comment", "correct", "propose", "see")),
+        Granted("queue", "e-invoicing", ("comment", "correct", "propose", "reveal", "see")),
+        Granted("legal entity", "NL01", ("comment", "correct", "propose", "reveal", "see")),
     ]
     assert [granted.place for granted in grants_of(Group.objects.get(name="support"))] == [
         "e-invoicing", "policy-holds", "DE01", "NL01",

@@ -23,8 +23,8 @@ def test_me_says_what_is_granted(api: As, cast: Cast, conforms: Conforms) -> Non
     conforms(body, "Me")
     assert (body["username"], body["roles"]) == ("conrad", ["controller"])
     assert body["queues"] == [
-        {"slug": "e-invoicing", "name": "E-invoicing", "verbs": ["approve", "comment", "see"]},
-        {"slug": "policy-holds", "name": "Policy holds", "verbs": ["approve", "comment", "see"]},
+        {"slug": "e-invoicing", "name": "E-invoicing", "verbs": ["approve", "comment", "reveal", "see"]},
+        {"slug": "policy-holds", "name": "Policy holds", "verbs": ["approve", "comment", "reveal", "see"]},
     ]
     assert [entity["code"] for entity in body["entities"]] == ["DE01", "NL01"]
     assert api(cast.outsider).get("me").json()["queues"] == []

@@ -70,6 +70,8 @@ def test_correction_in_every_way_leads_to_the_same(
 
 def test_correction_by_the_whole_document(api: As, cast: Cast, refused_invoice: ExceptionCase) -> None:
     account, address = api(cast.clerk), f"exceptions/{refused_invoice.ref}"
+    shown = account.post(f"{address}/reveal", {"purpose": "correct", "because": "Exported anew."})
+    assert shown.json()["masked"]["shown_until"] is not None
     text = account.get(f"{address}/versions/1/content").content.decode()
     mended = text.replace("<cbc:DueDate>", "<cbc:IssueDate>2026-11-02</cbc:IssueDate><cbc:DueDate>", 1)
     body = account.post(f"{address}/correct", correction(payload={"text": mended})).json()

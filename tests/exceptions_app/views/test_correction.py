@@ -183,6 +183,7 @@ def test_field_that_was_not_shown_stays_as_it_is(cast, signed_in):
 def test_correction_with_the_whole_document_passes_the_same_check(cast, signed_in):
     case = take_in(cast)
     client = signed_in(cast.clerk)
+    factories.have_shown(case, cast.clerk)
     assert 'name="payload"' in client.get(address(case, "raw")).content.decode()
     text = BROKEN.decode().replace("<cbc:DueDate>", f"<cbc:IssueDate>{MENDED}</cbc:IssueDate><cbc:DueDate>", 1)
     data = {"base_version": "1", "because": "Written into the document.", "payload": text.replace("\n", "\r\n")}
@@ -195,6 +196,7 @@ def test_correction_with_the_whole_document_passes_the_same_check(cast, signed_i
 
 def test_whole_document_sent_back_as_it_was_is_no_change(cast, signed_in):
     case = take_in(cast, b"\xef\xbb\xbf" + BROKEN)
+    factories.have_shown(case, cast.clerk)
     text = signed_in(cast.clerk).get(address(case, "raw")).context["correction"].initial["payload"]
     data = {"base_version": "1", "because": "Nothing.", "payload": text.replace("\n", "\r\n")}
     answer = signed_in(cast.clerk).post(address(case, "correct"), data)

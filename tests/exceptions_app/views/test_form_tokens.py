@@ -40,6 +40,7 @@ ELSEWHERE = {
     "field_map_edit", "field_map_use", "field_map_translate_held", "preferences", "logout", "login", "password_change",
     "sending_stop", "subscription", "notification_read", "notifications_read",
     "bulk_selection", "undo", "prove", "second_factor_set_up", "login_passkey", "passkey_add", "delegation_give",
+    "reveal",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 OF_AN_ERP = {Action.REVERSE.value, Action.REPORT_WRONG_BOOKING.value}
