@@ -6,6 +6,7 @@ import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -13,7 +14,8 @@ from django.db import transaction
 from audit import export
 from audit.canonical import canonical_bytes
 from audit.export import export_csv, export_jsonl, latest_checkpoint
-from audit.log import Entry, record_many
+from audit.log import Entry, body_fields, record_many
+from audit.merkle import leaf_hash
 from audit.models import AuditCheckpoint, AuditEvent
 from audit.queries import EventFilter, matching
 
@@ -129,3 +131,19 @@ def test_export_is_streamed_with_the_memory_of_one_page(monkeypatch):
         tracemalloc.stop()
     assert written > 1_500_000
     assert peak < written / 3
+
+
+@pytest.mark.django_db
+def test_csv_masks_the_account_number_of_an_event_from_before(write):
+    """As it was written when events still held them; the formats that prove something keep its bytes."""
+    number = "NL91ABNA0417164300"
+    old = write(1)
+    old.pk, old.event_id, old.summary, old.because = None, uuid4(), f"Paid to {number}.", f"It is {number}."
+    old.data = {"iban": number}
+    old.body = canonical_bytes(body_fields(old))
+    old.leaf = leaf_hash(old.body)
+    old.save(force_insert=True)
+    told = b"".join(export_csv(matching(EVERYTHING))).decode()
+    assert number not in told
+    assert told.count("NL••••4300") == 3
+    assert number.encode() in b"".join(export_jsonl(matching(EVERYTHING), at=NOON))
