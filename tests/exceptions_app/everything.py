@@ -62,10 +62,10 @@ def scripted() -> Iterator[None]:
         del CONNECTORS["scripted"]
 
 
-def connected(cast: Cast, slug: str, connector: str, position: int) -> Cast:
+def connected(cast: Cast, slug: str, connector: str, position: int, *, name: str = "") -> Cast:
     """The same cast with another connection, which leads to the same place."""
     connection = Connection(
-        slug=slug, name=f"{MARK} {slug}", connector=connector, target_url="https://target.example/documents"
+        slug=slug, name=name or f"{MARK} {slug}", connector=connector, target_url="https://target.example/documents"
     )
     route = Route(position=position, connection=connection, queue=cast.einvoicing, entity=cast.netherlands)
     for item in (connection, route):

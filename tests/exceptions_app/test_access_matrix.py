@@ -1,0 +1,171 @@
+"""Every address of pages and API, asked by everybody: who gets what is in `access_table`, and a new address is red.
+
+Whoever is granted nothing where a thing is, finds the same there as at an address where nothing is.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.utils.timezone import now
+
+from exceptions_app.actions.grants import CONNECTION_PERMISSIONS, grant_connection
+from exceptions_app.machines import SETUP, machine
+from exceptions_app.states import Verb
+from tests.cast import SET_UP_AT, Cast, grant, person
+from tests.exceptions_app.access_table import PEOPLE, STATUSES
+from tests.exceptions_app.everything import MARK, Arguments, Everything, connected, make_everything, scripted
+from tests.exceptions_app.routes import Route, routes
+from workbench.models import User
+from workbench.tokens import create_api_token
+
+pytestmark = pytest.mark.django_db
+STRANGERS = ("outsider", "neighbour", "administrator")
+"""To whom nothing of what is asked for is granted: nobody, somebody with every right elsewhere, who gives access."""
+# What is different in each answer, whatever was asked for.
+PASSING = re.compile(
+    rb'(csrfmiddlewaretoken"|csrf-token"|"X-CSRFToken": ?"?)[^>]*?>|nonce="[^"]+"|"instance": ?"[^"]+"'
+)
+
+SAME = {"x-request-id": "the-same"}
+# Who decides in whose place is seen and ended by administrators too.
+OVERSEEN = {"api:delegations", "api:end-delegation", "exceptions:approvals", "exceptions:delegation_end",
+            "exceptions:delegation_give"}  # fmt: skip
+OWN = {"exceptions:audit"}
+"""The trail of whoever reads it has what they were given; whose trail it is, is tried in `views/test_audit.py`."""
+ABOUT_NOTHING = {"canonical"}
+"""What is written in the program, for everybody."""
+
+Ask = Callable[[str, Route, Arguments], Any]
+
+
+@pytest.fixture
+def world(cast: Cast) -> Iterator[Everything]:
+    with scripted():
+        yield make_everything(cast)
+
+
+@pytest.fixture
+def ask(cast: Cast, world: Everything, signed_in: Callable[[User], Client]) -> Callable[[str], Ask]:
+    """Requests of one person, of which nothing stays."""
+
+    def asking(who: str) -> Ask:
+        user = neighbour(cast) if who == "neighbour" else getattr(cast, who, None)
+        browser = signed_in(user) if user else Client()
+        browser.raise_request_exception = False
+        token = f"Bearer {create_api_token(user, name='matrix', at=now())[1]}" if user else ""
+        headers = SAME | ({"authorization": token, "if-match": "*"} if user else {})
+
+        def ask(method: str, route: Route, arguments: Arguments) -> Any:
+            address = route.address(arguments)
+            browser.cookies.pop("messages", None)  # what the last answer had to say is shown with the next page
+            with transaction.atomic():
+                if route.is_api:
+                    body = None if method == "GET" else "{}"
+                    answer = Client(raise_request_exception=False).generic(
+                        method, address, body or "", content_type="application/json", headers=headers
+                    )
+                else:
+                    answer = browser.generic(
+                        method, address, "", content_type="application/x-www-form-urlencoded", headers=SAME
+                    )
+                read(answer)
+                transaction.set_rollback(True)
+            return answer
+
+        return ask
+
+    return asking
+
+
+def neighbour(cast: Cast) -> User:
+    """Every verb on the other queue for the other legal entity, and every right on a connection of their own."""
+    user = person("nora", "Nora Neighbour")
+    grant(user, Verb, cast.holds, cast.germany)
+    own = connected(cast, "elsewhere", "en16931", 50, name="Elsewhere").connection
+    for permission in CONNECTION_PERMISSIONS:
+        grant_connection(permission, user, own, by=machine(SETUP), at=SET_UP_AT)
+    return user
+
+
+def read(answer: Any) -> bytes:
+    """The whole body, also of what is sent bit by bit: within the transaction."""
+    if getattr(answer, "streaming", False):
+        answer.read_body = b"".join(answer.streaming_content)
+    return bytes(answer.read_body if hasattr(answer, "read_body") else answer.content)
+
+
+def asked_for() -> list[Route]:
+    """All but those about the person who asks, which `tests/workbench` tries."""
+    return [route for route in routes() if not route.pattern.startswith("accounts/")]
+
+
+def test_every_address_is_in_the_table():
+    known = {f"{method} {route.name}" for route in asked_for() for method in route.methods}
+    assert known ^ set(STATUSES) == set()
+
+
+def test_everybody_gets_what_the_table_says_and_strangers_find_nothing(ask: Callable[[str], Ask], world: Everything):
+    found: dict[str, list[str]] = {}
+    leaks: list[str] = []
+    for who in PEOPLE:
+        asking = ask(who)
+        for route in asked_for():
+            there = world.there.get(route.about, {})
+            assert set(route.takes) <= set(there), f"nothing is made for {route.pattern}"
+            for method in route.methods:
+                answer = asking(method, route, there)
+                found.setdefault(f"{method} {route.name}", []).append(status(answer))
+                if who in STRANGERS and not (who == "administrator" and route.name in OVERSEEN):
+                    other = asking(method, route, world.missing[route.about]) if route.takes else answer
+                    leaks += [f"{who} {told}: {method} {route.name}" for told in learned(answer, other, route, world)]
+                if answer.status_code == 403 and not reason(answer, route):
+                    leaks.append(f"{who} is not told why: {method} {route.name}")
+    assert leaks == []
+    answered = {name: " ".join(statuses)[: len(STATUSES[name])] for name, statuses in found.items()}
+    assert {name: got for name, got in answered.items() if got != STATUSES[name]} == {}
+
+
+def learned(answer: HttpResponse, other: HttpResponse, route: Route, world: Everything) -> Iterator[str]:
+    """What a stranger learns from an answer that they should not, beside the one about what is not there."""
+    there = world.there.get(route.about, {})
+    if (
+        MARK.encode() in read(answer)
+        and route.name not in OWN
+        and not any(MARK in str(there[name]) for name in route.takes)
+    ):
+        yield "reads of it"
+    if route.about not in ABOUT_NOTHING and told(answer, route, there) != told(
+        other, route, world.missing[route.about] if route.takes else there
+    ):
+        yield "can tell that it is there"
+
+
+def status(answer: HttpResponse) -> str:
+    """Of who is not signed in: that they are led to sign in."""
+    leads = str(answer.headers.get("Location", ""))
+    return "in" if answer.status_code == 302 and leads.startswith("/accounts/login/") else str(answer.status_code)
+
+
+def told(answer: HttpResponse, route: Route, arguments: Arguments) -> tuple[int, bytes, str]:
+    """What can be told from an answer, without what was asked for and what is another with each answer."""
+    body, leads = PASSING.sub(b"", read(answer)), str(answer.headers.get("Location", ""))
+    written = [
+        route.address(arguments),
+        *(value for value in map(arguments.get, route.takes) if isinstance(value, str)),
+    ]
+    for one in written:
+        body, leads = body.replace(one.encode(), b"..."), leads.replace(one, "...")
+    return answer.status_code, body, leads
+
+
+def reason(answer: HttpResponse, route: Route) -> str:
+    """The sentence by which it is refused."""
+    if route.is_api:
+        return str(answer.json()["detail"])  # type: ignore[attr-defined]
+    said = re.search(rb"(You|Only|Nobody|An administrator|It |Someone|You proposed)[^<]{10,}\.", read(answer))
+    return said[0].decode() if said else ""
