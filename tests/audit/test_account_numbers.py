@@ -19,6 +19,10 @@ DUTCH, GERMAN = "NL91ABNA0417164300", "DE89370400440532013000"
         (f"({DUTCH}/{GERMAN})", "(NL••••4300/DE••••3000)"),
         (f"{DUTCH} and 12", "NL••••4300 and 12"),
         ("NL92ABNA0417164300|INV-1", "NL••••4300|INV-1"),  # mistyped, in the name of a payment
+        ("HR1210010051863000169|INV-1", "HR••••0169|INV-1"),
+        ("NL92ABNA0417164300 is no account", "NL••••4300 is no account"),
+        ("DE80370400440611277030", "DE••••7030"),
+        ("FR1520041010050500013M02606", "FR••••2606"),
     ],
 )
 def test_number_is_masked_however_it_is_written(text: str, masked: str):
@@ -28,7 +32,10 @@ def test_number_is_masked_however_it_is_written(text: str, masked: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "NL92ABNA0417164300",  # the check digits do not hold
+        "HR1210010051863000169",  # the check digits do not hold, and it may be another number
+        "NL20261102INV00042",  # the number of a document
+        "NO2026110200001",
+        "nl92abna0417164300",
         f"{DUTCH}A",
         f"X{DUTCH}",
         "NL91  ABNA 0417 1643 00",

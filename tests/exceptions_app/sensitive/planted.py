@@ -1,7 +1,7 @@
 """An exception whose masked fields hold values that stand nowhere else, and every address that could give them away."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -75,14 +75,14 @@ def plant(cast: Cast) -> Planted:
     return Planted(case, proposal)
 
 
-def given_away(response: Any) -> list[str]:
+def given_away(response: Any, values: Sequence[str] = VALUES) -> list[str]:
     """Which of the planted values stand in an answer, in whatever way they are written there."""
     body = b"".join(response.streaming_content) if response.streaming else response.content
     text = body.decode("utf-8", errors="replace")
     headers = " ".join(f"{name}: {value}" for name, value in response.headers.items())
     ways = " ".join((text, html.unescape(text), unquote_plus(text), headers))
     joined = "".join(ways.split())
-    return [value for value in VALUES if value in ways or "".join(value.split()) in joined]
+    return [value for value in values if value in ways or "".join(value.split()) in joined]
 
 
 def readers(planted: Planted) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -133,12 +133,12 @@ def _without_arguments(name: str) -> str | None:
         return None
 
 
-def leaks(client: Client, planted: Planted) -> dict[str, list[str]]:
+def leaks(client: Client, planted: Planted, values: Sequence[str] = VALUES) -> dict[str, list[str]]:
     """Address → what it gave away to that person. What answers with an error of ours is no answer."""
     found: dict[str, list[str]] = {}
     for address, headers in readers(planted):
         response = client.get(address, headers=dict(headers))
         assert response.status_code < 500, address
-        if said := given_away(response):
+        if said := given_away(response, values):
             found[address] = said
     return found

@@ -13,8 +13,10 @@ from guardian.shortcuts import remove_perm
 from audit.models import AuditEvent
 from exceptions_app.states import Verb
 from tests import factories
+from tests.arrivals import configure
 from tests.cast import Cast
-from tests.exceptions_app.sensitive.planted import CAME_WITH, IS_NOW, VALUES, given_away, leaks, plant
+from tests.exceptions_app.sensitive.planted import CAME_WITH, IS_NOW, VALUES, Planted, given_away, leaks, plant
+from tests.integrations.connectors.iso20022.payment_files import Wire, payment_file
 from workbench.logs import JSONFormatter, PlainFormatter
 from workbench.models import User
 
@@ -31,6 +33,26 @@ def test_no_role_is_given_a_masked_value_anywhere(cast: Cast, signed_in: SignIn,
             assert leaks(signed_in(person), planted) == {}, person
     logged = [value for value in VALUES if value in caplog.text]
     assert logged == []
+
+
+def test_payment_is_known_by_its_account_and_gives_it_away_nowhere(cast: Cast, signed_in: SignIn):
+    """The name of a payment begins with the payer's account, and the payee's is the one that was mistyped."""
+    configure(cast.connection, connector="iso20022")
+    payee, payer, bic = "DE80370400440611277030", "NL20INGB0001234567", "PLNTDEFFXXX"
+    content = payment_file(Wire("E2E-1", iban=payee, bic=bic), debtor=payer)
+    wrong = factories.error("IBAN", f"Payee's account: {payee} is no account number.", term="CdtrAcct/Id/IBAN")
+    case = factories.make_case(
+        cast, payload=content, business_key=f"{payer}|E2E-1", object_type="payment", errors=[wrong], number="E2E-1"
+    )
+    planted = Planted(case, factories.make_proposal(case, cast.clerk))
+    values = (payee, payer, bic)
+    assert leaks(signed_in(cast.support), planted, values) == {}
+    page = signed_in(cast.support).get(reverse("exceptions:case", args=[case.ref])).content.decode()
+    assert "NL••••4567|E2E-1" in page
+    assert "DE••••7030 is no account number" in page
+    factories.have_shown(case, cast.clerk)
+    shown = signed_in(cast.clerk).get(reverse("exceptions:case", args=[case.ref]))
+    assert set(given_away(shown, values)) == set(values)
 
 
 def test_the_look_around_finds_what_is_not_masked(cast: Cast, signed_in: SignIn):
