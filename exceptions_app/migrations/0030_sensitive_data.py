@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('exceptions_app', '0028_delegations'),
+        ('exceptions_app', '0029_who_may_not_decide'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

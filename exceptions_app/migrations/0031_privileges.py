@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
-        ("exceptions_app", "0028_delegations"),
+        ("exceptions_app", "0030_sensitive_data"),
         ("integrations", "0021_delivery_in_doubt"),
     ]
 
