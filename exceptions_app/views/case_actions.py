@@ -162,13 +162,14 @@ def kept_texts(
     typed: Mapping[Action, Mapping[str, str]],
     record: Record | None,
 ) -> list[KeptText]:
-    """What was typed for actions that are not possible any more: shown, so that it can be copied."""
+    """What was typed for actions that are not possible any more, or never were: shown, so that it can be copied."""
+    possible = {action for action, item in items.items() if item.allowed}
     kept: list[KeptText] = []
     for action, form in bound.items():
-        if not items[action].allowed:
+        if action not in possible:
             kept += _typed_into(form.fields, form.data)
     for action, values in typed.items():
-        if not items[action].allowed:
+        if action not in possible:
             kept += _typed_into(_fields_of(action, values, record), values)
     return kept
 

@@ -3,6 +3,7 @@
 Each is found by the program that an auditor runs, without the workbench, and it says where.
 """
 
+import hashlib
 import io
 import json
 import random
@@ -273,7 +274,7 @@ def with_another_value(line: bytes, chance: random.Random, *, anew: bool) -> byt
     value = holder[name]
     holder[name] = value + 1 if isinstance(value, int) else f"{value}x" if chance.random() < 0.5 else value[:-1] + "~"
     body = json.dumps(told["body"], ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-    leaf = verify_evidence.hashlib.sha256(b"\0" + body).hexdigest() if anew else told["leaf"]
+    leaf = hashlib.sha256(b"\0" + body).hexdigest() if anew else told["leaf"]
     return b'{"sequence":%d,"leaf":"%s","body":%s}\n' % (told["sequence"], leaf.encode(), body)
 
 

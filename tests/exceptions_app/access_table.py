@@ -34,12 +34,13 @@ _ANSWERS = {
             exceptions:comment exceptions:confirm_booked exceptions:connection_pause
             exceptions:connection_resume exceptions:connection_send_again exceptions:correct
             exceptions:declare_absent exceptions:decline exceptions:deep_link exceptions:discard
-            exceptions:dismiss exceptions:draft exceptions:field_map_edit exceptions:field_map_translate_held
-            exceptions:field_map_use exceptions:hold exceptions:maintenance_cancel exceptions:maintenance_plan
-            exceptions:mapping_approve exceptions:mapping_mends_propose exceptions:mapping_reject
-            exceptions:mapping_withdraw exceptions:propose exceptions:pull_source_now
-            exceptions:pull_source_pause exceptions:pull_source_resume exceptions:reject exceptions:release
-            exceptions:reopen exceptions:report_wrong_booking exceptions:resume exceptions:reverse
+            exceptions:dismiss exceptions:draft exceptions:field_map_edit
+            exceptions:field_map_translate_held exceptions:field_map_use exceptions:hold
+            exceptions:maintenance_cancel exceptions:maintenance_plan exceptions:mapping_approve
+            exceptions:mapping_mends_propose exceptions:mapping_reject exceptions:mapping_withdraw
+            exceptions:propose exceptions:pull_source_now exceptions:pull_source_pause
+            exceptions:pull_source_resume exceptions:reject exceptions:release exceptions:reopen
+            exceptions:report_wrong_booking exceptions:resume exceptions:reveal exceptions:reverse
             exceptions:snooze exceptions:subscription exceptions:translate exceptions:undo exceptions:wake
             exceptions:withdraw
         POST: exceptions:discard exceptions:field_map_translate_held exceptions:subscription
@@ -56,10 +57,11 @@ _ANSWERS = {
     """,
     # The API looks at the form before the verb, and at the place before the form.
     "401 404 404 404 422 422 422 422": """
-        POST: api:approve api:approve-batch api:assign api:cancel-batch api:comment api:confirm_booked
-            api:correct api:declare_absent api:decline api:dismiss api:field-map-versions api:hold
-            api:maintenance-windows api:pause api:propose api:reject api:reject-batch api:release api:reopen
-            api:report_wrong_booking api:resume-batch api:reverse api:suspend-batch
+        POST: api:approve api:approve-batch api:approve-mapping api:assign api:cancel-batch api:comment
+            api:confirm_booked api:correct api:declare_absent api:decline api:dismiss api:field-map-versions
+            api:hold api:maintenance-windows api:pause api:propose api:reject api:reject-batch
+            api:reject-mapping api:release api:reopen api:report_wrong_booking api:resume-batch api:reveal
+            api:reverse api:suspend-batch
         PUT: api:use-field-map
     """,
     # Of one person, or of those who may work there.
@@ -74,8 +76,9 @@ _ANSWERS = {
     # Lists, which hold what the person sees: nothing for strangers.
     "401 200 200 200 200 200 200 200": """
         GET: api:batches api:bulk-runs api:canonical-schema api:comparisons api:connections api:delegations
-            api:effect-totals api:effects api:exceptions api:findings api:me api:messages api:proposals
-            api:quarantine api:rehearsals api:sending api:transactions api:views
+            api:effect-totals api:effects api:exceptions api:findings api:mapping-proposals api:me
+            api:messages api:proposals api:quarantine api:rehearsals api:sending api:transactions
+            api:value-mappings api:views
     """,
     # Lists, which hold what the person sees: nothing for strangers.
     "in 200 200 200 200 200 200 200": """
@@ -88,9 +91,11 @@ _ANSWERS = {
     "in 404 404 404 422 422 422 422": """
         POST: exceptions:approve exceptions:batch_approve exceptions:batch_cancel exceptions:batch_reject
             exceptions:batch_resume exceptions:batch_suspend exceptions:cause_owner exceptions:comment
-            exceptions:correct exceptions:dismiss exceptions:draft exceptions:mapping_approve
-            exceptions:mapping_mends_propose exceptions:mapping_reject exceptions:propose exceptions:reject
-            exceptions:reopen exceptions:snooze
+            exceptions:confirm_booked exceptions:correct exceptions:declare_absent exceptions:decline
+            exceptions:dismiss exceptions:draft exceptions:mapping_approve exceptions:mapping_mends_propose
+            exceptions:mapping_reject exceptions:propose exceptions:reject exceptions:release
+            exceptions:reopen exceptions:report_wrong_booking exceptions:reveal exceptions:reverse
+            exceptions:snooze
     """,
     "in 302 302 302 302 302 302 302": """
         GET: exceptions:batch_propose exceptions:bulk_preview exceptions:bulk_selection exceptions:bulk_start
@@ -102,8 +107,9 @@ _ANSWERS = {
     # Seen by whoever sees the place.
     "401 404 404 404 200 200 200 200": """
         GET: api:batch api:batch-items api:connection api:deliveries api:events api:exception api:field-map
-            api:field-map-version api:field-map-versions api:field-maps api:maintenance-windows api:transaction
-            api:version api:version-content
+            api:field-map-version api:field-map-versions api:field-maps api:maintenance-windows
+            api:mapping-proposal api:mapping-proposal-rows api:proposals-of-mapping api:transaction
+            api:value-mapping api:value-mapping-entries api:version api:version-content
     """,
     "in 405 405 405 405 405 405 405": """
         POST: exceptions:attachment exceptions:case exceptions:compare exceptions:evidence
@@ -113,12 +119,6 @@ _ANSWERS = {
     "401 404 404 404 404 404 200 404": """
         GET: api:bulk-run api:bulk-run-items api:message api:message-original api:quarantined-file
         POST: api:cancel-bulk-run api:pause-bulk-run api:read-again
-    """,
-    # A known fault: for whoever sees the exception these end in an error of the server while their move is not on its
-    # page. Nothing is done, and what they get instead of a refusal is left open here.
-    "in 404 404 404": """
-        POST: exceptions:ask_again exceptions:confirm_booked exceptions:declare_absent exceptions:decline
-            exceptions:release exceptions:report_wrong_booking exceptions:reverse exceptions:translate
     """,
     # Needs a verb or a right that only some who see it hold.
     "in 404 404 404 403 403 302 403": """
@@ -136,7 +136,8 @@ _ANSWERS = {
         GET: api-docs api-problems api-try exceptions:presence livez readyz schema
     """,
     "401 422 422 422 422 422 422 422": """
-        POST: api:batches api:bulk api:bulk-runs api:delegations api:messages api:stop-sending api:transactions
+        POST: api:batches api:bulk api:bulk-runs api:delegations api:messages api:preview-value-mapping
+            api:stop-sending api:transactions api:value-mappings
     """,
     # Needs a verb or a right that only some who see it hold.
     "in 404 404 404 403 403 422 403": """
@@ -149,7 +150,7 @@ _ANSWERS = {
     """,
     # Needs a verb or a right that only some who see it hold.
     "401 404 404 404 403 403 200 403": """
-        POST: api:cancel-maintenance api:resume-connection api:send-again api:withdraw
+        POST: api:cancel-maintenance api:resume-connection api:send-again api:withdraw api:withdraw-mapping
     """,
     "401 404 404 404 403 403 409 403": """
         POST: api:ask_again api:claim api:resume api:wake
@@ -162,7 +163,7 @@ _ANSWERS = {
             exceptions:sequence_gap_set_aside exceptions:view_change
     """,
     "in 404 404 404 403 403 409 403": """
-        POST: exceptions:claim exceptions:resume exceptions:wake
+        POST: exceptions:ask_again exceptions:claim exceptions:resume exceptions:wake
     """,
     "401 404 404 404 403 403 422 403": """
         POST: api:snooze api:try-field-map
@@ -236,6 +237,9 @@ _ANSWERS = {
     """,
     "in 404 404 404 409 409 409 409": """
         POST: exceptions:undo
+    """,
+    "in 404 404 404 403 403 403 403": """
+        POST: exceptions:translate
     """,
 }
 

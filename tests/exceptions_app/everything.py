@@ -167,7 +167,12 @@ def of_connections(cast: Cast) -> dict[str, Arguments]:
     failed = InboxMessage.objects.filter(status=InboxMessage.Status.FAILED).earliest("pk")
     window = MaintenanceWindow.objects.get().pk
     file = FolderProblem.objects.earliest("pk").pk
-    field_map = {"slug": mapped.connection.slug, "ref": "inbound-invoice", "name": "inbound-invoice", "number": 1}
+    field_map: dict[str, str | int] = {
+        "slug": mapped.connection.slug,
+        "ref": "inbound-invoice",
+        "name": "inbound-invoice",
+        "number": 1,
+    }
     return {
         "connections": {"ref": cast.connection.slug, "slug": cast.connection.slug, "number": window},
         "connections/field-maps": field_map,
@@ -188,6 +193,8 @@ def of_mappings(cast: Cast) -> dict[str, Arguments]:
     [address] = {asked.address for name, asked in grow.transactions(cast, 0, 1).items() if name.endswith("transaction")}
     return {
         "mappings": {"ref": held.ref},
+        "value-mappings": {"ref": held.ref},
+        "value-mapping-proposals": {"ref": proposal.ref},
         "mapping-proposals": {"ref": proposal.ref},
         "transactions": {"ref": address.rstrip("/").rpartition("/")[2]},
     }

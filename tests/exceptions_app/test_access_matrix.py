@@ -23,7 +23,8 @@ from tests.exceptions_app.routes import Route, routes
 from workbench.models import User
 from workbench.tokens import create_api_token
 
-pytestmark = pytest.mark.django_db
+# What people may is the same on any engine, and this asks it at length.
+pytestmark = [pytest.mark.django_db, pytest.mark.one_engine]
 STRANGERS = ("outsider", "neighbour", "administrator")
 """To whom nothing of what is asked for is granted: nobody, somebody with every right elsewhere, who gives access."""
 # What is different in each answer, whatever was asked for.

@@ -291,7 +291,7 @@ def changing(table: str, column: str, kind: str, refers_to: str | None) -> sql.C
         value = sql.SQL("coalesce({}, 0) + 1").format(name)
     else:
         written = OTHER_VALUE.get(kind, "overlay(coalesce({c}, '') placing '~' from 1 for 1)")
-        value = sql.SQL(written.replace("{c}", "{}")).format(name)  # type: ignore[arg-type]
+        value = sql.SQL(written.replace("{c}", "{}")).format(name)
     update = "UPDATE {} t SET {} = {} WHERE ctid = (SELECT ctid FROM {} ORDER BY 1 LIMIT 1)"
     return sql.SQL(update).format(sql.Identifier(table), name, value, sql.Identifier(table))
 
