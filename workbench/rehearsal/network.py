@@ -39,7 +39,7 @@ class Network:
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._ways: list[tuple[int, int]] = []  # our port, the target's
         self._servers: list[asyncio.Server] = []
-        self._carrying: set[asyncio.Task[None] | None] = set()  # the loop itself keeps no task that waits for a stream
+        self._carrying: set[asyncio.Task[None]] = set()  # the loop itself keeps no task that waits for a stream
 
     def __enter__(self) -> "Network":
         self._thread.start()
@@ -73,15 +73,13 @@ class Network:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=30)
 
     async def _listen(self, ours: int, port: int) -> int:
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = self._loop.create_task(self._carry(reader, writer, port))
             self._carrying.add(task)
-            try:
-                await self._carry(reader, writer, port)
-            finally:
-                self._carrying.discard(task)
+            task.add_done_callback(self._carrying.discard)
+            task.add_done_callback(lambda _: _close(writer))  # also of one that was cancelled before it began
 
-        server = await asyncio.start_server(carry, "127.0.0.1", ours, backlog=256, reuse_address=True)
+        server = await asyncio.start_server(accept, "127.0.0.1", ours, backlog=256, reuse_address=True)
         self._servers.append(server)
         name: tuple[str, int] = server.sockets[0].getsockname()
         return name[1]
@@ -91,36 +89,44 @@ class Network:
             await self._listen(ours, port)
 
     async def _close(self) -> None:
+        """Accept nothing more, and then close: asyncio forgets a connection that it accepted a turn before that."""
+        for server in self._servers:
+            for listener in server.sockets:
+                self._loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0.01)
         for server in self._servers:
             server.close()
         self._servers.clear()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
         toxic = self.toxic
-        try:
-            if toxic is Toxic.TIMEOUT:
-                await reader.read()  # until the client goes
-                return
-            with contextlib.suppress(OSError):
-                there, back = await asyncio.open_connection("127.0.0.1", port)
-                try:
-                    await asyncio.gather(
-                        _copy(reader, back, toxic, answer=False), _copy(there, writer, toxic, answer=True)
-                    )
-                finally:
-                    back.close()
-        finally:
-            with contextlib.suppress(OSError, RuntimeError):
-                writer.close()
+        if toxic is Toxic.TIMEOUT:
+            await reader.read()  # until the client goes
+            return
+        with contextlib.suppress(OSError):
+            there, back = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                await asyncio.gather(_copy(reader, back, toxic, answer=False), _copy(there, writer, toxic, answer=True))
+            finally:
+                back.close()
+
+
+def _close(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, RuntimeError):
+        writer.close()
 
 
 async def _end_what_is_under_way() -> None:
-    """Each connection is closed by the one who carries it, and transports close with the loop's next turns."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    """Each connection is closed when its task ends, and transports close with the loop's next turns.
+
+    What was accepted a moment ago may begin only in one of these turns, so it is looked again until nothing is left.
+    """
     await asyncio.sleep(0.05)
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.05)
 
 
 async def _copy(

@@ -1,5 +1,7 @@
 """The network of a rehearsal: eight things that go wrong on it, each as it is named."""
 
+import contextlib
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -86,3 +88,14 @@ def test_nothing_passes_and_nothing_is_closed(network: Network, target: tuple[in
     network.turn(Toxic.TIMEOUT)
     assert ask(way, seconds=0.5) == "silence"
     assert target[1] == []
+
+
+def test_what_was_only_just_accepted_is_closed_with_the_network(target: tuple[int, list[bytes]]):
+    """A connection that nobody closes is a warning, and warnings are errors."""
+    for _ in range(20):
+        with contextlib.ExitStack() as clients:
+            with Network() as network:
+                way = network.way_to(target[0])
+                for _ in range(20):
+                    clients.enter_context(socket.create_connection(("127.0.0.1", way), timeout=10))
+            gc.collect()
