@@ -62,9 +62,9 @@ class ValueMappings(ActingView):
             raise parameter("kind", f"There is no kind “{asked['kind'][:40]}”.", f"Send one of {', '.join(ValueKind)}.")
         found = reads.mappings_for(
             reach_of(person(request)),
-            search=asked.get("contains", ""),
+            search=_text(request, "contains"),
             kind=asked.get("kind", ""),
-            connection=asked.get("connection", ""),
+            connection=_text(request, "connection"),
         )
         return answer_page(
             page_of(request, found, NEWEST),
@@ -115,6 +115,11 @@ class ValueMappings(ActingView):
         if ref is not None:
             proposal_for(request, ref)
         return body
+
+
+def _text(request: Request, name: str) -> str:
+    """What nobody can have written, PostgreSQL does not even look for."""
+    return request.query_params.get(name, "").replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def proposal_for(request: Request, ref: str) -> MappingProposal:
@@ -231,7 +236,7 @@ class MappingEntries(ApiView):
         if replaced not in ("true", "false"):
             raise parameter("replaced", f"“{replaced[:20]}” is neither true nor false.", "Send one of them.")
         mapping = _mapping_for(request, ref)
-        search = request.query_params.get("contains", "")
+        search = _text(request, "contains")
         found = reads.entries_of(mapping, search=search, replaced=replaced == "true")
         return answer_page(page_of(request, found, NEWEST), lambda rows: [shapes.entry_as_json(row) for row in rows])
 

@@ -258,7 +258,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
         ),
     ),
     "a role taken without an audit event": (UNHEARD, "DELETE FROM workbench_user_groups WHERE user_id = %(clerk)s;"),
-    "a role under another name": (FROZEN, "UPDATE auth_group SET name = 'x' WHERE name = 'clerk';"),
+    "a role under another name": ("permission denied", "UPDATE auth_group SET name = 'x' WHERE name = 'clerk';"),
     "a person under another name": (FROZEN, "UPDATE workbench_user SET username = 'x' WHERE id = %(clerk)s;"),
     "a role passed on": (FROZEN, "UPDATE workbench_user_groups SET user_id = %(other)s WHERE user_id = %(clerk)s;"),
     "a person made superuser without an audit event": (

@@ -60,6 +60,7 @@ NOT_PLAYED = frozenset(
         "exceptions_app_mappingmend",
         "exceptions_app_mendoutcome",
         "exceptions_app_predecessor",
+        "exceptions_app_reveal",
         "exceptions_app_suggestion",
         "exceptions_app_transactioncontent",
         "exceptions_app_unmappedvalue",

@@ -50,8 +50,8 @@ TYPED: dict[Action, dict[str, Any]] = {
     Action.COMMENT: {"text": "A word."},
     Action.REOPEN: WHY,
 }
-# A form to assign offers people only to whoever may.
-NOT_BY_PAGE = {Action.ASSIGN}
+# A form to assign offers people only to whoever may, and one to reverse what was booked where something was.
+NOT_BY_PAGE = {Action.ASSIGN, Action.REVERSE}
 OF_A_PROPOSAL = {Action.WITHDRAW, Action.APPROVE, Action.REJECT}
 # A correction is looked at as a document before anybody is asked for a verb: `actions/test_correct.py`.
 ELSEWHERE = HAS_NO_BUTTON | {Action.CORRECT}

@@ -321,6 +321,8 @@ def mappings(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     return {
         "exceptions:value_mappings": Asked("controller", "/mappings/"),
         "exceptions:approvals": Asked("controller", "/approvals/"),
+        "/api/v1/value-mappings": api("controller", "value-mappings"),
+        "/api/v1/value-mapping-proposals": api("controller", "value-mapping-proposals"),
     }
 
 
@@ -332,6 +334,9 @@ def rows_of_a_mapping(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
         "exceptions:value_mapping": Asked("controller", reverse("exceptions:value_mapping", args=[held.ref])),
         "exceptions:mapping_mends": Asked("clerk", reverse("exceptions:mapping_mends", args=[held.ref]), most=0),
         "exceptions:mapping_proposal": Asked("controller", reverse("exceptions:mapping_proposal", args=[proposal.ref])),
+        "/api/v1/value-mappings/{ref}/entries": api("controller", f"value-mappings/{held.ref}/entries"),
+        "/api/v1/value-mappings/{ref}/proposals": api("controller", f"value-mappings/{held.ref}/proposals", most=2),
+        "/api/v1/value-mapping-proposals/{ref}/rows": api("controller", f"value-mapping-proposals/{proposal.ref}/rows"),
     }
 
 

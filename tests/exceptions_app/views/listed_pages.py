@@ -85,6 +85,11 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "/api/v1/rehearsals": (rehearsals,),
     "/api/v1/search": (cases,),
     "/api/v1/transactions": (transactions,),
+    "/api/v1/value-mapping-proposals": (mappings,),
+    "/api/v1/value-mapping-proposals/{ref}/rows": (rows_of_a_mapping,),
+    "/api/v1/value-mappings": (mappings,),
+    "/api/v1/value-mappings/{ref}/entries": (rows_of_a_mapping,),
+    "/api/v1/value-mappings/{ref}/proposals": (rows_of_a_mapping,),
     "/api/v1/views": (saved_views,),
 }
 NO_LISTS = frozenset(
