@@ -8,7 +8,7 @@ from uuid import uuid4
 from django.http import Http404
 from django.utils.timezone import now
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,9 +19,10 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
 from exceptions_app.api.base import ActingView, ApiView, person
 from exceptions_app.api.documented import CURSOR, IDEMPOTENCY_KEY, PAGE_SIZE, READING, WRITING, endpoint
+from exceptions_app.api.moving import Move, move
 from exceptions_app.api.pagination import NEWEST, PARAMETERS, answer_page, documented_page, page_of
-from exceptions_app.api.problems import Problem, at, parameter, pointer_to
-from exceptions_app.bulk_states import OUTCOME_WORDS, RunMoveNotAllowed
+from exceptions_app.api.problems import Problem, at, chosen, pointer_to
+from exceptions_app.bulk_states import OUTCOME_WORDS
 from exceptions_app.models import BulkRun
 from exceptions_app.models.case import number_of
 from exceptions_app.queries.bulk_runs import IN_ORDER, find_run, items_within, progress_of_runs
@@ -144,50 +145,25 @@ class BulkRunItems(ApiView):
         ],
     )  # fmt: skip
     def get(self, request: Request, ref: str) -> Response:
-        run, state = _run_for(request, ref), request.query_params.get("state")
-        if state is not None and state not in OUTCOME_WORDS:
-            known = ", ".join(OUTCOME_WORDS)
-            raise parameter("state", f"There is no state “{state[:40]}”.", f"Send one of {known}.")
+        run, state = _run_for(request, ref), chosen(request, "state", OUTCOME_WORDS)
         items = items_within(run, reach_of(person(request)), state=state or "")
         page = page_of(request, items, IN_ORDER)
         return answer_page(page, lambda rows: [shapes.bulk_item_as_json(row) for row in rows])
 
 
-class _BulkRunMove(ActingView):
-    """One move of a run: what the account did not start does not exist for it."""
+class _BulkRunMove(Move):
+    def find(self, request: Request, ref: str) -> BulkRun:
+        return _run_for(request, ref)
 
-    carry_out: Callable[..., BulkRun]
-
-    def repeated(self, request: Request, body: bytes, *args: Any, **kwargs: Any) -> bytes:
-        _run_for(request, kwargs["ref"])
-        return body
-
-    def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        run = _run_for(request, kwargs["ref"])
-        requests.body_of(request, requests.Nothing)
-        try:
-            return _answer(self.carry_out(run.pk, by=person(request), at=now()))
-        except RunMoveNotAllowed as error:
-            raise Problem(kinds.NOT_POSSIBLE_NOW, str(error), state=error.state.value) from error
+    def tell(self, request: Request, ref: str) -> Response:
+        return _answer(_run_for(request, ref))
 
 
-def _move(name: str, title: str, description: str) -> Callable[[type[_BulkRunMove]], type[_BulkRunMove]]:
-    def describe(view: type[_BulkRunMove]) -> type[_BulkRunMove]:
-        described: type[_BulkRunMove] = extend_schema_view(
-            post=endpoint(
-                name,
-                title,
-                description,
-                tag=_TAG,
-                request=requests.Nothing,
-                answers={200: shapes.BulkRunShape},
-                problems=_PROBLEMS,
-                parameters=[shapes.REF, IDEMPOTENCY_KEY],
-            )
-        )(view)
-        return described
-
-    return describe
+def _move(name: str, title: str, description: str) -> Callable[[type[Move]], type[Move]]:
+    return move(
+        name, title, description, form=requests.Nothing, answer=shapes.BulkRunShape, tag=_TAG, ref=shapes.REF,
+        problems=_PROBLEMS,
+    )  # fmt: skip
 
 
 @_move("pause_bulk_run", "Pause a bulk run", "Begin with no further exception until it is resumed.")

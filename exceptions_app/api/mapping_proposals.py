@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from django.utils.timezone import now
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,18 +14,20 @@ from exceptions_app.actions.mapping_propose import withdraw_mapping
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
 from exceptions_app.api import value_mapping_shapes as shapes
-from exceptions_app.api.base import ActingView, ApiView, person
-from exceptions_app.api.documented import CURSOR, IDEMPOTENCY_KEY, PAGE_SIZE, READING, WRITING, endpoint
+from exceptions_app.api.base import ApiView, person
+from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, WRITING, endpoint
+from exceptions_app.api.moving import Move, move
 from exceptions_app.api.pagination import NEWEST, PARAMETERS, answer_page, documented_page, page_of
-from exceptions_app.api.problems import Problem, parameter
+from exceptions_app.api.problems import chosen
 from exceptions_app.api.value_mappings import PROPOSAL_PAGE, answer_proposal, proposal_for
-from exceptions_app.mapping_states import MappingMoveNotAllowed, MappingState
-from exceptions_app.models import MappingRow
+from exceptions_app.mapping_states import MappingState
+from exceptions_app.models import MappingProposal, MappingRow
 from exceptions_app.queries import value_mappings as reads
 from exceptions_app.queries.reach import reach_of
 
 _TAG: Final = "Value mappings"
 _PROBLEMS: Final = (*WRITING, kinds.NOT_FOUND, kinds.NOT_POSSIBLE_NOW)
+_DECIDING: Final = (*_PROBLEMS, kinds.FRESH_PROOF_NEEDED, kinds.APPROVAL_NO_LONGER_HOLDS)
 _SHOWN: Final = {
     "frozen_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "because": "As the chart of accounts has it.",
@@ -50,10 +51,7 @@ class MappingProposals(ApiView):
         ],
     )
     def get(self, request: Request) -> Response:
-        state = request.query_params.get("state")
-        if state is not None and state not in list(MappingState):
-            known = ", ".join(MappingState)
-            raise parameter("state", f"There is no state “{state[:40]}”.", f"Send one of {known}.")
+        state = chosen(request, "state", MappingState)
         found = reads.proposals_within(reach_of(person(request)))
         found = found.filter(state=state) if state else found
         return answer_page(page_of(request, found, NEWEST), lambda rows: [shapes.listed_as_json(row) for row in rows])
@@ -93,52 +91,25 @@ class MappingProposalRows(ApiView):
         )
 
 
-class _MappingMove(ActingView):
-    """One move of a proposal: scope first, so that what is not visible does not exist; then shape; then the domain."""
+class _MappingMove(Move):
+    def find(self, request: Request, ref: str) -> MappingProposal:
+        return proposal_for(request, ref)
 
-    form: type[serializers.Serializer[Any]] = requests.PerhapsBecause
-    carry_out: Callable[..., object]
-
-    def repeated(self, request: Request, body: bytes, *args: Any, **kwargs: Any) -> bytes:
-        proposal_for(request, kwargs["ref"])
-        return body
-
-    def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        proposal = proposal_for(request, kwargs["ref"])
-        given = requests.body_of(request, self.form)
-        try:
-            self.carry_out(proposal.pk, by=person(request), at=now(), **given)
-        except MappingMoveNotAllowed as error:
-            raise Problem(kinds.NOT_POSSIBLE_NOW, str(error), state=error.state.value) from error
-        return answer_proposal(request, proposal.ref)
+    def tell(self, request: Request, ref: str) -> Response:
+        return answer_proposal(request, ref)
 
 
 def _move(
     name: str, title: str, description: str, *, form: type[serializers.Serializer[Any]]
-) -> Callable[[type[_MappingMove]], type[_MappingMove]]:
-    """Describe the POST of a move, and give it its form. What decides says which rows were looked at."""
+) -> Callable[[type[Move]], type[Move]]:
+    """What decides says which rows were looked at."""
     decides = form is not requests.PerhapsBecause
-    deciding = (kinds.FRESH_PROOF_NEEDED, kinds.APPROVAL_NO_LONGER_HOLDS) if decides else ()
     example = _SHOWN if decides else {"because": "One row is wrong."}
-
-    def describe(view: type[_MappingMove]) -> type[_MappingMove]:
-        view.form = form
-        described: type[_MappingMove] = extend_schema_view(
-            post=endpoint(
-                name,
-                title,
-                description,
-                tag=_TAG,
-                request=form,
-                answers={200: shapes.MappingProposalShape},
-                problems=[*_PROBLEMS, *deciding],
-                parameters=[shapes.PROPOSAL, IDEMPOTENCY_KEY],
-                examples=[OpenApiExample("Request", value=example, request_only=True)],
-            )
-        )(view)
-        return described
-
-    return describe
+    return move(
+        name, title, description, form=form, answer=shapes.MappingProposalShape, tag=_TAG, ref=shapes.PROPOSAL,
+        problems=_DECIDING if decides else _PROBLEMS,
+        examples=[OpenApiExample("Request", value=example, request_only=True)],
+    )  # fmt: skip
 
 
 @_move(

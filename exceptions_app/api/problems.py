@@ -17,6 +17,9 @@ from exceptions_app.actions.propose import CheckFailed
 from exceptions_app.actions.translate import TranslationFailed
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problem_kinds import ProblemKind
+from exceptions_app.batch_states import BatchMoveNotAllowed
+from exceptions_app.bulk_states import RunMoveNotAllowed
+from exceptions_app.mapping_states import MappingMoveNotAllowed
 from exceptions_app.outages import Outage, outage_of
 from exceptions_app.states import TransitionNotAllowed
 from integrations.connectors.base import CorrectionError
@@ -71,6 +74,16 @@ def parameter(name: str, detail: str, remedy: str = _ANY_REMEDY) -> Problem:
     return Problem(kinds.INVALID_PARAMETER, detail, errors=[{"parameter": name, "detail": detail, "remedy": remedy}])
 
 
+def chosen(request: Request, name: str, choices: Iterable[str]) -> str | None:
+    """The value of a query parameter that takes one of these; None when it is not sent. Raises Problem."""
+    value = request.query_params.get(name)
+    known = list(choices)
+    if value is not None and value not in known:
+        words = f"The parameter “{name}” does not take “{value[:40]}”."
+        raise parameter(name, words, f"Send one of {', '.join(known)}.")
+    return value
+
+
 def header(name: str, detail: str, remedy: str) -> Problem:
     """A request header that cannot be used."""
     return Problem(kinds.INVALID_PARAMETER, detail, errors=[{"header": name, "detail": detail, "remedy": remedy}])
@@ -119,8 +132,8 @@ def _of_domain(exc: Exception) -> Problem | None:
     match exc:
         case policies.NotPermitted():
             return Problem(kinds.NOT_PERMITTED, exc.reason)
-        case TransitionNotAllowed():
-            return Problem(kinds.NOT_POSSIBLE_NOW, exc.reason, state=exc.state.value)
+        case TransitionNotAllowed() | BatchMoveNotAllowed() | MappingMoveNotAllowed() | RunMoveNotAllowed():
+            return Problem(kinds.NOT_POSSIBLE_NOW, str(exc), state=exc.state.value)
         case ChangedMeanwhile():
             return Problem(kinds.CHANGED_MEANWHILE, exc.reason, revision=exc.case.revision)
         case ApprovalNoLongerHolds():

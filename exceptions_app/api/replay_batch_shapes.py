@@ -7,10 +7,10 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from exceptions_app.api.requests import Approve, Reject
-from exceptions_app.api.responses import Money, Person, Shape, money_of, person_of
+from exceptions_app.api.responses import Money, OpinionShape, Person, Shape, money_of, opinion_as_json, person_of
 from exceptions_app.api.strict import StrictSerializer, Text, WholeNumber
 from exceptions_app.batch_states import MOST_ITEMS, USUAL_FAILURE_LIMIT, BatchState, ItemState, plan_of
-from exceptions_app.models import BatchDecision, BatchItem, ReplayBatch
+from exceptions_app.models import BatchItem, ReplayBatch
 from exceptions_app.queries.replay_batches import Progress
 from exceptions_app.queries.replay_batches import money_of as sums_of
 
@@ -57,13 +57,6 @@ class BatchCounts(Shape):
     given_back = serializers.IntegerField()
 
 
-class BatchDecisionShape(Shape):
-    verdict = serializers.ChoiceField(choices=BatchDecision.Verdict.values)
-    decider = Person()
-    because = serializers.CharField()
-    decided_at = serializers.DateTimeField()
-
-
 class ReplayBatchShape(Shape):
     """A batch of replays, and how far it is."""
 
@@ -83,7 +76,7 @@ class ReplayBatchShape(Shape):
     stopped_because = serializers.CharField(help_text="Why it stopped, was suspended or cancelled; else empty.")
     items_ = BatchCounts()
     outcome_unknown = serializers.IntegerField(help_text="Of those under way.")
-    decision = BatchDecisionShape(allow_null=True)
+    decision = OpinionShape(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -122,17 +115,8 @@ def batch_as_json(batch: ReplayBatch, progress: Progress) -> dict[str, Any]:
         "stopped_because": batch.stopped_because,
         "items": {state.value: progress.of(state) for state in ItemState},
         "outcome_unknown": progress.unknown,
-        "decision": _decision(decision) if decision is not None else None,
+        "decision": opinion_as_json(decision),
         "finished_at": batch.finished_at,
-    }
-
-
-def _decision(decision: BatchDecision) -> dict[str, Any]:
-    return {
-        "verdict": decision.verdict,
-        "decider": person_of(decision.decider),
-        "because": decision.because,
-        "decided_at": decision.decided_at,
     }
 
 

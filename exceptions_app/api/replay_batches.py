@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.http import Http404
 from django.utils.timezone import now
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,9 +19,10 @@ from exceptions_app.api import replay_batch_shapes as shapes
 from exceptions_app.api import requests
 from exceptions_app.api.base import ActingView, ApiView, person
 from exceptions_app.api.documented import CURSOR, IDEMPOTENCY_KEY, PAGE_SIZE, READING, WRITING, endpoint
+from exceptions_app.api.moving import Move, move
 from exceptions_app.api.pagination import NEWEST, PARAMETERS, answer_page, documented_page, page_of
-from exceptions_app.api.problems import Problem, at, parameter, pointer_to
-from exceptions_app.batch_states import BatchMoveNotAllowed, BatchState, ItemState
+from exceptions_app.api.problems import Problem, at, chosen, pointer_to
+from exceptions_app.batch_states import BatchState, ItemState
 from exceptions_app.models import BatchItem, ReplayBatch
 from exceptions_app.models.case import number_of
 from exceptions_app.queries.batch_standing import batches_within
@@ -71,10 +72,7 @@ class Batches(ActingView):
         ],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        state = request.query_params.get("state")
-        if state is not None and state not in list(BatchState):
-            known = ", ".join(BatchState)
-            raise parameter("state", f"There is no state “{state[:40]}”.", f"Send one of {known}.")
+        state = chosen(request, "state", BatchState)
         found = batches_within(reach_of(person(request)))
         found = found.filter(state=state) if state else found
         page = page_of(request, found.select_related("connection", "proposer", "decision__decider"), NEWEST)
@@ -164,59 +162,29 @@ class BatchItems(ApiView):
         ],
     )  # fmt: skip
     def get(self, request: Request, ref: str) -> Response:
-        batch, state = _batch_for(request, ref), request.query_params.get("state")
-        if state is not None and state not in list(ItemState):
-            known = ", ".join(ItemState)
-            raise parameter("state", f"There is no state “{state[:40]}”.", f"Send one of {known}.")
+        batch, state = _batch_for(request, ref), chosen(request, "state", ItemState)
         items = BatchItem.objects.filter(batch=batch).select_related("case", "progress__delivery")
         items = items.filter(progress__state=state) if state else items
         return answer_page(page_of(request, items, IN_ORDER), lambda rows: [shapes.item_as_json(row) for row in rows])
 
 
-class _BatchAction(ActingView):
-    """One move of a batch: scope first, so that what is not visible does not exist; then shape; then the domain."""
+class _BatchMove(Move):
+    def find(self, request: Request, ref: str) -> ReplayBatch:
+        return _batch_for(request, ref)
 
-    form: type[serializers.Serializer[Any]] = requests.Because
-    carry_out: Callable[..., object]
-
-    def repeated(self, request: Request, body: bytes, *args: Any, **kwargs: Any) -> bytes:
-        _batch_for(request, kwargs["ref"])
-        return body
-
-    def act(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        batch = _batch_for(request, kwargs["ref"])
-        given = requests.body_of(request, self.form)
-        try:
-            self.carry_out(batch.pk, by=person(request), at=now(), **given)
-        except BatchMoveNotAllowed as error:
-            raise Problem(kinds.NOT_POSSIBLE_NOW, str(error), state=error.state.value) from error
-        return _answer(request, batch.ref)
+    def tell(self, request: Request, ref: str) -> Response:
+        return _answer(request, ref)
 
 
 def _move(
     name: str, title: str, description: str, *, form: type[serializers.Serializer[Any]] = requests.Because
-) -> Callable[[type[_BatchAction]], type[_BatchAction]]:
-    """Describe the POST of a move, and give it its form. What decides says which list was looked at."""
+) -> Callable[[type[Move]], type[Move]]:
+    """What decides says which list was looked at."""
     decides = form is not requests.Because
-
-    def describe(view: type[_BatchAction]) -> type[_BatchAction]:
-        view.form = form
-        described: type[_BatchAction] = extend_schema_view(
-            post=endpoint(
-                name,
-                title,
-                description,
-                tag=_TAG,
-                request=form,
-                answers={200: shapes.ReplayBatchShape},
-                problems=_DECIDING if decides else _PROBLEMS,
-                parameters=[shapes.REF, IDEMPOTENCY_KEY],
-                examples=[_SHOWN if decides else _BECAUSE],
-            )
-        )(view)
-        return described
-
-    return describe
+    return move(
+        name, title, description, form=form, answer=shapes.ReplayBatchShape, tag=_TAG, ref=shapes.REF,
+        problems=_DECIDING if decides else _PROBLEMS, examples=[_SHOWN if decides else _BECAUSE],
+    )  # fmt: skip
 
 
 @_move(
@@ -226,7 +194,7 @@ def _move(
     "then is left out. Needs the verb approve on the queue and the legal entity of every item, and no hand in any.",
     form=shapes.ApproveBatch,
 )
-class ApproveBatch(_BatchAction):
+class ApproveBatch(_BatchMove):
     carry_out = staticmethod(batch_decide.approve_batch)
 
 
@@ -236,7 +204,7 @@ class ApproveBatch(_BatchAction):
     "Say no to the whole list, with the reason. Its exceptions go back to work.",
     form=shapes.RejectBatch,
 )
-class RejectBatch(_BatchAction):
+class RejectBatch(_BatchMove):
     carry_out = staticmethod(batch_decide.reject_batch)
 
 
@@ -245,7 +213,7 @@ class RejectBatch(_BatchAction):
     "Suspend a batch",
     "Begin nothing more until it is resumed. What is under way comes to its end.",
 )
-class SuspendBatch(_BatchAction):
+class SuspendBatch(_BatchMove):
     carry_out = staticmethod(batch_decide.suspend_batch)
 
 
@@ -255,7 +223,7 @@ class SuspendBatch(_BatchAction):
     "Go on after it stopped or was suspended, the next item alone. The kinds of error seen so far do not stop it "
     "again. Needs what approving it needs.",
 )
-class ResumeBatch(_BatchAction):
+class ResumeBatch(_BatchMove):
     carry_out = staticmethod(batch_decide.resume_batch)
 
 
@@ -264,5 +232,5 @@ class ResumeBatch(_BatchAction):
     "Cancel a batch",
     "Send nothing more of it, for good. What was not sent goes back to work; what is under way comes to its end.",
 )
-class CancelBatch(_BatchAction):
+class CancelBatch(_BatchMove):
     carry_out = staticmethod(batch_decide.cancel_batch)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from exceptions_app.models import ExceptionCase
+from exceptions_app.models.second_opinion import SecondOpinion
 from exceptions_app.queries.batches import MOST_OTHERS
 from exceptions_app.queries.case_history import MOST_ATTEMPTS
 
@@ -44,6 +45,26 @@ def person_of(user: AbstractUser | None) -> dict[str, str] | None:
     if user is None:
         return None
     return {"username": user.get_username(), "name": user.get_full_name() or user.get_username()}
+
+
+class OpinionShape(Shape):
+    """What a second person said of a list or of rows that were proposed."""
+
+    verdict = serializers.ChoiceField(choices=SecondOpinion.Verdict.values)
+    decider = Person()
+    because = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+
+
+def opinion_as_json(said: SecondOpinion | None) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    return {
+        "verdict": said.verdict,
+        "decider": person_of(said.decider),
+        "because": said.because,
+        "decided_at": said.decided_at,
+    }
 
 
 class QueueShape(Shape):

@@ -20,7 +20,7 @@ from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, ProblemDoc
 from exceptions_app.api.handing_over import STATUSES, Outcome, take_in
 from exceptions_app.api.idempotency import key_of
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
-from exceptions_app.api.problems import Problem, parameter, problem_body, problem_response
+from exceptions_app.api.problems import Problem, chosen, parameter, problem_body, problem_response
 from exceptions_app.api.responses import Shape
 from exceptions_app.api.room import NO_ROOM, headers_of
 from exceptions_app.api.transaction_document import TransactionShape, address_of, document_of, tag_of
@@ -191,10 +191,7 @@ def _receipt_of(outcome: Outcome, request: Request) -> dict[str, Any]:
 
 
 def _filter_of(request: Request) -> TransactionFilter:
-    state, since = (request.query_params.get(name) for name in ("state", "since"))
-    if state is not None and state not in list(TransactionState):
-        known = ", ".join(TransactionState)
-        raise parameter("state", f"There is no state “{state[:40]}”.", f"Send one of {known}.")
+    state, since = chosen(request, "state", TransactionState), request.query_params.get("since")
     return TransactionFilter(
         states=(state,) if state else (),
         connection=request.query_params.get("connection", "").replace("\x00", "�"),

@@ -7,10 +7,10 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from exceptions_app.api.requests import REASON_LENGTH, Approve, Reject
-from exceptions_app.api.responses import Money, Person, Shape, money_of, person_of
+from exceptions_app.api.responses import Money, OpinionShape, Person, Shape, money_of, opinion_as_json, person_of
 from exceptions_app.api.strict import StrictSerializer, Text
 from exceptions_app.mapping_states import LONGEST_VALUE, MOST_MENDS, MOST_ROWS, MappingState
-from exceptions_app.models import MappingDecision, MappingEntry, MappingProposal
+from exceptions_app.models import MappingEntry, MappingProposal
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.queries.mapping_effect import Backtest, Effect
 from exceptions_app.queries.value_mappings import MappingLine, Preparation, ShownRow
@@ -120,13 +120,6 @@ class MappingEntryShape(Shape):
     decider = Person()
 
 
-class MappingDecisionShape(Shape):
-    verdict = serializers.ChoiceField(choices=MappingDecision.Verdict.values)
-    decider = Person()
-    because = serializers.CharField()
-    decided_at = serializers.DateTimeField()
-
-
 class PreparationShape(Shape):
     """How far the exceptions that go with it are prepared."""
 
@@ -151,7 +144,7 @@ class ListedMappingProposal(Shape):
     proposed_at = serializers.DateTimeField()
     policy_version = serializers.CharField()
     frozen_sha256 = serializers.CharField(help_text="What an approval is bound to.")
-    decision = MappingDecisionShape(allow_null=True)
+    decision = OpinionShape(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -256,7 +249,7 @@ def listed_as_json(proposal: MappingProposal) -> dict[str, Any]:
         "proposed_at": proposal.proposed_at,
         "policy_version": proposal.policy_version,
         "frozen_sha256": proposal.frozen_sha256,
-        "decision": _decision(decision) if decision is not None else None,
+        "decision": opinion_as_json(decision),
         "closed_at": proposal.closed_at,
     }
 
@@ -264,15 +257,6 @@ def listed_as_json(proposal: MappingProposal) -> dict[str, Any]:
 def proposal_as_json(proposal: MappingProposal, found: Preparation | None) -> dict[str, Any]:
     far = {"prepared": found.prepared, "left_out": found.left_out, "of": proposal.mends} if found else None
     return listed_as_json(proposal) | {"preparation": far}
-
-
-def _decision(decision: MappingDecision) -> dict[str, Any]:
-    return {
-        "verdict": decision.verdict,
-        "decider": person_of(decision.decider),
-        "because": decision.because,
-        "decided_at": decision.decided_at,
-    }
 
 
 def row_as_json(shown: ShownRow) -> dict[str, Any]:

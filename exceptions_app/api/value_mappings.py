@@ -19,7 +19,7 @@ from exceptions_app.api import value_mapping_shapes as shapes
 from exceptions_app.api.base import ActingView, ApiView, person
 from exceptions_app.api.documented import CURSOR, IDEMPOTENCY_KEY, PAGE_SIZE, READING, WRITING, endpoint
 from exceptions_app.api.pagination import NEWEST, PARAMETERS, answer_page, documented_page, page_of
-from exceptions_app.api.problems import Problem, at, parameter, pointer_to
+from exceptions_app.api.problems import Problem, at, chosen, pointer_to
 from exceptions_app.api.requests import body_of
 from exceptions_app.models import MappingProposal, ValueMapping
 from exceptions_app.models.case import number_of
@@ -57,13 +57,10 @@ class ValueMappings(ActingView):
         parameters=[_KIND, _CONNECTION, _CONTAINS, CURSOR, PAGE_SIZE],
     )
     def get(self, request: Request) -> Response:
-        asked = request.query_params
-        if asked.get("kind") and asked["kind"] not in list(ValueKind):
-            raise parameter("kind", f"There is no kind “{asked['kind'][:40]}”.", f"Send one of {', '.join(ValueKind)}.")
         found = reads.mappings_for(
             reach_of(person(request)),
             search=_text(request, "contains"),
-            kind=asked.get("kind", ""),
+            kind=chosen(request, "kind", ValueKind) or "",
             connection=_text(request, "connection"),
         )
         return answer_page(
@@ -232,9 +229,7 @@ class MappingEntries(ApiView):
         parameters=[shapes.REF, _CONTAINS, _REPLACED, CURSOR, PAGE_SIZE],
     )
     def get(self, request: Request, ref: str) -> Response:
-        replaced = request.query_params.get("replaced", "false")
-        if replaced not in ("true", "false"):
-            raise parameter("replaced", f"“{replaced[:20]}” is neither true nor false.", "Send one of them.")
+        replaced = chosen(request, "replaced", ("true", "false"))
         mapping = _mapping_for(request, ref)
         search = _text(request, "contains")
         found = reads.entries_of(mapping, search=search, replaced=replaced == "true")
