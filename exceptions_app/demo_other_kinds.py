@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.actions import correct, decide, propose, work
+from exceptions_app.actions.retyping import waiting_to_be_retyped
 from exceptions_app.models import ExceptionCase, PayloadVersion, Proposal
 from integrations.connectors.registry import get_connector
 from integrations.demo import partners, payments, postings
@@ -87,6 +88,7 @@ def _resolve(
         at=proposal.proposed_at + timedelta(minutes=24),
         frozen_sha256=proposal.frozen_sha256,
         because="Compared with the evidence.",
+        retyped=[detail.value for detail in waiting_to_be_retyped(proposal.case_id)],
     )
 
 

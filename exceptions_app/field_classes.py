@@ -81,6 +81,8 @@ _NO_VALUES: Final = frozenset({"Cd", "Prtry", "NmPrfx", "PrefrdMtd"})
 _SECRETS: Final = re.compile(r"(?:.*_)?(?:password|passwd|secret|api_?key|access_?token|client_secret)", re.IGNORECASE)
 _PREDICATES: Final = re.compile(r"\[[^\]]*\]")
 
+ClassifiedValue = tuple[Sequence[str], str, FieldClass]
+
 _BIC: Final = re.compile(r"[A-Z0-9]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _PHONE: Final = re.compile(r"\+?[0-9 ()/.\-]{5,}")
 
@@ -160,11 +162,11 @@ def is_masked(text: str) -> bool:
 
 def sensitive_values(content: bytes) -> dict[str, FieldClass] | None:
     """Every value of a document that is not internal, wherever it stands there; None of what cannot be read."""
-    values = _values_of(content)
+    values = classified_values(content)
     if values is None:
         return None
     found: dict[str, FieldClass] = {}
-    for value, field_class in values:
+    for _, value, field_class in values:
         text = value.strip()
         if len(text) >= SHORTEST and field_class is not FieldClass.INTERNAL:
             found.setdefault(text, field_class)
@@ -181,7 +183,8 @@ def is_sensitive(content: bytes) -> bool:
     return values is None or bool(values)
 
 
-def _values_of(content: bytes) -> Iterator[tuple[str, FieldClass]] | None:
+def classified_values(content: bytes) -> Iterator[ClassifiedValue] | None:
+    """Every text of a document with the names on the way to it and its class, in order; None of what cannot be read."""
     try:
         return _of_xml(parse(content).getroot(), [])
     except UnsafeXml:
@@ -192,17 +195,17 @@ def _values_of(content: bytes) -> Iterator[tuple[str, FieldClass]] | None:
         return None
 
 
-def _of_xml(element: etree._Element, above: list[str]) -> Iterator[tuple[str, FieldClass]]:
+def _of_xml(element: etree._Element, above: list[str]) -> Iterator[ClassifiedValue]:
     names = [*above, etree.QName(element).localname]
     children = list(element.iterchildren("*"))
     if not children and element.text:
         is_creditor = names[-2:] == ["PartyIdentification", "ID"] and element.get("schemeID") == "SEPA"
-        yield element.text, FieldClass.BANK if is_creditor else _class_at(names)
+        yield names, element.text, FieldClass.BANK if is_creditor else _class_at(names)
     for child in children:
         yield from _of_xml(child, names)
 
 
-def _of_json(value: Any, above: list[str]) -> Iterator[tuple[str, FieldClass]]:
+def _of_json(value: Any, above: list[str]) -> Iterator[ClassifiedValue]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _of_json(inner, [*above, str(name)])
@@ -210,4 +213,4 @@ def _of_json(value: Any, above: list[str]) -> Iterator[tuple[str, FieldClass]]:
         for inner in value:
             yield from _of_json(inner, above)
     elif isinstance(value, str):
-        yield value, _class_at(above)
+        yield above, value, _class_at(above)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -13,10 +13,13 @@ from django.utils.html import escape
 from django.utils.timezone import get_current_timezone_name
 
 from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
+from exceptions_app.actions.retyping import FIELD as RETYPED
 from exceptions_app.actions.reveal import LONGEST_REASON
 from exceptions_app.attached_files import ENDINGS, LARGEST_FILE, LONGEST_NAME
 from exceptions_app.field_classes import is_masked
+from exceptions_app.form_fields import NEEDED, ActionCheckedField, RetypedField
 from exceptions_app.models import Reveal
+from exceptions_app.payee_details import PayeeDetail
 from exceptions_app.snooze_form import SnoozeForm
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
 from exceptions_app.typed_values import misfit_of, one_line_ending
@@ -24,8 +27,6 @@ from exceptions_app.veil import veil_of_fields
 from integrations.records.record import Record, RecordField, label_with_term
 
 REASON_LENGTH = 500
-NEEDED: Mapping[str, str] = {"data-needed": ""}
-"""On a field without which the form is not sent by keys: they go there first (keys.js)."""
 MOST_NUMBERED_LINES = 500
 OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.REPLAYED: "Accepted after a replay",
@@ -37,13 +38,6 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.DECLINED: "Declined, back to the source",
     Outcome.REVERSED: "Reversed at the target",
 }
-
-
-class ActionCheckedField(forms.CharField):
-    """A text that is needed. Whether it is there the action says, in words that tell what it is for."""
-
-    def validate(self, value: Any) -> None:
-        """Leave an empty value to the action."""
 
 
 def _text(label: str, *, help_text: str = "", rows: int = 2, max_length: int = REASON_LENGTH) -> ActionCheckedField:
@@ -178,6 +172,13 @@ class ApproveForm(forms.Form):
         error_messages={"required": "Confirm that you compared what changes. Nothing was approved."},
     )
     because = _optional_text("Comment")
+
+    def __init__(self, *args: Any, to_retype: Sequence[PayeeDetail] = (), **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.retyped = [f"{RETYPED}_{place}" for place in range(len(to_retype))]
+        for name, detail in zip(self.retyped, to_retype, strict=True):
+            self.fields[name] = RetypedField(detail)
+        self.order_fields([*self.retyped, "agreed", "because"])
 
 
 class RejectForm(forms.Form):

@@ -13,6 +13,7 @@ from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.decide import approve
 from exceptions_app.actions.propose import propose_replay
+from exceptions_app.actions.retyping import waiting_to_be_retyped
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, PayloadVersion, Proposal
 from integrations import inbox
@@ -96,9 +97,10 @@ def propose(case: ExceptionCase, *, by: User) -> Proposal:
 
 
 def approve_open(case: ExceptionCase, *, by: User) -> ExceptionCase:
-    """Agree to what is proposed."""
+    """Agree to what is proposed; a payee's account that it changes is typed again, rightly."""
     proposal = Proposal.objects.get(case=case, state=Proposal.State.OPEN)
-    approve(case.pk, by=by, at=MORNING, frozen_sha256=proposal.frozen_sha256)
+    retyped = [detail.value for detail in waiting_to_be_retyped(case.pk)]
+    approve(case.pk, by=by, at=MORNING, frozen_sha256=proposal.frozen_sha256, retyped=retyped)
     case.refresh_from_db()
     return case
 

@@ -25,6 +25,7 @@ from django.db import connection as database  # noqa: E402
 from django.utils.timezone import now  # noqa: E402
 
 from exceptions_app.actions.decide import approve  # noqa: E402
+from exceptions_app.actions.retyping import waiting_to_be_retyped  # noqa: E402
 from exceptions_app.models import Proposal  # noqa: E402
 from exceptions_app.tasks import sweep  # noqa: E402
 from integrations import crash_points  # noqa: E402
@@ -89,7 +90,8 @@ def _sweep(job: dict[str, Any]) -> None:
 def _approve(job: dict[str, Any]) -> None:
     proposal = Proposal.objects.get(case=job["case"], state=Proposal.State.OPEN)
     person = get_user_model().objects.get(username=job["by"])
-    approve(job["case"], by=person, at=now(), frozen_sha256=proposal.frozen_sha256)
+    retyped = [detail.value for detail in waiting_to_be_retyped(job["case"])]
+    approve(job["case"], by=person, at=now(), frozen_sha256=proposal.frozen_sha256, retyped=retyped)
 
 
 ENDS: dict[str, Callable[[], None]] = {"kill": _kill, "cut": _cut}

@@ -15,8 +15,10 @@ from exceptions_app import policies
 from exceptions_app.actions import batch_log
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed, open_proposal, propose_replay
+from exceptions_app.actions.retyping import ALONE
 from exceptions_app.batch_states import GROWTH, MOST_AT_ONCE, MOST_ITEMS, POLICY, USUAL_FAILURE_LIMIT
 from exceptions_app.models import BatchItem, BatchProgress, ExceptionCase, PayloadVersion, Proposal, ReplayBatch
+from exceptions_app.payee_details import changed_details
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Action, Kind, ProposalKind, State, TransitionNotAllowed
@@ -54,7 +56,7 @@ class ListChanged(Exception):
 def judge(cases: Iterable[ExceptionCase], *, by: AbstractUser) -> list[Candidate]:
     """Of each exception whether it could be in one batch with the others, in the order in which they came in.
 
-    Nothing is written. Five queries; a version that was never checked is checked now, some milliseconds each.
+    Nothing is written. Six queries at most; a version that was never checked is checked now, some milliseconds each.
     """
     ordered = sorted(cases, key=lambda case: case.pk)
     reach, target = reach_of(by), _most_common_target(ordered)
@@ -64,14 +66,26 @@ def judge(cases: Iterable[ExceptionCase], *, by: AbstractUser) -> list[Candidate
         "proposer", "batch_item__batch"
     )
     proposals = {proposal.case_id: proposal for proposal in opened}
+    alone = _with_other_bank_details(versions.values())
     candidates = []
     for case in ordered:
         standing = policies.Standing(by, reach.verbs_of(case))
         refusal = _refusal_before_the_check(case, proposals.get(case.pk), target=target, by=standing)
+        if not refusal and case.pk in alone:
+            refusal = ALONE
         if not refusal and case.pk not in proposals:
             refusal = _refusal_of_the_check(case, versions[case.pk])
         candidates.append(Candidate(case=case, version=versions[case.pk].number, refusal=refusal))
     return candidates
+
+
+def _with_other_bank_details(versions: Iterable[PayloadVersion]) -> set[int]:
+    """The exceptions whose latest version pays into another account than the one that came in."""
+    corrected = {version.case_id: version for version in versions if version.number > 1}
+    if not corrected:
+        return set()
+    came_in = PayloadVersion.objects.filter(case__in=corrected, number=1).values_list("case_id", "content")
+    return {case for case, content in came_in if changed_details(bytes(content), bytes(corrected[case].content))}
 
 
 def _most_common_target(cases: Sequence[ExceptionCase]) -> int:

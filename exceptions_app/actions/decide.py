@@ -1,6 +1,7 @@
 """Deciding: a second person approves or rejects exactly what they were shown."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
@@ -12,10 +13,12 @@ from exceptions_app.actions import batch_outcome, handover_follow, notify, propo
 from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
+from exceptions_app.actions.retyping import ALONE, require_retyped, to_retype
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.actions.waiting import wait_of
 from exceptions_app.models import BatchItem, Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.models.replay_batch import BATCH_PREFIX
+from exceptions_app.payee_details import PayeeDetail, digest_of
 from exceptions_app.states import APPROVING, PROPOSAL_WORDS, SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
 from integrations import outbox
 from integrations.connectors.registry import get_connector
@@ -35,14 +38,23 @@ class DecidedAlready(ApprovalNoLongerHolds):
 
 @transaction.atomic
 def approve(
-    case_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str = "", batch: str = ""
+    case_id: int,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    frozen_sha256: str,
+    because: str = "",
+    batch: str = "",
+    retyped: Sequence[str] = (),
 ) -> Decision:
     """Agree to the proposal whose hash is `frozen_sha256`; what it sends is queued in the same transaction.
 
-    `batch` is the reference of the batch that they agreed to, when it is carried out for them.
+    `batch` is the reference of the batch that they agreed to, when it is carried out for them. `retyped` are the
+    payee's bank details that it changes, as the person typed them, in the order of `retyping.to_retype`.
 
-    Raises policies.NotPermitted for anyone with a hand in it, ApprovalNoLongerHolds when the content changed, and
-    FreshProofNeeded when it is about much money and a request asks whose proof of who asks is old.
+    Raises Invalid when one of these is not what is sent, policies.NotPermitted for anyone with a hand in it,
+    ApprovalNoLongerHolds when the content changed, and FreshProofNeeded when it is about much money and a request asks
+    whose proof of who asks is old.
     """
     case = lock(case_id)
     proposal, where = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
@@ -52,7 +64,10 @@ def approve(
     _refuse_changed_bytes(proposal)
     if kind in SENDING_KINDS:
         _refuse_overtaken(case, proposal)
-    decision = _decide(proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because)
+    typed = _typed_again(proposal, retyped, batch=batch)
+    decision = _decide(
+        proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because, retyped_sha256=digest_of(typed)
+    )
     data, changes = _carry_out(case, proposal, decision)
     part = f", as a part of batch {batch}" if batch else ""
     waits = f" It waits: {data['waiting_for']}" if data.get("waiting_for") else ""
@@ -63,7 +78,7 @@ def approve(
         at=at,
         because=because,
         summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}: {PROPOSAL_WORDS[kind]}{part}.{waits}",
-        data=_told(proposal) | data | ({"batch": batch} if batch else {}),
+        data=_told(proposal) | data | ({"batch": batch} if batch else {}) | _told_of(typed),
         where=where,
         # The items of a batch are too many to be told one by one; its proposer is told of the batch.
         tells={} if batch else notify.prepared_by(proposal, where.contributors),
@@ -84,6 +99,25 @@ def _told(proposal: Proposal) -> dict[str, object]:
         "content_sha256": proposal.content_sha256,
         "proposer": proposal.proposer.get_username(),
     }
+
+
+def _typed_again(proposal: Proposal, retyped: Sequence[str], *, batch: str) -> Sequence[PayeeDetail]:
+    """What of a payee's bank details it changes, judged by the bytes themselves, once it was typed again."""
+    details = to_retype(proposal.version, proposal.kind)
+    if digest_of(details) != proposal.retype_sha256:
+        raise ApprovalNoLongerHolds(
+            "What has to be typed again is judged otherwise than when this was proposed. "
+            "Have it withdrawn and proposed again."
+        )
+    if details and batch:
+        raise ApprovalNoLongerHolds(ALONE)
+    require_retyped(details, retyped)
+    return details
+
+
+def _told_of(typed: Sequence[PayeeDetail]) -> dict[str, object]:
+    """Where they stand and not what they are: the version that was sent says that."""
+    return {"typed_again": [detail.place[0] for detail in typed]} if typed else {}
 
 
 def _carry_out(
@@ -243,7 +277,15 @@ def _refuse_overtaken(case: ExceptionCase, proposal: Proposal) -> None:
         )
 
 
-def _decide(proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, at: datetime, because: str) -> Decision:
+def _decide(
+    proposal: Proposal,
+    verdict: Decision.Verdict,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    retyped_sha256: str = "",
+) -> Decision:
     return Decision.objects.create(
         proposal=proposal,
         verdict=verdict,
@@ -251,6 +293,7 @@ def _decide(proposal: Proposal, verdict: Decision.Verdict, *, by: AbstractUser, 
         frozen_sha256=proposal.frozen_sha256,
         because=because[:500],
         decided_at=at,
+        retyped_sha256=retyped_sha256,
     )
 
 

@@ -1,6 +1,6 @@
 """The one mover: lock, permission, table, write and audit event in a single transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,11 @@ class Invalid(Exception):
         super().__init__(problem)
         self.field = field
         self.problem = problem
+
+    @property
+    def steps(self) -> Sequence[object]:
+        """The way to it in the body of a request."""
+        return (self.field,)
 
 
 def lock(case_id: int, *, revision: int | None = None) -> ExceptionCase:

@@ -12,8 +12,10 @@ from django.db import transaction
 from exceptions_app import policies
 from exceptions_app.actions.correct import latest_version
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.actions.retyping import to_retype
 from exceptions_app.duties import arrival_hands, hands_of
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.payee_details import digest_of
 from exceptions_app.states import (
     CLOSED_WITHOUT_SENDING,
     DECIDED_IN,
@@ -209,6 +211,7 @@ def freeze(
             policy_version=policy_version,
             evidence_sha256=evidence_sha256,
         ),
+        retype_sha256=digest_of(to_retype(version, kind)),
         proposer_id=by.pk,
         because=because[:500],
         proposed_at=at,

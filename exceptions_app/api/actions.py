@@ -236,7 +236,9 @@ class Withdraw(CaseAction):
 )  # fmt: skip
 class Approve(CaseAction):
     def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
-        decide.approve(case.pk, by=by, at=at, frozen_sha256=data["frozen_sha256"], because=data["because"])
+        decide.approve(
+            case.pk, by=by, at=at, frozen_sha256=data["frozen_sha256"], because=data["because"], retyped=data["retyped"]
+        )
 
 
 @_action(

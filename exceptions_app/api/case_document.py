@@ -29,6 +29,7 @@ from exceptions_app.queries.case_page import (
     possible_actions,
     present_errors,
     read_case_page,
+    retyping_on,
     who_could_decide,
 )
 from exceptions_app.queries.conflicts import conflict_of_case
@@ -67,6 +68,7 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
         "versions_count": counts[Part.VERSIONS],
         "versions": [version_summary_of(version, case, request) for version in reversed(versions_of(case).items)],
         "proposal": proposal_of(page.proposal) if page.proposal else None,
+        "to_retype": [detail.label for detail in retyping_on(page)],
         "deciders": _deciders(page, possible),
         "conflict": conflict_as_json(conflict_of_case(page), shows=until is not None),
         "deliveries_count": counts[Part.ATTEMPTS],
@@ -185,6 +187,7 @@ def proposal_of(proposal: Proposal) -> dict[str, Any]:
         "content_sha256": proposal.content_sha256,
         "evidence_sha256": proposal.evidence.sha256 if proposal.kind in STATING_KINDS else "",
         "frozen_sha256": proposal.frozen_sha256,
+        "needs_retyping": bool(proposal.retype_sha256),
         "proposer": person_of(proposal.proposer),
         "because": proposal.because,
         "proposed_at": proposal.proposed_at,

@@ -97,6 +97,10 @@ class ExceptionDetail(ExceptionSummary):
     versions_count = serializers.IntegerField()
     versions = VersionSummary(many=True, help_text=f"The newest {PAGE_SIZE}; each is read whole at its url.")
     proposal = ProposalShape(allow_null=True, help_text="The newest, open or not.")
+    to_retype = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Which bank details of a payee the open proposal changes. Whoever approves sends them as retyped.",
+    )
     deciders = Deciders(
         allow_null=True,
         help_text="On what is proposed, or on what the account could propose now; null where there is neither.",

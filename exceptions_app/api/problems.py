@@ -141,7 +141,7 @@ def _of_domain(exc: Exception) -> Problem | None:
         case AlreadyUnderWay():
             return Problem(kinds.ALREADY_UNDER_WAY, str(exc))
         case Invalid():
-            return Problem(kinds.INVALID_CONTENT, exc.problem, errors=[at(pointer_to(exc.field), exc.problem)])
+            return Problem(kinds.INVALID_CONTENT, exc.problem, errors=[at(pointer_to(*exc.steps), exc.problem)])
         case CorrectionError():
             return Problem(kinds.NOT_APPLICABLE, exc.problem, errors=[at("", exc.problem, exc.remedy, path=exc.path)])
         case CheckFailed():

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
+from exceptions_app.actions.retyping import LONGEST as LONGEST_RETYPED
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problems import Problem, at
 from exceptions_app.api.strict import Anything, Content, JsonObject, Moment, StrictSerializer, Text, WholeNumber
@@ -167,6 +168,14 @@ class Reverse(Because):
 
 class Approve(PerhapsBecause):
     frozen_sha256 = Text(validators=[_SHA256], help_text="The frozen_sha256 of the proposal that was looked at.")
+    retyped = serializers.ListField(
+        child=Text(max_length=LONGEST_RETYPED),
+        required=False,
+        default=list,
+        max_length=50,
+        help_text="A payee's bank details that the proposal changes, typed again from the payee's own record by "
+        "whoever approves: one for each of the proposal's to_retype, in their order.",
+    )
 
 
 class Reject(Because):

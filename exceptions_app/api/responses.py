@@ -249,6 +249,7 @@ class ProposalShape(Shape):
     content_sha256 = serializers.CharField()
     evidence_sha256 = serializers.CharField(help_text="Of the proof of a statement; empty where none is needed.")
     frozen_sha256 = serializers.CharField(help_text="Send this back to approve or reject exactly this.")
+    needs_retyping = serializers.BooleanField(help_text="Whether it changes bank details of a payee: see to_retype.")
     proposer = Person()
     because = serializers.CharField()
     proposed_at = serializers.DateTimeField()

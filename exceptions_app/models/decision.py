@@ -60,6 +60,12 @@ class Proposal(models.Model):
     policy_version = models.CharField(max_length=60)
     content_sha256 = models.CharField(max_length=64)
     frozen_sha256 = models.CharField(max_length=64)
+    retype_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="Of the payee's bank details that whoever approves types again.",
+    )
     proposer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     because = models.CharField(max_length=500)
     proposed_at = models.DateTimeField()
@@ -95,6 +101,7 @@ class Proposal(models.Model):
                 "policy_version",
                 "content_sha256",
                 "frozen_sha256",
+                "retype_sha256",
                 "proposer_id",
                 "proposed_at",
             ),
@@ -157,6 +164,10 @@ _FOUR_EYES = f"""
         RAISE EXCEPTION 'the decision is for other content than proposal %', NEW.proposal_id
             USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.verdict = 'approved' AND proposed.retype_sha256 <> NEW.retyped_sha256 THEN
+        RAISE EXCEPTION 'the bank details that proposal % changes were not typed again', NEW.proposal_id
+            USING ERRCODE = 'check_violation';
+    END IF;
     {REFUSE_WHOEVER_MAY_NOT}
     RETURN NEW;
 """
@@ -166,6 +177,9 @@ class Decision(SecondOpinion):
     """What the second person said, bound to the hash of what they were shown. Never changed."""
 
     proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="decision")
+    retyped_sha256 = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Of the payee's bank details as the decider typed them."
+    )
 
     class Meta(SecondOpinion.Meta):
         constraints: ClassVar = verdict_constraints("decision")

@@ -9,7 +9,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
 
 from exceptions_app.bulk_states import LONGEST_REASON, LONGEST_TEXT, LONGEST_VALUE, BulkKind, Instruction
-from exceptions_app.forms import ActionCheckedField, PersonField
+from exceptions_app.form_fields import ActionCheckedField
+from exceptions_app.forms import PersonField
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.views.replay_batch_forms import ListField
 from integrations.connectors.registry import UnknownConnector, get_connector

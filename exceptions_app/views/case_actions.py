@@ -7,8 +7,14 @@ from typing import Any
 from django.forms import Field, Form, Textarea, TextInput
 from django.urls import reverse
 
-from exceptions_app.forms import MOVE_FORMS, AssignForm, CorrectionForm, RawForm, ReverseForm
-from exceptions_app.queries.case_page import CasePage, people_who_may, possible_actions, was_refused_as_it_is
+from exceptions_app.forms import MOVE_FORMS, ApproveForm, AssignForm, CorrectionForm, RawForm, ReverseForm
+from exceptions_app.queries.case_page import (
+    CasePage,
+    people_who_may,
+    possible_actions,
+    retyping_on,
+    was_refused_as_it_is,
+)
 from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.shortcuts import ACTION_KEYS
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, ProposalKind, Verb
@@ -101,6 +107,8 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
     more: dict[str, Any] = {"people": people_who_may(Verb.CORRECT, page.case)} if form_class is AssignForm else {}
     if form_class is ReverseForm:
         more = {"references": reversible_references(page.case)}
+    if form_class is ApproveForm:
+        more = {"to_retype": retyping_on(page)}
     initial = {**_beginning(action, page), **{name: value for name, value in typed.items() if name != "agreed"}}
     form = form_class(initial=initial, auto_id=_auto_id(action, page), **more)
     if action is Action.APPROVE and _states_something(page):

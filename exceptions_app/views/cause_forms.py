@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 
 from exceptions_app.actions.causes import LONGEST_NOTE, LONGEST_TEAM
 from exceptions_app.cause_states import CauseState
-from exceptions_app.forms import ActionCheckedField, PersonField
+from exceptions_app.form_fields import ActionCheckedField
+from exceptions_app.forms import PersonField
 
 
 class CauseFilterForm(forms.Form):

@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, QueryDict
 
-from exceptions_app.forms import REASON_LENGTH, ActionCheckedField
+from exceptions_app.form_fields import ActionCheckedField
+from exceptions_app.forms import REASON_LENGTH
 from exceptions_app.queries.delegations import may_decide_for, standing_delegations_of
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.timezone import localtime
 
 from exceptions_app.actions.field_maps import MOST_NOTE
-from exceptions_app.forms import ActionCheckedField
+from exceptions_app.form_fields import ActionCheckedField
 from integrations.models import InboxMessage
 
 _MEDIA_TYPES: Final = [("application/json", "JSON"), ("application/xml", "XML"), ("text/csv", "CSV")]

@@ -16,6 +16,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
+from exceptions_app.actions.retyping import FIELD as RETYPED
+
 SESSION_KEY = "interrupted"
 MOST_CHARACTERS = 500_000  # an anonymous session must not become a store for anything
 AUTHOR_COOKIE = "author"
@@ -41,8 +43,8 @@ class Interrupted:
 
 
 def may_be_kept(name: str) -> bool:
-    """Never what proves who somebody is, such as a code, the answer of a passkey or a password."""
-    return name not in NEVER_KEPT and not name.startswith("proof-")
+    """Never what proves who somebody is, a code, the answer of a passkey or a password, nor a payee's account."""
+    return name not in NEVER_KEPT and not name.startswith(("proof-", f"{RETYPED}_"))
 
 
 def signed_in(view: Callable[Concatenate[HttpRequest, _Arguments], HttpResponse]) -> Callable[..., HttpResponse]:

@@ -11,6 +11,8 @@ from django.utils.timezone import now
 from exceptions_app.actions import decide, propose, snoozing, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
+from exceptions_app.actions.retyping import FIELD as RETYPED
+from exceptions_app.actions.retyping import waiting_to_be_retyped
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.attached_files import LARGEST_FILE, TOO_LARGE
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
@@ -184,13 +186,17 @@ def withdraw(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
 
 @_move
 def approve(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    to_retype = waiting_to_be_retyped(case.pk)
+
     def act(typed: _Typed) -> object:
         return decide.approve(
-            case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"]
-        )
+            case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"],
+            retyped=[typed[f"{RETYPED}_{place}"] for place in range(len(to_retype))],
+        )  # fmt: skip
 
     words = f"You approved what was proposed on {case.ref}."
-    return carry_out(request, case, Action.APPROVE, _form(request, Action.APPROVE), act, words=words)
+    form = _form(request, Action.APPROVE, to_retype=to_retype)
+    return carry_out(request, case, Action.APPROVE, form, act, words=words)
 
 
 @_move

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from exceptions_app.actions.saved_views import EVERYONE, ONLY_ME, SharedWith
 from exceptions_app.filters import CaseFilter
-from exceptions_app.forms import ActionCheckedField
+from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.list_layout import COLUMNS
 from exceptions_app.models import Queue, SavedView
 from exceptions_app.models.saved_view import LONGEST_NAME

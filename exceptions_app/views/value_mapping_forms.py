@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from exceptions_app.forms import NEEDED
+from exceptions_app.form_fields import NEEDED
 from exceptions_app.mapping_states import LONGEST_VALUE, MappingAction
 from exceptions_app.views.replay_batch_forms import ListField
 from integrations.value_kinds import KIND_WORDS

@@ -42,10 +42,12 @@ def correct(page: Page, fields: dict[str, str], because: str) -> None:
     expect(page.get_by_text("Version 2 is saved and passes the check.")).to_be_visible()
 
 
-def approve(page: Page, number: str, *, verb: str, amount: str) -> None:
+def approve(page: Page, number: str, *, verb: str, amount: str, account: str = "") -> None:
     """As the controller, from the list of approvals to the end."""
     follow(page, "Approvals")
     page.get_by_role("link", name=f"{verb} {number}").click()
+    if account:
+        page.get_by_label("The payee's account, typed again").fill(account)
     page.get_by_label("I have compared what changes, and it is right.").check()
     page.get_by_role("button", name=f"Approve and send {amount}", exact=True).click()
     expect(page.locator("#case-header").get_by_text("Resolved", exact=True)).to_be_visible()
@@ -172,7 +174,7 @@ def test_payment_with_a_mistyped_account_is_paid_once_whoever_decides_twice(
     page.goto(case_url)
     second = page.context.new_page()
     second.goto(case_url)
-    approve(page, number, verb="Replay", amount="11,482.50 EUR")
+    approve(page, number, verb="Replay", amount="11,482.50 EUR", account=RIGHT_ACCOUNT)
     second.get_by_label("I have compared what changes, and it is right.").check()
     second.get_by_role("button", name="Approve and send 11,482.50 EUR", exact=True).click()
     expect(second.locator("#case-header").get_by_text("Resolved", exact=True)).to_be_visible()

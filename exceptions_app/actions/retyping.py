@@ -1,0 +1,56 @@
+"""What the one who approves types again: a payee's bank details that a correction changed."""
+
+from collections.abc import Sequence
+
+from exceptions_app.actions.mover import Invalid
+from exceptions_app.models import PayloadVersion, Proposal
+from exceptions_app.payee_details import PayeeDetail, as_compared, changed_details
+from exceptions_app.states import ProposalKind
+
+_BOOKING = (ProposalKind.REPLAY, ProposalKind.RELEASE)
+FIELD = "retyped"
+LONGEST = 60
+ALONE = "It changes bank details of the payee, which whoever approves types again. Propose it by itself."
+
+
+class NotTypedAgain(Invalid):
+    """One of them is missing, or is not what would be sent. What it should be is not said."""
+
+    def __init__(self, place: int, problem: str) -> None:
+        super().__init__(f"{FIELD}_{place}", problem)
+        self._place = place
+
+    @property
+    def steps(self) -> Sequence[object]:
+        return (FIELD, self._place)
+
+
+def to_retype(version: PayloadVersion, kind: str) -> tuple[PayeeDetail, ...]:
+    """Of a proposal of this kind to send this version. One query when it is not what came in."""
+    if kind not in _BOOKING or version.number == 1:
+        return ()
+    came_in = PayloadVersion.objects.values_list("content", flat=True).get(case=version.case_id, number=1)
+    return changed_details(bytes(came_in), bytes(version.content))
+
+
+def waiting_to_be_retyped(case_id: int) -> tuple[PayeeDetail, ...]:
+    """Of the proposal that waits for a decision; nothing when none does."""
+    waiting = Proposal.objects.filter(case=case_id, state=Proposal.State.OPEN).exclude(retype_sha256="")
+    proposal = waiting.select_related("version").first()
+    return to_retype(proposal.version, proposal.kind) if proposal is not None else ()
+
+
+def require_retyped(details: Sequence[PayeeDetail], typed: Sequence[str]) -> None:
+    """Raises NotTypedAgain for the first that is missing or differs, and Invalid for more than there are."""
+    for place, detail in enumerate(details):
+        given = as_compared(typed[place]) if place < len(typed) else ""
+        if not given:
+            raise NotTypedAgain(place, f"{detail.label}: type it from the payee's own record.")
+        if given != detail.value:
+            raise NotTypedAgain(
+                place,
+                "This is not what would be sent. Look at the payee's own record again; when that says what you typed, "
+                "reject the proposal.",
+            )
+    if len(typed) > len(details):
+        raise Invalid(FIELD, f"{len(typed)} values were typed again, and {len(details)} are changed.")
