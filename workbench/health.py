@@ -20,7 +20,7 @@ OK = "ok"
 @require_safe
 def livez(_request: HttpRequest) -> HttpResponse:
     """Answer as long as the process can answer at all."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @never_cache

@@ -3,7 +3,8 @@ import uuid
 import zoneinfo
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
@@ -34,6 +35,40 @@ class RequestIDMiddleware:
         finally:
             request_id.reset(token)
         response["X-Request-ID"] = identifier
+        return response
+
+
+class NoDetourMiddleware:
+    """A program that asks without TLS is refused, where a browser is led to it.
+
+    Led there, it would send its token and its documents in clear each time, and nobody would notice.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and request.path.startswith(PROGRAMS):
+            detail = "This address is spoken to over HTTPS. A token that was sent without it is no secret any more."
+            return plain_problem(request, kinds.NOT_PERMITTED, detail=detail)
+        return self.get_response(request)
+
+
+class NotKeptMiddleware:
+    """What is answered is for who asked, now: no browser and no proxy keeps it, unless its view says so.
+
+    Files of the program come before this and say how long they are good for. TRACE is a question about the way
+    between two programs, which nothing here has an answer to.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "TRACE":
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
 

@@ -141,9 +141,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "workbench.middleware.RequestIDMiddleware",
+    "csp.middleware.CSPMiddleware",  # before what answers by itself, so that every answer has the policy
+    "workbench.middleware.NoDetourMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "workbench.middleware.NotKeptMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -206,6 +208,7 @@ STORAGES = {
 }
 # Tests serve what the finders find, so that no test needs `collectstatic` first.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = PROFILE == "test"
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site uses our files
 
 # Where watched folders lie.
 INTAKE_FOLDER = Path(environment.text("WB_INTAKE_FOLDER", default=str(WB_HOME / "intake")))

@@ -160,11 +160,15 @@ class SignInWithPasskey(accounts.RedirectURLMixin, View):
 
 
 class SignOut(accounts.LogoutView):
+    """Nothing stays in the browser either: a tab remembers the reasons that were typed, and the way through a list."""
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         with transaction.atomic():
             if request.user.is_authenticated:
                 record("person.signed_out", request.user.get_username(), request, words="signed out")
-            return super().post(request, *args, **kwargs)
+            answer = super().post(request, *args, **kwargs)
+        answer.headers["Clear-Site-Data"] = '"storage"'
+        return answer
 
 
 class PasswordChange(accounts.PasswordChangeView):
