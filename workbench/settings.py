@@ -43,16 +43,21 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.boolean("SECURE_HSTS_INCLUDE_SUBDOM
 SECURE_HSTS_PRELOAD = environment.boolean("SECURE_HSTS_PRELOAD", default=PRODUCTION)
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# A browser takes a cookie of such a name only over TLS, for all paths, and gives it to no other host.
+COOKIE_PREFIX = "__Host-" if PRODUCTION else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = environment.integer("SESSION_COOKIE_AGE", default=12 * 3600, minimum=60)
 SESSION_ENGINE = "workbench.session_store"
 CSRF_FAILURE_VIEW = "exceptions_app.views.errors.csrf_failure"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+MESSAGE_STORAGE = "workbench.notices.Notices"
 # A proxy that ends TLS must set this header and strip it from what comes in; without a proxy leave it empty.
 _PROXY_SSL_HEADER = environment.text("SECURE_PROXY_SSL_HEADER")
 if _PROXY_SSL_HEADER:

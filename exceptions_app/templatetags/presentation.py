@@ -15,6 +15,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, list_currencies
 from babel.units import format_unit
 from django import template
+from django.conf import settings
 from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import timezone
@@ -364,7 +365,7 @@ def preference(context: Context, name: str) -> str:
     if name == "density" and context.get("shown_density") in allowed:
         return str(context["shown_density"])
     request = context.get("request")
-    value = request.COOKIES.get(name, "") if request is not None else ""
+    value = request.COOKIES.get(f"{settings.COOKIE_PREFIX}{name}", "") if request is not None else ""
     return value if value in allowed else allowed[0]
 
 

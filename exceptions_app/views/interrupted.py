@@ -71,7 +71,7 @@ def signed_in(view: Callable[Concatenate[HttpRequest, _Arguments], HttpResponse]
 
 def _author_of(request: HttpRequest) -> str:
     """The account for which this browser was last given a page; empty when there is none, or it is forged."""
-    return str(request.get_signed_cookie(AUTHOR_COOKIE, default="", salt=_SALT))
+    return str(request.get_signed_cookie(f"{settings.COOKIE_PREFIX}{AUTHOR_COOKIE}", default="", salt=_SALT))
 
 
 def _remember_author(request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -79,7 +79,7 @@ def _remember_author(request: HttpRequest, response: HttpResponse) -> HttpRespon
     account = str(request.user.pk)
     if _author_of(request) != account:
         response.set_signed_cookie(
-            AUTHOR_COOKIE,
+            f"{settings.COOKIE_PREFIX}{AUTHOR_COOKIE}",
             account,
             salt=_SALT,
             httponly=True,

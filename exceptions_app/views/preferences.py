@@ -20,8 +20,8 @@ def preferences(request: HttpRequest) -> HttpResponse:
     for name, choices in CHOICES.items():
         if request.POST.get(name) in choices:
             response.set_cookie(
-                name, request.POST[name], max_age=ONE_YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True,
-                samesite="Lax",
+                f"{settings.COOKIE_PREFIX}{name}", request.POST[name], max_age=ONE_YEAR,
+                secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax",
             )  # fmt: skip
     return response
 

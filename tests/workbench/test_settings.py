@@ -44,6 +44,19 @@ def test_production_passes_the_deployment_checks() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_production_keeps_cookies_to_this_host_and_to_tls() -> None:
+    names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "COOKIE_PREFIX", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE",
+             "SESSION_COOKIE_HTTPONLY", "CSRF_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE", "CSRF_COOKIE_SAMESITE",
+             "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "DEBUG")  # fmt: skip
+    shown = django("diffsettings", "--all", **PRODUCTION).stdout.splitlines()
+    told = dict(line.strip("# ").split(" = ", 1) for line in shown if " = " in line)
+    assert [told[name] for name in names] == [
+        "'__Host-sessionid'", "'__Host-csrftoken'", "'__Host-'", "True", "True", "True", "True", "'Lax'", "'Lax'",
+        "True", "31536000", "True", "False",
+    ]  # fmt: skip
+    assert "Argon2" in told["PASSWORD_HASHERS"].partition(",")[0]
+
+
 def test_production_refuses_embedded_servers_for_other_hosts() -> None:
     checked = django("check", "--deploy", **PRODUCTION, WB_EMBEDDED="postgres,valkey")
     assert checked.returncode == 1

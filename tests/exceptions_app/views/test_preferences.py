@@ -3,6 +3,8 @@
 import pytest
 from django.urls import reverse
 
+from tests import factories
+
 PREFERENCES = reverse("exceptions:preferences")
 
 
@@ -12,6 +14,18 @@ def test_choice_is_kept_in_a_cookie(client, name, value):
     cookie = response.cookies[name]
     assert (response.status_code, response.headers["Location"]) == (302, "/queue/?state=new")
     assert (cookie.value, cookie["httponly"], cookie["samesite"]) == (value, True, "Lax")
+
+
+def test_cookies_have_the_name_that_keeps_them_to_this_host(cast, signed_in, settings):
+    settings.COOKIE_PREFIX = "__Host-"
+    settings.SESSION_COOKIE_SECURE = True
+    browser = signed_in(cast.clerk)
+    case = factories.make_case(cast)
+    cookies = browser.post(PREFERENCES, {"theme": "dark"}).cookies | browser.get(f"/exceptions/{case.ref}/").cookies
+    kept = {name: (one["secure"], one["httponly"], one["path"], one["domain"]) for name, one in cookies.items()}
+    del kept["csrftoken"]  # whose name is read at the start
+    assert kept == {"__Host-theme": (True, True, "/", ""), "__Host-author": (True, True, "/", "")}
+    assert 'data-theme="dark"' in browser.get("/").content.decode()
 
 
 @pytest.mark.parametrize(("name", "value"), [("theme", "pink"), ("density", ""), ("sessionid", "stolen")])
