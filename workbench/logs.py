@@ -1,22 +1,42 @@
-"""Log lines on stdout: plain text for a terminal, JSON Lines for a collector; both carry the request id."""
+"""Log lines on stdout: plain text for a terminal, JSON Lines for a collector; both carry the request id.
+
+A line about a request that was refused or failed also says whose it was and from where, as far as that was asked.
+"""
 
 import json
 import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.functional import SimpleLazyObject
 
 from audit.account_numbers import without_account_numbers
+from exceptions_app.callers import client_address
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _EVERY_NUDGE = ("celery.app.trace", "celery.worker.strategy", "celery.beat")
 
 
 class RequestIDFilter(logging.Filter):
-    """Give each record the id of the request during which it was written."""
+    """Give each record the id of the request during which it was written, or which it is about."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = request_id.get() or "-"
+        about: Any = getattr(
+            record, "request", None
+        )  # Django gives it with what it says of an answer, when that is made
+        known = getattr(about, "META", {}).get("REQUEST_ID", "")
+        record.request_id = request_id.get() or known or "-"
+        record.account, record.address = (_account_of(about), client_address(about)) if known else ("", "")
         return True
+
+
+def _account_of(request: Any) -> str:
+    """Whose request it was; nothing is asked of the database for that, which may be what failed."""
+    user = vars(request).get("user")
+    if isinstance(user, SimpleLazyObject):
+        user = vars(request).get("_cached_user")
+    return user.get_username() if user is not None else ""
 
 
 class JSONFormatter(logging.Formatter):
@@ -30,6 +50,7 @@ class JSONFormatter(logging.Formatter):
             "request_id": getattr(record, "request_id", "-"),
             "message": without_account_numbers(record.getMessage()),
         }
+        line |= {name: said for name in ("account", "address") if (said := getattr(record, name, ""))}
         if record.exc_info:
             line["exception"] = without_account_numbers(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
