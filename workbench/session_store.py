@@ -3,9 +3,10 @@
 The row is read with every request anyway, so knowing when it was last seen costs no question of its own.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils.timezone import now
@@ -31,6 +32,16 @@ class SessionStore(DatabaseStore):
         self.last_seen_at = row.seen_at if row.user_id is not None else None
         content: dict[str, Any] = self.decode(row.session_data)
         return content
+
+    def get_expiry_age(self, **asked: Any) -> int:
+        """Seconds that are left since it was opened: what is done with it makes no session of a person longer."""
+        opened_at = self.get(OPENED_AT)
+        if opened_at is None:
+            return super().get_expiry_age(**asked)
+        return max(0, int(opened_at + settings.SESSION_COOKIE_AGE - now().timestamp()))
+
+    def get_expiry_date(self, **asked: Any) -> datetime:
+        return now() + timedelta(seconds=self.get_expiry_age(**asked))
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         at = now()

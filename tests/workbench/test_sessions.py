@@ -128,6 +128,23 @@ def test_sessions_that_are_over_are_cleared_by_the_beat(cast: Cast, time_machine
     assert (is_in(late), ended()) == (True, [])  # what ends by itself is no event
 
 
+def test_session_ends_at_its_time_whatever_is_done_with_it(cast: Cast, time_machine: Any, settings: Any):
+    time_machine.move_to(MORNING, tick=False)
+    client = sign_in(cast.clerk)
+    until = Session.objects.get(user=cast.clerk).expire_date
+    assert until == MORNING + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    time_machine.shift(timedelta(seconds=settings.SESSION_COOKIE_AGE - 60))
+    cache.clear()
+    answer = client.post("/accounts/prove/", {"password": PASSWORD})  # which is written into the session
+    assert (answer.status_code, answer.cookies["sessionid"]["max-age"]) == (302, 60)
+    new = "a wholly new passphrase"
+    sent = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post("/accounts/password/", sent).status_code == 302  # which makes it another row
+    assert (is_in(client), Session.objects.get(user=cast.clerk).expire_date) == (True, until)
+    time_machine.shift(timedelta(seconds=60))
+    assert not is_in(client)
+
+
 def test_administrator_ends_sessions(cast: Cast, signed_in: Any):
     ada = signed_in(cast.administrator)
     form = {"is_active": "on", "time_zone": "UTC", "because": "A lost laptop."}
