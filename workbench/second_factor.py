@@ -70,8 +70,10 @@ def has_app(person: AbstractUser) -> bool:
 
 
 def is_demanded_of(person: AbstractUser) -> bool:
-    """Whether this installation demands one of the person: `SECOND_FACTOR_FOR` names staff, approvers, both or none."""
+    """Whether this installation demands one of the person: `SECOND_FACTOR_FOR` names staff, approvers, everybody."""
     demanded = settings.SECOND_FACTOR_FOR
+    if "everybody" in demanded:
+        return True
     if "staff" in demanded and (person.is_staff or person.is_superuser):
         return True
     return "approvers" in demanded and reach_of(person).has(Verb.APPROVE)

@@ -87,6 +87,11 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ] + [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    # Names of the company and its products, beside those that are known here.
+    {
+        "NAME": "workbench.passwords.OwnWordsValidator",
+        "OPTIONS": {"words": environment.words("WB_PASSWORD_WORDS", default=[])},
+    },
 ]
 AUTH_USER_MODEL = "workbench.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
@@ -109,8 +114,8 @@ OIDC_GROUPS_CLAIM = environment.text("WB_OIDC_GROUPS_CLAIM", default="groups")
 OIDC_ROLES = environment.mapping("WB_OIDC_ROLES")
 # Without them passwords sign in superusers alone, for the day on which the provider is away.
 LOCAL_PASSWORDS = environment.boolean("WB_LOCAL_PASSWORDS", default=True)
-# Of whom a second factor is demanded: staff, approvers, both, or nobody.
-SECOND_FACTOR_FOR = environment.some("WB_SECOND_FACTOR_FOR", ("staff", "approvers"))
+# Of whom a second factor is demanded: staff, approvers, both, everybody, or nobody.
+SECOND_FACTOR_FOR = environment.some("WB_SECOND_FACTOR_FOR", ("staff", "approvers", "everybody"))
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 

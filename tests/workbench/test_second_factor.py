@@ -215,6 +215,8 @@ def test_what_changes_a_second_factor_wants_a_fresh_proof(cast: Cast, time_machi
 
 
 def test_second_factor_is_demanded_before_anything_else(cast: Cast, settings: LazySettings):
+    settings.SECOND_FACTOR_FOR = ["everybody"]
+    assert second_factor.is_demanded_of(cast.clerk)
     settings.SECOND_FACTOR_FOR = ["staff", "approvers"]
     free, client = Client(), Client()
     assert password(free, cast.clerk).status_code == 302
