@@ -1,12 +1,14 @@
 """The way to the OpenID provider and back. Refused answers are recorded, and counted for their address."""
 
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import login as open_session
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
@@ -21,10 +23,15 @@ from workbench.signing_in import BACKEND
 @require_safe
 @never_cache
 def go(request: HttpRequest) -> HttpResponse:
-    """A link, since a form that ends at another site is what the content policy refuses. Nothing is decided by it."""
+    """A link, since a form that ends at another site is what the content policy refuses. Nothing is decided by it.
+
+    From another site it leads to the sign-in page with its button: nobody is signed in here without wanting to be.
+    """
     if not settings.OIDC_ISSUER:
         raise Http404
     next_url = _safe(request, request.GET.get("next", ""))
+    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': next_url})}")
     proves = request.user.pk if request.user.is_authenticated and "prove" in request.GET else None
     if request.user.is_authenticated and proves is None:
         return HttpResponseRedirect(next_url)

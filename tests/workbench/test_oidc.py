@@ -27,6 +27,7 @@ from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
 from tests.concurrency import at_the_same_time
 from tests.exceptions_app.replay_batches.target import Target, refused_cases, target
 from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, open_provider
+from workbench import oidc
 from workbench.attempts import FAILURES_PER_ADDRESS
 from workbench.identities import join
 from workbench.models import User
@@ -219,6 +220,11 @@ def test_what_is_not_the_providers_answer_to_this_browser_opens_nothing(cast: Ca
     ):  # fmt: skip
         provider.wrong = wrong
         assert refused(come_in(Client())), wrong
+    for site in ("cross-site", "same-site"):  # whoever leads somebody there from elsewhere signs nobody in
+        led = Client(headers={"sec-fetch-site": site}).get(GO, {"next": "/queue/"})
+        assert led.headers["Location"] == "/accounts/login/?next=%2Fqueue%2F"
+    assert Client(headers={"sec-fetch-site": "same-origin"}).get(GO).headers["Location"].startswith(provider.issuer)
+    assert {"none", "HS256", "HS512"} & oidc.ALGORITHMS == set()
     provider.signs_with = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     assert refused(come_in(Client()))
     provider.signs_with = provider.key
