@@ -15,10 +15,21 @@ from django.contrib.auth.models import AbstractUser
 from django.db import connection as database
 
 from audit.queries import EventFilter, events
-from exceptions_app.models import ExceptionCase, MappingEntry, MappingProposal, PayloadVersion, Proposal, Transaction
+from exceptions_app.models import (
+    ApprovalRule,
+    ExceptionCase,
+    MappingEntry,
+    MappingProposal,
+    PayloadVersion,
+    Proposal,
+    Transaction,
+)
+from exceptions_app.models.demands import LACKS
 from exceptions_app.models.duties import (
+    FIRST_HOLDS,
     GIVEN,
     GIVEN_OF_MAPPING,
+    GIVEN_OF_RULE,
     HANDS,
     HAS_A_HAND,
     HELD_BEFORE,
@@ -61,10 +72,13 @@ class Hand:
             "proposed": "You proposed this; someone else must decide.",
             "mapped": f"You wrote or put to use a field map that made this{which}; someone else must decide.",
             "valued": f"You wrote the mapping that gave a value in this{which}; someone else must decide.",
+            "approved": APPROVED_FIRST,
         }.get(self.part, "You prepared this correction; someone else must decide.")
 
 
-_RANK = ("proposed", "corrected", "mapped", "valued")
+_RANK = ("proposed", "corrected", "mapped", "valued", "approved")
+HAD_A_HAND = "You had a hand in this; someone else must decide."
+APPROVED_FIRST = "You approved this already, as the first of two; someone else must be the second."
 
 
 def hands_of(proposal: Proposal) -> list[Hand]:
@@ -87,24 +101,35 @@ def own_part(hands: Iterable[Hand], person: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Somebody who holds the verb where the exception is. `why_not` is a sentence for them; empty when they may."""
+    """Somebody who holds the verb where the exception is. `why_not` is a sentence for them; empty when they may.
+
+    `lacks` is one too: what keeps them from approving alone, and not from rejecting. `missing` is how many approvals
+    it takes still.
+    """
 
     pk: int
     username: str
     name: str
     why_not: str
+    lacks: str = ""
+    missing: int = 1
+
+    @property
+    def may_approve(self) -> bool:
+        return not (self.why_not or self.lacks)
 
 
 _NAME = "COALESCE(NULLIF(trim(concat({0}.first_name, ' ', {0}.last_name)), ''), {0}.username)"
 # `more` are hands that stand nowhere yet: of what is not proposed, those in what was handed over.
 _GIVEN_WITH_MORE = f"""
     SELECT found.queue_id, found.entity_id, found.queue, found.entity, found.places, found.proposed_at, found.since,
-        found.hands || %(more)s::bigint[] AS hands
+        found.hands || %(more)s::bigint[] AS hands, found.approvers, found.roles, found.approved_by
     FROM ({GIVEN}) found
 """
 _DECIDERS = f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_BEFORE},
-        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, proposed.id
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, {LACKS},
+        given.approvers - (given.approved_by IS NOT NULL)::int, proposed.id
     FROM {{proposed}} CROSS JOIN LATERAL ({_GIVEN_WITH_MORE}) given CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
     LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
@@ -116,7 +141,8 @@ _DECIDERS = f"""
 _STANDING = _DECIDERS.format(proposed="public.exceptions_app_proposal proposed", which="proposed.id = %(proposal)s")
 _IF_PROPOSED = _DECIDERS.format(
     proposed="(SELECT NULL::bigint AS id, %(case)s::bigint AS case_id, %(by)s::bigint AS proposer_id, "
-    "%(version)s::bigint AS version_id, %(at)s::timestamptz AS proposed_at) proposed",
+    "%(version)s::bigint AS version_id, %(at)s::timestamptz AS proposed_at, 1 AS approvers, "
+    "'[]'::jsonb AS roles) proposed",
     which="TRUE",
 )
 
@@ -132,7 +158,7 @@ _OF_BATCH = _DECIDERS.format(
 )
 _OF_MAPPING = f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_FOR_MAPPING_BEFORE},
-        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, proposed.id
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, NULL, 1, proposed.id
     FROM public.exceptions_app_mappingproposal proposed CROSS JOIN LATERAL ({GIVEN_OF_MAPPING}) given
     CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
@@ -178,6 +204,17 @@ _LATE_FOR_BATCH = f"""
         )
     FROM public.workbench_user person CROSS JOIN since WHERE person.id = %(person)s
 """
+_OF_RULE = f"""
+    SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, TRUE,
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, NULL, 1, proposed.id
+    FROM public.exceptions_app_approvalrule proposed CROSS JOIN LATERAL ({GIVEN_OF_RULE}) given
+    CROSS JOIN public.workbench_user person
+    LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
+    LEFT JOIN LATERAL ({TAMPERED_OF_MAPPING}) touched ON TRUE LEFT JOIN public.workbench_user actor
+        ON actor.username = touched.actor
+    LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
+    WHERE proposed.id = %(rule)s AND person.id = %(person)s
+"""
 _LATE = "You were given the right to approve here after this was proposed; someone else must decide."
 
 
@@ -209,7 +246,8 @@ def kept_from(person: AbstractUser, proposals: Iterable[Proposal]) -> dict[int, 
         return {}
     with database.cursor() as cursor:
         cursor.execute(_OF_ONE, {"proposals": numbers, "person": person.pk, "more": []})
-        return {row[-1]: why for row in cursor.fetchall() if (why := _decider(row).why_not)}
+        found = {row[-1]: _decider(row) for row in cursor.fetchall()}
+        return {number: why for number, one in found.items() if (why := one.why_not or one.lacks)}
 
 
 def kept_from_batch(person: AbstractUser, batch: int) -> str:
@@ -232,6 +270,11 @@ def kept_from_mapping(person: AbstractUser, proposal: MappingProposal) -> str:
         return next((_decider(row).why_not for row in cursor.fetchall()), "")
 
 
+def kept_from_rule(person: AbstractUser, rule: ApprovalRule) -> str:
+    """The same of a proposed rule of approval, for somebody else than its proposer. One query."""
+    return next((one.why_not for one in _read(_OF_RULE, {"rule": rule.pk, "person": person.pk})), "")
+
+
 def _read(query: str, values: Mapping[str, Any]) -> tuple[Decider, ...]:
     with database.cursor() as cursor:
         cursor.execute(query, values)
@@ -239,11 +282,9 @@ def _read(query: str, values: Mapping[str, Any]) -> tuple[Decider, ...]:
 
 
 def _decider(row: Sequence[Any]) -> Decider:
-    pk, username, name, has_hand, held, twin, actor, at, beside, _ = row
-    why_not = ""
-    if has_hand:
-        why_not = "You had a hand in this; someone else must decide."
-    elif twin:
+    pk, username, name, has_hand, held, twin, actor, at, beside, lacks, missing, _ = row
+    why_not = HAD_A_HAND if has_hand else ""
+    if twin:
         why_not = f"Your account has the e-mail address of {twin}, who had a hand in this; someone else must decide."
     elif beside:
         why_not = (
@@ -257,12 +298,28 @@ def _decider(row: Sequence[Any]) -> Decider:
             f"{actor}, who had a hand in this, changed your account or your access on {at:%d.%m.%Y}; "
             "someone else must decide."
         )
-    return Decider(pk, username, name, why_not)
+    role = (
+        f"A rule lets only those approve this who have the role {lacks} since before it was proposed." if lacks else ""
+    )
+    return Decider(pk, username, name, why_not, role, missing)
+
+
+def first_holds(proposal: Proposal) -> bool:
+    """Whether the first of its two approvers could approve it at this moment still. One query."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {FIRST_HOLDS} FROM public.exceptions_app_proposal proposed "
+            f"CROSS JOIN LATERAL ({GIVEN}) given JOIN public.workbench_user person ON person.id = given.approved_by "
+            "WHERE proposed.id = %s",
+            [proposal.pk],
+        )
+        return bool((cursor.fetchone() or (False,))[0])
 
 
 def who_can(deciders: Sequence[Decider], case: ExceptionCase, *, is_proposed: bool = True) -> str:
     """Who may decide, by name; or that nobody can, and what an administrator could do."""
-    names = [decider.name for decider in deciders if not decider.why_not]
+    names = [decider.name for decider in deciders if decider.may_approve]
+    missing = max((decider.missing for decider in deciders), default=1)
     if not names:
         then = "have it withdrawn and proposed again then" if is_proposed else "have that done before it is proposed"
         return (
@@ -271,7 +328,14 @@ def who_can(deciders: Sequence[Decider], case: ExceptionCase, *, is_proposed: bo
         )
     more = len(names) - MOST_NAMED
     shown = [*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
-    return f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)} can."
+    can = f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)} can"
+    if missing < 2:
+        return f"{can}."
+    if len(names) < missing:
+        return (
+            f"Only {can}, and two must. An administrator can give somebody else the right, or the role that it takes."
+        )
+    return f"{can}; two of them must."
 
 
 def value_hands(told: Iterable[Mapping[str, Any]]) -> list[Hand]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
 
-from exceptions_app.duties import Decider, deciders_of, hands_of, own_part, who_can
+from exceptions_app.duties import APPROVED_FIRST, HAD_A_HAND, Decider, deciders_of, hands_of, own_part, who_can
 from exceptions_app.granted import ON_ENTITIES, ON_QUEUES, granted_to
 from exceptions_app.granted import Kind as Granted
 from exceptions_app.machines import is_machine
@@ -107,6 +107,11 @@ class Standing:
     own_part: str = ""
     deciders: tuple[Decider, ...] | None = None
 
+    @property
+    def missing(self) -> int:
+        """How many approvals the open proposal takes still, for somebody who may approve it."""
+        return next((one.missing for one in self.deciders or () if one.pk == self.user.pk), 1)
+
 
 def standing(user: AbstractUser, case: ExceptionCase) -> Standing:
     """Two queries, and three more while something is proposed."""
@@ -117,7 +122,7 @@ def standing(user: AbstractUser, case: ExceptionCase) -> Standing:
     if proposal is None:
         return Standing(user, verbs)
     hands = hands_of(proposal)
-    people = frozenset(hand.person for hand in hands)
+    people = frozenset(hand.person for hand in hands if hand.in_words != APPROVED_FIRST)
     return Standing(user, verbs, proposal, people, own_part(hands, user.pk), deciders_of(proposal))
 
 
@@ -134,7 +139,7 @@ def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     transition = TRANSITIONS[action]
     if transition.by_machine:
         return ALLOWED if is_machine(by.user) else Ruling(False, "Only the machine makes this move.")
-    own = _own_part(by, case) if action in DECIDING else ""
+    own = _own_part(action, by, case) if action in DECIDING else ""
     if own:
         return Ruling(False, own)
     if transition.verb not in by.verbs:
@@ -201,19 +206,27 @@ def _may_reverse(action: Action, case: ExceptionCase) -> Ruling:
 def _may_decide(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     if by.proposal is None:
         return Ruling(False, "Nothing is proposed here.")
-    if action not in (Action.REJECT, APPROVING[ProposalKind(by.proposal.kind)]):
+    if action not in (Action.REJECT, Action.APPROVE_FIRST, APPROVING[ProposalKind(by.proposal.kind)]):
         return Ruling(False, "This proposal is of another kind.")
-    kept = next((one.why_not for one in by.deciders or () if one.pk == by.user.pk and one.why_not), "")
+    mine = [one for one in by.deciders or () if one.pk == by.user.pk]
+    kept = next((one.why_not for one in mine), "")
+    if action is Action.REJECT:
+        kept = "" if by.own_part == APPROVED_FIRST and kept == HAD_A_HAND else kept
+    else:
+        kept = kept or next((one.lacks for one in mine), "")
     return Ruling(False, _and_who_else(kept, case, by)) if kept else ALLOWED
 
 
-def _own_part(by: Standing, case: ExceptionCase) -> str:
-    """What keeps the person from deciding on the open proposal, whatever they are granted; empty for the others."""
-    if by.proposal is None:
+def _own_part(action: Action, by: Standing, case: ExceptionCase) -> str:
+    """What keeps the person from deciding on the open proposal, whatever they are granted; empty for the others.
+
+    The first of two approvers may still say no.
+    """
+    if by.proposal is None or (action is Action.REJECT and by.own_part == APPROVED_FIRST):
         return ""
     if by.user.pk == by.proposal.proposer_id:
         return _and_who_else("You proposed this; someone else must decide.", case, by)
-    if by.user.pk in by.contributors:
+    if by.own_part or by.user.pk in by.contributors:
         own = by.own_part or "You prepared this correction; someone else must decide."
         return _and_who_else(own, case, by)
     return ""
@@ -231,8 +244,8 @@ def require(action: Action, case: ExceptionCase, by: AbstractUser, *, where: Sta
     """
     where = where or standing(by, case)
     transition = TRANSITIONS[action]
-    if action in DECIDING and _own_part(where, case):
-        raise NotPermitted(_own_part(where, case))
+    if action in DECIDING and _own_part(action, where, case):
+        raise NotPermitted(_own_part(action, where, case))
     if not transition.by_machine and transition.verb not in where.verbs:
         raise NotPermitted(_missing_verb(transition.verb or Verb.SEE, case))
     if not refusal_of(action, state=State(case.state), kind=Kind(case.kind)):

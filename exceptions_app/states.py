@@ -116,6 +116,7 @@ class Action(StrEnum):
     WITHDRAW = "withdraw"
     APPROVE = "approve"
     APPROVE_CLOSURE = "approve_closure"
+    APPROVE_FIRST = "approve_first"
     REJECT = "reject"
     REOPEN = "reopen"
     COMMENT = "comment"
@@ -225,6 +226,8 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.APPROVE_CLOSURE: Transition(
         "Approve", frozenset({State.AWAITING_APPROVAL}), State.DISMISSED, Verb.APPROVE, "case.closure_approved"
     ),
+    # By the first of two; what was proposed waits for the second.
+    Action.APPROVE_FIRST: Transition("Approve", DECIDED_IN, None, Verb.APPROVE, "case.approved_first"),
     Action.REJECT: Transition(
         "Reject", DECIDED_IN, State.IN_PROGRESS, Verb.APPROVE, "case.rejected", stays_in=_PROPOSED_BESIDE
     ),
@@ -279,7 +282,7 @@ APPROVING: dict[ProposalKind, Action] = {
     ProposalKind.DECLARE_ABSENT: Action.APPROVE_ABSENT,
 }
 """By which move a proposal is agreed to; for a person there is one button."""
-DECIDING = frozenset(APPROVING.values()) | {Action.REJECT}
+DECIDING = frozenset(APPROVING.values()) | {Action.APPROVE_FIRST, Action.REJECT}
 UNDOING: dict[State | None, Action] = {
     None: Action.UNDO,
     State.NEW: Action.UNDO_TO_NEW,
@@ -288,7 +291,7 @@ UNDOING: dict[State | None, Action] = {
 """By which move another one is taken back, by the state that it began from; None when it changed none."""
 UNDOABLE = frozenset({Action.CLAIM, Action.ASSIGN, Action.HOLD, Action.SNOOZE, Action.WAKE})
 """What the person who did it may take back at once. Nothing that a second person agreed to."""
-HAS_NO_BUTTON = (frozenset(APPROVING.values()) - {Action.APPROVE}) | frozenset(UNDOING.values())
+HAS_NO_BUTTON = (DECIDING - {Action.APPROVE, Action.REJECT}) | frozenset(UNDOING.values())
 """What a person does by approving or by taking back, and does not ask for by name."""
 
 

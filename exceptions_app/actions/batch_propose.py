@@ -10,8 +10,9 @@ from decimal import Decimal
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.utils.timezone import now
 
-from exceptions_app import policies
+from exceptions_app import authority, policies
 from exceptions_app.actions import batch_log
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed, open_proposal, propose_replay
@@ -56,7 +57,7 @@ class ListChanged(Exception):
 def judge(cases: Iterable[ExceptionCase], *, by: AbstractUser) -> list[Candidate]:
     """Of each exception whether it could be in one batch with the others, in the order in which they came in.
 
-    Nothing is written. Six queries at most; a version that was never checked is checked now, some milliseconds each.
+    Nothing is written. Seven queries at most; a version that was never checked is checked now, some milliseconds each.
     """
     ordered = sorted(cases, key=lambda case: case.pk)
     reach, target = reach_of(by), _most_common_target(ordered)
@@ -67,10 +68,12 @@ def judge(cases: Iterable[ExceptionCase], *, by: AbstractUser) -> list[Candidate
     )
     proposals = {proposal.case_id: proposal for proposal in opened}
     alone = _with_other_bank_details(versions.values())
+    demands = authority.demands_on([case.pk for case in ordered], at=now())
     candidates = []
     for case in ordered:
         standing = policies.Standing(by, reach.verbs_of(case))
         refusal = _refusal_before_the_check(case, proposals.get(case.pk), target=target, by=standing)
+        refusal = refusal or authority.why_alone(demands[case.pk])
         if not refusal and case.pk in alone:
             refusal = ALONE
         if not refusal and case.pk not in proposals:
@@ -119,6 +122,8 @@ def _refusal_of_proposed(proposal: Proposal, *, by: AbstractUser) -> str:
         return f"It is in batch {item.batch.ref} already."
     if proposal.proposer_id != by.pk:
         return f"{proposal.proposer} proposed it already; that is decided by itself."
+    if proposal.approvers > 1 or proposal.roles:
+        return f"It is decided by itself: {proposal.demanded_by[0]['words']}"
     if proposal.kind != ProposalKind.REPLAY:
         return f"You proposed something else for it: {proposal.kind}."
     return ""

@@ -9,14 +9,30 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from exceptions_app import policies
-from exceptions_app.actions import batch_outcome, handover_follow, notify, proposal_ends, resolving, unknown
+from exceptions_app.actions import (
+    batch_outcome,
+    first_approval,
+    handover_follow,
+    notify,
+    proposal_ends,
+    resolving,
+    unknown,
+)
 from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
 from exceptions_app.actions.retyping import ALONE, require_retyped, to_retype
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.actions.waiting import wait_of
-from exceptions_app.models import BatchItem, Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.models import (
+    BatchItem,
+    Decision,
+    ExceptionCase,
+    FirstApproval,
+    Occurrence,
+    PayloadVersion,
+    Proposal,
+)
 from exceptions_app.models.replay_batch import BATCH_PREFIX
 from exceptions_app.payee_details import PayeeDetail, digest_of
 from exceptions_app.states import APPROVING, PROPOSAL_WORDS, SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
@@ -46,9 +62,10 @@ def approve(
     because: str = "",
     batch: str = "",
     retyped: Sequence[str] = (),
-) -> Decision:
+) -> Decision | FirstApproval:
     """Agree to the proposal whose hash is `frozen_sha256`; what it sends is queued in the same transaction.
 
+    Where it takes two, the first of them carries out nothing, and the exception waits as before.
     `batch` is the reference of the batch that they agreed to, when it is carried out for them. `retyped` are the
     payee's bank details that it changes, as the person typed them, in the order of `retyping.to_retype`.
 
@@ -65,6 +82,11 @@ def approve(
     if kind in SENDING_KINDS:
         _refuse_overtaken(case, proposal)
     typed = _typed_again(proposal, retyped, batch=batch)
+    if first_approval.is_first(where):
+        _refuse_in(batch)
+        return first_approval.approve_first(case, proposal, by=by, at=at, because=because, where=where)
+    if reason := first_approval.why_not_second(proposal):
+        raise ApprovalNoLongerHolds(reason)
     decision = _decide(
         proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because, retyped_sha256=digest_of(typed)
     )
@@ -88,6 +110,12 @@ def approve(
     passing(Point.DECISION_WRITTEN)
     _follow_up(case, proposal, by=by, at=at)
     return decision
+
+
+def _refuse_in(batch: str) -> None:
+    """Who agreed to a list agreed to each as the only one."""
+    if batch:
+        raise ApprovalNoLongerHolds("A rule asks for two approvers of it by now, so it is decided by itself.")
 
 
 def _told(proposal: Proposal) -> dict[str, object]:

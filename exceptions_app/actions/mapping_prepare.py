@@ -146,10 +146,12 @@ def _prepare(proposal: MappingProposal, item: MappingMend, mend: Mend, *, at: da
 def _freeze(proposal: MappingProposal, *, at: datetime) -> None:
     """What was prepared becomes one batch, and rows and batch the hash that a second person decides on.
 
-    What somebody decided on or changed since it was prepared is not in it.
+    What somebody decided on or changed since it was prepared is not in it, nor what a rule asks more for: that is
+    decided on by itself.
     """
     opened = Proposal.objects.select_for_update(of=("self",), no_key=True).select_related("case", "target")
-    prepared = list(opened.filter(mend_outcome__item__proposal=proposal, state=Proposal.State.OPEN).order_by("case_id"))
+    usual = opened.filter(mend_outcome__item__proposal=proposal, state=Proposal.State.OPEN, approvers=1, roles=[])
+    prepared = list(usual.order_by("case_id"))
     reason = mend_reason(proposal.mapping, proposal.because)
     batch = freeze_list(prepared, by=proposal.proposer, at=at, because=reason) if prepared else None
     proposal.batch = batch

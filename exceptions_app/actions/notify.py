@@ -35,6 +35,7 @@ DONE: Mapping[Action, str] = MappingProxyType(
         Action.WITHDRAW: "withdrew the proposal",
         Action.APPROVE: "approved what was proposed",
         Action.APPROVE_CLOSURE: "approved to close it without sending",
+        Action.APPROVE_FIRST: "approved what was proposed, as the first of two",
         Action.REJECT: "rejected what was proposed",
         Action.REOPEN: "opened it again",
         Action.COMMENT: "commented on it",

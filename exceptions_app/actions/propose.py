@@ -9,7 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from exceptions_app import policies
+from exceptions_app import authority, policies
 from exceptions_app.actions.correct import latest_version
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.retyping import to_retype
@@ -136,6 +136,8 @@ def record_proposal(
             "frozen_sha256": proposal.frozen_sha256,
             "target": proposal.target.slug,
             "policy": proposal.policy_version,
+            "approvers": proposal.approvers,
+            "rules": [one["rule"] for one in proposal.demanded_by],
             "contributors": sorted(set(proposal.contributors.values_list("person__username", flat=True))),
             **(data or {}),
         },
@@ -195,6 +197,7 @@ def freeze(
 ) -> Proposal:
     """Write the proposal and who had a hand in it, in the caller's transaction."""
     ending = outcome.value if outcome else ""
+    demands = authority.demands_on([case.pk], at=at)[case.pk]
     proposal = Proposal.objects.create(
         case=case,
         kind=kind,
@@ -215,6 +218,9 @@ def freeze(
         proposer_id=by.pk,
         because=because[:500],
         proposed_at=at,
+        approvers=authority.approvers_of(demands),
+        roles=authority.roles_of(demands),
+        demanded_by=[{"rule": demand.rule, "words": demand.words} for demand in demands],
     )
     people = {(hand.person, hand.part) for hand in (*hands_of(proposal), *arrival_hands(case))}
     Contributor.objects.bulk_create(

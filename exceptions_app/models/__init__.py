@@ -1,8 +1,9 @@
+from exceptions_app.models.approval_rule import ApprovalRule, ApprovalRuleDecision
 from exceptions_app.models.batch_look import BatchLook
 from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
 from exceptions_app.models.cause import CauseNote, CauseOwner
-from exceptions_app.models.decision import Contributor, Decision, Evidence, Proposal
+from exceptions_app.models.decision import Contributor, Decision, Evidence, FirstApproval, Proposal
 from exceptions_app.models.delegation import Delegation
 from exceptions_app.models.exchange_rate import ExchangeRate
 from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
@@ -31,6 +32,8 @@ from exceptions_app.models.value_mapping import MappingEntry, ValueMapping
 
 __all__ = [
     "ApiRequest",
+    "ApprovalRule",
+    "ApprovalRuleDecision",
     "Attachment",
     "BatchDecision",
     "BatchItem",
@@ -51,6 +54,7 @@ __all__ = [
     "ExceptionCase",
     "ExchangeRate",
     "Expectation",
+    "FirstApproval",
     "Identifier",
     "LegalEntity",
     "LegalEntityGroupGrant",

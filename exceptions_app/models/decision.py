@@ -10,8 +10,14 @@ from django.db import models
 from django.db.models import Q
 
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from exceptions_app.machines import PREFIX
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
-from exceptions_app.models.duties import DECLARED, REFUSE_WHOEVER_MAY_NOT
+from exceptions_app.models.duties import (
+    DECLARED,
+    REFUSE_IF_ONE_IS_ENOUGH,
+    REFUSE_TOO_FEW,
+    REFUSE_WHOEVER_MAY_NOT,
+)
 from exceptions_app.models.payload import PayloadVersion
 from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
 from exceptions_app.states import PROPOSAL_WORDS, Outcome, ProposalKind
@@ -69,6 +75,9 @@ class Proposal(models.Model):
     proposer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     because = models.CharField(max_length=500)
     proposed_at = models.DateTimeField()
+    approvers = models.PositiveSmallIntegerField(db_default=1, default=1, help_text="How many must agree to it.")
+    roles = models.JSONField(db_default=[], default=list, help_text="Names of roles that each of them must have.")
+    demanded_by = models.JSONField(db_default=[], default=list, help_text="The rules that ask so: rule and words.")
     closed_at = models.DateTimeField(null=True)
     closed_because = models.CharField(max_length=500, blank=True)
 
@@ -86,6 +95,7 @@ class Proposal(models.Model):
                 ),
                 name="proposal_known_kind",
             ),
+            models.CheckConstraint(condition=Q(approvers__in=[1, 2]), name="proposal_one_or_two_approvers"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["proposed_at", "id"], condition=Q(state="open"), name="proposal_open")
@@ -104,6 +114,9 @@ class Proposal(models.Model):
                 "retype_sha256",
                 "proposer_id",
                 "proposed_at",
+                "approvers",
+                "roles",
+                "demanded_by",
             ),
             _NO_WAY_BACK,
             never_deleted(),
@@ -155,7 +168,7 @@ _SUBJECT_OF_DECISION = (
 )
 
 # The last wall: it holds for pages, API, shell and SQL alike, and reads the same texts as the policy.
-_FOUR_EYES = f"""
+_OPEN_AND_SHOWN = f"""
     SELECT p.* INTO proposed FROM public.exceptions_app_proposal p WHERE p.id = NEW.proposal_id FOR UPDATE;
     IF proposed.state <> 'open' THEN
         RAISE EXCEPTION 'proposal % is no longer open', NEW.proposal_id USING ERRCODE = 'check_violation';
@@ -169,8 +182,41 @@ _FOUR_EYES = f"""
             USING ERRCODE = 'check_violation';
     END IF;
     {REFUSE_WHOEVER_MAY_NOT}
-    RETURN NEW;
 """
+
+
+class FirstApproval(SecondOpinion):
+    """The first of two approvals: it carries out nothing. It falls with its proposal. Never changed."""
+
+    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="first_approval")
+
+    class Meta(SecondOpinion.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(verdict="approved"), name="first_approval_is_an_approval")
+        ]
+        triggers: ClassVar = [
+            append_only(),
+            truncate_refused(),
+            audit_required(_SUBJECT_OF_DECISION),
+            Guard(
+                name="four_eyes",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                declare=DECLARED,
+                func=f"""
+                IF EXISTS (
+                    SELECT 1 FROM public.workbench_user u
+                    WHERE u.id = NEW.decider_id AND starts_with(u.username, '{PREFIX}')
+                ) THEN
+                    RAISE EXCEPTION 'four eyes: a machine is no first of two' USING ERRCODE = 'check_violation';
+                END IF;
+                {_OPEN_AND_SHOWN} {REFUSE_IF_ONE_IS_ENOUGH} RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"first approval of {self.proposal_id}"
 
 
 class Decision(SecondOpinion):
@@ -192,7 +238,7 @@ class Decision(SecondOpinion):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 declare=DECLARED,
-                func=_FOUR_EYES,
+                func=f"{_OPEN_AND_SHOWN} {REFUSE_TOO_FEW} RETURN NEW;",
             ),
         ]
 

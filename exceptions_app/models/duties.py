@@ -8,6 +8,7 @@ tables of grants know no time; the database lets none of their rows come or go w
 # ruff: noqa: S608 - made of constants of this module
 
 from exceptions_app.machines import PREFIX
+from exceptions_app.models.demands import DEMANDED, LACKS
 
 HOURS_BEFORE = 24
 """How long before the first correction, or the proposal, a change of the decider's account by a contributor counts."""
@@ -20,10 +21,13 @@ _VERSIONS = """
 """
 
 # Everyone with a hand in it: id, part, what. From the facts as well as from the frozen list, so that a forged or
-# missing list does not help.
+# missing list does not help. Of two approvers the first is one of them, so that the second is somebody else in every
+# sense in which an approver is somebody else than an author.
 HANDS = f"""
     SELECT proposed.proposer_id AS id, 'proposed' AS part, '' AS what
     UNION SELECT c.person_id, c.part, '' FROM public.exceptions_app_contributor c WHERE c.proposal_id = proposed.id
+    UNION SELECT f.decider_id, 'approved', '' FROM public.exceptions_app_firstapproval f
+        WHERE f.proposal_id = proposed.id
     UNION SELECT v.author_id, 'corrected', '' FROM {_VERSIONS} AND v.author_id IS NOT NULL
     UNION SELECT (made.hand ->> 'person')::bigint, made.hand ->> 'part', made.hand ->> 'what' FROM (
         SELECT jsonb_array_elements(v.hands) AS hand FROM {_VERSIONS}
@@ -39,7 +43,8 @@ GIVEN = f"""
         ARRAY['queue:' || q.slug, 'entity:' || l.code] AS places,
         ARRAY(SELECT DISTINCT hand.id FROM ({HANDS}) hand) AS hands,
         LEAST(proposed.proposed_at, (SELECT min(v.created_at) FROM {_VERSIONS} AND v.author_id IS NOT NULL))
-            - interval '{HOURS_BEFORE} hours' AS since
+            - interval '{HOURS_BEFORE} hours' AS since,
+        {DEMANDED}
     FROM public.exceptions_app_exceptioncase c
     JOIN public.exceptions_app_queue q ON q.id = c.queue_id
     JOIN public.exceptions_app_legalentity l ON l.id = c.entity_id
@@ -220,7 +225,7 @@ REFUSE_WHOEVER_MAY_NOT = f"""
         RETURN NEW;
     END IF;
     SELECT found.* INTO given FROM ({GIVEN}) found;
-    IF {HAS_A_HAND} THEN
+    IF {HAS_A_HAND} AND NOT (NEW.verdict = 'rejected' AND person.id IS NOT DISTINCT FROM given.approved_by) THEN
         RAISE EXCEPTION 'four eyes: user % contributed to proposal % and cannot decide on it',
             NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
     END IF;
@@ -250,6 +255,35 @@ REFUSE_WHOEVER_MAY_NOT = f"""
         RAISE EXCEPTION 'four eyes: somebody who contributed to proposal % changed the account of user %',
             NEW.proposal_id, NEW.decider_id USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.verdict = 'approved' AND {LACKS} IS NOT NULL THEN
+        RAISE EXCEPTION 'authority: user % has not every role that proposal % takes since before it',
+            NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+"""
+# Whether the first of two approvers could approve at this moment still; `person` is that one.
+FIRST_HOLDS = f"""(
+    person.is_active AND {HELD_BEFORE} AND {LACKS} IS NULL
+    AND NOT EXISTS ({TWIN}) AND NOT EXISTS ({STANDS_IN}) AND NOT EXISTS ({TAMPERED})
+)"""
+# For the triggers of what agrees to a proposal, after the above: a machine has left it by then.
+REFUSE_TOO_FEW = f"""
+    IF NEW.verdict = 'approved' AND given.approvers > 1 THEN
+        IF given.approved_by IS NULL THEN
+            RAISE EXCEPTION 'authority: proposal % takes % approvers', NEW.proposal_id, given.approvers
+                USING ERRCODE = 'check_violation';
+        END IF;
+        SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
+            WHERE u.id = given.approved_by;
+        IF NOT {FIRST_HOLDS} THEN
+            RAISE EXCEPTION 'authority: the first approval of proposal % holds no longer', NEW.proposal_id
+                USING ERRCODE = 'check_violation';
+        END IF;
+    END IF;
+"""
+REFUSE_IF_ONE_IS_ENOUGH = """
+    IF given.approvers IS NULL OR given.approvers < 2 THEN
+        RAISE EXCEPTION 'authority: proposal % takes one approver', NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
 """
 
 # For the trigger of a decision on a value mapping, once its proposer is refused.
@@ -262,5 +296,33 @@ REFUSE_WHOEVER_MAY_NOT_MAP = f"""
     THEN
         RAISE EXCEPTION 'four eyes: user % is no second person for mapping proposal %',
             NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+    END IF;
+"""
+
+# For the trigger of a decision on a rule of approval: `proposed` is that rule. Whoever may configure any connection,
+# and administrators, keep the rules, and two of them each time.
+_KEEPS_RULES = """(person.is_active AND (
+    person.is_staff OR EXISTS (
+        SELECT 1 FROM public.integrations_connectionusergrant g
+        JOIN public.auth_permission p ON p.id = g.permission_id AND p.codename = 'configure_connection'
+        WHERE g.user_id = person.id
+    ) OR EXISTS (
+        SELECT 1 FROM public.integrations_connectiongroupgrant g
+        JOIN public.auth_permission p ON p.id = g.permission_id AND p.codename = 'configure_connection'
+        JOIN public.workbench_user_groups m ON m.group_id = g.group_id AND m.user_id = person.id
+    )
+))"""
+GIVEN_OF_RULE = f"""
+    SELECT ARRAY[]::text[] AS places, ARRAY[proposed.proposer_id] AS hands, proposed.proposed_at,
+        proposed.proposed_at - interval '{HOURS_BEFORE} hours' AS since
+"""
+REFUSE_WHOEVER_MAY_NOT_RULE = f"""
+    SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
+        WHERE u.id = NEW.decider_id;
+    SELECT found.* INTO given FROM ({GIVEN_OF_RULE}) found;
+    IF {HAS_A_HAND} OR EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED_OF_MAPPING}) OR NOT {_KEEPS_RULES}
+    THEN
+        RAISE EXCEPTION 'four eyes: user % is no second person for approval rule %', NEW.decider_id, NEW.rule_id
+            USING ERRCODE = 'check_violation';
     END IF;
 """

@@ -217,7 +217,15 @@ def _newest_deliveries(case: ExceptionCase) -> dict[str, Delivery]:
 def _newest_proposal(case: ExceptionCase) -> Proposal | None:
     return (
         Proposal.objects.filter(case=case)
-        .select_related("proposer", "target", "version", "version__author", "decision__decider", "evidence")
+        .select_related(
+            "proposer",
+            "target",
+            "version",
+            "version__author",
+            "decision__decider",
+            "evidence",
+            "first_approval__decider",
+        )
         .defer("version__content", "version__operations", "version__changes", "evidence__content")
         .order_by("-id")
         .first()
@@ -283,6 +291,7 @@ class Left:
     """Who could still decide, and the same as a sentence; without people it says what an administrator could do."""
 
     people: Sequence[Decider]
+    is_enough: bool
     words: str
 
 
@@ -296,8 +305,9 @@ def who_could_decide(
         deciders = deciders_if_proposed(page.case, page.latest, by=by, at=now(), transactions=transactions)
     if deciders is None:
         return None
-    people = [decider for decider in deciders if not decider.why_not]
-    return Left(people, who_can(deciders, page.case, is_proposed=is_proposed))
+    people = [decider for decider in deciders if decider.may_approve]
+    is_enough = len(people) >= max((decider.missing for decider in people), default=1)
+    return Left(people, is_enough, who_can(deciders, page.case, is_proposed=is_proposed))
 
 
 def _unless_the_check_fails(possible: policies.Possibility, page: CasePage) -> policies.Possibility:

@@ -110,7 +110,12 @@ def waiting_for_decision_of(user: AbstractUser, reach: Reach) -> QuerySet[Propos
     """
     deciding = cases_within(reach, Verb.APPROVE)
     opened = Proposal.objects.filter(state=Proposal.State.OPEN, case__state__in=sorted(DECIDED_IN), case__in=deciding)
-    return by_themselves(opened).exclude(proposer=user.pk).exclude(contributors__person=user.pk)
+    return (
+        by_themselves(opened)
+        .exclude(proposer=user.pk)
+        .exclude(contributors__person=user.pk)
+        .exclude(first_approval__decider=user.pk)
+    )
 
 
 def by_themselves(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:

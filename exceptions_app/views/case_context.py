@@ -177,6 +177,16 @@ def _proposal(proposal: Proposal | None) -> dict[str, Any]:
         "proposal_sends": kind in SENDING_KINDS,
         "proposal_states": kind in STATING_KINDS,
         "proposal_outcome": _outcome_words(proposal.outcome if proposal else ""),
+        "approvals": None if proposal is None or proposal.state != Proposal.State.OPEN else asked_of(proposal),
+    }
+
+
+def asked_of(proposal: Proposal) -> dict[str, Any]:
+    """What the rules asked of it when it was proposed, and who approved it first."""
+    return {
+        "number": proposal.approvers,
+        "first": getattr(proposal, "first_approval", None),
+        "rules": [str(one.get("words", "")) for one in proposal.demanded_by],
     }
 
 
@@ -184,7 +194,7 @@ def _deciders(
     page: CasePage, items: Mapping[Action, ActionItem], transactions: Sequence[Transaction]
 ) -> dict[str, str]:
     left = who_could_decide(page, [item.action for item in items.values() if item.allowed], transactions=transactions)
-    return {} if left is None else {"who_can": left.words, "nobody_can": "" if left.people else left.words}
+    return {} if left is None else {"who_can": left.words, "nobody_can": "" if left.is_enough else left.words}
 
 
 def _at_work(page: CasePage, asked: Asked, typed: Mapping[Action, Mapping[str, str]]) -> dict[str, Any]:

@@ -50,6 +50,8 @@ WORKING = {
 # Guarded tables without a row here: of these the guards are looked up, and not tried.
 NOT_PLAYED = frozenset(
     {
+        "exceptions_app_approvalrule",
+        "exceptions_app_approvalruledecision",
         "exceptions_app_batchdecision",
         "exceptions_app_batchlook",
         "exceptions_app_bulkoutcome",
@@ -57,6 +59,7 @@ NOT_PLAYED = frozenset(
         "exceptions_app_causeowner",
         "exceptions_app_exchangerate",
         "exceptions_app_expectation",
+        "exceptions_app_firstapproval",
         "exceptions_app_mappingmend",
         "exceptions_app_mendoutcome",
         "exceptions_app_predecessor",

@@ -146,7 +146,7 @@ def test_workers_controllers_a_batch_and_a_single_replay_of_one_case_at_once_hav
     batch, [case] = running(cast, 1)
     frozen = BatchItem.objects.get(batch=batch).frozen_sha256
 
-    def single(by: Any) -> Callable[[], Decision]:
+    def single(by: Any) -> Callable[[], object]:
         return lambda: approve(case.pk, by=by, at=MORNING, frozen_sha256=frozen)
 
     came = at_the_same_time([replays.carry_out_due, single(second), replays.carry_out_due, single(cast.controller)])

@@ -1,0 +1,59 @@
+"""The first of two approvals, which carries out nothing; and whether the second finds the first in order."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+
+from exceptions_app.actions.mover import move
+from exceptions_app.duties import first_holds
+from exceptions_app.models import ExceptionCase, FirstApproval, Proposal
+from exceptions_app.policies import Standing
+from exceptions_app.states import PROPOSAL_WORDS, Action, ProposalKind
+
+
+def is_first(where: Standing) -> bool:
+    """Whether an approval now would be the first of two."""
+    return where.missing > 1
+
+
+def approve_first(
+    case: ExceptionCase, proposal: Proposal, *, by: AbstractUser, at: datetime, because: str, where: Standing
+) -> FirstApproval:
+    """Write it down on a locked exception, which stays as it is and waits for somebody else."""
+    first = FirstApproval.objects.create(
+        proposal=proposal,
+        verdict=FirstApproval.Verdict.APPROVED,
+        decider_id=by.pk,
+        frozen_sha256=proposal.frozen_sha256,
+        because=because[:500],
+        decided_at=at,
+    )
+    words = PROPOSAL_WORDS[ProposalKind(proposal.kind)]
+    move(
+        case,
+        Action.APPROVE_FIRST,
+        by=by,
+        at=at,
+        because=because,
+        summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}, as the first of two: {words}.",
+        data={
+            "proposal": proposal.kind,
+            "frozen_sha256": proposal.frozen_sha256,
+            "content_sha256": proposal.content_sha256,
+            "proposer": proposal.proposer.get_username(),
+            "rules": [one["rule"] for one in proposal.demanded_by],
+        },
+        where=where,
+    )
+    return first
+
+
+def why_not_second(proposal: Proposal) -> str:
+    """Why the second approval cannot stand beside the first; empty when it can, and where there is no first."""
+    first = FirstApproval.objects.filter(proposal=proposal).select_related("decider").first()
+    if first is None or first_holds(proposal):
+        return ""
+    return (
+        f"{first.decider}, who approved it first, may not approve it any more. "
+        "Have it withdrawn and proposed again, so that two others decide."
+    )
