@@ -128,8 +128,8 @@ ENTRIES = (
         count="intake_failures", key="i",
     ),
     Entry(
-        "Connections", "connections", "exceptions:connections", _with_any_grant, also_on=("exceptions:connection",),
-        key="c",
+        "Connections", "connections", "exceptions:connections", _with_any_grant,
+        also_on=("exceptions:connection", "exceptions:approval_rules"), key="c",
     ),
     Entry("Audit", "audit", "exceptions:audit", _exporting, key="h"),
     Entry("Rehearsals", "check", "exceptions:rehearsals", _answering_for_replay),

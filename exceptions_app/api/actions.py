@@ -227,7 +227,8 @@ class Withdraw(CaseAction):
 @_action(
     Action.APPROVE, requests.Approve,
     "Agree to exactly the proposal with this frozen hash; what it sends is queued in the same transaction. Refused for "
-    "everybody who proposed or corrected.",
+    "everybody who proposed or corrected. Where a rule asks for two approvers, the first approval carries out nothing: "
+    "the exception goes on waiting, with `first_approval` in its proposal.",
     deciding=True,
     example={
         "frozen_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

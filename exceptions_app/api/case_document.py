@@ -13,7 +13,7 @@ from exceptions_app.api.batches import batch_as_json
 from exceptions_app.api.held import conflict_as_json
 from exceptions_app.api.preconditions import etag_of
 from exceptions_app.api.responses import ExceptionSummary, money_of, person_of
-from exceptions_app.models import Decision, ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.models import Decision, ExceptionCase, FirstApproval, Occurrence, PayloadVersion, Proposal
 from exceptions_app.policies import Possibility, may_reveal
 from exceptions_app.queries.case_history import (
     Part,
@@ -176,6 +176,7 @@ def version_of(version: PayloadVersion, case: ExceptionCase, request: Request) -
 def proposal_of(proposal: Proposal) -> dict[str, Any]:
     """A proposal with its decision; reads what is related without asking for it again."""
     decision: Decision | None = getattr(proposal, "decision", None)
+    first: FirstApproval | None = getattr(proposal, "first_approval", None)
     return {
         "kind": proposal.kind,
         "state": proposal.state,
@@ -193,13 +194,21 @@ def proposal_of(proposal: Proposal) -> dict[str, Any]:
         "proposed_at": proposal.proposed_at,
         "closed_at": proposal.closed_at,
         "closed_because": proposal.closed_because,
-        "decision": None if decision is None else {
-            "verdict": decision.verdict,
-            "decider": person_of(decision.decider),
-            "because": decision.because,
-            "decided_at": decision.decided_at,
-        },
-    }  # fmt: skip
+        "approvers": proposal.approvers,
+        "roles": proposal.roles,
+        "rules": [one["words"] for one in proposal.demanded_by],
+        "first_approval": None if first is None else _opinion(first),
+        "decision": None if decision is None else _opinion(decision),
+    }
+
+
+def _opinion(said: Decision | FirstApproval) -> dict[str, Any]:
+    return {
+        "verdict": said.verdict,
+        "decider": person_of(said.decider),
+        "because": said.because,
+        "decided_at": said.decided_at,
+    }
 
 
 def _deliveries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:

@@ -65,8 +65,8 @@ class ProposalList(ApiView):
         sort = sort_of(request, SORTS, _OLDEST)
         user = person(request)
         found = sortable(read(user, reach_of(user))).select_related(
-            "version", "target", "proposer", "decision__decider", "case__queue", "case__entity", "case__connection",
-            "case__cause", "case__assignee", "case__snoozed_by",
+            "version", "target", "proposer", "decision__decider", "first_approval__decider", "case__queue",
+            "case__entity", "case__connection", "case__cause", "case__assignee", "case__snoozed_by",
         ).defer("version__content")  # fmt: skip
         return answer_page(page_of(request, found, sort), lambda proposals: _represent(proposals, request))
 

@@ -5,6 +5,7 @@ from django.urls import path
 from exceptions_app.api import (
     account,
     actions,
+    approval_rules,
     bulk,
     bulk_runs,
     cases,
@@ -48,6 +49,7 @@ urlpatterns = [
     path("quarantine", quarantine.QuarantineList.as_view(), name="quarantine"),
     path("quarantine/<int:number>", quarantine.QuarantineItem.as_view(), name="quarantined-file"),
     path("quarantine/<int:number>/set-aside", quarantine.SetFileAside.as_view(), name="set-file-aside"),
+    path("approval-rules", approval_rules.ApprovalRules.as_view(), name="approval-rules"),
     path("delegations", delegations.Delegations.as_view(), name="delegations"),
     path("delegations/<int:number>/end", delegations.EndDelegation.as_view(), name="end-delegation"),
     path("views", saved_views.SavedViews.as_view(), name="views"),

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path, re_path
 
 from exceptions_app.views import (
+    approval_rules,
     audit,
     connections,
     effects,
@@ -22,6 +23,9 @@ urlpatterns: list[URLPattern] = [
     path("audit/verify_evidence.py", audit.evidence_verifier, name="evidence_verifier"),
     path("effects/", effects.effects, name="effects"),
     path("effects/export/", effects.effects_export, name="effects_export"),
+    path("approval-rules/", approval_rules.approval_rules, name="approval_rules"),
+    path("approval-rules/new/", approval_rules.approval_rule_propose, {"ref": "new"}, name="approval_rule_propose"),
+    path("approval-rules/move/", approval_rules.approval_rule_move, {"ref": "move"}, name="approval_rule_move"),
     path("rehearsals/", rehearsals.rehearsals, name="rehearsals"),
     path("intake-failures/", intake_failures.intake_failures, name="intake_failures"),
     path("intake-failures/<int:ref>/", intake_failures.intake_failure, name="intake_failure"),

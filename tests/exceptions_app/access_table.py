@@ -10,8 +10,9 @@ _ANSWERS = {
     # Read and not posted to.
     "405 405 405 405 405 405 405 405": """
         GET: exceptions:preferences
-        POST: api-docs api-problems exceptions:answer exceptions:approvals exceptions:audit
-            exceptions:audit_export exceptions:batch exceptions:batch_new exceptions:batches exceptions:bulk_new
+        POST: api-docs api-problems exceptions:answer exceptions:approval_rules
+            exceptions:approvals exceptions:audit exceptions:audit_export
+            exceptions:batch exceptions:batch_new exceptions:batches exceptions:bulk_new
             exceptions:bulk_outcomes exceptions:bulk_run exceptions:bulk_runs exceptions:case_print
             exceptions:cause exceptions:causes exceptions:connection exceptions:connection_sending
             exceptions:connections exceptions:effects exceptions:effects_export exceptions:evidence_verifier
@@ -75,14 +76,16 @@ _ANSWERS = {
     """,
     # Lists, which hold what the person sees: nothing for strangers.
     "401 200 200 200 200 200 200 200": """
-        GET: api:batches api:bulk-runs api:canonical-schema api:comparisons api:connections api:delegations
+        GET: api:approval-rules api:batches api:bulk-runs api:canonical-schema api:comparisons
+            api:connections api:delegations
             api:effect-totals api:effects api:exceptions api:findings api:mapping-proposals api:me
             api:messages api:proposals api:quarantine api:rehearsals api:sending api:transactions
             api:value-mappings api:views
     """,
     # Lists, which hold what the person sees: nothing for strangers.
     "in 200 200 200 200 200 200 200": """
-        GET: exceptions:approvals exceptions:batch_new exceptions:batches exceptions:bulk_runs exceptions:causes
+        GET: exceptions:approval_rules exceptions:approvals exceptions:batch_new exceptions:batches
+            exceptions:bulk_runs exceptions:causes
             exceptions:evidence_verifier exceptions:keys exceptions:notifications exceptions:palette
             exceptions:queue exceptions:search exceptions:suggestions exceptions:unknown
             exceptions:value_mapping_import exceptions:value_mapping_new exceptions:value_mappings
@@ -98,7 +101,8 @@ _ANSWERS = {
             exceptions:snooze
     """,
     "in 302 302 302 302 302 302 302": """
-        GET: exceptions:batch_propose exceptions:bulk_preview exceptions:bulk_selection exceptions:bulk_start
+        GET: exceptions:approval_rule_move exceptions:approval_rule_propose exceptions:batch_propose
+            exceptions:bulk_preview exceptions:bulk_selection exceptions:bulk_start
             exceptions:delegation_end exceptions:delegation_give exceptions:notification_read
             exceptions:notifications_read exceptions:sending_resume exceptions:sending_stop
             exceptions:value_mapping_import_propose exceptions:value_mapping_propose exceptions:view_save
@@ -173,6 +177,10 @@ _ANSWERS = {
     """,
     "in 403 302 302 403 403 302 403": """
         POST: exceptions:sending_resume exceptions:sending_stop
+    """,
+    # Of those who configure a connection, and of administrators.
+    "in 403 422 422 403 403 422 403": """
+        POST: exceptions:approval_rule_move exceptions:approval_rule_propose
     """,
     "in 403 422 403 403 403 422 422": """
         POST: exceptions:bulk_preview exceptions:bulk_start

@@ -58,6 +58,7 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
         Place("clerk", "/queue/?columns=amount,category&density=compact"),
         Place("auditor", "/queue/?state=resolved&text=nothing-like-this"),
     ),
+    "exceptions:approval_rules": (Place("administrator", "/approval-rules/"), Place("controller", "/approval-rules/")),
     "exceptions:approvals": (Place("controller", "/approvals/"), Place("auditor", "/approvals/")),
     "exceptions:unknown": _one("clerk", "/unknown/"),
     "exceptions:batches": _one("clerk", "/batches/?show=all"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from django.db import transaction
 from django.urls import reverse
@@ -10,6 +11,8 @@ from django.utils.timezone import now
 
 from audit.models import AuditEvent
 from exceptions_app.actions import sending, work
+from exceptions_app.actions.approval_rules import Asked as Asks
+from exceptions_app.actions.approval_rules import propose_rule
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.delegations import delegate
@@ -347,6 +350,16 @@ def delegations(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
             first_day=now().date(), last_day=now().date(), because="Holiday.",
         )  # fmt: skip
     return {"/api/v1/delegations": api("controller", "delegations")}
+
+
+def approval_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
+    for number in range(begun, rows):
+        asked = Asks(above=Decimal(number), currency="EUR", approvers=2, entity=cast.netherlands)
+        propose_rule(asked, by=cast.administrator, at=MORNING, because="The group's policy.")
+    page = Asked(
+        "administrator", reverse("exceptions:approval_rules"), most=0, tag='<div class="stack stack--tight" id'
+    )
+    return {"exceptions:approval_rules": page, "/api/v1/approval-rules": api("administrator", "approval-rules")}
 
 
 def rehearsals(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:

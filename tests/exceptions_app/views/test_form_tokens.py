@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +13,7 @@ from django.urls import resolve, reverse
 from guardian.shortcuts import assign_perm
 
 from exceptions_app.actions import work
+from exceptions_app.actions.approval_rules import Asked, propose_rule
 from exceptions_app.actions.connections import pause
 from exceptions_app.actions.decide import approve
 from exceptions_app.actions.propose import propose_release, propose_replay
@@ -40,7 +42,7 @@ ELSEWHERE = {
     "field_map_edit", "field_map_use", "field_map_translate_held", "preferences", "logout", "login", "password_change",
     "sending_stop", "subscription", "notification_read", "notifications_read",
     "bulk_selection", "undo", "prove", "second_factor_set_up", "login_passkey", "passkey_add", "delegation_give",
-    "reveal",
+    "reveal", "approval_rule_move", "approval_rule_propose",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 OF_AN_ERP = {Action.REVERSE.value, Action.REPORT_WRONG_BOOKING.value}
@@ -140,6 +142,8 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     told = factories.make_case(cast, number="INV-TOLD")
     work.comment(told.pk, by=cast.second_clerk, at=MORNING, text="@clara and @conrad")
     yield address(told, "answer")
+    asked = Asked(above=Decimal(1), currency="EUR", approvers=2)
+    propose_rule(asked, by=cast.administrator, at=MORNING, because="The group's policy.")
     for name in (
         "notifications",
         "my_queue",
@@ -149,6 +153,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
         "audit",
         "intake_failures",
         "connections",
+        "approval_rules",
     ):
         yield reverse(f"exceptions:{name}")
     yield reverse("exceptions:intake_failure", args=[failed(cast).pk])
