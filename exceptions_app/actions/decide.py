@@ -21,7 +21,7 @@ from exceptions_app.actions import (
 from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
-from exceptions_app.actions.retyping import ALONE, require_retyped, to_retype
+from exceptions_app.actions.retyping import ALONE, require_retyped, to_retype, told_of
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.actions.waiting import wait_of
 from exceptions_app.models import (
@@ -82,14 +82,16 @@ def approve(
     if kind in SENDING_KINDS:
         _refuse_overtaken(case, proposal)
     typed = _typed_again(proposal, retyped, batch=batch)
+    retyped_sha256 = digest_of(typed)
     if first_approval.is_first(where):
         _refuse_in(batch)
-        return first_approval.approve_first(case, proposal, by=by, at=at, because=because, where=where)
+        return first_approval.approve_first(
+            case, proposal, by=by, at=at, because=because, retyped_sha256=retyped_sha256, where=where
+        )
     if reason := first_approval.why_not_second(proposal):
         raise ApprovalNoLongerHolds(reason)
-    decision = _decide(
-        proposal, Decision.Verdict.APPROVED, by=by, at=at, because=because, retyped_sha256=digest_of(typed)
-    )
+    verdict = Decision.Verdict.APPROVED
+    decision = _decide(proposal, verdict, by=by, at=at, because=because, retyped_sha256=retyped_sha256)
     data, changes = _carry_out(case, proposal, decision)
     part = f", as a part of batch {batch}" if batch else ""
     waits = f" It waits: {data['waiting_for']}" if data.get("waiting_for") else ""
@@ -100,7 +102,7 @@ def approve(
         at=at,
         because=because,
         summary=f"{by} approved what {proposal.proposer} proposed on {case.ref}: {PROPOSAL_WORDS[kind]}{part}.{waits}",
-        data=_told(proposal) | data | ({"batch": batch} if batch else {}) | _told_of(typed),
+        data=_told(proposal) | data | ({"batch": batch} if batch else {}) | told_of(typed),
         where=where,
         # The items of a batch are too many to be told one by one; its proposer is told of the batch.
         tells={} if batch else notify.prepared_by(proposal, where.contributors),
@@ -141,11 +143,6 @@ def _typed_again(proposal: Proposal, retyped: Sequence[str], *, batch: str) -> S
         raise ApprovalNoLongerHolds(ALONE)
     require_retyped(details, retyped)
     return details
-
-
-def _told_of(typed: Sequence[PayeeDetail]) -> dict[str, object]:
-    """Where they stand and not what they are: the version that was sent says that."""
-    return {"typed_again": [detail.place[0] for detail in typed]} if typed else {}
 
 
 def _carry_out(

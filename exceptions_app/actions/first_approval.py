@@ -17,9 +17,19 @@ def is_first(where: Standing) -> bool:
 
 
 def approve_first(
-    case: ExceptionCase, proposal: Proposal, *, by: AbstractUser, at: datetime, because: str, where: Standing
+    case: ExceptionCase,
+    proposal: Proposal,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    retyped_sha256: str,
+    where: Standing,
 ) -> FirstApproval:
-    """Write it down on a locked exception, which stays as it is and waits for somebody else."""
+    """Write it down on a locked exception, which stays as it is and waits for somebody else.
+
+    `retyped_sha256` is of the payee's bank details that they typed again; both of two do.
+    """
     first = FirstApproval.objects.create(
         proposal=proposal,
         verdict=FirstApproval.Verdict.APPROVED,
@@ -27,6 +37,7 @@ def approve_first(
         frozen_sha256=proposal.frozen_sha256,
         because=because[:500],
         decided_at=at,
+        retyped_sha256=retyped_sha256,
     )
     words = PROPOSAL_WORDS[ProposalKind(proposal.kind)]
     move(

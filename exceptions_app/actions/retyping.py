@@ -54,3 +54,8 @@ def require_retyped(details: Sequence[PayeeDetail], typed: Sequence[str]) -> Non
             )
     if len(typed) > len(details):
         raise Invalid(FIELD, f"{len(typed)} values were typed again, and {len(details)} are changed.")
+
+
+def told_of(typed: Sequence[PayeeDetail]) -> dict[str, object]:
+    """For the event: where they stand and not what they are, which the version that was sent says."""
+    return {"typed_again": [detail.place[0] for detail in typed]} if typed else {}

@@ -29,10 +29,10 @@ from exceptions_app.queries.case_page import (
     possible_actions,
     present_errors,
     read_case_page,
-    retyping_on,
     who_could_decide,
 )
 from exceptions_app.queries.conflicts import conflict_of_case
+from exceptions_app.queries.retyping import retyping_on
 from exceptions_app.queries.sensitive import shown_until
 from exceptions_app.states import STATING_KINDS
 from exceptions_app.targets import without_secrets

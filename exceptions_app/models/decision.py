@@ -185,12 +185,22 @@ _OPEN_AND_SHOWN = f"""
 """
 
 
-class FirstApproval(SecondOpinion):
+class _OpinionOnProposal(SecondOpinion):
+    retyped_sha256 = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Of the payee's bank details as the decider typed them."
+    )
+
+    class Meta(SecondOpinion.Meta):
+        abstract = True
+
+
+class FirstApproval(_OpinionOnProposal):
     """The first of two approvals: it carries out nothing. It falls with its proposal. Never changed."""
 
     proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="first_approval")
 
-    class Meta(SecondOpinion.Meta):
+    class Meta(_OpinionOnProposal.Meta):
+        abstract = False
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(verdict="approved"), name="first_approval_is_an_approval")
         ]
@@ -219,15 +229,13 @@ class FirstApproval(SecondOpinion):
         return f"first approval of {self.proposal_id}"
 
 
-class Decision(SecondOpinion):
+class Decision(_OpinionOnProposal):
     """What the second person said, bound to the hash of what they were shown. Never changed."""
 
     proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="decision")
-    retyped_sha256 = models.CharField(
-        max_length=64, blank=True, db_default="", help_text="Of the payee's bank details as the decider typed them."
-    )
 
-    class Meta(SecondOpinion.Meta):
+    class Meta(_OpinionOnProposal.Meta):
+        abstract = False
         constraints: ClassVar = verdict_constraints("decision")
         triggers: ClassVar = [
             append_only(),

@@ -32,7 +32,6 @@ from exceptions_app.models import (
     Transaction,
 )
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
-from exceptions_app.payee_details import PayeeDetail, changed_details
 from exceptions_app.queries.batches import BatchInWords, batch_of_case
 from exceptions_app.states import APPROVING, TRANSITIONS, Action, Kind, ProposalKind, State, Verb
 from integrations.connectors.registry import UnknownConnector, get_connector
@@ -138,14 +137,6 @@ def _is_of_one_moment(page: CasePage) -> bool:
     """Whether what waits for a decision is the version that is shown."""
     waiting = page.standing.proposal
     return waiting is None or (waiting == page.proposal and waiting.version_id == page.latest.pk)
-
-
-def retyping_on(page: CasePage) -> tuple[PayeeDetail, ...]:
-    """What whoever approves the open proposal types again."""
-    proposal = page.proposal
-    if proposal is None or proposal.state != Proposal.State.OPEN or not proposal.retype_sha256:
-        return ()
-    return changed_details(page.first_content, page.latest_content)
 
 
 def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:

@@ -12,9 +12,9 @@ from exceptions_app.queries.case_page import (
     CasePage,
     people_who_may,
     possible_actions,
-    retyping_on,
     was_refused_as_it_is,
 )
+from exceptions_app.queries.retyping import retyping_on
 from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.shortcuts import ACTION_KEYS
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, ProposalKind, Verb
