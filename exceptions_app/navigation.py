@@ -54,6 +54,10 @@ def _exporting(reader: Reader) -> bool:
     return reader.reach.has(Verb.EXPORT)
 
 
+def _auditing_access(reader: Reader) -> bool:
+    return reader.is_staff or reader.reach.has(Verb.EXPORT)
+
+
 def _answering_for_replay(reader: Reader) -> bool:
     return reader.reach.has(Verb.APPROVE) or reader.reach.has(Verb.EXPORT)
 
@@ -132,6 +136,7 @@ ENTRIES = (
         also_on=("exceptions:connection", "exceptions:approval_rules"), key="c",
     ),
     Entry("Audit", "audit", "exceptions:audit", _exporting, key="h"),
+    Entry("Access", "users", "exceptions:access", _auditing_access),
     Entry("Rehearsals", "check", "exceptions:rehearsals", _answering_for_replay),
     Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
     Entry("Administration", "settings", "admin:index", _administrating),

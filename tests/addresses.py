@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 # What answers with a part of a page, a file or data: nothing that is looked at by itself.
 NO_PAGES = frozenset(
     {
+        "exceptions:access_export",
         "exceptions:attachment",
         "exceptions:audit_export",
         "exceptions:bulk_outcomes",

@@ -49,13 +49,13 @@ def page_of(request: Request, rows: models.QuerySet[Row], sort: Sort = NEWEST) -
     """The page of `rows` that the request asks for. A cursor says on which side of a row it is."""
     direction, _, place = request.query_params.get("cursor", "").partition(".")
     if "cursor" in request.query_params and (direction not in ("after", "before") or not place):
-        raise _no_cursor()
+        raise no_cursor()
     try:
         found = keyset.page(
             rows, sort, size=size_of(request), cursor=place, direction="before" if direction == "before" else "after"
         )
     except keyset.InvalidCursor:
-        raise _no_cursor() from None
+        raise no_cursor() from None
     return Page(
         list(found.rows),
         next=address(request, cursor=f"after.{found.next_cursor}") if found.next_cursor else None,
@@ -79,7 +79,8 @@ def documented_sort(sorts: Iterable[str], default: str) -> OpenApiParameter:
     )
 
 
-def _no_cursor() -> Problem:
+def no_cursor() -> Problem:
+    """For a cursor that cannot be read."""
     return parameter("cursor", "This is not a cursor.", "Follow the links next and previous, or start without one.")
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from exceptions_app.api import (
+    access,
     account,
     actions,
     approval_rules,
@@ -50,6 +51,7 @@ urlpatterns = [
     path("quarantine/<int:number>", quarantine.QuarantineItem.as_view(), name="quarantined-file"),
     path("quarantine/<int:number>/set-aside", quarantine.SetFileAside.as_view(), name="set-file-aside"),
     path("approval-rules", approval_rules.ApprovalRules.as_view(), name="approval-rules"),
+    path("access", access.Access.as_view(), name="access"),
     path("delegations", delegations.Delegations.as_view(), name="delegations"),
     path("delegations/<int:number>/end", delegations.EndDelegation.as_view(), name="end-delegation"),
     path("views", saved_views.SavedViews.as_view(), name="views"),

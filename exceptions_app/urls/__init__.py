@@ -11,4 +11,5 @@ urlpatterns = [
     path("", include("exceptions_app.urls.mappings")),
     path("", include("exceptions_app.urls.causes")),
     path("", include("exceptions_app.urls.bulk")),
+    path("", include("exceptions_app.urls.access")),
 ]

@@ -165,6 +165,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "delegation.": "Anything about deciding in somebody's place",
         "delegation.given": "Somebody decides in one's place",
         "delegation.ended": "Deciding in somebody's place ended",
+        "access.exported": "List of access exported",
         "grant.given": "Access given",
         "grant.taken": "Access taken away",
         "role.given": "Role given",

@@ -10,8 +10,8 @@ _ANSWERS = {
     # Read and not posted to.
     "405 405 405 405 405 405 405 405": """
         GET: exceptions:preferences
-        POST: api-docs api-problems exceptions:answer exceptions:approval_rules
-            exceptions:approvals exceptions:audit exceptions:audit_export
+        POST: api-docs api-problems exceptions:access exceptions:access_export exceptions:answer
+            exceptions:approval_rules exceptions:approvals exceptions:audit exceptions:audit_export
             exceptions:batch exceptions:batch_new exceptions:batches exceptions:bulk_new
             exceptions:bulk_outcomes exceptions:bulk_run exceptions:bulk_runs exceptions:case_print
             exceptions:cause exceptions:causes exceptions:connection exceptions:connection_sending
@@ -215,6 +215,12 @@ _ANSWERS = {
     """,
     "in 403 200 403 403 200 403 200": """
         GET: exceptions:rehearsals
+    """,
+    "in 403 200 200 403 200 403 403": """
+        GET: exceptions:access exceptions:access_export
+    """,
+    "401 403 200 200 403 200 403 403": """
+        GET: api:access
     """,
     "in 403 200 403 403 200 403 403": """
         GET: exceptions:audit

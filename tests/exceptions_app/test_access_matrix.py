@@ -33,9 +33,9 @@ PASSING = re.compile(
 )
 
 SAME = {"x-request-id": "the-same"}
-# Who decides in whose place is seen and ended by administrators too.
+# Who decides in whose place, and who has which access, is seen by administrators too.
 OVERSEEN = {"api:delegations", "api:end-delegation", "exceptions:approvals", "exceptions:delegation_end",
-            "exceptions:delegation_give"}  # fmt: skip
+            "exceptions:delegation_give", "exceptions:access", "exceptions:access_export", "api:access"}  # fmt: skip
 OWN = {"exceptions:audit"}
 """The trail of whoever reads it has what they were given; whose trail it is, is tried in `views/test_audit.py`."""
 ABOUT_NOTHING = {"canonical"}

@@ -61,9 +61,12 @@ SEEING = ["Batches", "Causes", "Value mappings", "Notifications", "Transactions"
             ["Approvals", "Outcome unknown", "Bulk runs", *SEEING, "Rehearsals"],
         ),
         ("support", ["Outcome unknown", *SEEING]),
-        ("auditor", ["Outcome unknown", *SEEING, "Audit", "Rehearsals"]),
+        ("auditor", ["Outcome unknown", *SEEING, "Access", "Audit", "Rehearsals"]),
         ("outsider", []),
-        ("administrator", ["Outcome unknown", "Intake failures", "Transactions", "Connections", "Administration"]),
+        (
+            "administrator",
+            ["Outcome unknown", "Intake failures", "Transactions", "Connections", "Access", "Administration"],
+        ),
     ],
 )
 def test_entries_by_role(cast, signed_in, who, more):

@@ -87,6 +87,7 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:cause": _one("clerk", "/causes/", "cause"),
     "exceptions:deep_link": (Place("support", "/x/billing-nl/not-arrived-yet/", status=404),),
     "exceptions:notifications": (Place("clerk", "/notifications/"), Place("clerk", "/notifications/?show=all")),
+    "exceptions:access": _one("administrator", "/access/"),
     "exceptions:audit": (Place("auditor", "/audit/"), Place("auditor", "/audit/?action=nonsense", status=422)),
     "exceptions:effects": _one("controller", "/effects/"),
     "exceptions:rehearsals": _one("controller", "/rehearsals/"),

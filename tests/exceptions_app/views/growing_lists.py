@@ -23,13 +23,13 @@ from exceptions_app.actions.saved_views import save_view
 from exceptions_app.demo_field_maps import seed_field_maps
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Decision, ExceptionCase, LegalEntity, Occurrence, Proposal, Queue, Route
-from exceptions_app.states import Action
+from exceptions_app.states import Action, Verb
 from integrations.demo.field_maps import maps_of_the_deal
 from integrations.models import Connection, FieldMap, InboxMessage
 from integrations.value_kinds import ValueKind
 from tests import factories
 from tests.arrivals import configure
-from tests.cast import MORNING, SET_UP_AT, Cast, person
+from tests.cast import MORNING, SET_UP_AT, Cast, grant, person
 from tests.exceptions_app.api.test_comparisons import compared, found
 from tests.exceptions_app.bulk_runs.runs import start
 from tests.exceptions_app.handover.handing_over import document, hand_in, read_all
@@ -211,6 +211,15 @@ def effects(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     }
 
 
+def accesses(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
+    for number in range(begun, rows):
+        grant(person(f"grantee{number}", f"Grantee {number}"), [Verb.SEE], cast.holds)
+    return {
+        "exceptions:access": Asked("administrator", "/access/"),
+        "/api/v1/access": api("administrator", "access"),
+    }
+
+
 def comparisons(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     for number in range(begun, rows):
         found(factories.make_case(cast, number=f"INV-{number}"), compared(cast.connection))
@@ -386,6 +395,7 @@ GROWING: tuple[Grow, ...] = (
     causes,
     effects,
     comparisons,
+    accesses,
     audit,
     delegations,
     failures,

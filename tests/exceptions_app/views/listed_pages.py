@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tests.exceptions_app.views.growing_lists import (
     Grow,
     approval_rules,
+    accesses,
     audit,
     batches,
     bulk_items,
@@ -33,6 +34,7 @@ from tests.exceptions_app.views.growing_lists import (
 # The name of each page with a list, and what of the above makes it longer; then the lists of the API.
 LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:approval_rules": (approval_rules,),
+    "exceptions:access": (accesses,),
     "exceptions:approvals": (proposals, batches, mappings),
     "exceptions:audit": (audit,),
     "exceptions:batch": (items,),
@@ -67,6 +69,7 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:value_mappings": (mappings,),
     "exceptions:views": (saved_views,),
     "/api/v1/approval-rules": (approval_rules,),
+    "/api/v1/access": (accesses,),
     "/api/v1/batches": (batches,),
     "/api/v1/batches/{ref}/items": (items,),
     "/api/v1/bulk-runs": (bulk_runs,),

@@ -1,0 +1,127 @@
+"""When somebody last did with a verb what it is for, as the audit trail tells it.
+
+The trail holds what was done, not what was looked at: of `see` it knows nothing, and says so.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import connection as database
+
+from exceptions_app.states import TRANSITIONS, Verb
+
+_CONFIGURING = "configure_connection"
+_INGESTING = "ingest_messages"
+_ADMINISTERING = "administer"
+NOT_TOLD: Final = frozenset({Verb.SEE.value})
+"""Verbs of whose use there are no events."""
+
+# What the trail calls what is done with each verb, beside the moves of exceptions.
+_BESIDE: Mapping[str, tuple[str, ...]] = {
+    Verb.COMMENT: ("case.commented", "cause.noted"),
+    Verb.CORRECT: ("message.read_again", "message.set_aside", "message.file_set_aside", "pull_source.gap_set_aside",
+                   "cause.owner_set"),
+    Verb.PROPOSE: ("batch.proposed", "batch.suspended", "batch.resumed", "batch.cancelled", "value_mapping.begun",
+                   "value_mapping.proposed", "value_mapping.withdrawn"),
+    Verb.APPROVE: ("batch.approved", "batch.rejected", "value_mapping.approved", "value_mapping.rejected"),
+    Verb.EXPORT: ("audit.exported",),
+    Verb.REVEAL: ("case.values_revealed",),
+    _INGESTING: ("message.received", "transaction.handed_over"),
+    _CONFIGURING: (
+        "configuration.added", "configuration.changed", "connection.paused", "connection.resumed",
+        "connection.breaker_reset", "connection.maintenance_planned", "connection.maintenance_cancelled",
+        "connection.webhook_secret_rotated", "field_map.saved", "field_map.activated", "field_map.switched_off",
+        "pull_source.paused", "pull_source.resumed", "pull_source.asked", "pull_source.set_back",
+    ),
+    _ADMINISTERING: (
+        "grant.given", "grant.taken", "role.given", "role.taken", "role.added", "person.added", "person.changed",
+        "person.joined", "configuration.added", "configuration.changed", "exchange_rates.imported", "token.made",
+        "token.withdrawn",
+    ),
+}  # fmt: skip
+
+
+def _verbs_by_event() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for move in TRANSITIONS.values():
+        if move.verb is not None:
+            found[move.past].add(move.verb.value)
+    for verb, events in _BESIDE.items():
+        for event in events:
+            found[event].add(str(verb))
+    return found
+
+
+VERBS_BY_EVENT: Final[Mapping[str, Collection[str]]] = _verbs_by_event()
+# Where it was done: the scope names queue and legal entity of an exception, or the connection; an event of a connection
+# itself names it as its subject.
+_ASKED = """
+    SELECT e.actor, e.action, CASE WHEN starts_with(e.subject, 'connection:') THEN e.subject ELSE e.scope END AS place,
+        max(e.at)
+    FROM public.audit_event e WHERE e.actor = ANY(%(people)s) AND e.action = ANY(%(events)s)
+    GROUP BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """When, and whether the trail tells the place: a list of several places, or an export, names none."""
+
+    at: datetime
+    tells_place: bool
+
+
+class Used:
+    """The last use by person, verb and place."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, dict[tuple[str, str], datetime]] = defaultdict(dict)
+
+    def note(self, person: str, verb: str, place: str, at: datetime) -> None:
+        theirs = self._at[person]
+        theirs[verb, place] = max(at, theirs.get((verb, place), at))
+
+    def of(self, person: str, verb: str, kind: str, place: str) -> Use | None:
+        """In this place; and where it was used in none that is told, then."""
+        theirs = self._at.get(person, {})
+        there, anywhere = theirs.get((verb, f"{kind}:{place}")), theirs.get((verb, ""))
+        if there is not None:
+            return Use(there, tells_place=True)
+        return Use(anywhere, tells_place=False) if anywhere is not None else None
+
+    def anywhere(self, person: str, verbs: Collection[str], *, place: str = "") -> datetime | None:
+        """The last time that they used any of these verbs; in that place, or in none that is told."""
+        return max(
+            (
+                at
+                for (verb, where), at in self._at.get(person, {}).items()
+                if verb in verbs and (not place or where in (place, ""))
+            ),
+            default=None,
+        )
+
+
+def used_by(people: Collection[str]) -> Used:
+    """All that these people did last. One query."""
+    used = Used()
+    with database.cursor() as cursor:
+        cursor.execute(_ASKED, {"people": sorted(people), "events": sorted(VERBS_BY_EVENT)})
+        for actor, action, told, at in cursor.fetchall():
+            for verb in VERBS_BY_EVENT[action]:
+                for place in _places(told, verb):
+                    used.note(actor, verb, place, at)
+    return used
+
+
+def _places(told: str, verb: str) -> tuple[str, ...]:
+    """The places of a use, by what its event tells; an empty one where it tells none that the verb is granted on."""
+    of_connection = verb in (_CONFIGURING, _INGESTING)
+    if verb == _ADMINISTERING:
+        return ("workbench:workbench",)
+    if told.startswith("connection"):
+        return (f"connection:{told[len('connection:') :]}",) if of_connection else ("",)
+    entity, _, queue = told.partition("/")
+    return (f"queue:{queue}", f"entity:{entity}") if queue and not of_connection else ("",)
