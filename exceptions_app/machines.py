@@ -10,9 +10,10 @@ SETUP = "machine:setup"
 RETRY = "machine:retry"
 POLICY = "machine:policy"
 SIGN_ON = "machine:sign-on"
+ACCESS_REVIEW = "machine:access-review"
 _NAMES = {
     INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup", RETRY: "Technical retry", POLICY: "Policy",
-    SIGN_ON: "Single sign-on",
+    SIGN_ON: "Single sign-on", ACCESS_REVIEW: "Access review",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from exceptions_app import intake, replays
 from exceptions_app.actions import (
+    access_review_due,
     bulk_carry,
     compare,
     handover_release,
@@ -76,6 +77,18 @@ def compare_due(**_from_newer_senders: Any) -> None:
 def compare_target(connection_id: int, **_from_newer_senders: Any) -> None:
     """Compare with the list of one target."""
     compare.compare_unless_done(connection_id, at=now())
+
+
+@shared_task
+def access_reviews_due(**_from_newer_senders: Any) -> None:
+    """End what nobody confirmed in the reviews whose time is over. One that breaks off is taken up a minute later."""
+    for review_id in access_review_due.due(at=now()):
+        try:
+            access_review_due.end_due_review(review_id, at=now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("The review of access %s could not be ended.", review_id)
 
 
 def _read_messages() -> None:

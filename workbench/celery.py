@@ -26,6 +26,12 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    # Reviews of access whose time is over: what nobody confirmed ends.
+    "access-reviews-due": {
+        "task": "exceptions_app.tasks.access_reviews_due",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     # Sessions that are over open nothing; this keeps them from filling the table.
     "clear-sessions": {"task": "workbench.tasks.clear_sessions", "schedule": 600.0, "options": {"expires": 600.0}},
     # Events are readable at once and sealed shortly after. Two seconds keeps the unsealed tail short.

@@ -92,6 +92,22 @@ def grant_verbs(
 
 
 @transaction.atomic
+def revoke_verbs(
+    verbs: Iterable[str],
+    holder: Holder,
+    where: Iterable[Queue | LegalEntity],
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str = "",
+) -> list[Place]:
+    """Take single verbs from a person or a role; returns the places where there was something to take."""
+    require_administrator(by)
+    wanted = list(verbs)
+    return [place for place in where if _take(wanted, holder, place, by=by, at=at, because=because)]
+
+
+@transaction.atomic
 def grant_connection(
     permission: str, to: Holder, connection: Connection, *, by: AbstractUser, at: datetime, because: str = ""
 ) -> bool:

@@ -1,4 +1,5 @@
 from exceptions_app.models.approval_rule import ApprovalRule, ApprovalRuleDecision
+from exceptions_app.models.access_review import AccessReview, AccessReviewItem
 from exceptions_app.models.batch_look import BatchLook
 from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects
@@ -31,6 +32,8 @@ from exceptions_app.models.unmapped import UnmappedValue
 from exceptions_app.models.value_mapping import MappingEntry, ValueMapping
 
 __all__ = [
+    "AccessReview",
+    "AccessReviewItem",
     "ApiRequest",
     "ApprovalRule",
     "ApprovalRuleDecision",

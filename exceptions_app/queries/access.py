@@ -218,11 +218,11 @@ def with_use(rows: Sequence[AccessRow]) -> list[AccessRow]:
     return [replace(row, used=used.of(row.username, row.verb, row.kind, row.place)) for row in rows] if used else []
 
 
-def _rows(asked: str, wanted: AccessFilter, **more: object) -> list[AccessRow]:
+def _rows(asked: str, wanted: AccessFilter, **more: str | int) -> list[AccessRow]:
+    asked_for = {"person": wanted.person, "role": wanted.role, "place": wanted.place}
     within = sorted(wanted.within) if wanted.within is not None else None
-    values = {"person": wanted.person, "role": wanted.role, "place": wanted.place, "within": within}
     with database.cursor() as cursor:
-        cursor.execute(asked, values | more)
+        cursor.execute(asked, {**asked_for, "within": within, **more})
         return [
             AccessRow(
                 username=username, name=name or username, is_active=is_active, role=role, kind=kind, place=place,

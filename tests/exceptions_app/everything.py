@@ -6,10 +6,12 @@ Whoever is granted nothing there finds none of it, whatever else they may do els
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from django.utils.timezone import now
 
 from exceptions_app.actions import sending, work
+from exceptions_app.actions.access_review import open_review
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.delegations import delegate
@@ -139,11 +141,13 @@ def of_lists(cast: Cast) -> dict[str, Arguments]:
         [one.pk for one in refused_cases(connected(cast, "batched", "scripted", 30), 1)],
         by=cast.clerk, at=MORNING, because=f"{MARK}.",
     )  # fmt: skip
+    review = open_review(MARK, scope="role:auditor", due_at=now() + timedelta(days=1), by=cast.administrator, at=now())
     grow.unknown(cast, 0, 1)
     grow.comparisons(cast, 1, 2)
     grow.effects(cast, 2, 3)
     grow.rehearsals(cast, 0, 1)
     return {
+        "access/reviews": {"ref": review.pk},
         "views": {"ref": SavedView.objects.get().pk},
         "approvals/delegations": {"ref": Delegation.objects.get().pk},
         "delegations": {"number": Delegation.objects.get().pk},

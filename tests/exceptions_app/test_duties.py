@@ -91,6 +91,13 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("person.changed", {"fields": ["Active"], "changes": {"is_active": {"was": True, "will_be": False}}}),
     ("delegation.given", {"giver": "conrad", "taker": "sara"}),
     ("delegation.ended", {"giver": "conrad", "taker": "sara"}),
+    # What a review takes has an event of the taking beside these, which are about the review.
+    ("access_review.opened", {"scope": "all"}),
+    ("access_review.confirmed", {"holder": "person:conrad"}),
+    ("access_review.ended", {"holder": "person:conrad"}),
+    ("access_review.gone", {"holder": "person:conrad"}),
+    ("access_review.left", {"holder": "person:conrad"}),
+    ("access_review.closed", {"scope": "all"}),
 ]
 BY_THEMSELVES_ALONE = {
     "person.signed_in", "person.signed_out", "person.sign_in_refused", "person.proved_again",
@@ -98,10 +105,13 @@ BY_THEMSELVES_ALONE = {
 }  # fmt: skip
 
 
+PREFIXES = ("person.", "role.", "token.", "delegation.", "access_review.")
+
+
 def test_each_event_about_an_account_is_known_to_open_it_or_not():
     names = {name for group in ACTIONS.values() for name in group if not name.endswith(".")}
     harmless = {action for action, _ in HARMLESS} | BY_THEMSELVES_ALONE | {"role.added"}
-    about_accounts = {name for name in names if name.startswith(("person.", "role.", "token.", "delegation."))}
+    about_accounts = {name for name in names if name.startswith(PREFIXES)}
     assert about_accounts == set(ACCOUNT_EVENTS) | harmless
     assert harmless.isdisjoint(ACCOUNT_EVENTS)
     # As the form labels them; the page of the password has no label, and roles have events of their own.
