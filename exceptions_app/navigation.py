@@ -136,7 +136,10 @@ ENTRIES = (
         also_on=("exceptions:connection", "exceptions:approval_rules"), key="c",
     ),
     Entry("Audit", "audit", "exceptions:audit", _exporting, key="h"),
-    Entry("Access", "users", "exceptions:access", _auditing_access),
+    Entry(
+        "Access", "users", "exceptions:access", _auditing_access,
+        also_on=("exceptions:access_reviews", "exceptions:access_review"),
+    ),
     Entry("Rehearsals", "check", "exceptions:rehearsals", _answering_for_replay),
     Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
     Entry("Administration", "settings", "admin:index", _administrating),

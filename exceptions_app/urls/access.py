@@ -1,10 +1,16 @@
-"""Who has which access."""
+"""Who has which access, and its review."""
 
 from django.urls import URLPattern, path
 
-from exceptions_app.views import access
+from exceptions_app.views import access, access_reviews
 
 urlpatterns: list[URLPattern] = [
     path("access/", access.access, name="access"),
     path("access/export/", access.access_export, name="access_export"),
+    path("access/reviews/", access_reviews.access_reviews, name="access_reviews"),
+    path("access/reviews/open/", access_reviews.access_review_open, {"ref": "reviews"}, name="access_review_open"),
+    path("access/reviews/<int:ref>/", access_reviews.access_review, name="access_review"),
+    path("access/reviews/<int:ref>/confirm/", access_reviews.access_review_confirm, name="access_review_confirm"),
+    path("access/reviews/<int:ref>/end/", access_reviews.access_review_end, name="access_review_end"),
+    path("access/reviews/<int:ref>/close/", access_reviews.access_review_close, name="access_review_close"),
 ]

@@ -105,7 +105,7 @@ def access(request: HttpRequest) -> HttpResponse:
     if within is not None and not within:
         return not_permitted(request, MISSING, permission=PERMISSION)
     form = AccessForm(request.GET, within=within)
-    context: dict[str, Any] = {"form": form, "now": now()}
+    context: dict[str, Any] = {"form": form, "now": now(), "may_review": within is None}
     if form.is_valid():
         context |= _list(request, form)
     fragment = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]

@@ -10,9 +10,10 @@ _ANSWERS = {
     # Read and not posted to.
     "405 405 405 405 405 405 405 405": """
         GET: exceptions:preferences
-        POST: api-docs api-problems exceptions:access exceptions:access_export exceptions:answer
-            exceptions:approval_rules exceptions:approvals exceptions:audit exceptions:audit_export
-            exceptions:batch exceptions:batch_new exceptions:batches exceptions:bulk_new
+        POST: api-docs api-problems exceptions:access exceptions:access_export exceptions:access_review
+            exceptions:access_reviews exceptions:answer exceptions:approval_rules exceptions:approvals
+            exceptions:audit exceptions:audit_export exceptions:batch exceptions:batch_new
+            exceptions:batches exceptions:bulk_new
             exceptions:bulk_outcomes exceptions:bulk_run exceptions:bulk_runs exceptions:case_print
             exceptions:cause exceptions:causes exceptions:connection exceptions:connection_sending
             exceptions:connections exceptions:effects exceptions:effects_export exceptions:evidence_verifier
@@ -101,8 +102,9 @@ _ANSWERS = {
             exceptions:snooze
     """,
     "in 302 302 302 302 302 302 302": """
-        GET: exceptions:approval_rule_move exceptions:approval_rule_propose exceptions:batch_propose
-            exceptions:bulk_preview exceptions:bulk_selection exceptions:bulk_start
+        GET: exceptions:access_review_open exceptions:approval_rule_move exceptions:approval_rule_propose
+            exceptions:batch_propose exceptions:bulk_preview exceptions:bulk_selection
+            exceptions:bulk_start
             exceptions:delegation_end exceptions:delegation_give exceptions:notification_read
             exceptions:notifications_read exceptions:sending_resume exceptions:sending_stop
             exceptions:value_mapping_import_propose exceptions:value_mapping_propose exceptions:view_save
@@ -221,6 +223,22 @@ _ANSWERS = {
     """,
     "401 403 200 200 403 200 403 403": """
         GET: api:access
+    """,
+    # For administrators.
+    "in 403 403 200 403 403 403 403": """
+        GET: exceptions:access_reviews
+    """,
+    "in 403 403 422 403 403 403 403": """
+        POST: exceptions:access_review_open
+    """,
+    "in 404 404 200 404 404 404 404": """
+        GET: exceptions:access_review
+    """,
+    "in 404 404 302 404 404 404 404": """
+        GET: exceptions:access_review_close exceptions:access_review_confirm exceptions:access_review_end
+    """,
+    "in 404 404 422 404 404 404 404": """
+        POST: exceptions:access_review_close exceptions:access_review_confirm exceptions:access_review_end
     """,
     "in 403 200 403 403 200 403 403": """
         GET: exceptions:audit

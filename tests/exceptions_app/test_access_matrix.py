@@ -35,7 +35,10 @@ PASSING = re.compile(
 SAME = {"x-request-id": "the-same"}
 # Who decides in whose place, and who has which access, is seen by administrators too.
 OVERSEEN = {"api:delegations", "api:end-delegation", "exceptions:approvals", "exceptions:delegation_end",
-            "exceptions:delegation_give", "exceptions:access", "exceptions:access_export", "api:access"}  # fmt: skip
+            "exceptions:delegation_give", "exceptions:access", "exceptions:access_export", "api:access",
+            "exceptions:access_reviews", "exceptions:access_review_open", "exceptions:access_review",
+            "exceptions:access_review_close", "exceptions:access_review_confirm",
+            "exceptions:access_review_end"}  # fmt: skip
 OWN = {"exceptions:audit"}
 """The trail of whoever reads it has what they were given; whose trail it is, is tried in `views/test_audit.py`."""
 ABOUT_NOTHING = {"canonical"}

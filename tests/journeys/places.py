@@ -88,6 +88,7 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:deep_link": (Place("support", "/x/billing-nl/not-arrived-yet/", status=404),),
     "exceptions:notifications": (Place("clerk", "/notifications/"), Place("clerk", "/notifications/?show=all")),
     "exceptions:access": _one("administrator", "/access/"),
+    "exceptions:access_reviews": _one("administrator", "/access/reviews/"),
     "exceptions:audit": (Place("auditor", "/audit/"), Place("auditor", "/audit/?action=nonsense", status=422)),
     "exceptions:effects": _one("controller", "/effects/"),
     "exceptions:rehearsals": _one("controller", "/rehearsals/"),
@@ -112,7 +113,7 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:mapping_proposal": _one("controller", "/approvals/", "mapping_proposal"),
 }
 # Pages that come about by what was typed: `test_accessible` brings them about.
-ELSEWHERE = frozenset({"exceptions:compare"})
+ELSEWHERE = frozenset({"exceptions:access_review", "exceptions:compare"})
 
 
 def find(page: Page, place: Place) -> str:

@@ -13,6 +13,7 @@ from audit.models import AuditEvent
 from exceptions_app.actions import sending, work
 from exceptions_app.actions.approval_rules import Asked as Asks
 from exceptions_app.actions.approval_rules import propose_rule
+from exceptions_app.actions.access_review import open_review
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.delegations import delegate
@@ -214,7 +215,13 @@ def effects(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
 def accesses(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     for number in range(begun, rows):
         grant(person(f"grantee{number}", f"Grantee {number}"), [Verb.SEE], cast.holds)
+        review = open_review(
+            f"Round {number}", scope="queue:policy-holds", due_at=now() + timedelta(days=1), by=cast.administrator,
+            at=now(),
+        )  # fmt: skip
     return {
+        "exceptions:access_reviews": Asked("administrator", "/access/reviews/"),
+        "exceptions:access_review": Asked("administrator", f"/access/reviews/{review.pk}/"),
         "exceptions:access": Asked("administrator", "/access/"),
         "/api/v1/access": api("administrator", "access"),
     }

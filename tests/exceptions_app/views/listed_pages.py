@@ -35,6 +35,8 @@ from tests.exceptions_app.views.growing_lists import (
 LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:approval_rules": (approval_rules,),
     "exceptions:access": (accesses,),
+    "exceptions:access_review": (accesses,),
+    "exceptions:access_reviews": (accesses,),
     "exceptions:approvals": (proposals, batches, mappings),
     "exceptions:audit": (audit,),
     "exceptions:batch": (items,),

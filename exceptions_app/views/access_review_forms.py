@@ -1,0 +1,55 @@
+"""What an administrator types to open a review of access, and to end something in one."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.timezone import get_current_timezone_name, make_aware
+
+from exceptions_app.forms import REASON_LENGTH, ActionCheckedField
+from exceptions_app.queries.access_review import ALL, ROLE_SCOPE
+from exceptions_app.views.access import place_choices, role_names
+
+_LAST_YEAR = 2999  # near the end of the calendar a day has no next one
+
+
+class OpenReviewForm(forms.Form):
+    """Four queries for what can be chosen."""
+
+    use_required_attribute = False
+    name = forms.CharField(label="Name", max_length=100)
+    until = forms.DateField(
+        label="Confirm by",
+        help_text="That day included. What nobody confirmed by then ends.",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    scope = forms.ChoiceField(label="What is reviewed")
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id="review-%s")
+        field = self.fields["scope"]
+        if isinstance(field, forms.ChoiceField):
+            roles = [(f"{ROLE_SCOPE}{role}", role) for role in role_names()]
+            field.choices = [(ALL, "All access"), ("Roles", roles), *place_choices()]
+        self.fields["until"].help_text += f" The day ends in {get_current_timezone_name()}."
+
+    def due_at(self) -> datetime:
+        day = self.cleaned_data["until"]
+        return make_aware(datetime.combine(day + timedelta(days=1), time.min))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("until") is not None and cleaned["until"].year > _LAST_YEAR:
+            self.add_error("until", f"Choose a day before the year {_LAST_YEAR + 1}.")
+        return cleaned
+
+
+class EndForm(forms.Form):
+    """Why one line ends."""
+
+    use_required_attribute = False
+    because = ActionCheckedField(label="Reason", max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, position: int, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id=f"end-{position}-%s")

@@ -1,0 +1,252 @@
+"""Reviews of access: opened, decided line by line, and closed. For administrators."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from exceptions_app.actions import access_review as actions
+from exceptions_app.actions.mover import Invalid
+from exceptions_app.models import AccessReview, AccessReviewItem
+from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.access_review import is_own, standing_now, what_became_of
+from exceptions_app.queries.keyset import Key, Sort, page
+from exceptions_app.views.access import WORDS
+from exceptions_app.views.access_review_forms import EndForm, OpenReviewForm
+from exceptions_app.views.addresses import address
+from exceptions_app.views.errors import not_permitted
+from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.listing import page_of
+from exceptions_app.views.posted import posted_from
+from exceptions_app.views.scope import person
+
+PAGE_SIZE = 50
+MISSING = "You may not review access. Administrators do, each that of others."
+PERMISSION = "staff status"
+NEWEST = Sort("newest", (Key("id", "integer", descending=True),))
+IN_ORDER = Sort("position", (Key("position", "integer"),))
+OPEN, DECIDED, ALL_LINES = "open", "decided", "all"
+SHOWN = {OPEN: "To decide", DECIDED: "Decided", ALL_LINES: "All"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item as the page shows it. `changed` says what is granted otherwise since the round was opened."""
+
+    item: AccessReviewItem
+    what: str
+    verbs: str
+    outcome: str
+    is_own: bool
+    changed: str
+    form: EndForm | None
+
+
+def _administers(request: HttpRequest) -> bool:
+    return person(request).is_active and person(request).is_staff
+
+
+def reviews_with_counts() -> QuerySet[AccessReview]:
+    waiting = Count("items", filter=Q(items__outcome=""))
+    return AccessReview.objects.select_related("opened_by", "closed_by").annotate(waiting=waiting)
+
+
+@require_safe
+@never_cache
+@signed_in
+def access_reviews(request: HttpRequest) -> HttpResponse:
+    if not _administers(request):
+        return not_permitted(request, MISSING, permission=PERMISSION)
+    return _list(request, OpenReviewForm())
+
+
+def _list(request: HttpRequest, form: OpenReviewForm, *, status: int = 200) -> HttpResponse:
+    notices: list[str] = []
+    found = page_of(
+        request,
+        lambda cursor, way: page(reviews_with_counts(), NEWEST, size=PAGE_SIZE, cursor=cursor, direction=way),
+        notices,
+    )
+    context = {
+        "reviews": found.rows,
+        "form": form,
+        "notices": notices,
+        "next_url": address(request, after=found.next_cursor) if found.next_cursor else "",
+        "previous_url": address(request, before=found.previous_cursor) if found.previous_cursor else "",
+    }
+    return render(request, "exceptions/access_reviews.html", context, status=status)
+
+
+def _list_url(_request: HttpRequest, _ref: object) -> str:
+    return reverse("exceptions:access_reviews")
+
+
+@posted_from(_list_url)
+def access_review_open(request: HttpRequest, ref: str) -> HttpResponse:  # noqa: ARG001 - of every such address
+    if not _administers(request):
+        raise NotPermitted(MISSING)
+    form = OpenReviewForm(request.POST)
+    if form.is_valid():
+        typed = form.cleaned_data
+        try:
+            review = actions.open_review(
+                typed["name"], scope=typed["scope"], due_at=form.due_at(), by=person(request), at=now()
+            )
+        except Invalid as error:
+            field = {"due_at": "until"}.get(error.field, error.field)
+            form.add_error(field if field in form.fields else None, error.problem)
+        else:
+            messages.success(request, f"{review} is open, with {review.count} to decide.")
+            return HttpResponseRedirect(reverse("exceptions:access_review", args=[review.pk]))
+    return _list(request, form, status=422)
+
+
+@require_safe
+@never_cache
+@signed_in
+def access_review(request: HttpRequest, ref: int) -> HttpResponse:
+    return _page(request, _review(request, ref))
+
+
+def _review(request: HttpRequest, ref: int) -> AccessReview:
+    """The round, for an administrator; else 404, as if it were not there."""
+    found = reviews_with_counts().filter(pk=ref).first() if _administers(request) else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def _page(
+    request: HttpRequest,
+    review: AccessReview,
+    *,
+    refused: Mapping[int, EndForm] | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    notices: list[str] = []
+    asked = request.GET.get("show", "")
+    show = asked if asked in SHOWN else (OPEN if review.closed_at is None else ALL_LINES)
+    rows = review.items.select_related("person", "decided_by")
+    rows = {OPEN: rows.filter(outcome=""), DECIDED: rows.exclude(outcome="")}.get(show, rows)
+    if refused:  # the page on which the line is that was refused
+        rows = rows.filter(position__gte=min(refused))
+    found = page_of(
+        request,
+        lambda cursor, way: page(rows, IN_ORDER, size=PAGE_SIZE, cursor=cursor, direction=way),
+        notices,
+    )
+    here = f"{reverse('exceptions:access_review', args=[review.pk])}?show={show}"
+    context = {
+        "review": review,
+        "is_over": review.closed_at is None and review.due_at <= now(),
+        "lines": _lines(request, review, list(found.rows), refused or {}),
+        "tabs": _tabs(review, show),
+        "problem": problem,
+        "notices": notices,
+        "trail": [
+            {"label": "Access", "url": reverse("exceptions:access")},
+            {"label": "Reviews", "url": reverse("exceptions:access_reviews")},
+        ],
+        "next_url": f"{here}&after={found.next_cursor}" if found.next_cursor else "",
+        "previous_url": f"{here}&before={found.previous_cursor}" if found.previous_cursor else "",
+    }
+    return render(request, "exceptions/access_review.html", context, status=status)
+
+
+def _tabs(review: AccessReview, show: str) -> list[dict[str, Any]]:
+    waiting = vars(review)["waiting"]
+    counts = {OPEN: waiting, DECIDED: review.count - waiting, ALL_LINES: review.count}
+    page_url = reverse("exceptions:access_review", args=[review.pk])
+    return [
+        {"label": label, "url": f"{page_url}?show={name}", "current": name == show, "count": counts[name]}
+        for name, label in SHOWN.items()
+    ]
+
+
+def _lines(
+    request: HttpRequest, review: AccessReview, items: list[AccessReviewItem], refused: Mapping[int, EndForm]
+) -> list[Line]:
+    reader = person(request)
+    roles = set(reader.groups.values_list("name", flat=True))
+    granted = standing_now()
+    decidable = review.closed_at is None and review.due_at > now()
+    return [
+        Line(
+            item,
+            what=_what(item),
+            verbs=", ".join(WORDS.get(verb, verb) for verb in item.verbs),
+            outcome=str(AccessReview.Kept(item.outcome).label) if item.outcome else "",
+            is_own=is_own(item, reader, roles),
+            changed="" if item.outcome else what_became_of(item, granted),
+            form=(refused.get(item.position) or EndForm(item.position)) if decidable and not item.outcome else None,
+        )
+        for item in items
+    ]
+
+
+def _what(item: AccessReviewItem) -> str:
+    if item.kind == AccessReviewItem.Kind.ROLE:
+        return f"Role {item.role}, everywhere"
+    if item.kind == AccessReviewItem.Kind.WORKBENCH:
+        return "Administration"
+    return f"{AccessReviewItem.Kind(item.kind).label.capitalize()} {item.place}"
+
+
+def _page_url(request: HttpRequest, ref: int) -> str:
+    return reverse("exceptions:access_review", args=[_review(request, ref).pk])
+
+
+def _numbers(texts: list[str]) -> list[int]:
+    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 10]
+
+
+@posted_from(_page_url)
+def access_review_confirm(request: HttpRequest, ref: int) -> HttpResponse:
+    review = _review(request, ref)
+    try:
+        done = actions.confirm(review.pk, _numbers(request.POST.getlist("item")), by=person(request), at=now())
+    except Invalid as error:
+        return _page(request, review, problem=error.problem, status=422)
+    gone = f" {done['gone']} were gone already." if done["gone"] else ""
+    messages.success(request, f"{done['kept']} confirmed.{gone}")
+    return HttpResponseRedirect(_page_url(request, ref))
+
+
+@posted_from(_page_url)
+def access_review_end(request: HttpRequest, ref: int) -> HttpResponse:
+    review = _review(request, ref)
+    position = next(iter(_numbers([request.POST.get("item", "")])), 0)
+    form = EndForm(position, request.POST)
+    try:
+        if not form.is_valid():
+            return _page(request, review, refused={position: form}, status=422)
+        because = form.cleaned_data["because"]
+        item = actions.end_item(review.pk, position, by=person(request), at=now(), because=because)
+    except Invalid as error:
+        if error.field != "because":
+            return _page(request, review, problem=error.problem, status=422)
+        form.add_error("because", error.problem)
+        return _page(request, review, refused={position: form}, status=422)
+    gone = item.outcome == AccessReview.Kept.GONE
+    messages.success(request, "It was not granted any more." if gone else f"Ended: {_what(item)}, {item.holder}.")
+    return HttpResponseRedirect(_page_url(request, ref))
+
+
+@posted_from(_page_url)
+def access_review_close(request: HttpRequest, ref: int) -> HttpResponse:
+    review = _review(request, ref)
+    try:
+        actions.close_review(review.pk, by=person(request), at=now())
+    except Invalid as error:
+        return _page(request, review, problem=error.problem, status=422)
+    messages.success(request, f"{review} is closed.")
+    return HttpResponseRedirect(_page_url(request, ref))
