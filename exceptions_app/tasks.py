@@ -16,6 +16,7 @@ from exceptions_app.actions import (
     handover_release,
     inbox,
     mapping_prepare,
+    refused,
     scoring,
     snoozing,
     technical_retry,
@@ -71,6 +72,12 @@ def compare_due(**_from_newer_senders: Any) -> None:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the client raises, it is still due a minute later
             log.warning("Connection %s is not compared now: %s.", connection_id, type(error).__name__)
+
+
+@shared_task
+def tell_refused(**_from_newer_senders: Any) -> None:
+    """What was only counted of refused attempts has its event when its minute is over."""
+    refused.tell_left_out(at=now())
 
 
 @shared_task(soft_time_limit=LONGEST_COMPARISON, time_limit=LONGEST_COMPARISON + 60)

@@ -34,6 +34,8 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     },
     # Sessions that are over open nothing; this keeps them from filling the table.
     "clear-sessions": {"task": "workbench.tasks.clear_sessions", "schedule": 600.0, "options": {"expires": 600.0}},
+    # Who was refused more often in a minute than there are events for it: the rest is told when the minute is over.
+    "tell-refused": {"task": "exceptions_app.tasks.tell_refused", "schedule": 60.0, "options": {"expires": 60.0}},
     # Events are readable at once and sealed shortly after. Two seconds keeps the unsealed tail short.
     "seal": {"task": "audit.tasks.seal", "schedule": 2.0, "options": {"expires": 2.0}},
 }

@@ -161,6 +161,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "exceptions_app.refusing.RefusedMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "exceptions_app.veiling.VeilMiddleware",
     "workbench.middleware.SecondFactorMiddleware",

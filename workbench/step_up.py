@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from exceptions_app.actions.fresh_proof import Caller, FreshProofNeeded, called_by
+from exceptions_app.refusing import is_no_refusal
 from exceptions_app.views import errors
 from exceptions_app.views.interrupted import keep_meanwhile, may_be_kept
 from exceptions_app.views.scope import person
@@ -54,6 +55,7 @@ class StepUpMiddleware:
             return None
         if exception.by_token:
             return errors.not_permitted(request, exception.reason)
+        is_no_refusal(request)  # the decision goes on after the proof
         form_class = proofs.form_for(person(request))
         form = form_class(prefix=PREFIX) if form_class is not None else None
         return _ask(request, form, reason=exception.reason, status=HTTPStatus.FORBIDDEN)

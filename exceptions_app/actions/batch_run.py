@@ -16,6 +16,7 @@ from exceptions_app.actions.batch_outcome import finish, stop, stop_if_due
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, approve, reject
 from exceptions_app.actions.mover import ChangedMeanwhile, lock
 from exceptions_app.actions.propose import withdraw
+from exceptions_app.actions.refused import record_refused_by_task
 from exceptions_app.batch_states import GIVING_BACK, NOT_PERMITTED, BatchState, ItemState, at_once, step_of
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import BatchDecision, BatchItem, BatchProgress, Proposal, ReplayBatch
@@ -187,6 +188,8 @@ def _give_back_next(batch_id: int) -> bool:
             _give_back(batch, item, at=now())
     except (NotPermitted, *_OVERTAKEN) as error:
         detail = str(error)
+        by, _ = _who_ended(batch)
+        record_refused_by_task(error, "give back of a batch", item.case, by=by, at=now(), about=batch.ref)
     BatchProgress.objects.filter(item=item, state=ItemState.WAITING).update(
         state=ItemState.GIVEN_BACK, detail=detail[:500], ended_at=now()
     )

@@ -15,6 +15,7 @@ from exceptions_app.actions import bulk_log
 from exceptions_app.actions.bulk_each import NothingToDo, carry_out
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.propose import CheckFailed
+from exceptions_app.actions.refused import record_refused_by_task
 from exceptions_app.bulk_states import OutcomeState, RunState
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import BulkItem, BulkOutcome, BulkRun
@@ -119,6 +120,7 @@ def _attempt(run: BulkRun, item: BulkItem, *, at: datetime) -> tuple[OutcomeStat
     except NothingToDo as error:
         return OutcomeState.SKIPPED, str(error)
     except _REFUSED as error:
+        record_refused_by_task(error, f"bulk run {run.kind}", item.case, by=run.starter, at=at, about=run.ref)
         return OutcomeState.FAILED, _words(error)
     except (TimeIsUp, OperationalError, InterfaceError):
         raise  # nothing is wrong with the exception: its turn comes again

@@ -19,6 +19,7 @@ from exceptions_app.actions.correct import correct
 from exceptions_app.actions.mapping_propose import frozen_rows_hash, mend_reason, rows_of
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock
 from exceptions_app.actions.propose import CheckFailed, propose_replay, withdraw
+from exceptions_app.actions.refused import record_refused_by_task
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.mapping_states import MappingState
 from exceptions_app.models import MappingMend, MappingProposal, MendOutcome, Proposal
@@ -127,6 +128,7 @@ def _attempt(
     except ChangedMeanwhile:
         return None, CHANGED
     except _REFUSED as error:
+        record_refused_by_task(error, "mend by a mapping", mend.case, by=proposal.proposer, at=at, about=proposal.ref)
         remedy = getattr(error, "remedy", "")
         return None, f"{error} {remedy}".strip() or type(error).__name__
     except (TimeIsUp, OperationalError, InterfaceError):
@@ -193,6 +195,8 @@ def give_some_back(proposal_id: int) -> int:
                 words = f"{proposal.ref} was withdrawn: {proposal.closed_because}"
                 withdraw(outcome.item.case_id, by=proposal.proposer, at=at, because=words)
         except (NotPermitted, TransitionNotAllowed, ChangedMeanwhile) as error:
+            case, by = outcome.item.case, proposal.proposer
+            record_refused_by_task(error, "give back of a mapping", case, by=by, at=at, about=proposal.ref)
             log.warning("Item %s of %s waits for somebody else's decision: %s", outcome.pk, proposal.ref, error)
         outcome.returned_at = at
         outcome.save(update_fields=["returned_at"])

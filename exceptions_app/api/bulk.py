@@ -31,6 +31,7 @@ from exceptions_app.api.problems import at as fault_at
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import number_of
 from exceptions_app.queries.reach import cases_within, reach_of
+from exceptions_app.refusing import NOTHING_THERE, note_refusal
 from exceptions_app.states import Action
 from exceptions_app.veiling import speaks_of
 
@@ -154,6 +155,7 @@ def _carry_out(action: str, items: Sequence[_Item], request: Request, *, at: dat
     for item in sorted(items, key=lambda item: number_of(item.ref) or 0):
         case = visible.get(number_of(item.ref) or 0)
         if case is None:
+            note_refusal(request, NOTHING_THERE, about=item.ref, move=action)
             outcomes[item.place] = _not_there(item.ref, request)
             continue
         try:
@@ -164,6 +166,9 @@ def _carry_out(action: str, items: Sequence[_Item], request: Request, *, at: dat
             if problem is None:
                 raise
             outcomes[item.place] = _refused(problem, item, case, request)
+        if outcomes[item.place]["status"] == kinds.NOT_PERMITTED.status:
+            told = str(outcomes[item.place]["problem"]["detail"])
+            note_refusal(request, told, about=case.ref, move=action, case=case)
     return [outcomes[item.place] for item in items]
 
 

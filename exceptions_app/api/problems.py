@@ -1,6 +1,7 @@
 """Every refusal of the API as a problem after RFC 9457: what, where, and what to do about it."""
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -21,6 +22,7 @@ from exceptions_app.batch_states import BatchMoveNotAllowed
 from exceptions_app.bulk_states import RunMoveNotAllowed
 from exceptions_app.mapping_states import MappingMoveNotAllowed
 from exceptions_app.outages import Outage, outage_of
+from exceptions_app.refusing import note_refusal
 from exceptions_app.states import TransitionNotAllowed
 from integrations.connectors.base import CorrectionError
 from integrations.outbox import AlreadyUnderWay
@@ -101,9 +103,15 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response | No
 
 
 def problem_response(problem: Problem, request: Request | HttpRequest) -> Response:
+    _note(problem, request)
     return Response(
         problem_body(problem, request), status=problem.kind.status, headers=problem.headers, content_type=MEDIA_TYPE
     )
+
+
+def _note(problem: Problem, request: Request | HttpRequest) -> None:
+    if problem.kind.status == HTTPStatus.FORBIDDEN:
+        note_refusal(request, problem.detail)
 
 
 def problem_body(problem: Problem, request: Request | HttpRequest) -> dict[str, Any]:
@@ -244,6 +252,7 @@ def plain_problem(
 ) -> HttpResponse:
     """A problem without the framework: what failed may be what it needs. An outage is named, whatever the `kind`."""
     problem = _of_outage(because) or Problem(kind, detail)
+    _note(problem, request)
     return JsonResponse(
         problem_body(problem, request), status=problem.kind.status, content_type=MEDIA_TYPE, headers=problem.headers
     )

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from exceptions_app.actions.grants import ROLES, require_administrator
 from exceptions_app.actions.mover import Invalid
+from exceptions_app.actions.refused import Refused, record_refused
 from exceptions_app.models import LegalEntity, Queue
 from exceptions_app.policies import NotPermitted
 from integrations.models import Connection, PullSource
@@ -35,9 +36,16 @@ class OperatorCommand(BaseCommand):
                 require_administrator(operator)
                 lines = self.act(options, {"by": operator, "at": now(), "because": because})
         except (Invalid, NotPermitted) as refused:
+            if isinstance(refused, NotPermitted):
+                self._leave_event(refused, operator)
             raise CommandError(str(refused)) from refused
         for line in lines:
             self.stdout.write(line)
+
+    def _leave_event(self, refused: NotPermitted, operator: AbstractUser) -> None:
+        """After what was begun is undone."""
+        name = type(self).__module__.rpartition(".")[2]
+        record_refused([Refused(what=f"command {name}", via="command", reason=refused.reason)], by=operator, at=now())
 
     def act(self, options: dict[str, Any], signed: dict[str, Any]) -> list[str]:
         """Do it; returns what to print. `signed` holds by, at and because for the actions."""

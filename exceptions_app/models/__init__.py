@@ -23,6 +23,7 @@ from exceptions_app.models.organisation import (
 )
 from exceptions_app.models.payload import Draft, Occurrence, PayloadVersion
 from exceptions_app.models.presence import Presence
+from exceptions_app.models.refused import RefusedMinute
 from exceptions_app.models.rehearsal import Rehearsal
 from exceptions_app.models.replay_batch import BatchDecision, BatchItem, BatchProgress, ReplayBatch
 from exceptions_app.models.reveal import Reveal
@@ -79,6 +80,7 @@ __all__ = [
     "Queue",
     "QueueGroupGrant",
     "QueueUserGrant",
+    "RefusedMinute",
     "Rehearsal",
     "ReplayBatch",
     "Reveal",

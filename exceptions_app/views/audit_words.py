@@ -188,6 +188,8 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "person.signed_in": "Signed in",
         "person.signed_out": "Signed out",
         "person.sign_in_refused": "Sign-in refused",
+        "person.refused": "Attempt refused",
+        "person.refused_more": "More attempts refused, counted",
         "person.password_changed": "Password changed",
         "person.proved_again": "Proved again who they are",
         "person.sessions_ended": "Sessions ended",

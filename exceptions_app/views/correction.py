@@ -18,6 +18,7 @@ from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
 from exceptions_app.queries.precedents import Precedent
+from exceptions_app.refusing import note_refused_move
 from exceptions_app.states import TRANSITIONS, Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, record_of
 from exceptions_app.views.conflict import show_conflict
@@ -66,6 +67,7 @@ def correct(request: HttpRequest, ref: str) -> HttpResponse:
         kept = _keep(request, case, base, form)
         return show_conflict(request, error.case, mine_of(request.POST.dict()), base_version=base.number, kept=kept)
     except (NotPermitted, TransitionNotAllowed) as error:
+        note_refused_move(request, error)
         notice, status = refusal_notice(error, case)
         _keep(request, case, base, form)
         return _again(request, case, form, status=status, notice=notice)

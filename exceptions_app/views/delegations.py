@@ -10,6 +10,7 @@ from exceptions_app.actions.delegations import delegate, end_delegation
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.delegations import delegations_of
+from exceptions_app.refusing import note_refused_move
 from exceptions_app.views.approvals import show_approvals
 from exceptions_app.views.delegation_forms import delegations_context, form_of
 from exceptions_app.views.posted import posted_from
@@ -31,6 +32,7 @@ def delegation_give(request: HttpRequest, ref: str) -> HttpResponse:
         except Invalid as error:
             form.add_error(error.field if error.field in form.fields else None, error.problem)
         except NotPermitted as error:
+            note_refused_move(request, error)
             form.add_error(None, error.reason)
         else:
             messages.success(

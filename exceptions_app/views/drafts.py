@@ -9,6 +9,7 @@ from exceptions_app.actions.drafts import Kept, discard_draft, save_draft
 from exceptions_app.forms import DraftForm, mine_of, typed_texts
 from exceptions_app.models import Draft
 from exceptions_app.policies import NotPermitted
+from exceptions_app.refusing import note_refused_move
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
@@ -37,6 +38,7 @@ def draft(request: HttpRequest, ref: str) -> HttpResponse:
             typed=typed_texts(mine), without=request.POST.keys() - mine.keys(),
         )  # fmt: skip
     except NotPermitted as error:
+        note_refused_move(request, error)
         return HttpResponse(error.reason, status=403, content_type="text/plain")
     if kept is not Kept.NOT and interrupted_at(request, case_url(case)).action in _OF_A_CORRECTION:
         forget(request, case_url(case))  # what was kept of a lost sign-in is older than what is kept now

@@ -10,6 +10,7 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
 from exceptions_app.outages import Outage, outage_of
+from exceptions_app.refusing import note_refusal
 
 ADMINISTRATOR = "an administrator of the workbench"
 
@@ -43,11 +44,13 @@ def handler500(request: HttpRequest, *, because: BaseException | None = None) ->
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django names it
     """`reason` is for developers; the page says what to do."""
+    note_refusal(request, "It came without the token of the page that sends it: it may have been forged.")
     return _alone(request, "403_csrf.html", HTTPStatus.FORBIDDEN)
 
 
 def not_permitted(request: HttpRequest, reason: str, *, permission: str = "") -> HttpResponse:
     """What is missing, and who can grant it."""
+    note_refusal(request, reason)
     context = {
         "reason": reason,
         "permission": permission,

@@ -10,6 +10,7 @@ from exceptions_app.actions.mover import ChangedMeanwhile
 from exceptions_app.actions.translate import TranslationFailed, translate_again
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.held_by_maps import MOST_AT_ONCE, untouched_by_hand
+from exceptions_app.refusing import note_refused_move
 from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.views.field_maps import connection_for, key_of, page_of
 from exceptions_app.views.interrupted import signed_in
@@ -33,6 +34,7 @@ def translate_held(request: HttpRequest, slug: str, ref: str) -> HttpResponse:
             translate_again(case.pk, by=person(request), at=now(), revision=case.revision)
             done += 1
         except (TranslationFailed, NotPermitted, TransitionNotAllowed, ChangedMeanwhile) as error:
+            note_refused_move(request, error, case=case)
             refused.append(f"{case.ref}: {_reason(error)}")
     _tell(request, done, refused)
     return HttpResponseRedirect(page)

@@ -19,6 +19,7 @@ from exceptions_app.models import ExceptionCase
 from exceptions_app.navigation import add_fresh_counts
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import CasePage, events_since, full_names, read_case_page
+from exceptions_app.refusing import note_refused_move
 from exceptions_app.states import Action, TransitionNotAllowed
 from exceptions_app.veiling import has_own_words
 from exceptions_app.views.case_context import Asked, Notice, case_context
@@ -100,6 +101,7 @@ def carry_out(
         form.add_error(error.field if error.field in form.fields else None, error.problem)
         return _again(request, case, action, form, None, status=422)
     except (CheckFailed, TranslationFailed, AlreadyUnderWay, NotPermitted, *CONFLICTS) as error:
+        note_refused_move(request, error)
         notice, status = refusal_notice(error, case, seen=form.cleaned_data.get("revision"))
         return _again(request, case, action, form, notice, status=status)
     return done(request, case, words, undo=undo_of(action, moved))

@@ -18,6 +18,7 @@ from exceptions_app.models import SavedView
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import saved_views as reads
 from exceptions_app.queries.counters import Count
+from exceptions_app.refusing import note_refused_move
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.saved_view_forms import NewViewForm, ViewForm, query_in_words, readers_of, sharing_of
@@ -96,6 +97,7 @@ def view_save(request: HttpRequest, ref: str) -> HttpResponse:
         except Invalid as error:
             form.add_error(error.field if error.field in form.fields else None, error.problem)
         except NotPermitted as error:
+            note_refused_move(request, error)
             form.add_error("replaces" if form.cleaned_data.get("replaces") else "shared_with", error.reason)
         else:
             return _done(request, _page_of_new(request, ref), list_url(view.query), f"The view “{view}” is kept.")
@@ -170,6 +172,7 @@ def view_change(request: HttpRequest, ref: int) -> HttpResponse:
         except NotPermitted as error:
             if found.owner_id != person(request).pk:
                 raise
+            note_refused_move(request, error)
             form.add_error("shared_with", error.reason)
         except SavedView.DoesNotExist as error:
             raise Http404 from error  # deleted or shared no longer since it was looked up

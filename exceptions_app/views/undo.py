@@ -7,6 +7,7 @@ from exceptions_app.actions import undo as undoing
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.forms import MoveForm
 from exceptions_app.policies import NotPermitted
+from exceptions_app.refusing import note_refused_move
 from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice
 from exceptions_app.views.posted import posted_from
@@ -25,6 +26,7 @@ def undo(request: HttpRequest, ref: str) -> HttpResponse:
         # Without a revision nothing is meant; no exception has the number 0.
         undone = undoing.undo(case.pk, by=person(request), at=now(), revision=revision or 0)
     except (NotPermitted, ChangedMeanwhile, TransitionNotAllowed, Invalid) as error:
+        note_refused_move(request, error)
         status = {NotPermitted: 403, Invalid: 422}.get(type(error), 409)
         text = error.problem if isinstance(error, Invalid) else str(error)
         notice = Notice(tone="warning", title=_NOT_UNDONE, text=text)

@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils.timezone import now
 
+from audit.models import AuditEvent
 from exceptions_app.actions.grants import CONNECTION_PERMISSIONS, grant_connection
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.states import Verb
@@ -78,6 +79,9 @@ def ask(cast: Cast, world: Everything, signed_in: Callable[[User], Client]) -> C
                         method, address, "", content_type="application/x-www-form-urlencoded", headers=SAME
                     )
                 read(answer)
+                answer.refused = (
+                    AuditEvent.objects.filter(actor=user.username, action="person.refused").count() if user else 0
+                )
                 transaction.set_rollback(True)
             return answer
 
@@ -129,6 +133,9 @@ def test_everybody_gets_what_the_table_says_and_strangers_find_nothing(ask: Call
                     leaks += [f"{who} {told}: {method} {route.name}" for told in learned(answer, other, route, world)]
                 if answer.status_code == 403 and not reason(answer, route):
                     leaks.append(f"{who} is not told why: {method} {route.name}")
+                # A refusal of one person leaves one event, whether the thing is there or not; an answer leaves none.
+                if answer.refused != (who != "anonymous" and answer.status_code in (403, 404)):
+                    leaks.append(f"{answer.refused} events tell that {who} was refused: {method} {route.name}")
     assert leaks == []
     answered = {name: " ".join(statuses)[: len(STATUSES[name])] for name, statuses in found.items()}
     assert {name: got for name, got in answered.items() if got != STATUSES[name]} == {}

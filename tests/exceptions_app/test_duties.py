@@ -87,6 +87,8 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("role.not_given", {"role": "controller"}),
     ("token.withdrawn", {"name": "theirs"}),
     ("person.sessions_ended", {"sessions": 2}),
+    ("person.refused", {"what": "POST exceptions:approve"}),
+    ("person.refused_more", {"count": 3}),
     ("person.changed", {"fields": ["First name", "Last name", "Time zone"]}),
     ("person.changed", {"fields": ["Active"], "changes": {"is_active": {"was": True, "will_be": False}}}),
     ("delegation.given", {"giver": "conrad", "taker": "sara"}),

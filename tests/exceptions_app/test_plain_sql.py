@@ -63,6 +63,7 @@ NOT_PLAYED = frozenset(
         "exceptions_app_mappingmend",
         "exceptions_app_mendoutcome",
         "exceptions_app_predecessor",
+        "exceptions_app_refusedminute",
         "exceptions_app_reveal",
         "exceptions_app_suggestion",
         "exceptions_app_transactioncontent",
