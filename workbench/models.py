@@ -3,18 +3,22 @@ from typing import ClassVar
 import pgtrigger
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.db import models
+from django.db import models, transaction
+from django.utils.timezone import now
 
+from audit import log
 from audit.guard import audit_required, frozen_columns, truncate_refused
 from exceptions_app.models.organisation import known_time_zone
 from exceptions_app.models.toxic import BECAME_ADMINISTRATOR, ROLE_APPROVES, no_administrator_approves
 from workbench.session_store import SessionStore
 
 _OF_PERSON = "'person:' || (SELECT username FROM public.workbench_user WHERE id = NEW.user_id)"
-_STATUS = ("is_active", "is_staff", "is_superuser")
-_STATUS_CHANGES = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in _STATUS)
+# What opens an account, what it may do, and whose it is said to be.
+_TOLD = ("is_active", "is_staff", "is_superuser", "password", "email", "first_name", "last_name")
+_TOLD_CHANGES = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in _TOLD)
 
 
 class User(AbstractUser):
@@ -30,11 +34,11 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         triggers: ClassVar = [
             # The trail names people by it: under another name nothing of what they did would be found to be theirs.
-            frozen_columns("username"),
+            frozen_columns("username", "date_joined"),
             audit_required(
                 "'person:' || NEW.username",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Condition(_STATUS_CHANGES),
+                condition=pgtrigger.Condition(_TOLD_CHANGES),
             ),
             no_administrator_approves(
                 "SELECT NEW.id", about="TRUE", operation=pgtrigger.Update, condition=BECAME_ADMINISTRATOR
@@ -43,6 +47,24 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.get_username()
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether it is theirs. One that is stored in an older way is stored anew, with the event of that."""
+        return check_password(raw_password, self.password, self._store_anew)
+
+    def _store_anew(self, raw_password: str) -> None:
+        with transaction.atomic():
+            self.set_password(raw_password)
+            self._password = None  # it is no other password, so that nothing that follows a change is to happen
+            self.save(update_fields=["password"])
+            log.record(
+                "person.password_stored_anew",
+                subject=f"person:{self.get_username()}",
+                scope="configuration",
+                actor=self.get_username(),
+                at=now(),
+                summary=f"The password of {self} was stored in the present way when it was given rightly.",
+            )
 
 
 class Role(Group):

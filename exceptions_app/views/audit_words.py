@@ -191,6 +191,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "person.refused": "Attempt refused",
         "person.refused_more": "More attempts refused, counted",
         "person.password_changed": "Password changed",
+        "person.password_stored_anew": "Password stored in the present way",
         "person.proved_again": "Proved again who they are",
         "person.sessions_ended": "Sessions ended",
         "person.joined": "Accounts joined",

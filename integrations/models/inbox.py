@@ -79,7 +79,16 @@ class InboxMessage(models.Model):
         ]
         triggers: ClassVar = [
             frozen_columns(
-                "connection_id", "external_id", "content_sha256", "conflict", "ordering_key", "purpose", "received_at"
+                "connection_id",
+                "external_id",
+                "content_sha256",
+                "conflict",
+                "ordering_key",
+                "purpose",
+                "received_at",
+                "received_by",
+                "via",
+                "correlation_id",
             ),
             never_deleted(),
             truncate_refused(),

@@ -35,6 +35,21 @@ _FINAL_STATES_ARE_FINAL = Guard(
 )
 
 
+# What would let a document be sent once more: the place of a later claim, or a doubt that is forgotten.
+_NEVER_BACK = Guard(
+    name="never_back",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+    IF NEW.epoch < OLD.epoch OR OLD.probe_first AND NOT NEW.probe_first THEN
+        RAISE EXCEPTION 'UPDATE on % refused: claims and doubts of delivery % are never taken back',
+            TG_TABLE_NAME, OLD.id USING ERRCODE = '23000';
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+
 class Delivery(models.Model):
     """One thing to be brought about at another system exactly once; the outbox row and its whole state."""
 
@@ -173,12 +188,15 @@ class Delivery(models.Model):
                 "key",
                 "content_sha256",
                 "subject",
+                "correlation_id",
+                "created_at",
                 "amount",
                 "currency",
                 "despite_warnings",
                 "is_change",
             ),
             _FINAL_STATES_ARE_FINAL,
+            _NEVER_BACK,
             never_deleted(),
             truncate_refused(),
         ]

@@ -233,7 +233,18 @@ REFUSALS: dict[str, tuple[str, str]] = {
             "UPDATE integrations_delivery SET state = 'cancelled' WHERE id = %(delivery)s;"
         ),
     ),
+    "a delivery made at another time": (FROZEN, "UPDATE integrations_delivery SET created_at = now();"),
+    "a claim of a delivery forgotten": (
+        "never taken back",
+        "UPDATE integrations_delivery SET epoch = epoch + 1; UPDATE integrations_delivery SET epoch = epoch - 1;",
+    ),
+    "a doubt about a delivery forgotten": (
+        "never taken back",
+        ("UPDATE integrations_delivery SET probe_first = true;UPDATE integrations_delivery SET probe_first = false;"),
+    ),
     # What came in, and what is configured
+    "a message handed in by another": (FROZEN, "UPDATE integrations_inboxmessage SET received_by = 'x';"),
+    "a message that came by another way": (FROZEN, "UPDATE integrations_inboxmessage SET via = 'folder';"),
     "a message under another identifier": (FROZEN, "UPDATE integrations_inboxmessage SET external_id = 'x';"),
     "a message with other content": (FROZEN, "UPDATE integrations_inboxmessage SET content_sha256 = 'x';"),
     "a message in an unknown state": ("inbox_known_status", "UPDATE integrations_inboxmessage SET status = 'lost';"),
@@ -260,6 +271,14 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "a role taken without an audit event": (UNHEARD, "DELETE FROM workbench_user_groups WHERE user_id = %(clerk)s;"),
     "a role under another name": ("permission denied", "UPDATE auth_group SET name = 'x' WHERE name = 'clerk';"),
     "a person under another name": (FROZEN, "UPDATE workbench_user SET username = 'x' WHERE id = %(clerk)s;"),
+    "a password set without an audit event": (
+        UNHEARD,
+        "UPDATE workbench_user SET password = 'x' WHERE id = %(clerk)s;",
+    ),
+    "an address of e-mail given without an audit event": (
+        UNHEARD,
+        "UPDATE workbench_user SET email = 'x@example.test' WHERE id = %(clerk)s;",
+    ),
     "a role passed on": (FROZEN, "UPDATE workbench_user_groups SET user_id = %(other)s WHERE user_id = %(clerk)s;"),
     "a person made superuser without an audit event": (
         UNHEARD,

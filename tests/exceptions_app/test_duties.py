@@ -103,7 +103,7 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
 ]
 BY_THEMSELVES_ALONE = {
     "person.signed_in", "person.signed_out", "person.sign_in_refused", "person.proved_again",
-    "person.recovery_code_used",
+    "person.recovery_code_used", "person.password_stored_anew",
 }  # fmt: skip
 
 

@@ -95,8 +95,6 @@ WITHOUT_AN_EVENT: dict[str, set[str]] = {
     # the engine's own columns; attempts and answers are tables of their own, never changed
     "integrations_delivery": {
         "claims",
-        "correlation_id",
-        "created_at",
         "detail",
         "due_at",
         "epoch",
@@ -112,26 +110,23 @@ WITHOUT_AN_EVENT: dict[str, set[str]] = {
         "waiting_for",
         "waits_until",
     },
-    # how far it is read, and by which way it came
+    # how far it is read
     "integrations_inboxmessage": {
         "claimed_until",
         "claims",
-        "correlation_id",
         "problem",
         "problem_field",
         "processed_at",
-        "received_by",
         "remedy",
         "repeats",
-        "via",
         "waits_its_turn",
     },
     # how far it is fetched
     "integrations_pullsource": {"cursor", "failures", "last_ok_at", "last_problem", "next_due_at"},
     # how often it was asked for, and what is still missing
     "integrations_sequencegap": {"asked_at", "asks", "missing"},
-    # NOT GUARDED though password and address open an account: the actions write the event, the database asks for none
-    "workbench_user": {"date_joined", "email", "first_name", "last_login", "last_name", "password", "time_zone"},
+    # when they came last, which signing in tells by an event of its own, and in which times they read
+    "workbench_user": {"last_login", "time_zone"},
 }
 # Tables that ask for no event at all: some columns are frozen, and no row goes.
 FROZEN = {
