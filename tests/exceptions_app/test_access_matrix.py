@@ -40,8 +40,10 @@ OVERSEEN = {"api:delegations", "api:end-delegation", "exceptions:approvals", "ex
             "exceptions:access_reviews", "exceptions:access_review_open", "exceptions:access_review",
             "exceptions:access_review_close", "exceptions:access_review_confirm",
             "exceptions:access_review_end"}  # fmt: skip
-OWN = {"exceptions:audit"}
-"""The trail of whoever reads it has what they were given; whose trail it is, is tried in `views/test_audit.py`."""
+WHOLE = {"exceptions:audit": {"configuration"}}
+"""Who reads the trail anywhere reads of configuration everywhere, such as a connection, who decides in whose place and
+a maintenance: it is of the whole workbench. What is read of anything else is tried there and in `views/test_audit.py`.
+"""
 ABOUT_NOTHING = {"canonical"}
 """What is written in the program, for everybody."""
 
@@ -68,6 +70,7 @@ def ask(cast: Cast, world: Everything, signed_in: Callable[[User], Client]) -> C
         def ask(method: str, route: Route, arguments: Arguments) -> Any:
             address = route.address(arguments)
             browser.cookies.pop("messages", None)  # what the last answer had to say is shown with the next page
+            answer: Any
             with transaction.atomic():
                 if route.is_api:
                     body = None if method == "GET" else "{}"
@@ -144,16 +147,20 @@ def test_everybody_gets_what_the_table_says_and_strangers_find_nothing(ask: Call
 def learned(answer: HttpResponse, other: HttpResponse, route: Route, world: Everything) -> Iterator[str]:
     """What a stranger learns from an answer that they should not, beside the one about what is not there."""
     there = world.there.get(route.about, {})
-    if (
-        MARK.encode() in read(answer)
-        and route.name not in OWN
-        and not any(MARK in str(there[name]) for name in route.takes)
-    ):
-        yield "reads of it"
+    if MARK.encode() in read(answer) and not any(MARK in str(there[name]) for name in route.takes):
+        scopes = {row.entry.scope for row in rows_with_mark(answer, route)} or {"it"}
+        yield from (f"reads of {scope}" for scope in scopes - WHOLE.get(route.name, set()))
     if route.about not in ABOUT_NOTHING and told(answer, route, there) != told(
         other, route, world.missing[route.about] if route.takes else there
     ):
         yield "can tell that it is there"
+
+
+def rows_with_mark(answer: Any, route: Route) -> list[Any]:
+    """The events that speak of it, of a page that shows events of the whole workbench."""
+    if route.name not in WHOLE:
+        return []
+    return [row for row in answer.context["rows"] if MARK in f"{row.entry}{row.data}"]
 
 
 def status(answer: HttpResponse) -> str:
