@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.base import ApiView, person
 from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, endpoint
 from exceptions_app.api.pagination import PARAMETERS, address, answer, documented_page, no_cursor, size_of
@@ -57,7 +58,7 @@ class Access(ApiView):
         "used, as the audit trail tells it. For administrators and for whoever reads the audit trail.",
         tag=_TAG,
         answers={200: documented_page(AccessShape, name="AccessPage")},
-        problems=READING,
+        problems=[*READING, kinds.NOT_PERMITTED],
         parameters=[_PERSON, _ROLE, _PLACE, CURSOR, PAGE_SIZE],
     )
     def get(self, request: Request) -> Response:

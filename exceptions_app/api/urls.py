@@ -4,6 +4,7 @@ from django.urls import path
 
 from exceptions_app.api import (
     access,
+    access_reviews,
     account,
     actions,
     approval_rules,
@@ -52,6 +53,12 @@ urlpatterns = [
     path("quarantine/<int:number>/set-aside", quarantine.SetFileAside.as_view(), name="set-file-aside"),
     path("approval-rules", approval_rules.ApprovalRules.as_view(), name="approval-rules"),
     path("access", access.Access.as_view(), name="access"),
+    path("access/reviews", access_reviews.AccessReviews.as_view(), name="access-reviews"),
+    path("access/reviews/<int:number>", access_reviews.AccessReviewPage.as_view(), name="access-review"),
+    path("access/reviews/<int:number>/items", access_reviews.AccessReviewItems.as_view(), name="access-review-items"),
+    path("access/reviews/<int:number>/confirm", access_reviews.ConfirmAccess.as_view(), name="confirm-access"),
+    path("access/reviews/<int:number>/items/<int:position>/end", access_reviews.EndAccess.as_view(), name="end-access"),
+    path("access/reviews/<int:number>/close", access_reviews.CloseAccessReview.as_view(), name="close-access-review"),
     path("delegations", delegations.Delegations.as_view(), name="delegations"),
     path("delegations/<int:number>/end", delegations.EndDelegation.as_view(), name="end-delegation"),
     path("views", saved_views.SavedViews.as_view(), name="views"),

@@ -224,6 +224,18 @@ _ANSWERS = {
     "401 403 200 200 403 200 403 403": """
         GET: api:access
     """,
+    "401 403 403 200 403 403 403 403": """
+        GET: api:access-reviews
+    """,
+    "401 404 404 200 404 404 404 404": """
+        GET: api:access-review api:access-review-items
+    """,
+    "401 403 403 422 403 403 403 403": """
+        POST: api:access-reviews
+    """,
+    "401 404 404 422 404 404 404 404": """
+        POST: api:close-access-review api:confirm-access api:end-access
+    """,
     # For administrators.
     "in 403 403 200 403 403 403 403": """
         GET: exceptions:access_reviews

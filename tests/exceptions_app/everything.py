@@ -147,7 +147,7 @@ def of_lists(cast: Cast) -> dict[str, Arguments]:
     grow.effects(cast, 2, 3)
     grow.rehearsals(cast, 0, 1)
     return {
-        "access/reviews": {"ref": review.pk},
+        "access/reviews": {"ref": review.pk, "number": review.pk, "position": 1},
         "views": {"ref": SavedView.objects.get().pk},
         "approvals/delegations": {"ref": Delegation.objects.get().pk},
         "delegations": {"number": Delegation.objects.get().pk},

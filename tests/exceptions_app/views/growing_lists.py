@@ -224,6 +224,8 @@ def accesses(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
         "exceptions:access_review": Asked("administrator", f"/access/reviews/{review.pk}/"),
         "exceptions:access": Asked("administrator", "/access/"),
         "/api/v1/access": api("administrator", "access"),
+        "/api/v1/access/reviews": api("administrator", "access/reviews"),
+        "/api/v1/access/reviews/{number}/items": api("administrator", f"access/reviews/{review.pk}/items"),
     }
 
 

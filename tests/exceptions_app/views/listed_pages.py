@@ -72,6 +72,8 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:views": (saved_views,),
     "/api/v1/approval-rules": (approval_rules,),
     "/api/v1/access": (accesses,),
+    "/api/v1/access/reviews": (accesses,),
+    "/api/v1/access/reviews/{number}/items": (accesses,),
     "/api/v1/batches": (batches,),
     "/api/v1/batches/{ref}/items": (items,),
     "/api/v1/bulk-runs": (bulk_runs,),
