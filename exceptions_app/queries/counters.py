@@ -16,6 +16,7 @@ from exceptions_app.mapping_states import MappingState
 from exceptions_app.models import ExceptionCase, Proposal, Queue, Route
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
+from exceptions_app.queries.composed import composed_once
 from exceptions_app.queries.mapping_standing import waiting_for_mapping_decision_of
 from exceptions_app.queries.notifications import unread_of
 from exceptions_app.queries.pull_sources import gaps_to_do
@@ -79,8 +80,21 @@ class NavigationCounts:
 
 def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
     """What stands beside the entries of the navigation, in one query."""
+    counts = {name: Count(value) for name, value in composed_once(user, reach, waiting_around, _capped).items()}
+    return NavigationCounts(
+        mine=counts["mine"],
+        open=counts["open"],
+        to_decide=counts["to_decide"] + counts["batches"] + counts["mappings"],
+        unknown=counts["unknown"],
+        intake_failures=counts["messages"] + counts["files"] + counts["gaps"],
+        notifications=counts["notifications"],
+    )
+
+
+def waiting_around(user: AbstractUser, reach: Reach) -> dict[str, QuerySet[Any]]:
+    """The rows that the navigation counts."""
     visible = cases_within(reach).open().awake()
-    rows: dict[str, QuerySet[Any]] = {
+    return {
         "mine": visible.filter(assignee=user.pk),
         "open": visible,
         "to_decide": waiting_for_decision_of(user, reach),
@@ -92,15 +106,6 @@ def navigation_counts(user: AbstractUser, reach: Reach) -> NavigationCounts:
         "gaps": gaps_to_do(_cared_for(user, reach)),
         "notifications": unread_of(user, reach),
     }
-    counts = count_each(user, rows)
-    return NavigationCounts(
-        mine=counts["mine"],
-        open=counts["open"],
-        to_decide=counts["to_decide"] + counts["batches"] + counts["mappings"],
-        unknown=counts["unknown"],
-        intake_failures=counts["messages"] + counts["files"] + counts["gaps"],
-        notifications=counts["notifications"],
-    )
 
 
 def waiting_for_decision_of(user: AbstractUser, reach: Reach) -> QuerySet[Proposal]:

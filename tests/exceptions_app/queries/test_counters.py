@@ -1,21 +1,31 @@
 """Counts: capped, permission-scoped, many in one query."""
 
+import re
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
+from exceptions_app.actions.delegations import delegate
 from exceptions_app.models import ExceptionCase
-from exceptions_app.queries import counters
+from exceptions_app.queries import composed, counters
+from exceptions_app.queries.composed import composed_once
 from exceptions_app.queries.counters import (
     Count,
     count_each,
     navigation_counts,
     open_by_queue,
     totals_of,
+    waiting_around,
     waiting_for_decision_of,
 )
 from exceptions_app.queries.reach import reach_of
+from exceptions_app.states import Verb
 from tests import factories
+from tests.cast import grant, person
+from workbench.models import User
 
 
 @pytest.mark.parametrize(("value", "words"), [(0, "0"), (999, "999"), (1000, "1,000"), (1001, "1,000+")])
@@ -86,3 +96,31 @@ def test_own_and_foreign_proposals_do_not_wait_for_the_person(cast):
         waiting_for_decision_of(user, reach_of(user)).count()
         for user in (cast.controller, cast.clerk, cast.support, cast.outsider)
     ] == [1, 0, 0, 0]
+
+
+def as_asked(asked: CaptureQueriesContext) -> str:
+    """The one statement, with its values; in lists of numbers their order says nothing."""
+    (statement,) = (query["sql"] for query in asked.captured_queries)
+    return re.sub(r"IN \(([\d, ]+)\)", lambda found: f"IN ({sorted(found[1].split(', '))})", statement)
+
+
+def test_counts_composed_once_ask_for_what_is_composed_for_each_person(cast):
+    half = person("hal", "Hal Half")
+    grant(half, Verb, cast.holds)
+    givers = (cast.controller, person("cora", "Cora Controller", role="controller"))
+    for taker, lent_by in (("tea", givers[:1]), ("tom", givers)):
+        taking = person(taker, "A Taker", role="support")
+        for giver in lent_by:
+            today = now().date()
+            delegate(taking, first_day=today, last_day=today, by=giver, at=now(), because="Holiday.")
+    composed._composed.cache_clear()
+    for user in [*User.objects.order_by("pk")] * 2:
+        reach = reach_of(user)
+        with CaptureQueriesContext(connection) as once:
+            composed_once(user, reach, waiting_around, counters._capped)
+        with CaptureQueriesContext(connection) as each:
+            count_each(user, waiting_around(user, reach))
+        assert as_asked(each) == f'{as_asked(once)} ORDER BY "workbench_user"."id" ASC LIMIT 1'
+    kept = composed._composed.cache_info()
+    assert kept.currsize < User.objects.count(), "Who is granted the same in as many places shares what was composed."
+    assert kept.currsize >= 7, "Clerks, controllers, support, nobody, a queue alone, one giver and two."
