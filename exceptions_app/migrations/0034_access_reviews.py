@@ -20,7 +20,7 @@ def restrict(_apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('exceptions_app', '0031_privileges'),
+        ('exceptions_app', '0033_payee_details_typed_again'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

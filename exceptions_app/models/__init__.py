@@ -1,5 +1,5 @@
-from exceptions_app.models.approval_rule import ApprovalRule, ApprovalRuleDecision
 from exceptions_app.models.access_review import AccessReview, AccessReviewItem
+from exceptions_app.models.approval_rule import ApprovalRule, ApprovalRuleDecision
 from exceptions_app.models.batch_look import BatchLook
 from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
 from exceptions_app.models.case import Cause, Comment, ExceptionCase, Identifier, granted_objects

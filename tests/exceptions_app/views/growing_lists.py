@@ -11,9 +11,9 @@ from django.utils.timezone import now
 
 from audit.models import AuditEvent
 from exceptions_app.actions import sending, work
+from exceptions_app.actions.access_review import open_review
 from exceptions_app.actions.approval_rules import Asked as Asks
 from exceptions_app.actions.approval_rules import propose_rule
-from exceptions_app.actions.access_review import open_review
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.delegations import delegate

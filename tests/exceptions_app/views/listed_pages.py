@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from tests.exceptions_app.views.growing_lists import (
     Grow,
-    approval_rules,
     accesses,
+    approval_rules,
     audit,
     batches,
     bulk_items,

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('exceptions_app', '0031_privileges'),
+        ('exceptions_app', '0034_access_reviews'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
