@@ -7,7 +7,8 @@ from django import forms
 from django.http import QueryDict
 from django.utils.timezone import get_current_timezone_name, make_aware
 
-from exceptions_app.forms import REASON_LENGTH, ActionCheckedField
+from exceptions_app.form_fields import ActionCheckedField
+from exceptions_app.forms import REASON_LENGTH
 from exceptions_app.queries.access_review import ALL, ROLE_SCOPE
 from exceptions_app.views.access import place_choices, role_names
 

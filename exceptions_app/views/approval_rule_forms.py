@@ -11,7 +11,8 @@ from django.http import QueryDict
 
 from exceptions_app.actions.approval_rules import Asked
 from exceptions_app.amounts import read_amount
-from exceptions_app.forms import REASON_LENGTH, ActionCheckedField
+from exceptions_app.form_fields import ActionCheckedField
+from exceptions_app.forms import REASON_LENGTH
 from exceptions_app.models import ApprovalRule, LegalEntity
 from integrations.connectors.registry import CONNECTORS
 
