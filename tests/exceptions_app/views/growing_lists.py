@@ -24,18 +24,19 @@ from exceptions_app.actions.saved_views import save_view
 from exceptions_app.demo_field_maps import seed_field_maps
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Decision, ExceptionCase, LegalEntity, Occurrence, Proposal, Queue, Route
-from exceptions_app.states import Action, Verb
+from exceptions_app.states import Action
 from integrations.demo.field_maps import maps_of_the_deal
 from integrations.models import Connection, FieldMap, InboxMessage
 from integrations.value_kinds import ValueKind
 from tests import factories
 from tests.arrivals import configure
-from tests.cast import MORNING, SET_UP_AT, Cast, grant, person
+from tests.cast import MORNING, SET_UP_AT, Cast, person
 from tests.exceptions_app.api.test_comparisons import compared, found
 from tests.exceptions_app.bulk_runs.runs import start
 from tests.exceptions_app.handover.handing_over import document, hand_in, read_all
 from tests.exceptions_app.replay_batches.target import refused_cases
 from tests.exceptions_app.value_mappings import mapping
+from tests.exceptions_app.views.growing_access import granted_and_reviewed
 from tests.exceptions_app.views.test_connections import deliver
 from tests.exceptions_app.views.test_effects import sent
 from tests.exceptions_app.views.test_pull_sources import make_source, missing
@@ -213,12 +214,7 @@ def effects(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
 
 
 def accesses(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
-    for number in range(begun, rows):
-        grant(person(f"grantee{number}", f"Grantee {number}"), [Verb.SEE], cast.holds)
-        review = open_review(
-            f"Round {number}", scope="queue:policy-holds", due_at=now() + timedelta(days=1), by=cast.administrator,
-            at=now(),
-        )  # fmt: skip
+    review = [granted_and_reviewed(cast, number) for number in range(begun, rows)][-1]
     return {
         "exceptions:access_reviews": Asked("administrator", "/access/reviews/"),
         "exceptions:access_review": Asked("administrator", f"/access/reviews/{review.pk}/"),
