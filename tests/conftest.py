@@ -19,6 +19,7 @@ from tests import guards
 from tests.cast import Cast, make_cast
 from tests.cast_template import take_template
 from tests.emptying import Emptying
+from tests.migrated_once import copy_what_is_migrated
 from tests.simulator_process import simulator, simulator_process
 from tests.stack import RunningStack
 
@@ -77,6 +78,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
         # As with pytest 9.2 and pytest-xdist 3.8: installations and browsers would be started by every process.
         raise pytest.UsageError("This pytest-xdist does not keep the groups of tests together.")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> None:
+    """Where several processes share the tests, they share what the migrations made too."""
+    if hasattr(request.config, "workerinput"):
+        with django_db_blocker.unblock():
+            copy_what_is_migrated()
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ def _start() -> None:
     os.environ["DATABASE_OWNER_URL"] = postgres.url(OWNER)
     os.environ["WB_HOME"] = directory
     os.environ["REDIS_URL"] = valkey.url()
+    os.environ["WB_TESTS_THROW_AWAY"] = directory
 
 
 os.environ["WB_PROFILE"] = "test"
