@@ -42,7 +42,11 @@ def read_rates(content: bytes) -> list[ReadRate]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RatesNotUnderstood("The file is not text in UTF-8.") from error
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text))]
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        rows = [[cell.strip() for cell in row] for row in lines]
+    except csv.Error as error:
+        raise RatesNotUnderstood(f"Line {lines.line_num} is no CSV: {error}.") from error
     if not rows or not rows[0] or rows[0][0] != "Date":
         raise RatesNotUnderstood("Line 1: the first column is not “Date”, as in the ECB's file of reference rates.")
     currencies = _currencies(rows[0])
