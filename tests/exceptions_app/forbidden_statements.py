@@ -32,6 +32,15 @@ ANOTHER_CASE = """
         entity_id, category, sub, cause_id, problem, priority, '', '', document_number, counterparty,
         '', '', 1, 1, now(), now(), '', 0, '[]', now() FROM exceptions_app_exceptioncase WHERE id = %(case)s;
 """
+RULE = """
+    INSERT INTO exceptions_app_approvalrule (state, is_end, object_type, above, currency, approvers, proposer_id,
+        because, proposed_at, frozen_sha256)
+    VALUES ({state}, false, '', 0, 'EUR', 2, %(clerk)s, 'x', now(), 'x');
+"""
+DECIDE_RULE = """
+    INSERT INTO exceptions_app_approvalruledecision (rule_id, verdict, decider_id, frozen_sha256, because, decided_at)
+    SELECT max(id), 'approved', {decider}, 'x', '', now() FROM exceptions_app_approvalrule;
+"""
 # Each with a change that somebody might want to make.
 WRITTEN_ONCE = {
     "exceptions_app_decision": "verdict = 'rejected', because = 'x'",
@@ -111,6 +120,26 @@ FROZEN = "is never changed once written"
 
 # What is tried, with the words of the refusal, so that nothing is refused for another reason than it should be.
 REFUSALS: dict[str, tuple[str, str]] = {
+    # Limits of authority
+    "a rule of approval in force at once": ("begins as a proposal", RULE.format(state="'in_force'")),
+    "a rule of approval without its event": ("no audit event about approval_rule", RULE.format(state="'proposed'")),
+    "a rule of approval in force without a second person": (
+        "nobody agreed that it becomes in_force",
+        RULE.format(state="'proposed'") + "UPDATE exceptions_app_approvalrule SET state = 'in_force';",
+    ),
+    "a rule of approval decided on by its proposer": (
+        "is no second person for approval rule",
+        RULE.format(state="'proposed'") + DECIDE_RULE.format(decider="%(clerk)s"),
+    ),
+    "a rule of approval decided on by who keeps none": (
+        "is no second person for approval rule",
+        RULE.format(state="'proposed'") + DECIDE_RULE.format(decider="%(controller)s"),
+    ),
+    "a first of two where one is enough": (
+        "takes one approver",
+        decide("%(controller)s").replace("_decision (", "_firstapproval ("),
+    ),
+    "a proposal with another number of approvers": ("approvers is never changed", change_proposal("approvers = 2")),
     # Four eyes
     "the clerk decides on what the clerk proposed": (FOUR_EYES, decide("%(clerk)s")),
     "the author of a version decides": (FOUR_EYES, decide("%(author)s")),
