@@ -1,9 +1,7 @@
 """What makes each list longer, row by row, and where its rows are seen: on pages and in the API."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 
 from django.db import transaction
 from django.urls import reverse
@@ -11,9 +9,6 @@ from django.utils.timezone import now
 
 from audit.models import AuditEvent
 from exceptions_app.actions import sending, work
-from exceptions_app.actions.access_review import open_review
-from exceptions_app.actions.approval_rules import Asked as Asks
-from exceptions_app.actions.approval_rules import propose_rule
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.delegations import delegate
@@ -36,7 +31,8 @@ from tests.exceptions_app.bulk_runs.runs import start
 from tests.exceptions_app.handover.handing_over import document, hand_in, read_all
 from tests.exceptions_app.replay_batches.target import refused_cases
 from tests.exceptions_app.value_mappings import mapping
-from tests.exceptions_app.views.growing_access import granted_and_reviewed
+from tests.exceptions_app.views.growing import Asked, Grow, api
+from tests.exceptions_app.views.growing_access import granted_and_reviewed, ruled
 from tests.exceptions_app.views.test_connections import deliver
 from tests.exceptions_app.views.test_effects import sent
 from tests.exceptions_app.views.test_pull_sources import make_source, missing
@@ -45,27 +41,6 @@ from tests.rehearsals import make_rehearsal
 
 ALL_TIME = "since=2026-01-01&until=2027-12-31"
 FIRST = "INV-2026-0042"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks for the list where. `most`: as many rows as it shows at once, by the tag that begins a row.
-
-    Of a list of the API the results are counted.
-    """
-
-    who: str
-    address: str
-    most: int = 50
-    tag: str = "<tr"
-
-
-def api(who: str, path: str, query: str = "", *, most: int = 50) -> Asked:
-    return Asked(who, f"/api/v1/{path}?page_size=100{query}", most=most)
-
-
-Grow = Callable[[Cast, int, int], Mapping[str, Asked]]
-"""Makes the rows from the first number up to the second, which it leaves out; tells where they are seen."""
 
 
 def cases(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
@@ -368,11 +343,9 @@ def delegations(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
 
 def approval_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     for number in range(begun, rows):
-        asked = Asks(above=Decimal(number), currency="EUR", approvers=2, entity=cast.netherlands)
-        propose_rule(asked, by=cast.administrator, at=MORNING, because="The group's policy.")
-    page = Asked(
-        "administrator", reverse("exceptions:approval_rules"), most=0, tag='<div class="stack stack--tight" id'
-    )
+        ruled(cast, number)
+    each = '<div class="stack stack--tight" id'
+    page = Asked("administrator", reverse("exceptions:approval_rules"), most=0, tag=each)
     return {"exceptions:approval_rules": page, "/api/v1/approval-rules": api("administrator", "approval-rules")}
 
 
@@ -401,6 +374,7 @@ GROWING: tuple[Grow, ...] = (
     effects,
     comparisons,
     accesses,
+    approval_rules,
     audit,
     delegations,
     failures,

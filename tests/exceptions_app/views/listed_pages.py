@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from tests.exceptions_app.views.growing import Grow
 from tests.exceptions_app.views.growing_lists import (
-    Grow,
     accesses,
     approval_rules,
     audit,

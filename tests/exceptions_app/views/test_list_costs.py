@@ -11,7 +11,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from tests.cast import Cast
 from tests.exceptions_app.replay_batches.target import target
-from tests.exceptions_app.views.growing_lists import GROWING, Asked, Grow
+from tests.exceptions_app.views.growing import Asked, Grow
+from tests.exceptions_app.views.growing_lists import GROWING
 from tests.exceptions_app.views.listed_pages import LISTS
 from workbench.models import User
 
