@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.mover import scope_of
 from exceptions_app.actions.refused import LONGEST_REFERENCE, Refused, record_refused
+from exceptions_app.actions.retyping import NotTypedAgain
 from exceptions_app.models import ExceptionCase
 from exceptions_app.policies import NotPermitted
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _PROGRAMS = ("/api/", "/hooks/")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_DETAILS = "They typed other bank details of the payee than those that would be sent."
 NOTHING_THERE = "Nothing that they may see is at this address."
 
 
@@ -39,6 +41,12 @@ def note_refused_move(request: Any, error: Exception, *, case: ExceptionCase | N
     """The same of what an action raised, when it is for want of a right that it did."""
     if isinstance(error, NotPermitted):
         note_refusal(request, error.reason, about=case.ref if case is not None else "", case=case)
+
+
+def note_typed_otherwise(request: Any, error: NotTypedAgain, *, case: ExceptionCase) -> None:
+    """Note that whoever approves typed another account than the one that would be paid: it is how fraud is found."""
+    if error.is_other:
+        note_refusal(request, OTHER_DETAILS, about=case.ref, move="approve", case=case)
 
 
 def is_no_refusal(request: Any) -> None:

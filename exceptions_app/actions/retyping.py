@@ -14,10 +14,11 @@ ALONE = "It changes bank details of the payee, which whoever approves types agai
 
 
 class NotTypedAgain(Invalid):
-    """One of them is missing, or is not what would be sent. What it should be is not said."""
+    """One of them is missing, or is not what would be sent: then `is_other`. What it should be is not said."""
 
-    def __init__(self, place: int, problem: str) -> None:
+    def __init__(self, place: int, problem: str, *, is_other: bool = False) -> None:
         super().__init__(f"{FIELD}_{place}", problem)
+        self.is_other = is_other
         self._place = place
 
     @property
@@ -51,6 +52,7 @@ def require_retyped(details: Sequence[PayeeDetail], typed: Sequence[str]) -> Non
                 place,
                 "This is not what would be sent. Look at the payee's own record again; when that says what you typed, "
                 "reject the proposal.",
+                is_other=True,
             )
     if len(typed) > len(details):
         raise Invalid(FIELD, f"{len(typed)} values were typed again, and {len(details)} are changed.")

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from exceptions_app.actions import decide, propose, snoozing, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
+from exceptions_app.actions.retyping import NotTypedAgain
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api import requests
@@ -24,6 +25,7 @@ from exceptions_app.api.documented import IDEMPOTENCY_KEY, IF_MATCH, REF, WRITIN
 from exceptions_app.api.exception_shapes import ExceptionDetail
 from exceptions_app.api.preconditions import as_seen, precondition_of
 from exceptions_app.models import ExceptionCase
+from exceptions_app.refusing import note_typed_otherwise
 from exceptions_app.states import TRANSITIONS, Action, Outcome, Verb, WakesOn
 
 TAG = "Actions"
@@ -237,9 +239,12 @@ class Withdraw(CaseAction):
 )  # fmt: skip
 class Approve(CaseAction):
     def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
-        decide.approve(
-            case.pk, by=by, at=at, frozen_sha256=data["frozen_sha256"], because=data["because"], retyped=data["retyped"]
-        )
+        shown, because, retyped = data["frozen_sha256"], data["because"], data["retyped"]
+        try:
+            decide.approve(case.pk, by=by, at=at, frozen_sha256=shown, because=because, retyped=retyped)
+        except NotTypedAgain as error:
+            note_typed_otherwise(self.request, error, case=case)
+            raise
 
 
 @_action(

@@ -210,7 +210,7 @@ def _act(action: str, item: _Item, case: ExceptionCase, request: Request, *, at:
     form = FORMS[action](data={**item.shared, **item.own})
     form.is_valid(raise_exception=True)
     precondition.hold(case)
-    VIEWS[action]().carry_out(case, dict(form.validated_data), by=person(request), at=at)
+    VIEWS[action](request=request).carry_out(case, dict(form.validated_data), by=person(request), at=at)
     after = ExceptionCase.objects.only("pk", "revision", "state").get(pk=case.pk)
     return done(case.ref, status=VIEWS[action].success, etag=etag_of(after), state=after.state)
 

@@ -12,7 +12,7 @@ from exceptions_app.actions import decide, propose, snoozing, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.retyping import FIELD as RETYPED
-from exceptions_app.actions.retyping import waiting_to_be_retyped
+from exceptions_app.actions.retyping import NotTypedAgain, waiting_to_be_retyped
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.attached_files import LARGEST_FILE, TOO_LARGE
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
@@ -20,6 +20,7 @@ from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import people_who_may
 from exceptions_app.queries.mentioned import Mentioned, mentioned_in
 from exceptions_app.queries.reversals import reversible_references
+from exceptions_app.refusing import note_typed_otherwise
 from exceptions_app.states import Action, Outcome, Verb
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import carry_out, page_of_case
@@ -189,10 +190,15 @@ def approve(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     to_retype = waiting_to_be_retyped(case.pk)
 
     def act(typed: _Typed) -> object:
-        return decide.approve(
-            case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"],
-            retyped=[typed[f"{RETYPED}_{place}"] for place in range(len(to_retype))],
-        )  # fmt: skip
+        retyped = [typed[f"{RETYPED}_{place}"] for place in range(len(to_retype))]
+        try:
+            return decide.approve(
+                case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"],
+                retyped=retyped,
+            )  # fmt: skip
+        except NotTypedAgain as error:
+            note_typed_otherwise(request, error, case=case)
+            raise
 
     words = f"You approved what was proposed on {case.ref}."
     form = _form(request, Action.APPROVE, to_retype=to_retype)

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
+from audit.models import AuditEvent
 from audit.queries import timeline
 from exceptions_app.actions.batch_propose import judge
 from exceptions_app.actions.correct import correct
@@ -15,6 +16,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.retyping import ALONE
 from exceptions_app.models import Decision, Proposal
 from exceptions_app.payee_details import changed_details
+from exceptions_app.refusing import OTHER_DETAILS
 from exceptions_app.states import State
 from exceptions_app.views.interrupted import may_be_kept
 from integrations.connectors.en16931 import connector
@@ -115,6 +117,9 @@ def test_page_asks_for_it_and_never_shows_what_was_typed(cast: Cast, planted: Pl
         assert words in answer.content.decode()
         assert "Called them." in answer.content.decode()
         assert given_away(answer, (IS_NOW, IBANS[2])) == []
+    (refused,) = AuditEvent.objects.filter(action="person.refused")  # of the other account, and not of the empty field
+    assert (refused.actor, refused.data["about"], refused.data["reason"]) == ("conrad", planted.case.ref, OTHER_DETAILS)
+    assert IBANS[2] not in refused.summary
     unticked = client.post(url, {"frozen_sha256": sent["frozen_sha256"], "retyped_0": IS_NOW})
     assert unticked.status_code == 422
     assert given_away(unticked) == []
@@ -139,6 +144,9 @@ def test_api_says_what_to_type_and_points_to_what_is_missing(cast: Cast, planted
 
     status, problem = post()
     assert (status, problem["errors"][0]["pointer"]) == (422, "/retyped/0")  # type: ignore[index]
+    assert not AuditEvent.objects.filter(action="person.refused").exists()
+    assert post(retyped=[IBANS[2]])[0] == 422
+    assert AuditEvent.objects.get(action="person.refused").data["reason"] == OTHER_DETAILS
     assert post(retyped=[IS_NOW])[0] == 200
     assert client.get(url).json()["to_retype"] == []
 
