@@ -227,7 +227,7 @@ class Withdraw(CaseAction):
 
 
 @_action(
-    Action.APPROVE, requests.Approve,
+    Action.APPROVE, requests.ApproveException,
     "Agree to exactly the proposal with this frozen hash; what it sends is queued in the same transaction. Refused for "
     "everybody who proposed or corrected. Where a rule asks for two approvers, the first approval carries out nothing: "
     "the exception goes on waiting, with `first_approval` in its proposal.",

@@ -168,6 +168,9 @@ class Reverse(Because):
 
 class Approve(PerhapsBecause):
     frozen_sha256 = Text(validators=[_SHA256], help_text="The frozen_sha256 of the proposal that was looked at.")
+
+
+class ApproveException(Approve):
     retyped = serializers.ListField(
         child=Text(max_length=LONGEST_RETYPED),
         required=False,

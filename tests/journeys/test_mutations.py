@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils.timezone import now
+from lxml import etree
 
 from exceptions_app import intake, replays
 from exceptions_app.actions.connections import save_configuration
@@ -77,15 +78,23 @@ def _only_the_reversal_resolves(
     corrected = clerk.post(f"/exceptions/{ref}/correct", 201, base_version=2, because="Back.", operations=reversal)
     assert corrected["check"]["passed"] is True
     clerk.post(f"/exceptions/{ref}/propose", 200, because="As published.")
-    frozen = controller.get(f"/exceptions/{ref}")["proposal"]["frozen_sha256"]
-    clerk.post(f"/exceptions/{ref}/approve", 403, frozen_sha256=frozen)
-    controller.post(f"/exceptions/{ref}/approve", 200, frozen_sha256=frozen)
+    seen = controller.get(f"/exceptions/{ref}")
+    frozen, accounts = seen["proposal"]["frozen_sha256"], _accounts(original) if seen["to_retype"] else []
+    assert bool(accounts) == ("IBAN" in change)
+    clerk.post(f"/exceptions/{ref}/approve", 403, frozen_sha256=frozen, retyped=accounts)
+    controller.post(f"/exceptions/{ref}/approve", 200, frozen_sha256=frozen, retyped=accounts)
     replays.carry_out_due()
 
     closed = clerk.get(f"/exceptions/{ref}")
     (effect,) = [effect for effect in simulator.effects if effect["business_key"] == connector.business_key(original)]
     assert (closed["state"], closed["outcome"]) == ("resolved", "replayed")
     assert closed["reference"] == effect["clearance"]
+
+
+def _accounts(invoice: bytes) -> list[str]:
+    """The account and the bank where the payee is paid, as whoever knows the payee types them again."""
+    found = etree.fromstring(invoice).iterfind(".//{*}PayeeFinancialAccount//{*}ID")
+    return [str(identifier.text) for identifier in found]
 
 
 def _hand_in(source: "Account", payload: bytes) -> str:

@@ -168,7 +168,7 @@ def test_file_with_another_rate_than_is_known_is_refused_whole(cast: Cast):
         (b"Date,USD\n2026-11-02\n", "Line 2: it has another number of columns"),
         (b"Date,USD\n2026-11-02,N/A\n", "no rate in the file"),
         (b"\xff\xfe", "not text"),
-        (b"Date,USD\n2026-11-02,1\r25\n", "Line 3: it has another number of columns"),
+        (b"Date,USD\n2026-11-02,1\r25\n", "Line 3: “25” is no day"),
         (b'Date,USD\n2026-11-02,"' + b"1" * 140_000, "Line 2 is no CSV: field larger than field limit"),
     ],
 )
