@@ -34,6 +34,9 @@ _SHAPES: Final = re.compile(
     r"(?:IT|SM)\d\d[A-Z]\d{10}[A-Z0-9]{12}|LU\d{5}[A-Z0-9]{13}"
 )
 _START: Final = re.compile(r"(?<![^\W_])[A-Za-z]{2}[0-9]{2}")
+# The groups of a random identifier, as each request has one, are now and then the length and digits of an account.
+_UUID: Final = re.compile(r"(?<![0-9a-f\-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f\-])")
+_UUID_LENGTH: Final = 36
 # How people and forms set the groups of four apart; at most one between two characters.
 _GAP: Final = re.compile(r"[ \u00a0\u202f.+\-]|&nbsp;|&#160;|%20")
 
@@ -52,7 +55,7 @@ def without_account_numbers(
         if found.start() < at:
             continue
         number, end = _number_at(text, found.start())
-        if number and number not in known:
+        if number and number not in known and not _is_in_uuid(text, found.start()):
             parts += [text[at : found.start()], instead(number)]
             at = end
     return "".join([*parts, text[at:]]) if parts else text
@@ -90,6 +93,11 @@ def masked_in(value: object, *, instead: Callable[[str], str] = masked_iban) -> 
     if isinstance(value, (list, tuple)):
         return [masked_in(inner, instead=instead) for inner in value]
     return value
+
+
+def _is_in_uuid(text: str, place: int) -> bool:
+    around = _UUID.finditer(text, max(place - _UUID_LENGTH, 0), place + _UUID_LENGTH)
+    return any(found.start() <= place < found.end() for found in around)
 
 
 def _number_at(text: str, start: int) -> tuple[str, int]:

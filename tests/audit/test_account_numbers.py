@@ -61,3 +61,16 @@ def test_nested_values_are_masked_and_their_names_stay():
 def test_all_are_found_joined_and_in_capitals():
     assert account_numbers_in(f"nl91 abna 0417 1643 00, {GERMAN}") == {DUTCH, GERMAN}
     assert not is_iban("XX91ABNA0417164300")
+
+
+def test_random_identifier_is_no_account_number():
+    """Of a Belgian one the last two groups have the length; here the check digits too."""
+    identifier = next(
+        found
+        for digits in range(100)
+        if account_numbers_in((found := f"0fae3f1c-7c4e-4d1b-be{digits:02}-68539007547a").rpartition("4d1b-")[2])
+    )
+    for text in (identifier, f'{{"trace_id":"{identifier}"}}', f"/problems/{identifier}"):
+        assert without_account_numbers(text) == text
+    beside = f"{identifier} pays to BE68 5390 0754 7034"
+    assert without_account_numbers(beside) == f"{identifier} pays to BE••••7034"
