@@ -119,7 +119,7 @@ def _class_at(steps: Sequence[str]) -> FieldClass:
     if _SECRETS.fullmatch(last):
         return FieldClass.SECRET
     found = _BY_NAME.get(last) or _BELOW.get((names[-2] if len(names) > 1 else "", last))
-    if found is None and last == "Id" and any(name.endswith("Acct") for name in names):
+    if found is None and last == "Id" and any(name.endswith(("Acct", "Agt")) for name in names):
         found = FieldClass.BANK
     if found is None and last not in _NO_VALUES:
         found = next((_INSIDE[name] for name in names if name in _INSIDE), None)
@@ -198,9 +198,11 @@ def classified_values(content: bytes) -> Iterator[ClassifiedValue] | None:
 def _of_xml(element: etree._Element, above: list[str]) -> Iterator[ClassifiedValue]:
     names = [*above, etree.QName(element).localname]
     children = list(element.iterchildren("*"))
-    if not children and element.text:
+    # A comment within a value cuts it for whoever reads its first piece alone, and not for the target.
+    text = "".join([element.text or "", *(child.tail or "" for child in element)])
+    if text.strip():
         is_creditor = names[-2:] == ["PartyIdentification", "ID"] and element.get("schemeID") == "SEPA"
-        yield names, element.text, FieldClass.BANK if is_creditor else _class_at(names)
+        yield names, text, FieldClass.BANK if is_creditor else _class_at(names)
     for child in children:
         yield from _of_xml(child, names)
 

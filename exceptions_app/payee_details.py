@@ -17,6 +17,8 @@ from exceptions_app.field_classes import FieldClass, classified_values, mask
 _ACCOUNTS: Final = frozenset({"PayeeFinancialAccount", "CdtrAcct", "iban"})
 _BANKS: Final = frozenset({"FinancialInstitutionBranch", "CdtrAgt", "CdtrAgtAcct", "bic"})
 
+_PAYER: Final = "PayerFinancialAccount"
+
 _Place = tuple[str, int]
 
 
@@ -59,7 +61,7 @@ def _details(content: bytes) -> dict[_Place, str]:
     found: dict[_Place, str] = {}
     turns: Counter[str] = Counter()
     for names, text, field_class in classified_values(content) or ():
-        if field_class is FieldClass.BANK and (_ACCOUNTS | _BANKS) & set(names):
+        if field_class is FieldClass.BANK and (_ACCOUNTS | _BANKS) & set(names) and _PAYER not in names:
             way = "/".join(names)
             found[way, turns[way]] = as_compared(text)
             turns[way] += 1

@@ -5,11 +5,11 @@ What is ended here is taken by the action that takes it everywhere else, with it
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import AbstractUser, Group
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from audit import log
@@ -25,6 +25,9 @@ from exceptions_app.queries.access_review import ALL, Holding, Key, is_gone, is_
 from integrations.models import Connection
 
 Outcome = AccessReview.Kept
+HOURS: Final = 12
+SHORTEST: Final = timedelta(hours=HOURS)
+"""What nobody confirms ends, so nobody opens a round that is over before others can look at it."""
 LONGEST: Final = timedelta(days=366)
 OWN = "Nobody decides on their own access; another administrator can."
 EVENTS: Final[Mapping[str, str]] = {
@@ -50,8 +53,10 @@ def open_review(name: str, *, scope: str, due_at: datetime, by: AbstractUser, at
     _require_reviewer(by)
     if not name.strip():
         raise Invalid("name", "Give it a name by which others find it.")
-    if not at < due_at <= at + LONGEST:
-        raise Invalid("due_at", f"Choose a time that is to come, within {LONGEST.days} days.")
+    if not at + SHORTEST <= due_at <= at + LONGEST:
+        raise Invalid(
+            "due_at", f"Choose a time that is to come, in {HOURS} hours at least and {LONGEST.days} days at most."
+        )
     if AccessReview.objects.filter(name=name.strip()[:100], closed_at=None).exists():
         raise Invalid("name", "A review of this name is open already.")
     found = with_trail(within(scope, standing_now().values()))
@@ -59,13 +64,18 @@ def open_review(name: str, *, scope: str, due_at: datetime, by: AbstractUser, at
         raise Invalid("scope", "Nothing is granted there.")
     if len(found) > MOST_ITEMS:
         raise Invalid("scope", f"These are {len(found)}; at most {MOST_ITEMS} are reviewed at once.")
-    review = AccessReview.objects.create(
-        name=name.strip()[:100], scope=scope, due_at=due_at, count=len(found), opened_at=at, opened_by_id=by.pk
-    )
+    try:
+        with transaction.atomic():
+            review = AccessReview.objects.create(
+                name=name.strip()[:100], scope=scope, due_at=due_at, count=len(found), opened_at=at, opened_by_id=by.pk
+            )
+    except IntegrityError as error:  # somebody opened it in this moment
+        raise Invalid("name", "A review of this name is open already.") from error
     AccessReviewItem.objects.bulk_create(
         [_item(review, number, one) for number, one in enumerate(found, start=1)], batch_size=500
     )
-    words = f"{by} opened the review of access {review}: {len(found)} to confirm until {due_at:%Y-%m-%d %H:%M} UTC."
+    until = f"{due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    words = f"{by} opened the review of access {review}: {len(found)} to confirm until {until}."
     data = {"name": review.name, "scope": scope, "due_at": due_at, "items": len(found)}
     log.record_many([_entry("access_review.opened", review.subject, words, data, by=by, at=at)])
     return review

@@ -36,6 +36,8 @@ def end_administration(person: AbstractUser, *, by: AbstractUser, at: datetime, 
         raise NotPermitted(f"{by} is no administrator any more.")
     if person.pk not in administrators:
         return False
+    if administrators[person.pk].is_superuser and not by.is_superuser:
+        raise NotPermitted("Only a superuser ends the administration of another one.")
     if not any(one.is_active for one in administrators.values() if one.pk != person.pk):
         raise Invalid("person", NOBODY_LEFT)
     get_user_model().objects.filter(pk=person.pk).update(is_staff=False)

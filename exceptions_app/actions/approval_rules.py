@@ -160,7 +160,7 @@ def _write(
     if not because.strip():
         raise Invalid("because", "Say why; the person who decides will read it, and the auditor.")
     rule = ApprovalRule(
-        replaces=old, is_end=is_end, entity=asked.entity, object_type=asked.object_type, above=asked.above,
+        replaces=old, is_end=is_end, entity=asked.entity, object_type=asked.object_type, above=abs(asked.above),
         currency=asked.currency, approvers=asked.approvers, role=asked.role, proposer_id=by.pk,
         because=because.strip()[:500], proposed_at=at,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from exceptions_app import policies
+from exceptions_app import authority, policies
 from exceptions_app.actions import (
     batch_outcome,
     first_approval,
@@ -76,6 +76,8 @@ def approve(
     case = lock(case_id)
     proposal, where = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
     kind = ProposalKind(proposal.kind)
+    if batch:
+        _refuse_ruled(proposal)
     policies.require(APPROVING[kind], case, by, where=where)
     require_fresh_proof(lambda: [(case.amount, case.currency)], at=at)
     _refuse_changed_bytes(proposal)
@@ -84,7 +86,6 @@ def approve(
     typed = _typed_again(proposal, retyped, batch=batch)
     retyped_sha256 = digest_of(typed)
     if first_approval.is_first(where):
-        _refuse_in(batch)
         return first_approval.approve_first(
             case, proposal, by=by, at=at, because=because, retyped_sha256=retyped_sha256, where=where
         )
@@ -114,10 +115,11 @@ def approve(
     return decision
 
 
-def _refuse_in(batch: str) -> None:
-    """Who agreed to a list agreed to each as the only one."""
-    if batch:
-        raise ApprovalNoLongerHolds("A rule asks for two approvers of it by now, so it is decided by itself.")
+def _refuse_ruled(proposal: Proposal) -> None:
+    """Who agreed to a list agreed to each as the only one, and in no special role."""
+    demands = authority.demands_on([proposal.case_id], at=proposal.proposed_at)[proposal.case_id]
+    if reason := authority.why_alone(demands):
+        raise ApprovalNoLongerHolds(reason)
 
 
 def _told(proposal: Proposal) -> dict[str, object]:

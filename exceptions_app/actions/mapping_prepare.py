@@ -152,7 +152,9 @@ def _freeze(proposal: MappingProposal, *, at: datetime) -> None:
     decided on by itself.
     """
     opened = Proposal.objects.select_for_update(of=("self",), no_key=True).select_related("case", "target")
-    usual = opened.filter(mend_outcome__item__proposal=proposal, state=Proposal.State.OPEN, approvers=1, roles=[])
+    usual = opened.filter(
+        mend_outcome__item__proposal=proposal, state=Proposal.State.OPEN, approvers=1, roles=[], retype_sha256=""
+    )
     prepared = list(usual.order_by("case_id"))
     reason = mend_reason(proposal.mapping, proposal.because)
     batch = freeze_list(prepared, by=proposal.proposer, at=at, because=reason) if prepared else None

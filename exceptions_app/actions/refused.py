@@ -12,6 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
 from audit import log
+from audit.models import AuditEvent
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.mover import scope_of
 from exceptions_app.machines import is_machine
@@ -23,6 +24,7 @@ LONGEST_REFERENCE = 80
 LONGEST_REASON = 500
 _MINUTE = timedelta(minutes=1)
 _AT_A_TIME = 200
+_REPEATED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,10 @@ class Refused:
     status: int | None = None
     token: str = ""
 
+    @property
+    def reads(self) -> bool:
+        return self.what.startswith("GET ")
+
 
 def cut(text: str, most: int) -> str:
     """One line of printable characters, and no more of them than that."""
@@ -49,14 +55,26 @@ def record_refused(attempts: Sequence[Refused], *, by: AbstractUser, at: datetim
     """Tell them in the audit trail, or count them where the account has had its events of this minute."""
     rows = RefusedMinute.objects.select_for_update()
     minute, _ = rows.get_or_create(person_id=by.pk, minute=at.replace(second=0, microsecond=0))
-    own = attempts[: max(MOST_A_MINUTE - minute.told, 0)]
+    told, own, beyond = _told_lately(by, at=at), list[Refused](), list[Refused]()
+    for attempt in attempts:
+        is_own = minute.told + len(own) < MOST_A_MINUTE and not (attempt.reads and _asked(attempt) in told)
+        (own if is_own else beyond).append(attempt)
     log.record_many([_entry(attempt, by=by, at=at, correlation_id=correlation_id) for attempt in own])
-    beyond = attempts[len(own) :]
     for attempt in beyond:
         minute.left_out[attempt.what] = minute.left_out.get(attempt.what, 0) + 1
     minute.told += len(own)
     minute.beyond += len(beyond)
     minute.save(update_fields=["told", "beyond", "left_out"])
+
+
+def _told_lately(by: AbstractUser, *, at: datetime) -> set[tuple[str, str]]:
+    """What was asked for in vain and told some minutes ago: a page that was left open asks for it again and again."""
+    recent = AuditEvent.objects.filter(actor=by.get_username(), at__gt=at - _REPEATED, action="person.refused")
+    return {(data["what"], data["about"]) for data in recent.values_list("data", flat=True)}
+
+
+def _asked(attempt: Refused) -> tuple[str, str]:
+    return attempt.what, cut(attempt.about, LONGEST_REFERENCE)
 
 
 def record_refused_by_task(

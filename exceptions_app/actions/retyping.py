@@ -9,7 +9,7 @@ from exceptions_app.states import ProposalKind
 
 _BOOKING = (ProposalKind.REPLAY, ProposalKind.RELEASE)
 FIELD = "retyped"
-LONGEST = 60
+LONGEST = 2_048  # characters, as ISO 20022 gives them to the longest name of an account
 ALONE = "It changes bank details of the payee, which whoever approves types again. Propose it by itself."
 
 

@@ -19,13 +19,12 @@ def _rate(currency: str) -> str:
     ) END)"""
 
 
-# What stands there now and what came in, so that nobody corrects an amount to below a limit.
+# What stands there now and what came in, so that nobody corrects an amount to below a limit. All rows of the history
+# that say so: whoever could add one would only add to what is asked.
 _MONEY = """
     SELECT about.amount, about.currency
-    UNION (
-        SELECT was.amount, was.currency FROM public.exceptions_app_historicalexceptioncase was
-        WHERE was.id = about.id AND was.amount IS NOT NULL ORDER BY was.history_id LIMIT 1
-    )
+    UNION SELECT was.amount, was.currency FROM public.exceptions_app_historicalexceptioncase was
+        WHERE was.id = about.id AND was.history_type = '+' AND was.amount IS NOT NULL
 """
 _COMPARED = f"""(CASE WHEN money.currency = asked.currency THEN abs(money.amount)
     ELSE round(abs(money.amount) * {_rate("asked.currency")} / {_rate("money.currency")}, 2) END)"""

@@ -237,6 +237,12 @@ REFUSE_WHOEVER_MAY_NOT = f"""
             RAISE EXCEPTION 'four eyes: a machine cannot decide on proposal % of a person', NEW.proposal_id
                 USING ERRCODE = 'check_violation';
         END IF;
+        IF proposed.kind <> 'replay' OR NOT EXISTS (
+            SELECT 1 FROM public.exceptions_app_payloadversion v WHERE v.id = proposed.version_id AND v.number = 1
+        ) THEN
+            RAISE EXCEPTION 'four eyes: a machine decides on what came in, and proposal % is of something else',
+                NEW.proposal_id USING ERRCODE = 'check_violation';
+        END IF;
         RETURN NEW;
     END IF;
     IF EXISTS ({TWIN}) THEN

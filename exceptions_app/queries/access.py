@@ -251,4 +251,4 @@ def _place(cursor: str) -> Sequence[str]:
 
 def _is_text(part: object) -> bool:
     """As the database takes it: no NUL, and no half of a pair of surrogates."""
-    return isinstance(part, str) and "\x00" not in part and part.isprintable()
+    return isinstance(part, str) and "\x00" not in part and not any("\ud800" <= one <= "\udfff" for one in part)

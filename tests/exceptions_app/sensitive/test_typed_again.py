@@ -14,6 +14,7 @@ from exceptions_app.actions.correct import correct
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, approve, reject
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.retyping import ALONE
+from exceptions_app.field_classes import sensitive_values
 from exceptions_app.models import Decision, Proposal
 from exceptions_app.payee_details import changed_details
 from exceptions_app.refusing import OTHER_DETAILS
@@ -172,3 +173,20 @@ def test_approval_for_a_batch_is_refused_at_its_turn(cast: Cast, planted: Plante
 def test_it_is_not_kept_while_somebody_signs_in_again():
     assert not may_be_kept("retyped_0")
     assert may_be_kept("because")
+
+
+@pytest.mark.parametrize("cut", [b"<!-- -->%s", b"%s<?cut here?>", b"DE<!-- -->%s"])
+def test_comment_within_an_account_hides_nothing(cut: bytes):
+    came_in, tail = document(), IS_NOW.encode() if not cut.startswith(b"DE") else IS_NOW[2:].encode()
+    sent = came_in.replace(f"<cbc:ID>{CAME_WITH}</cbc:ID>".encode(), b"<cbc:ID>" + cut % tail + b"</cbc:ID>")
+    assert sent != came_in
+    assert [detail.value for detail in changed_details(came_in, sent)] == [IS_NOW]
+    assert IS_NOW in (sensitive_values(sent) or {})
+
+
+def test_bank_by_another_identifier_counts_and_the_payers_own_does_not():
+    came_in = payment_file(Wire("INV-1", iban=IBANS[1], bic="PLNTDEFFXXX"))
+    other = came_in.replace(b"</BICFI>", b"</BICFI><Othr><Id>4711</Id></Othr>")
+    assert "4711" in {detail.value for detail in changed_details(came_in, other)}
+    invoice = document()
+    assert changed_details(invoice, invoice.replace(b"BE68539007547043", b"BE68539007547034")) == ()
