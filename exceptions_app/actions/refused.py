@@ -55,7 +55,8 @@ def record_refused(attempts: Sequence[Refused], *, by: AbstractUser, at: datetim
     """Tell them in the audit trail, or count them where the account has had its events of this minute."""
     rows = RefusedMinute.objects.select_for_update()
     minute, _ = rows.get_or_create(person_id=by.pk, minute=at.replace(second=0, microsecond=0))
-    told, own, beyond = _told_lately(by, at=at), list[Refused](), list[Refused]()
+    told = _told_lately(by, at=at) if any(attempt.reads for attempt in attempts) else set()
+    own, beyond = list[Refused](), list[Refused]()
     for attempt in attempts:
         is_own = minute.told + len(own) < MOST_A_MINUTE and not (attempt.reads and _asked(attempt) in told)
         (own if is_own else beyond).append(attempt)
