@@ -20,6 +20,7 @@ from tests.cast import Cast, make_cast
 from tests.cast_template import take_template
 from tests.emptying import Emptying
 from tests.migrated_once import copy_what_is_migrated
+from tests.rendering import keep_contexts_of_pages_alone
 from tests.simulator_process import simulator, simulator_process
 from tests.stack import RunningStack
 
@@ -78,6 +79,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
         # As with pytest 9.2 and pytest-xdist 3.8: installations and browsers would be started by every process.
         raise pytest.UsageError("This pytest-xdist does not keep the groups of tests together.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def contexts_of_pages_alone(django_test_environment: None) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        keep_contexts_of_pages_alone(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

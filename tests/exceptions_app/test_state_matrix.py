@@ -142,19 +142,19 @@ def test_what_is_not_allowed_is_refused_with_its_reason_and_what_is_out_of_scope
     everybody = [(who, signed_in(who.user), api(who.user)) for who in people(cast)]
     seen = {403: 0, 404: 0, 409: 0}
     wrong: list[str] = []
-    number = 0
-    for case in cases:
+    for nth_case, case in enumerate(cases):
         proposer = Proposal.objects.filter(case=case, state="open").values_list("proposer", flat=True).first()
         for who, browser, program in everybody:
             where = standing(who.user, case)  # the same for every move: what follows changes nothing
-            for action in MOVES:
+            for nth_move, action in enumerate(MOVES):
                 status, words = expected(action, case, who, proposer)
                 by_action(action, case, where, status, words)
-                if not status:
+                # Whom nothing is there for asks for each move in every third state: which it is, is not looked at.
+                turn = nth_case + nth_move
+                if not status or (status == 404 and turn % 3):
                     continue
-                number += 1
-                # A page is drawn for each refusal, so it has every fourth turn: each person and each state meets both.
-                answer = (by_api if number % 4 or action in NOT_BY_PAGE else by_page)(action, case, browser, program)
+                # A page is drawn for each refusal, so it has every fourth turn: each person and each move meets both.
+                answer = (by_api if turn % 4 or action in NOT_BY_PAGE else by_page)(action, case, browser, program)
                 if answer.status_code != status or not said_in(words, answer.content.decode()):
                     wrong.append(f"{who.user} {action} {case.state}: {answer.status_code}, not {status} “{words}”")
                 seen[status] += 1
