@@ -1,24 +1,21 @@
-"""Segregation of duties over what led to a proposal: who had a hand in it, and who is left to decide.
+"""Segregation of duties over what led to a proposal: who is left to decide, beside those with a hand in it.
 
 The questions are the SQL of `models.duties`, which the trigger of the database asks as well.
 """
 # ruff: noqa: S608 - made of constants of `models.duties`
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db import connection as database
 
-from audit.queries import EventFilter, events
+from exceptions_app.hands import HAD_A_HAND, arrival_hands
 from exceptions_app.models import (
     ApprovalRule,
     ExceptionCase,
-    MappingEntry,
     MappingProposal,
     PayloadVersion,
     Proposal,
@@ -30,7 +27,6 @@ from exceptions_app.models.duties import (
     GIVEN,
     GIVEN_OF_MAPPING,
     GIVEN_OF_RULE,
-    HANDS,
     HAS_A_HAND,
     HELD_BEFORE,
     HELD_FOR_MAPPING_BEFORE,
@@ -40,71 +36,22 @@ from exceptions_app.models.duties import (
     STANDS_IN,
     TAMPERED,
     TAMPERED_OF_MAPPING,
+    TOUCHED_THE_FIRST,
+    TOUCHED_THE_PROPOSER,
     TWIN,
     counted_since,
     gives_approve,
 )
-from exceptions_app.models.value_mapping import MAPPING_PREFIX
-from integrations.models import FieldMap
 
 MOST_NAMED = 3
-_MOST_EVENTS = 500
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Hand:
-    """What one person did on the way to what is proposed."""
-
-    person: int
-    part: str  # proposed, corrected, mapped, valued
-    what: str = ""
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """As a version keeps it."""
-        return {"person": self.person, "part": self.part, "what": self.what}
-
-    @property
-    def in_words(self) -> str:
-        """Why this person may not decide, for themselves."""
-        which = f" ({self.what})" if self.what else ""
-        return {
-            "proposed": "You proposed this; someone else must decide.",
-            "mapped": f"You wrote or put to use a field map that made this{which}; someone else must decide.",
-            "valued": f"You wrote the mapping that gave a value in this{which}; someone else must decide.",
-            "approved": APPROVED_FIRST,
-        }.get(self.part, "You prepared this correction; someone else must decide.")
-
-
-_RANK = ("proposed", "corrected", "mapped", "valued", "approved")
-HAD_A_HAND = "You had a hand in this; someone else must decide."
-APPROVED_FIRST = "You approved this already, as the first of two; someone else must be the second."
-
-
-def hands_of(proposal: Proposal) -> list[Hand]:
-    """Everyone with a hand in it and what they did, the nearest part of each first. One query."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT hand.id, hand.part, hand.what FROM public.exceptions_app_proposal proposed "
-            f"CROSS JOIN LATERAL ({HANDS}) hand WHERE proposed.id = %s",
-            [proposal.pk],
-        )
-        found = [Hand(*row) for row in cursor.fetchall()]
-    # Of two rows that say the same, the one that says what of comes first.
-    return sorted(found, key=lambda hand: (_RANK.index(hand.part) if hand.part in _RANK else 9, not hand.what, hand))
-
-
-def own_part(hands: Iterable[Hand], person: int) -> str:
-    """What keeps a person from deciding, whatever they are granted; empty for those without a hand in it."""
-    return next((hand.in_words for hand in hands if hand.person == person), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Decider:
     """Somebody who holds the verb where the exception is. `why_not` is a sentence for them; empty when they may.
 
-    `lacks` is one too: what keeps them from approving alone, and not from rejecting. `missing` is how many approvals
-    it takes still.
+    `lacks` is one too: what keeps them from approving alone, and not from rejecting. `role` names the roles that it
+    takes and they have not. `missing` is how many approvals it takes still.
     """
 
     pk: int
@@ -112,6 +59,7 @@ class Decider:
     name: str
     why_not: str
     lacks: str = ""
+    role: str = ""
     missing: int = 1
 
     @property
@@ -129,12 +77,14 @@ _GIVEN_WITH_MORE = f"""
 _DECIDERS = f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_BEFORE},
         {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, {LACKS},
-        given.approvers - (given.approved_by IS NOT NULL)::int, proposed.id
+        {_NAME.format("former")}, reached.at, given.approvers - (given.approved_by IS NOT NULL)::int, proposed.id
     FROM {{proposed}} CROSS JOIN LATERAL ({_GIVEN_WITH_MORE}) given CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
     LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
     LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
+    LEFT JOIN LATERAL ({TOUCHED_THE_FIRST}) reached ON TRUE
+    LEFT JOIN public.workbench_user former ON former.id = given.approved_by
     WHERE person.is_active AND {HOLDS} AND {{which}}
     ORDER BY 3, 2
 """
@@ -158,7 +108,8 @@ _OF_BATCH = _DECIDERS.format(
 )
 _OF_MAPPING = f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, {HELD_FOR_MAPPING_BEFORE},
-        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, NULL, 1, proposed.id
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, NULL, NULL, NULL, 1,
+        proposed.id
     FROM public.exceptions_app_mappingproposal proposed CROSS JOIN LATERAL ({GIVEN_OF_MAPPING}) given
     CROSS JOIN public.workbench_user person
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
@@ -206,12 +157,14 @@ _LATE_FOR_BATCH = f"""
 """
 _OF_RULE = f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, TRUE,
-        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, NULL, 1, proposed.id
+        {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, NULL,
+        {_NAME.format("maker")}, reached.at, 1, proposed.id
     FROM public.exceptions_app_approvalrule proposed CROSS JOIN LATERAL ({GIVEN_OF_RULE}) given
-    CROSS JOIN public.workbench_user person
+    CROSS JOIN public.workbench_user person JOIN public.workbench_user maker ON maker.id = proposed.proposer_id
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
     LEFT JOIN LATERAL ({TAMPERED_OF_MAPPING}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
+    LEFT JOIN LATERAL ({TOUCHED_THE_PROPOSER}) reached ON TRUE
     LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
     WHERE proposed.id = %(rule)s AND person.id = %(person)s
 """
@@ -272,7 +225,8 @@ def kept_from_mapping(person: AbstractUser, proposal: MappingProposal) -> str:
 
 def kept_from_rule(person: AbstractUser, rule: ApprovalRule) -> str:
     """The same of a proposed rule of approval, for somebody else than its proposer. One query."""
-    return next((one.why_not for one in _read(_OF_RULE, {"rule": rule.pk, "person": person.pk})), "")
+    found = _read(_OF_RULE, {"rule": rule.pk, "person": person.pk})
+    return next((one.why_not or one.lacks for one in found), "")
 
 
 def _read(query: str, values: Mapping[str, Any]) -> tuple[Decider, ...]:
@@ -282,7 +236,7 @@ def _read(query: str, values: Mapping[str, Any]) -> tuple[Decider, ...]:
 
 
 def _decider(row: Sequence[Any]) -> Decider:
-    pk, username, name, has_hand, held, twin, actor, at, beside, lacks, missing, _ = row
+    pk, username, name, has_hand, held, twin, actor, at, beside, role, first, reached_at, missing, _ = row
     why_not = HAD_A_HAND if has_hand else ""
     if twin:
         why_not = f"Your account has the e-mail address of {twin}, who had a hand in this; someone else must decide."
@@ -298,10 +252,15 @@ def _decider(row: Sequence[Any]) -> Decider:
             f"{actor}, who had a hand in this, changed your account or your access on {at:%d.%m.%Y}; "
             "someone else must decide."
         )
-    role = (
-        f"A rule lets only those approve this who have the role {lacks} since before it was proposed." if lacks else ""
-    )
-    return Decider(pk, username, name, why_not, role, missing)
+    lacks = ""
+    if reached_at:
+        lacks = (
+            f"You changed the account or the access of {first} on {reached_at:%d.%m.%Y}, and would be the second "
+            "person beside them; someone else must decide."
+        )
+    elif role:
+        lacks = f"A rule lets only those approve this who have the role {role} since before it was proposed."
+    return Decider(pk, username, name, why_not, lacks, role or "", missing)
 
 
 def first_holds(proposal: Proposal) -> bool:
@@ -320,76 +279,30 @@ def who_can(deciders: Sequence[Decider], case: ExceptionCase, *, is_proposed: bo
     """Who may decide, by name; or that nobody can, and what an administrator could do."""
     names = [decider.name for decider in deciders if decider.may_approve]
     missing = max((decider.missing for decider in deciders), default=1)
+    then = "have it withdrawn and proposed again then" if is_proposed else "have that done before it is proposed"
+    role = next((decider.role for decider in deciders if decider.role and not decider.why_not), "")
     if not names:
-        then = "have it withdrawn and proposed again then" if is_proposed else "have that done before it is proposed"
-        return (
-            f"Nobody can: everyone who may approve in {case.queue.name} for {case.entity.name} had a hand in it or is "
-            f"kept from it. An administrator can give somebody else the right there; {then}."
-        )
+        return _nobody_can(case, role=role, then=then)
     more = len(names) - MOST_NAMED
     shown = [*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
     can = f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)} can"
     if missing < 2:
         return f"{can}."
     if len(names) < missing:
-        return (
-            f"Only {can}, and two must. An administrator can give somebody else the right, or the role that it takes."
-        )
+        what = f"the right there, or the role {role}" if role else "the right there"
+        return f"Only {can}, and two must. An administrator can give somebody else {what}; {then}."
     return f"{can}; two of them must."
 
 
-def value_hands(told: Iterable[Mapping[str, Any]]) -> list[Hand]:
-    """Who wrote the rows of value mappings that gave these values; `told` as `MappedValue.told`. One query, or none.
-
-    Whoever approved a row is not among them: they judged it as a second person, and made nothing.
-    """
-    asked = {(str(one["mapping"]), int(one["version"]), str(one["source"])) for one in told}
-    if not asked:
-        return []
-    numbers = {int(ref.removeprefix(MAPPING_PREFIX)) for ref, _, _ in asked}
-    entries = MappingEntry.objects.filter(mapping__in=numbers, source_value__in={source for _, _, source in asked})
-    rows = entries.values_list("mapping", "version", "source_value", "row__proposal__proposer")
-    return sorted(
-        {
-            Hand(person, "valued", mapping_in_words(mapping, version))
-            for mapping, version, source, person in rows
-            if (f"{MAPPING_PREFIX}{mapping}", version, source) in asked
-        }
+def _nobody_can(case: ExceptionCase, *, role: str, then: str) -> str:
+    """`role` is what those lack whom nothing else keeps from it; empty when there are none."""
+    where = f"in {case.queue.name} for {case.entity.name}"
+    if role:
+        return (
+            f"Nobody can: a rule takes the role {role}, and nobody has it who may approve {where} and had no hand in "
+            f"it. An administrator can give it to one of them; {then}."
+        )
+    return (
+        f"Nobody can: everyone who may approve {where} had a hand in it or is "
+        f"kept from it. An administrator can give somebody else the right there; {then}."
     )
-
-
-def mapping_in_words(mapping: int, version: int) -> str:
-    return f"{MAPPING_PREFIX}{mapping} version {version}"
-
-
-def arrival_hands(case: ExceptionCase, transactions: Iterable[Transaction] | None = None) -> list[Hand]:
-    """Who wrote or put to use the field maps, and who wrote the mappings, that made what was handed over.
-
-    From the audit trail of its transactions, which says what each was translated by. One query where none was.
-    """
-    found = Transaction.objects.filter(case=case).only("pk") if transactions is None else transactions
-    subjects = [one.subject for one in found]
-    if not subjects:
-        return []
-    read = events(EventFilter(scopes=None, subjects=subjects), limit=_MOST_EVENTS).entries
-    maps = {str(name) for event in read for name in event.data.get("field_maps", ())}
-    values = [value for event in read for value in event.data.get("mapped_values", ())]
-    return _map_hands(case, maps) + value_hands(values)
-
-
-def _map_hands(case: ExceptionCase, names: set[str]) -> list[Hand]:
-    """Of versions of field maps such as “inbound invoice 3”. Three queries, or none."""
-    if not names:
-        return []
-    people: defaultdict[str, set[int]] = defaultdict(set)
-    for saved in FieldMap.objects.filter(connection=case.connection_id).defer("declared"):
-        people[str(saved)].add(saved.author_id)
-    switched = EventFilter(scopes=None, subject=f"connection:{case.connection.slug}", action="field_map.activated")
-    users: dict[str, set[str]] = defaultdict(set)
-    for event in events(switched, limit=_MOST_EVENTS).entries:
-        users["{direction} {object_type} {will_be}".format(**event.data)].add(event.actor)
-    wanted = {username for name in names for username in users[name]}
-    keys = dict(get_user_model().objects.filter(username__in=wanted).values_list("username", "pk"))
-    for name in names:
-        people[name] |= {keys[username] for username in users[name] if username in keys}
-    return sorted(Hand(person, "mapped", name) for name in names for person in people[name])

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
 
-from exceptions_app.duties import APPROVED_FIRST, HAD_A_HAND, Decider, deciders_of, hands_of, own_part, who_can
+from exceptions_app.duties import Decider, deciders_of, who_can
 from exceptions_app.granted import ON_ENTITIES, ON_QUEUES, granted_to
 from exceptions_app.granted import Kind as Granted
+from exceptions_app.hands import APPROVED_FIRST, HAD_A_HAND, hands_of, own_part
 from exceptions_app.machines import is_machine
 from exceptions_app.models import ExceptionCase, Proposal
 from exceptions_app.models.case import HELD_BY_FIELD_MAP

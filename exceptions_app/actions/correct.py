@@ -14,9 +14,9 @@ from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.scoring import scored
 from exceptions_app.actions.suggestions import for_the_trail, record_suggestions
-from exceptions_app.duties import Hand
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.field_classes import FieldClass, class_of
+from exceptions_app.hands import Hand
 from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal, Suggestion
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.queries.score_facts import waiting_for

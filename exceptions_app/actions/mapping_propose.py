@@ -16,7 +16,7 @@ from exceptions_app.actions.batch_propose import ListChanged, propose_batch
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.batch_states import MOST_ITEMS
-from exceptions_app.duties import Hand, mapping_in_words
+from exceptions_app.hands import Hand, mapping_in_words
 from exceptions_app.mapping_states import AT_ONCE, MOST_MENDS, POLICY, MappingAction, MappingState
 from exceptions_app.models import (
     LegalEntity,

@@ -13,7 +13,7 @@ from exceptions_app import authority, policies
 from exceptions_app.actions.correct import latest_version
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.retyping import to_retype
-from exceptions_app.duties import arrival_hands, hands_of
+from exceptions_app.hands import arrival_hands, hands_of
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.payee_details import digest_of
 from exceptions_app.states import (

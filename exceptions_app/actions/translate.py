@@ -12,8 +12,8 @@ from exceptions_app import policies
 from exceptions_app.actions.correct import drop_proposal, latest_version, steps_for_the_trail, write_version
 from exceptions_app.actions.mover import lock, move
 from exceptions_app.actions.scoring import scored
-from exceptions_app.duties import value_hands
 from exceptions_app.facts import facts_of, remember_identifiers
+from exceptions_app.hands import value_hands
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
 from exceptions_app.queries.score_facts import waiting_for
 from exceptions_app.states import Action, Kind, State, target_of

@@ -19,12 +19,14 @@ def _rate(currency: str) -> str:
     ) END)"""
 
 
-# What stands there now and what came in, so that nobody corrects an amount to below a limit. All rows of the history
-# that say so: whoever could add one would only add to what is asked.
-_MONEY = """
+# What stands there now and what came in, so that nobody corrects an amount to below a limit, or moves the exception to
+# a legal entity that has none. All rows of the history that say so: whoever could add one would only add to what is
+# asked.
+_CAME_IN = """public.exceptions_app_historicalexceptioncase was
+        WHERE was.id = about.id AND was.history_type = '+'"""
+_MONEY = f"""
     SELECT about.amount, about.currency
-    UNION SELECT was.amount, was.currency FROM public.exceptions_app_historicalexceptioncase was
-        WHERE was.id = about.id AND was.history_type = '+' AND was.amount IS NOT NULL
+    UNION SELECT was.amount, was.currency FROM {_CAME_IN} AND was.amount IS NOT NULL
 """
 _COMPARED = f"""(CASE WHEN money.currency = asked.currency THEN abs(money.amount)
     ELSE round(abs(money.amount) * {_rate("asked.currency")} / {_rate("money.currency")}, 2) END)"""
@@ -35,7 +37,8 @@ RULES = f"""
         asked.object_type, (SELECT bool_or({_COMPARED} IS NULL) FROM ({_MONEY}) money) AS is_unknown
     FROM public.exceptions_app_exceptioncase about
     JOIN public.exceptions_app_approvalrule asked ON asked.state = 'in_force'
-        AND (asked.entity_id IS NULL OR asked.entity_id = about.entity_id)
+        AND (asked.entity_id IS NULL OR asked.entity_id = about.entity_id
+            OR EXISTS (SELECT 1 FROM {_CAME_IN} AND was.entity_id = asked.entity_id))
         AND asked.object_type IN ('', about.object_type)
     LEFT JOIN public.auth_group wanted ON wanted.id = asked.role_id
     LEFT JOIN public.exceptions_app_legalentity place ON place.id = asked.entity_id

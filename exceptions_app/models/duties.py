@@ -101,20 +101,21 @@ def _holds_both(*, since_before: bool, who: str = "person") -> str:
     return f"{on_queue} AND {_holds('legalentity', 'entity', since_before=since_before, who=who)}"
 
 
-# Who lets the person decide in their place at this moment: from `d` and `giver`.
-_GIVERS = """
-    public.exceptions_app_delegation d
-    JOIN public.workbench_user giver ON giver.id = d.giver_id AND giver.is_active
-    WHERE d.taker_id = person.id AND NOT person.is_staff AND d.ended_at IS NULL
-        AND d.begins_at <= now() AND d.ends_at > now()
-"""
+def _givers(who: str = "person") -> str:
+    """Who lets `who` decide in their place at this moment: from `d` and `giver`."""
+    return f"""
+        public.exceptions_app_delegation d
+        JOIN public.workbench_user giver ON giver.id = d.giver_id AND giver.is_active
+        WHERE d.taker_id = {who}.id AND NOT {who}.is_staff AND d.ended_at IS NULL
+            AND d.begins_at <= now() AND d.ends_at > now()
+    """
 
 
 def _decides_for_a_holder(*, since_before: bool) -> str:
     """Whether somebody holds both by themselves who lets the person decide in their place; nothing is passed on."""
     before = "AND d.given_at <= given.proposed_at" if since_before else ""
     both = _holds_both(since_before=since_before, who="giver")
-    return f"EXISTS (SELECT 1 FROM {_GIVERS} {before} AND {both})"
+    return f"EXISTS (SELECT 1 FROM {_givers()} {before} AND {both})"
 
 
 HOLDS = f"(({_holds_both(since_before=False)}) OR {_decides_for_a_holder(since_before=False)})"
@@ -139,16 +140,24 @@ STANDS_IN = f"""
 """
 
 # Of the events about an account `e`, those after which somebody else may sign in by it, or it may do more. That its
-# sessions were ended, that it was named otherwise or made inactive gives nobody anything.
+# sessions were ended, that it was named otherwise or made inactive gives nobody anything, and neither does the end of
+# its status.
 ACCOUNT_EVENTS = (
     "person.added", "person.password_changed", "person.second_factor_added", "person.second_factor_removed",
     "person.recovery_codes_renewed", "person.joined", "role.given", "token.made",
 )  # fmt: skip
-ACCOUNT_FIELDS = ("password", "Email address", "Username", "Staff status", "Superuser status")
-"""Of `person.changed`, as the administration labels them. `Active` counts when it was switched on."""
+ACCOUNT_FIELDS = ("password", "Email address", "Username")
+"""Of `person.changed`, as the administration labels them."""
+STATUS_FIELDS = {"Staff status": "is_staff", "Superuser status": "is_superuser"}
+"""Of the same, with the column: these count unless the event says that the status was taken. `Active` counts when it
+was switched on."""
+_GAVE_STATUS = " OR ".join(
+    f"e.data -> 'fields' ? '{label}' AND e.data #>> ARRAY['changes', '{column}', 'will_be'] IS DISTINCT FROM 'false'"
+    for label, column in STATUS_FIELDS.items()
+)
 OPENS_THE_ACCOUNT = f"""(
     e.action IN {ACCOUNT_EVENTS} OR e.action = 'person.changed' AND (
-        e.data -> 'fields' ?| ARRAY{list(ACCOUNT_FIELDS)}
+        e.data -> 'fields' ?| ARRAY{list(ACCOUNT_FIELDS)} OR {_GAVE_STATUS}
         OR e.data #>> ARRAY['changes', 'is_active', 'will_be'] = 'true'
     )
 )"""
@@ -166,14 +175,15 @@ def gives_approve(account: str) -> str:
     )"""
 
 
-def _tampered(accounts: str) -> str:
+def _tampered(accounts: str, *, by: str = "u.id = ANY(given.hands)") -> str:
+    """The newest event by which one of those that `by` names among the people `u` opened one of the accounts."""
     return f"""
     SELECT e.id, e.actor, e.at FROM ({accounts}) account
     JOIN public.audit_event e ON e.subject = ANY(array_append(given.places, 'person:' || account.username))
         AND e.at > given.since AND e.actor <> account.username
     WHERE CASE WHEN e.subject = 'person:' || account.username THEN {OPENS_THE_ACCOUNT}
             ELSE {gives_approve("account")} END
-        AND e.actor IN (SELECT u.username FROM public.workbench_user u WHERE u.id = ANY(given.hands))
+        AND e.actor IN (SELECT u.username FROM public.workbench_user u WHERE {by})
     ORDER BY e.at DESC LIMIT 1
 """
 
@@ -182,7 +192,16 @@ def _tampered(accounts: str) -> str:
 # decides in the place of others alone is asked the same of those others.
 _THEIR_OWN = "SELECT person.id AS id, person.username AS username"
 TAMPERED = _tampered(
-    f"{_THEIR_OWN} UNION ALL SELECT giver.id, giver.username FROM {_GIVERS} AND NOT ({_HELD_THEMSELVES})"
+    f"{_THEIR_OWN} UNION ALL SELECT giver.id, giver.username FROM {_givers()} AND NOT ({_HELD_THEMSELVES})"
+)
+# The same the other way round, of two approvers: what the person did to the account of the first, or of those in whose
+# place alone the first decides. Whoever could sign in as the first would approve twice.
+_FIRST = "public.workbench_user former"
+TOUCHED_THE_FIRST = _tampered(
+    f"""SELECT former.id, former.username FROM {_FIRST} WHERE former.id = given.approved_by
+        UNION ALL SELECT giver.id, giver.username FROM {_FIRST}, {_givers("former")}
+            AND former.id = given.approved_by AND NOT ({_holds_both(since_before=True, who="former")})""",
+    by="u.id = person.id",
 )
 
 # The same of a proposed value mapping: `proposed` is one of those. What counts for all legal entities counts in each to
@@ -278,6 +297,10 @@ REFUSE_TOO_FEW = f"""
             RAISE EXCEPTION 'authority: proposal % takes % approvers', NEW.proposal_id, given.approvers
                 USING ERRCODE = 'check_violation';
         END IF;
+        IF EXISTS ({TOUCHED_THE_FIRST}) THEN
+            RAISE EXCEPTION 'four eyes: user % changed the account of the first approver of proposal %',
+                NEW.decider_id, NEW.proposal_id USING ERRCODE = 'check_violation';
+        END IF;
         SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
             WHERE u.id = given.approved_by;
         IF NOT {FIRST_HOLDS} THEN
@@ -318,6 +341,11 @@ _KEEPS_RULES = """(person.is_active AND (
         JOIN public.workbench_user_groups m ON m.group_id = g.group_id AND m.user_id = person.id
     )
 ))"""
+# An administrator keeps the rules, and could sign in as another keeper whose password they set.
+TOUCHED_THE_PROPOSER = _tampered(
+    "SELECT maker.id, maker.username FROM public.workbench_user maker WHERE maker.id = ANY(given.hands)",
+    by="u.id = person.id",
+)
 GIVEN_OF_RULE = f"""
     SELECT ARRAY[]::text[] AS places, ARRAY[proposed.proposer_id] AS hands, proposed.proposed_at,
         proposed.proposed_at - interval '{HOURS_BEFORE} hours' AS since
@@ -326,7 +354,8 @@ REFUSE_WHOEVER_MAY_NOT_RULE = f"""
     SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
         WHERE u.id = NEW.decider_id;
     SELECT found.* INTO given FROM ({GIVEN_OF_RULE}) found;
-    IF {HAS_A_HAND} OR EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED_OF_MAPPING}) OR NOT {_KEEPS_RULES}
+    IF {HAS_A_HAND} OR EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED_OF_MAPPING})
+        OR EXISTS ({TOUCHED_THE_PROPOSER}) OR NOT {_KEEPS_RULES}
     THEN
         RAISE EXCEPTION 'four eyes: user % is no second person for approval rule %', NEW.decider_id, NEW.rule_id
             USING ERRCODE = 'check_violation';

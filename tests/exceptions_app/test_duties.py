@@ -17,14 +17,25 @@ from exceptions_app.machines import POLICY, SETUP, machine
 from exceptions_app.models import (
     Decision,
 )
-from exceptions_app.models.duties import ACCOUNT_EVENTS, ACCOUNT_FIELDS
+from exceptions_app.models.duties import ACCOUNT_EVENTS, ACCOUNT_FIELDS, STATUS_FIELDS
 from exceptions_app.policies import NotPermitted, contributors_of, standing
 from exceptions_app.states import Verb
 from exceptions_app.views.audit_words import ACTIONS
 from tests import factories
 from tests.cast import MORNING, Cast, person
 from tests.exceptions_app.api.conftest import Api, api
-from tests.exceptions_app.hands import FOUR_EYES, GAINED, LATER, REFUSED, Scene, SignIn, decide_by_sql, play, told
+from tests.exceptions_app.hands import (
+    FOUR_EYES,
+    GAINED,
+    LATER,
+    REFUSED,
+    TOUCHED,
+    Scene,
+    SignIn,
+    decide_by_sql,
+    play,
+    told,
+)
 from workbench.admin import PersonForm
 from workbench.models import User
 
@@ -91,6 +102,10 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("person.refused_more", {"count": 3}),
     ("person.changed", {"fields": ["First name", "Last name", "Time zone"]}),
     ("person.changed", {"fields": ["Active"], "changes": {"is_active": {"was": True, "will_be": False}}}),
+    *[
+        ("person.changed", {"fields": [label], "changes": {column: {"was": True, "will_be": False}}})
+        for label, column in STATUS_FIELDS.items()
+    ],
     ("delegation.given", {"giver": "conrad", "taker": "sara"}),
     ("delegation.ended", {"giver": "conrad", "taker": "sara"}),
     # What a review takes has an event of the taking beside these, which are about the review.
@@ -118,7 +133,7 @@ def test_each_event_about_an_account_is_known_to_open_it_or_not():
     assert harmless.isdisjoint(ACCOUNT_EVENTS)
     # As the form labels them; the page of the password has no label, and roles have events of their own.
     labels = {str(field.label) for field in PersonForm.base_fields.values()}
-    assert set(ACCOUNT_FIELDS) - labels == {"password"}
+    assert {*ACCOUNT_FIELDS, *STATUS_FIELDS} - labels == {"password"}
 
 
 def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
@@ -131,6 +146,13 @@ def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
     for action, data in HARMLESS:
         told(action, "person:conrad", by=cast.clerk, at=LATER, **data)
     grant_verbs([Verb.APPROVE], cast.controller, [cast.einvoicing, cast.netherlands], by=machine(SETUP), at=LATER)
+    # A status that was given, and one of which the event does not say whether it was, counts as it did.
+    for changes in ({}, {"is_staff": {"was": False, "will_be": True}}):
+        with transaction.atomic():
+            told("person.changed", "person:conrad", by=cast.clerk, at=LATER, fields=["Staff status"], changes=changes)
+            with pytest.raises(IntegrityError, match=TOUCHED), transaction.atomic():
+                decide_by_sql(scene, cast.controller)
+            transaction.set_rollback(True)
     for one in (cast.support, cast.outsider, cast.administrator):
         with pytest.raises(IntegrityError, match=GAINED), transaction.atomic():
             decide_by_sql(scene, one)

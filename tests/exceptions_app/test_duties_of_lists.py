@@ -14,7 +14,8 @@ from exceptions_app.actions.mapping_decide import approve_mapping
 from exceptions_app.actions.propose import propose_replay
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.demo_field_maps import seed_field_maps
-from exceptions_app.duties import deciders_if_proposed, hands_of, kept_from_batch
+from exceptions_app.duties import deciders_if_proposed, kept_from_batch
+from exceptions_app.hands import hands_of
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import (
     BatchDecision,

@@ -110,9 +110,15 @@ def test_rule_is_kept_by_two_who_may_configure(cast: Cast):
     rule.refresh_from_db()
     assert (rule.state, ApprovalRule.objects.get(state="in_force").pk) == ("ended", change.pk)
     end = propose_end(change.pk, by=adam, at=BEFORE, because="Gone.")
-    told("person.changed", "person:ada", by=adam, at=BEFORE, fields=["password"])
-    with pytest.raises(NotPermitted):
-        approve_rule(end.pk, by=cast.administrator, at=BEFORE, frozen_sha256=end.frozen_sha256)
+    # Neither of two keepers may have been able to sign in as the other.
+    for account, by, said in (("ada", adam, "changed your account"), ("adam", cast.administrator, "You changed the")):
+        with transaction.atomic():
+            told("person.changed", f"person:{account}", by=by, at=BEFORE, fields=["password"])
+            with pytest.raises(NotPermitted, match=said):
+                approve_rule(end.pk, by=cast.administrator, at=BEFORE, frozen_sha256=end.frozen_sha256)
+            with pytest.raises(IntegrityError, match="is no second person"), transaction.atomic():
+                by_sql("approvalruledecision", end, cast.administrator)
+            transaction.set_rollback(True)
     assert ApprovalRule.objects.filter(state="in_force").exists()
 
 
@@ -166,7 +172,43 @@ def refused_as_second(cast: Cast, nina: User) -> list[Situation]:
         lambda: told("person.changed", "person:conrad", by=cast.clerk, at=LATER, fields=["password"]),
         lambda: remove_from_role("controller", cast.controller, by=machine(SETUP), at=LATER),
         lambda: User.objects.filter(pk=cast.controller.pk).update(is_active=False),
+        lambda: User.objects.filter(pk=nina.pk).update(email=cast.controller.email.upper()),
     ]
+
+
+def test_who_could_sign_in_as_the_first_is_no_second(cast: Cast, refused_invoice: ExceptionCase):
+    in_force(cast, asks())
+    nina, case = second_controller(), refused_invoice
+    gina = person("gina", "Gina Giver", role="controller")
+    sam = lent(gina, person("sammy", "Sammy Stand-in", role="support"))
+    proposal = mend_and_propose(case, by=cast.clerk)
+    shown: dict[str, Any] = {"frozen_sha256": proposal.frozen_sha256, "at": LATER}
+    role, place = "role:controller", f"queue:{cast.einvoicing.slug}"
+    opened: list[tuple[User, Situation]] = [
+        (cast.controller, lambda: told("person.changed", "person:conrad", by=nina, at=LATER, fields=["password"])),
+        (cast.controller, lambda: told("person.second_factor_removed", "person:conrad", by=nina, at=BEFORE)),
+        (cast.controller, lambda: told("grant.given", place, by=nina, at=BEFORE, to=role, permissions=["approve"])),
+        (sam, lambda: told("token.made", "person:sammy", by=nina, at=LATER)),
+        (sam, lambda: told("person.password_changed", "person:gina", by=nina, at=LATER)),
+    ]
+    for first, arrange in opened:
+        with transaction.atomic():
+            assert isinstance(approve(case.pk, by=first, **shown), FirstApproval)
+            assert "Nina Newcomer" in who_can(deciders_of(proposal), case)
+            arrange()
+            assert "Nina Newcomer" not in who_can(deciders_of(proposal), case)
+            with pytest.raises(NotPermitted, match=r"You changed the account .* must decide\..* can\."):
+                approve(case.pk, by=nina, **shown)
+            with pytest.raises(IntegrityError, match="changed the account of the first approver"), transaction.atomic():
+                by_sql("decision", proposal, nina)
+            reject(case.pk, by=nina, because="To say no opens nothing.", **shown)
+            transaction.set_rollback(True)
+    # What she did long before, or what takes a right away, keeps her from nothing.
+    approve(case.pk, by=cast.controller, **shown)
+    ended = {"is_staff": {"was": True, "will_be": False}}
+    told("person.changed", "person:conrad", by=nina, at=LATER, fields=["Staff status"], changes=ended)
+    told("person.password_changed", "person:conrad", by=nina, at=MORNING - timedelta(hours=25))
+    assert isinstance(approve(case.pk, by=nina, **shown), Decision)
 
 
 def test_first_approval_falls_with_its_proposal_and_its_giver_may_say_no(cast: Cast, refused_invoice: ExceptionCase):
@@ -195,7 +237,7 @@ def test_role_is_asked_for_and_what_came_into_force_later_counts(cast: Cast, ref
     assert proposal.approvers == 1
     in_force(cast, asks(approvers=1, role=directors))
     shown: dict[str, Any] = {"frozen_sha256": proposal.frozen_sha256, "at": LATER}
-    with pytest.raises(NotPermitted, match=r"the role directors since before it was proposed.*Nobody can"):
+    with pytest.raises(NotPermitted, match=r"the role directors since before it.*Nobody can: a rule takes"):
         approve(case.pk, by=nina, **shown)
     with pytest.raises(IntegrityError, match="has not every role"), transaction.atomic():
         by_sql("decision", proposal, nina)
@@ -244,6 +286,18 @@ def test_money_is_compared_at_the_rates_that_are_known(cast: Cast):
         told("case.corrected", lowered.subject, by=cast.clerk, at=MORNING)
         lowered.save()
     assert len(demands_on([lowered.pk], at=MORNING)[lowered.pk]) == 1
+    # Nor does it escape by another legal entity, whoever writes that, and its own rules count beside.
+    here, there = (in_force(cast, asks("10", entity=one)) for one in (cast.netherlands, cast.germany))
+    moved = factories.make_case(cast, amount="100")
+    assert [one.rule for one in demands_on([moved.pk], at=MORNING)[moved.pk]] == [here.ref]
+    with transaction.atomic():
+        ExceptionCase.objects.filter(pk=moved.pk).update(entity=cast.germany)
+        log.record("case.corrected", subject=moved.subject, scope="", actor="clara", at=MORNING, summary="Moved.")
+    assert [one.rule for one in demands_on([moved.pk], at=MORNING)[moved.pk]] == [here.ref, there.ref]
+    for one in (here, there):
+        end = propose_end(one.pk, by=cast.administrator, at=BEFORE, because="Over.")
+        adam = User.objects.get(username="adam")
+        approve_rule(end.pk, by=adam, at=BEFORE, frozen_sha256=end.frozen_sha256)
     # Elsewhere, and of another kind, it asks nothing.
     in_force(cast, asks("0", entity=cast.germany, object_type="payment"))
     assert asked("1") == 0
@@ -263,10 +317,11 @@ def test_same_person_twice_at_the_same_time_is_one_of_two(transactional_db: None
     assert (outcomes.count("done"), FirstApproval.objects.count(), Decision.objects.count()) == (1, 1, 0)
 
 
-def by_sql(table: str, proposal: Proposal, decider: User) -> None:
+def by_sql(table: str, about: Proposal | ApprovalRule, decider: User) -> None:
+    what = "rule_id" if isinstance(about, ApprovalRule) else "proposal_id"
     with database.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO exceptions_app_{table} (proposal_id, verdict, decider_id, frozen_sha256, because, decided_at)"
+            f"INSERT INTO exceptions_app_{table} ({what}, verdict, decider_id, frozen_sha256, because, decided_at)"
             " VALUES (%s, 'approved', %s, %s, '', now())",
-            [proposal.pk, decider.pk, proposal.frozen_sha256],
+            [about.pk, decider.pk, about.frozen_sha256],
         )
