@@ -83,7 +83,9 @@ _DECIDERS = f"""
     LEFT JOIN LATERAL ({TAMPERED}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
     LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
-    LEFT JOIN LATERAL ({TOUCHED_THE_FIRST}) reached ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT found.at FROM ({TOUCHED_THE_FIRST}) found WHERE given.approved_by IS NOT NULL
+    ) reached ON TRUE
     LEFT JOIN public.workbench_user former ON former.id = given.approved_by
     WHERE person.is_active AND {HOLDS} AND {{which}}
     ORDER BY 3, 2
@@ -282,7 +284,7 @@ def who_can(deciders: Sequence[Decider], case: ExceptionCase, *, is_proposed: bo
     then = "have it withdrawn and proposed again then" if is_proposed else "have that done before it is proposed"
     role = next((decider.role for decider in deciders if decider.role and not decider.why_not), "")
     if not names:
-        return _nobody_can(case, role=role, then=then)
+        return _nobody_can(case, role=role, then=then, is_proposed=is_proposed)
     more = len(names) - MOST_NAMED
     shown = [*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
     can = f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)} can"
@@ -294,15 +296,16 @@ def who_can(deciders: Sequence[Decider], case: ExceptionCase, *, is_proposed: bo
     return f"{can}; two of them must."
 
 
-def _nobody_can(case: ExceptionCase, *, role: str, then: str) -> str:
+def _nobody_can(case: ExceptionCase, *, role: str, then: str, is_proposed: bool) -> str:
     """`role` is what those lack whom nothing else keeps from it; empty when there are none."""
     where = f"in {case.queue.name} for {case.entity.name}"
     if role:
+        has = "had it before it was proposed" if is_proposed else "has it"
         return (
-            f"Nobody can: a rule takes the role {role}, and nobody has it who may approve {where} and had no hand in "
-            f"it. An administrator can give it to one of them; {then}."
+            f"Nobody can: a rule takes the role {role}, and nobody {has} who may approve {where} and had no hand in "
+            f"this. An administrator can give it to one of them; {then}."
         )
     return (
-        f"Nobody can: everyone who may approve {where} had a hand in it or is "
-        f"kept from it. An administrator can give somebody else the right there; {then}."
+        f"Nobody can: everyone who may approve {where} had a hand in it or is kept from it. "
+        f"An administrator can give somebody else the right there; {then}."
     )

@@ -133,7 +133,11 @@ ENTRIES = (
     ),
     Entry(
         "Connections", "connections", "exceptions:connections", _with_any_grant,
-        also_on=("exceptions:connection", "exceptions:approval_rules"), key="c",
+        also_on=(
+            "exceptions:connection", "exceptions:approval_rules", "exceptions:approval_rule_propose",
+            "exceptions:approval_rule_move",
+        ),
+        key="c",
     ),
     Entry("Audit", "audit", "exceptions:audit", _exporting, key="h"),
     Entry(

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.actions.mover import move
+from exceptions_app.authority import demands_on
 from exceptions_app.duties import first_holds
 from exceptions_app.models import ExceptionCase, FirstApproval, Proposal
 from exceptions_app.policies import Standing
@@ -52,11 +53,17 @@ def approve_first(
             "frozen_sha256": proposal.frozen_sha256,
             "content_sha256": proposal.content_sha256,
             "proposer": proposal.proposer.get_username(),
-            "rules": [one["rule"] for one in proposal.demanded_by],
+            "rules": _rules_on(case, proposal),
         },
         where=where,
     )
     return first
+
+
+def _rules_on(case: ExceptionCase, proposal: Proposal) -> list[str]:
+    """Those that asked when it was proposed, and those that came into force since."""
+    now = [demand.rule for demand in demands_on([case.pk], at=proposal.proposed_at)[case.pk]]
+    return list(dict.fromkeys([*(str(one["rule"]) for one in proposal.demanded_by), *now]))
 
 
 def why_not_second(proposal: Proposal) -> str:

@@ -13,6 +13,7 @@ from exceptions_app.api.batches import batch_as_json
 from exceptions_app.api.held import conflict_as_json
 from exceptions_app.api.preconditions import etag_of
 from exceptions_app.api.responses import ExceptionSummary, money_of, person_of
+from exceptions_app.authority import asked_of
 from exceptions_app.models import Decision, ExceptionCase, FirstApproval, Occurrence, PayloadVersion, Proposal
 from exceptions_app.policies import Possibility, may_reveal
 from exceptions_app.queries.case_history import (
@@ -29,11 +30,11 @@ from exceptions_app.queries.case_page import (
     possible_actions,
     present_errors,
     read_case_page,
-    who_could_decide,
 )
 from exceptions_app.queries.conflicts import conflict_of_case
 from exceptions_app.queries.retyping import retyping_on
 from exceptions_app.queries.sensitive import shown_until
+from exceptions_app.queries.who_decides import who_could_decide
 from exceptions_app.states import STATING_KINDS
 from exceptions_app.targets import without_secrets
 from integrations.connectors.registry import UnknownConnector, get_connector
@@ -174,9 +175,10 @@ def version_of(version: PayloadVersion, case: ExceptionCase, request: Request) -
 
 
 def proposal_of(proposal: Proposal) -> dict[str, Any]:
-    """A proposal with its decision; reads what is related without asking for it again."""
+    """A proposal that was read `with_rules`, with its decision; reads what is related without asking for it again."""
     decision: Decision | None = getattr(proposal, "decision", None)
     first: FirstApproval | None = getattr(proposal, "first_approval", None)
+    asked = asked_of(proposal)
     return {
         "kind": proposal.kind,
         "state": proposal.state,
@@ -194,9 +196,9 @@ def proposal_of(proposal: Proposal) -> dict[str, Any]:
         "proposed_at": proposal.proposed_at,
         "closed_at": proposal.closed_at,
         "closed_because": proposal.closed_because,
-        "approvers": proposal.approvers,
-        "roles": proposal.roles,
-        "rules": [one["words"] for one in proposal.demanded_by],
+        "approvers": asked.approvers,
+        "roles": asked.roles,
+        "rules": asked.rules,
         "first_approval": None if first is None else _opinion(first),
         "decision": None if decision is None else _opinion(decision),
     }

@@ -22,6 +22,7 @@ from exceptions_app.api.pagination import (
     sort_of,
 )
 from exceptions_app.api.problems import parameter
+from exceptions_app.authority import with_rules
 from exceptions_app.models import Proposal
 from exceptions_app.queries.approvals import SORTS, prepared, sortable
 from exceptions_app.queries.counters import waiting_for_decision_of
@@ -64,7 +65,7 @@ class ProposalList(ApiView):
             raise parameter("show", "There is no such list of proposals.", f"Send one of {', '.join(_SHOWN)}.")
         sort = sort_of(request, SORTS, _OLDEST)
         user = person(request)
-        found = sortable(read(user, reach_of(user))).select_related(
+        found = with_rules(sortable(read(user, reach_of(user)))).select_related(
             "version", "target", "proposer", "decision__decider", "first_approval__decider", "case__queue",
             "case__entity", "case__connection", "case__cause", "case__assignee", "case__snoozed_by",
         ).defer("version__content")  # fmt: skip

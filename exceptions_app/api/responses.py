@@ -255,7 +255,9 @@ class ProposalShape(Shape):
     proposed_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
     closed_because = serializers.CharField()
-    approvers = serializers.IntegerField(help_text="How many must agree to it, by the rules when it was proposed.")
+    approvers = serializers.IntegerField(
+        help_text="How many must agree to it in all, by the rules when it was proposed and those in force since."
+    )
     roles = serializers.ListField(child=serializers.CharField(), help_text="Roles that each of them must have.")
     rules = serializers.ListField(child=serializers.CharField(), help_text="The rules that ask so, in words.")
     first_approval = DecisionShape(allow_null=True, help_text="Of two, the one that is there already.")

@@ -103,7 +103,9 @@ def _page(proposals: QuerySet[Proposal], sort: Sort, cursor: str, direction: Dir
     corrections = PayloadVersion.objects.filter(number__gt=1).defer("content", "operations").order_by("number")
     found = (
         sortable(proposals)
-        .select_related("case", "case__queue", "case__entity", "case__cause", "version", "proposer")
+        .select_related(
+            "case", "case__queue", "case__entity", "case__cause", "version", "proposer", "first_approval__decider"
+        )
         .defer("version__content", "version__operations")
         .prefetch_related("contributors", Prefetch("case__versions", corrections, to_attr="corrections"))
     )

@@ -1,6 +1,6 @@
 """What the page of one exception shows above its history: bounded, in a fixed number of queries, of one moment."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,12 +9,11 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Max, Q, QuerySet
-from django.utils.timezone import now
 
 from audit.queries import EventFilter, LogEntry
 from audit.queries import events as audit_events
 from exceptions_app import policies
-from exceptions_app.duties import Decider, deciders_if_proposed, who_can
+from exceptions_app.authority import with_rules
 from exceptions_app.models import (
     Comment,
     Decision,
@@ -29,7 +28,6 @@ from exceptions_app.models import (
     QueueGroupGrant,
     QueueUserGrant,
     Route,
-    Transaction,
 )
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.queries.batches import BatchInWords, batch_of_case
@@ -49,12 +47,6 @@ _ORDER = (
     Action.REVERSE,
     Action.ASSIGN, Action.SNOOZE, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.REPORT_WRONG_BOOKING,
     Action.DISMISS, Action.COMMENT,
-)  # fmt: skip
-_PROPOSED_BY = frozenset(
-    {
-        Action.PROPOSE, Action.RELEASE, Action.DECLINE, Action.DISMISS, Action.REVERSE, Action.CONFIRM_BOOKED,
-        Action.DECLARE_ABSENT,
-    }
 )  # fmt: skip
 _UNKNOWN_ONLY = frozenset({Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
 
@@ -207,7 +199,7 @@ def _newest_deliveries(case: ExceptionCase) -> dict[str, Delivery]:
 
 def _newest_proposal(case: ExceptionCase) -> Proposal | None:
     return (
-        Proposal.objects.filter(case=case)
+        with_rules(Proposal.objects.filter(case=case))
         .select_related(
             "proposer",
             "target",
@@ -275,30 +267,6 @@ def _is_offered(action: Action, case: ExceptionCase) -> bool:
     if action in _UNKNOWN_ONLY and case.state != State.OUTCOME_UNKNOWN:
         return False
     return Kind(case.kind) in TRANSITIONS[action].kinds
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Who could still decide, and the same as a sentence; without people it says what an administrator could do."""
-
-    people: Sequence[Decider]
-    is_enough: bool
-    words: str
-
-
-def who_could_decide(
-    page: CasePage, possible: Collection[Action], *, transactions: Iterable[Transaction] | None = None
-) -> Left | None:
-    """On what is proposed, or on what the reader could propose now; None, and no query, where there is neither."""
-    deciders, is_proposed = page.standing.deciders, page.standing.proposal is not None
-    if not is_proposed and not _PROPOSED_BY.isdisjoint(possible):
-        by = page.standing.user
-        deciders = deciders_if_proposed(page.case, page.latest, by=by, at=now(), transactions=transactions)
-    if deciders is None:
-        return None
-    people = [decider for decider in deciders if decider.may_approve]
-    is_enough = len(people) >= max((decider.missing for decider in people), default=1)
-    return Left(people, is_enough, who_can(deciders, page.case, is_proposed=is_proposed))
 
 
 def _unless_the_check_fails(possible: policies.Possibility, page: CasePage) -> policies.Possibility:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.http import QueryDict
 
 from exceptions_app.actions.approval_rules import Asked
-from exceptions_app.amounts import read_amount
+from exceptions_app.amounts import in_its_decimals, read_amount
 from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.forms import REASON_LENGTH
 from exceptions_app.models import ApprovalRule, LegalEntity
@@ -33,9 +33,9 @@ class RuleForm(forms.Form):
     object_type = forms.ChoiceField(label="Kind of transaction", required=False)
     approvers = forms.ChoiceField(label="Approvers", choices=[("1", "1"), ("2", "2")], initial="2")
     role = forms.ChoiceField(
-        label="Role that each of them must have",
+        label="Role",
         required=False,
-        help_text="Beside the right to approve there, and since before the proposal.",
+        help_text="That each approver must have beside the right to approve there, since before the proposal.",
     )
     because = ActionCheckedField(label="Reason", max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
     replaces = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -53,6 +53,10 @@ class RuleForm(forms.Form):
         field = self.fields[name]
         if isinstance(field, forms.ChoiceField):
             field.choices = [("", empty), *choices.items()]
+
+    def where_and_what(self) -> list[forms.BoundField]:
+        """What stands side by side in the page: all but the reason."""
+        return [field for field in self.visible_fields() if field.name != "because"]
 
     def clean_above(self) -> Decimal:
         typed = read_amount(self.cleaned_data["above"])
@@ -81,7 +85,7 @@ class RuleForm(forms.Form):
 def as_typed(rule: ApprovalRule) -> dict[str, Any]:
     """What stands in the form when a rule is to be changed."""
     return {
-        "above": f"{rule.above:.2f}",
+        "above": f"{in_its_decimals(rule.above, rule.currency):f}",
         "currency": rule.currency,
         "entity": rule.entity.code if rule.entity else "",
         "object_type": rule.object_type,

@@ -110,7 +110,8 @@ def _show(
 ) -> HttpResponse:
     keeps = rules.may_keep_rules(person(request))
     found = rules_for(reach_for(request), keeps=keeps)
-    chosen = [rule for rule in found.in_force if str(rule.pk) == request.GET.get("change")]
+    changed = request.GET.get("change") if form is None else form.data.get("replaces")
+    chosen = [rule for rule in found.in_force if str(rule.pk) == changed]
     if keeps and form is None:
         form = RuleForm(None, initial=as_typed(chosen[0]) if chosen else None)
 
@@ -136,6 +137,13 @@ def _shown(request: HttpRequest, rule: ApprovalRule, bound: RuleMoveForm | None,
     is_mine = rule.proposer_id == person(request).pk
     if not keeps:
         return Shown(rule, None, is_mine)
-    if bound is not None and bound.data.get("rule") == str(rule.pk):
-        return Shown(rule, bound, is_mine)
-    return Shown(rule, RuleMoveForm(None, rule=rule), is_mine)
+    is_refused = bound is not None and bound.data.get("rule") == str(rule.pk)
+    form = bound if bound is not None and is_refused else RuleMoveForm(None, rule=rule)
+    form.fields["because"].help_text = _when_needed(rule, is_mine=is_mine)
+    return Shown(rule, form, is_mine)
+
+
+def _when_needed(rule: ApprovalRule, *, is_mine: bool) -> str:
+    if rule.state == ApprovalRule.State.IN_FORCE:
+        return "Needed to end it. A change is proposed with a reason of its own."
+    return "Not needed to withdraw it." if is_mine else "Needed to reject it."

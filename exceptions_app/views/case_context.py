@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from exceptions_app.actions.unknown import can_be_asked
+from exceptions_app.authority import asked_of
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import ExceptionCase, Proposal, Transaction
 from exceptions_app.policies import REVERSIBLE, TWICE_THERE
 from exceptions_app.queries.case_history import attachments_of
-from exceptions_app.queries.case_page import CasePage, Judge, present_errors, who_could_decide
+from exceptions_app.queries.case_page import CasePage, Judge, present_errors
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.queries.presence import BEAT
 from exceptions_app.queries.reach import Reach
@@ -22,6 +23,7 @@ from exceptions_app.queries.replay_batches import live_batch_of
 from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.queries.transactions import taken_up_by
 from exceptions_app.queries.unmapped_of_case import lacking_of
+from exceptions_app.queries.who_decides import who_could_decide
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.answer import answer_context
@@ -125,10 +127,11 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "possible": rail(items),
         "refused": rail(items, now_possible=False),
         "changes": changes,
-        **_proposal(page.proposal),
+        **_proposal(page.proposal, missing=page.standing.missing),
         "target_can_be_asked": can_be_asked(case),
         "target_address": without_secrets(page.case.connection.target_url),
         "decision": page.decision,
+        "approved_by": _approved_by(page),
         "submission": page.submission,
         "hold": _hold_of(page),
         "held": conflict_view(page, words),
@@ -169,7 +172,7 @@ def _state(case: ExceptionCase) -> dict[str, Any]:
     }
 
 
-def _proposal(proposal: Proposal | None) -> dict[str, Any]:
+def _proposal(proposal: Proposal | None, *, missing: int) -> dict[str, Any]:
     """What is proposed, and what kind of proposal that is."""
     kind = None if proposal is None else ProposalKind(proposal.kind)
     return {
@@ -177,24 +180,42 @@ def _proposal(proposal: Proposal | None) -> dict[str, Any]:
         "proposal_sends": kind in SENDING_KINDS,
         "proposal_states": kind in STATING_KINDS,
         "proposal_outcome": _outcome_words(proposal.outcome if proposal else ""),
-        "approvals": None if proposal is None or proposal.state != Proposal.State.OPEN else asked_of(proposal),
+        "approvals": _approvals(proposal, missing=missing),
     }
 
 
-def asked_of(proposal: Proposal) -> dict[str, Any]:
-    """What the rules asked of it when it was proposed, and who approved it first."""
+def _approvals(proposal: Proposal | None, *, missing: int) -> dict[str, Any] | None:
+    """What the rules ask of it and who approved it first; whether an approval by the reader would be the first.
+
+    None while nothing is proposed.
+    """
+    if proposal is None or proposal.state != Proposal.State.OPEN:
+        return None
+    asked = asked_of(proposal)
     return {
-        "number": proposal.approvers,
+        "number": asked.approvers,
         "first": getattr(proposal, "first_approval", None),
-        "rules": [str(one.get("words", "")) for one in proposal.demanded_by],
+        "rules": asked.rules,
+        "would_be_first": missing > 1,
     }
+
+
+def _approved_by(page: CasePage) -> str:
+    """Whoever approved what was decided last, both where there were two."""
+    if page.decision is None:
+        return ""
+    proposal = page.proposal
+    first = getattr(proposal, "first_approval", None) if proposal and proposal.pk == page.decision.proposal_id else None
+    return " and ".join(str(said.decider) for said in (first, page.decision) if said is not None)
 
 
 def _deciders(
     page: CasePage, items: Mapping[Action, ActionItem], transactions: Sequence[Transaction]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     left = who_could_decide(page, [item.action for item in items.values() if item.allowed], transactions=transactions)
-    return {} if left is None else {"who_can": left.words, "nobody_can": "" if left.is_enough else left.words}
+    if left is None:
+        return {}
+    return {"who_can": left.words, "nobody_can": "" if left.is_enough else left.words, "rules_to_come": left.rules}
 
 
 def _at_work(page: CasePage, asked: Asked, typed: Mapping[Action, Mapping[str, str]]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.wrong_booking_reported": ("warning", "danger"),
     "case.proposal_withdrawn": ("", "withdraw"),
     "case.approved": ("success", "check"),
+    "case.approved_first": ("review", "check"),
     "case.closure_approved": ("success", "check"),
     "case.rejected": ("danger", "close"),
     "case.reopened": ("", "reopen"),

@@ -16,7 +16,7 @@ from exceptions_app.actions.retyping import NotTypedAgain, waiting_to_be_retyped
 from exceptions_app.actions.translate import translate_again
 from exceptions_app.attached_files import LARGEST_FILE, TOO_LARGE
 from exceptions_app.forms import MOVE_FORMS, AssignForm, full_name
-from exceptions_app.models import ExceptionCase
+from exceptions_app.models import ExceptionCase, FirstApproval
 from exceptions_app.queries.case_page import people_who_may
 from exceptions_app.queries.mentioned import Mentioned, mentioned_in
 from exceptions_app.queries.reversals import reversible_references
@@ -200,7 +200,12 @@ def approve(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
             note_typed_otherwise(request, error, case=case)
             raise
 
-    words = f"You approved what was proposed on {case.ref}."
+    def words(opinion: object) -> str:
+        approved = f"You approved what was proposed on {case.ref}"
+        if isinstance(opinion, FirstApproval):
+            return f"{approved}, as the first of two. Nothing is done yet: somebody else must approve it as well."
+        return f"{approved}."
+
     form = _form(request, Action.APPROVE, to_retype=to_retype)
     return carry_out(request, case, Action.APPROVE, form, act, words=words)
 

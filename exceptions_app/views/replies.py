@@ -90,9 +90,12 @@ def carry_out(
     form: Form,
     act: Callable[[Mapping[str, Any]], object],
     *,
-    words: str,
+    words: str | Callable[[object], str],
 ) -> HttpResponse:
-    """Have an action done with what a form holds, and say what came of it. What was typed is never lost."""
+    """Have an action done with what a form holds, and say what came of it. What was typed is never lost.
+
+    `words` are said when it is done; those that depend on what came of it are made of that.
+    """
     if not form.is_valid():
         return _again(request, case, action, form, None, status=422)
     try:
@@ -104,7 +107,8 @@ def carry_out(
         note_refused_move(request, error)
         notice, status = refusal_notice(error, case, seen=form.cleaned_data.get("revision"))
         return _again(request, case, action, form, notice, status=status)
-    return done(request, case, words, undo=undo_of(action, moved))
+    said = words if isinstance(words, str) else words(moved)
+    return done(request, case, said, undo=undo_of(action, moved))
 
 
 def _for_now(data: dict[str, str], page: CasePage) -> dict[str, str]:

@@ -27,7 +27,8 @@ from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready,
 from exceptions_app.actions.grants import add_to_role, remove_from_role
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.propose import propose_replay
-from exceptions_app.authority import demands_on
+from exceptions_app.authority import Asked as WhatIsAsked
+from exceptions_app.authority import asked_of, demands_on, with_rules
 from exceptions_app.duties import deciders_of, who_can
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import (
@@ -235,7 +236,10 @@ def test_role_is_asked_for_and_what_came_into_force_later_counts(cast: Cast, ref
     directors, nina, case = Group.objects.create(name="directors"), second_controller(), refused_invoice
     proposal = mend_and_propose(case, by=cast.clerk)
     assert proposal.approvers == 1
-    in_force(cast, asks(approvers=1, role=directors))
+    rules = [in_force(cast, asked) for asked in (asks(approvers=1, role=directors), asks("1000000"))]
+    # What is shown is what is asked now, whatever was frozen when it was proposed.
+    read = with_rules(Proposal.objects.all()).get(pk=proposal.pk)
+    assert asked_of(read) == WhatIsAsked(1, ["directors"], [f"{rules[0]}."])
     shown: dict[str, Any] = {"frozen_sha256": proposal.frozen_sha256, "at": LATER}
     with pytest.raises(NotPermitted, match=r"the role directors since before it.*Nobody can: a rule takes"):
         approve(case.pk, by=nina, **shown)

@@ -7,7 +7,9 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from exceptions_app.models import ApprovalRule, ExceptionCase
+from audit.queries import timeline
+from exceptions_app.models import ApprovalRule, Proposal
+from tests import factories
 from tests.cast import Cast, person
 from tests.exceptions_app.actions.mending import mend_and_propose, take_in
 from tests.exceptions_app.actions.test_authority import second_controller
@@ -28,6 +30,8 @@ def test_rule_is_typed_decided_on_and_shown_where_it_counts(
     Group.objects.create(name="directors")
     adam = person("adam", "Adam Administrator", is_staff=True)
     page, new, move = (reverse(f"exceptions:approval_rule{name}") for name in ("s", "_propose", "_move"))
+    nina, case = second_controller(), take_in(cast)
+    proposal = mend_and_propose(case, by=cast.clerk)
     ada = signed_in(cast.administrator)
     for wrong in (
         {"above": "12,345"}, {"above": "many"}, {"currency": "XQX"}, {"because": ""}, {"approvers": "1"},
@@ -57,22 +61,40 @@ def test_rule_is_typed_decided_on_and_shown_where_it_counts(
     assert signed_in(adam).get(f"{page}?change={rule.pk}").context["form"]["above"].value() == "100.00"
     assert api(cast.controller).get("approval-rules").json()["results"][0]["words"] == rule.words
     assert "above 100.00 EUR: 2 approvers" in shown.content.decode()
-    first_of_two(cast, take_in(cast), rule, signed_in, api)
+    # A change that is refused stays a change of that rule.
+    refused = signed_in(adam).post(new, TYPED | {"above": "many", "replaces": str(rule.pk)})
+    assert (refused.context["changed"], refused.context["form"]["replaces"].value()) == (rule, str(rule.pk))
+    assert f"in the place of {rule.ref}" in refused.content.decode()
+    first_of_two(cast, nina, proposal, f"{rule}.", signed_in, api)
 
 
 def first_of_two(
-    cast: Cast, case: ExceptionCase, rule: ApprovalRule, signed_in: Callable[[User], Client],
+    cast: Cast, nina: User, proposal: Proposal, rule: str, signed_in: Callable[[User], Client],
     api: Callable[[User], Api],
 ) -> None:  # fmt: skip
-    nina = second_controller()
-    proposal = mend_and_propose(case, by=cast.clerk)
+    """What came into force after it was proposed is shown as what it takes."""
+    case = proposal.case
     address = reverse("exceptions:case", args=[case.ref])
-    assert f"{rule}." in signed_in(cast.clerk).get(address).content.decode()
+
+    def shown(who: User) -> str:
+        return " ".join(signed_in(who).get(address).content.decode().split())
+
+    assert rule in shown(cast.clerk)
+    to_come = signed_in(cast.clerk).get(reverse("exceptions:case", args=[factories.make_case(cast, amount="1500").ref]))
+    assert to_come.context["rules_to_come"] == [rule]
+    before = shown(cast.controller)
+    assert all(words in before for words in ("0 of 2 approvals", "you would be the first", "Approve as the first"))
+    listed = api(nina).get("proposals").json()["results"][0]
+    for said in (listed, api(nina).get(f"exceptions/{case.ref}").json()["proposal"]):
+        assert (said["approvers"], said["rules"], said["first_approval"]) == (2, [rule], None)
     sent = {"frozen_sha256": proposal.frozen_sha256, "agreed": "on", "because": ""}
-    assert signed_in(cast.controller).post(reverse("exceptions:approve", args=[case.ref]), sent).status_code == 302
-    told = signed_in(nina).get(address)
-    assert "1 of 2 approvals, by Conrad Controller" in " ".join(told.content.decode().split())
-    assert told.context["items"]["approve"].allowed
+    done = signed_in(cast.controller).post(reverse("exceptions:approve", args=[case.ref]), sent, follow=True)
+    assert "as the first of two. Nothing is done yet" in done.content.decode()
+    assert list(timeline(case.subject))[-1].data["rules"] == [rule.partition(":")[0]]
+    told = shown(nina)
+    assert "1 of 2 approvals, by Conrad Controller" in told
+    assert "you would be the second of two" in told
+    assert "1 of 2 approvals" in signed_in(nina).get(reverse("exceptions:approvals")).content.decode()
     mine = signed_in(cast.controller).get(address).context["items"]
     assert (mine["approve"].allowed, mine["reject"].allowed) == (False, True)
     said = api(nina).get(f"exceptions/{case.ref}").json()["proposal"]
@@ -81,3 +103,4 @@ def first_of_two(
     assert [len(rows) for rows in waiting.values()] == [0, 1]
     answer = api(nina).post(f"exceptions/{case.ref}/approve", {"frozen_sha256": proposal.frozen_sha256})
     assert (answer.status_code, answer.json()["state"]) == (200, "replaying")
+    assert signed_in(nina).get(address).context["approved_by"] == "Conrad Controller and Nina Newcomer"
