@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 
+from exceptions_app.actions.approval_rules import Asked, approve_rule, propose_rule
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.grants import ROLES, add_to_role, grant_connection, grant_role, grant_verbs
 from exceptions_app.demo_front_door import CRM
@@ -129,24 +131,25 @@ def set_up_organisation(*, by: AbstractUser, at: datetime) -> None:
             save_configuration(route, by=by, at=at, because=_BECAUSE)
         position += 10
     _grants(queues, list(entities.values()), by, at=at)
+    _rule(at=at)
 
 
 def _people(by: AbstractUser, *, at: datetime) -> None:
     for who in PEOPLE:
-        administrator = who.username == "administrator"
         person = get_user_model().objects.create_user(
             who.username,
             password=who.password,
             first_name=who.given_name,
             last_name=who.family_name,
-            is_staff=administrator,
-            is_superuser=administrator,
+            is_staff=who.administers,
+            is_superuser=who.username == "administrator",
             time_zone="Europe/Amsterdam",
             email=f"{who.username}@meridian.example",
         )
-        if who.username in ROLES:
-            grant_role(who.username, (), by=by, at=at)
-            add_to_role(who.username, person, by=by, at=at)
+        role = who.shares or who.username
+        if role in ROLES:
+            grant_role(role, (), by=by, at=at)
+            add_to_role(role, person, by=by, at=at)
     for account, name in {source.account: source.account_name for source in _SOURCES}.items():
         get_user_model().objects.create_user(account, first_name=name)
 
@@ -161,6 +164,15 @@ def _connection(source: _Source, by: AbstractUser, *, at: datetime) -> Connectio
         holder = get_user_model().objects.get(username=account)
         grant_connection(permission, holder, connection, by=by, at=at, because=_BECAUSE)
     return connection
+
+
+def _rule(*, at: datetime) -> None:
+    """Two must approve a large journal, of which there is one; by the two who keep the rules."""
+    by_name = {who.get_username(): who for who in get_user_model().objects.filter(is_staff=True)}
+    asked = Asked(above=Decimal(100_000), currency="EUR", approvers=2, object_type="journal")
+    because = "The group's limits of authority, of January."
+    rule = propose_rule(asked, by=by_name["administrator"], at=at, because=because)
+    approve_rule(rule.pk, by=by_name["deputy"], at=at, frozen_sha256=rule.frozen_sha256)
 
 
 def _grants(queues: Mapping[str, Queue], entities: Sequence[LegalEntity], by: AbstractUser, *, at: datetime) -> None:

@@ -13,6 +13,8 @@ class DemoPerson:
     family_name: str
     role: str  # what they do, in words
     own_queues: tuple[str, ...] = ()  # where they work as clerks by themselves, beside what a role gives
+    shares: str = ""  # the role of somebody else, which they have too
+    administers: bool = False
 
     @property
     def password(self) -> str:
@@ -30,9 +32,11 @@ PEOPLE = (
     ),
     DemoPerson("treasurer", "Tessa", "Brandt", "Treasury clerk: the same for payments", ("treasury",)),
     DemoPerson("controller", "Conrad", "Weiss", "Controller: approves or rejects"),
+    DemoPerson("director", "Dirk", "Hansen", "Second controller: where a rule asks for two", shares="controller"),
     DemoPerson("support", "Samira", "Okoye", "Support: looks things up"),
     DemoPerson("auditor", "Aude", "Martin", "Auditor: reads and exports the history"),
-    DemoPerson("administrator", "Ada", "Lind", "Administrator: configures, sees no payload"),
+    DemoPerson("administrator", "Ada", "Lind", "Administrator: configures, sees no payload", administers=True),
+    DemoPerson("deputy", "Dana", "Moreau", "Second administrator: where it takes two", administers=True),
 )
 
 
