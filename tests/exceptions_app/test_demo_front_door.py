@@ -1,9 +1,11 @@
-"""What the demonstration's CRM handed over is there to be looked at."""
+"""What the demonstration's CRM handed over is there to be looked at, and its rule of approval asks of one journal."""
 
 import pytest
 from django.core.management import call_command
+from django.utils.timezone import now
 
-from exceptions_app.models import Transaction
+from exceptions_app.authority import demands_on
+from exceptions_app.models import ExceptionCase, Transaction
 
 
 @pytest.mark.django_db
@@ -19,3 +21,6 @@ def test_deals_of_the_demonstration_are_sent_recognised_and_held():
     assert [held.problem.split(". ")[0] for held in new] == [
         "The product family “ROBOTICS” is not mapped to a revenue account"
     ] * 3
+
+    cases = dict(ExceptionCase.objects.values_list("pk", "document_number"))
+    assert [cases[case] for case in demands_on(cases, at=now())] == ["JE-2026-0123"]
