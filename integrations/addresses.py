@@ -11,6 +11,12 @@ from urllib.parse import SplitResult
 from django.conf import settings
 
 _NAT64 = ip_network("64:ff9b::/96")
+# Not public, although some version of Python says so: protocol assignments, one of which gave a cloud's metadata, the
+# gateways of 6to4, the host agent of another cloud, IPv6 of a site and of documents, and a network's own NAT64.
+_NOT_PUBLIC = [
+    ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "fec0::/10", "64:ff9b:1::/48", "3fff::/20")
+]
 
 
 class AddressRefused(Exception):
@@ -71,7 +77,8 @@ def _problem_with(address: IPv4Address | IPv6Address, *, scheme: str) -> str:
     networks = map(ip_network, getattr(settings, "INTEGRATIONS_ALLOWED_NETWORKS", ()))
     if any(address in network for network in networks):
         return ""
-    if not address.is_global or address.is_multicast or address.is_reserved:
+    is_inside = any(address in network for network in _NOT_PUBLIC)
+    if is_inside or not address.is_global or address.is_multicast or address.is_reserved:
         return "is not a public address and not in INTEGRATIONS_ALLOWED_NETWORKS"
     if scheme not in ("https", "sftp"):
         return "is public: use https"
