@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -17,6 +18,7 @@ from exceptions_app.policies import NotPermitted
 from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
 from workbench.celery import BEAT_SCHEDULE
 from workbench.models import Session, User
+from workbench.session_store import SessionStore
 from workbench.sessions import browser_in_words, end_all, end_own, name_of
 
 __all__ = ["cast", "signed_in"]
@@ -81,6 +83,24 @@ def test_sessions_are_listed_and_ended_by_their_person(cast: Cast, time_machine:
     assert [is_in(client) for client in (here, left)] == [True, False]
     assert len(ended()) == 3
     assert (Client().get(HERE).status_code, Client().post(f"{HERE}end/").status_code) == (302, 302)
+
+
+def test_key_that_somebody_else_chose_is_worth_nothing_once_one_signed_in(cast: Cast):
+    """Whatever key is planted in a browser before: made up, of a session without a person, of one that was ended."""
+    nobody, left, cookie = SessionStore(), sign_in(cast.clerk), settings.SESSION_COOKIE_NAME
+    nobody.create()
+    over = left.session.session_key
+    left.post("/accounts/logout/")
+    for key in ("made0up0by0somebody0else00000000", str(nobody.session_key), str(over)):
+        victim, attacker = Client(), Client()
+        victim.cookies[cookie] = attacker.cookies[cookie] = key
+        answer = victim.post("/accounts/login/", {"username": "clara", "password": PASSWORD})
+        assert (answer.status_code, answer.cookies[cookie].value != key) == (302, True)
+        assert (is_in(victim), is_in(attacker), Session.objects.filter(pk=key).exists()) == (True, False, False)
+    # In a session of somebody else nobody signs in: whoever knows its key goes on as who it is of.
+    planted = sign_in(cast.controller)
+    assert cookie not in planted.post("/accounts/login/", {"username": "clara", "password": PASSWORD}).cookies
+    assert planted.get(HERE).context["user"] == cast.controller
 
 
 def test_session_is_written_once_in_a_while_and_asked_for_never(cast: Cast, time_machine: Any):
