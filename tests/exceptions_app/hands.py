@@ -233,10 +233,11 @@ REFUSED: dict[str, tuple[Callable[[Scene], User], str, str]] = {
 }  # fmt: skip
 
 
-def decide_by_sql(scene: Scene, decider: AbstractUser) -> None:
+def decide_by_sql(scene: Scene, decider: AbstractUser, *, table: str = "decision") -> None:
+    """`table` is firstapproval for the first of two."""
     with database.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO exceptions_app_decision (proposal_id, verdict, decider_id, frozen_sha256, because, decided_at)"
+            f"INSERT INTO exceptions_app_{table} (proposal_id, verdict, decider_id, frozen_sha256, because, decided_at)"  # noqa: S608 - one of two names
             " VALUES (%s, 'approved', %s, %s, '', now())",
             [scene.proposal.pk, decider.pk, scene.proposal.frozen_sha256],
         )
