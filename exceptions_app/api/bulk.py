@@ -26,7 +26,7 @@ from exceptions_app.api.bulk_shapes import EXAMPLES, Bulk, BulkOutcomes, answer_
 from exceptions_app.api.documented import IDEMPOTENCY_KEY, WRITING, endpoint
 from exceptions_app.api.idempotency import PASSING, find_answer, fingerprint_of, keep_answer, usable_key
 from exceptions_app.api.preconditions import NoEntityTags, Precondition, etag_of
-from exceptions_app.api.problems import Problem, pointer_to, problem_body, problem_of
+from exceptions_app.api.problems import Problem, asks_for_proof, pointer_to, problem_body, problem_of
 from exceptions_app.api.problems import at as fault_at
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import number_of
@@ -167,8 +167,9 @@ def _carry_out(action: str, items: Sequence[_Item], request: Request, *, at: dat
                 raise
             outcomes[item.place] = _refused(problem, item, case, request)
         if outcomes[item.place]["status"] == kinds.NOT_PERMITTED.status:
-            told = str(outcomes[item.place]["problem"]["detail"])
-            note_refusal(request, told, about=case.ref, move=action, case=case)
+            told = outcomes[item.place]["problem"]
+            if not asks_for_proof(told["type"], request):
+                note_refusal(request, str(told["detail"]), about=case.ref, move=action, case=case)
     return [outcomes[item.place] for item in items]
 
 
@@ -193,6 +194,8 @@ def _outcome(action: str, item: _Item, case: ExceptionCase, request: Request, *,
         if problem is None:
             raise
         outcome = _refused(problem, item, case, request)
+        if asks_for_proof(problem.kind.type, request):
+            return outcome  # the same is sent again after the proof, and is answered then
     body = JSONRenderer().render(outcome)
     keep_answer(request, key, fingerprint, at=at, status=outcome["status"], body=body)
     return outcome

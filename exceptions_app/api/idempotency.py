@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from exceptions_app.api import problem_kinds as kinds
-from exceptions_app.api.problems import Problem, header, problem_of, problem_response
+from exceptions_app.api.problems import Problem, asks_for_proof, header, problem_of, problem_response
 from exceptions_app.models import ApiRequest
 
 HEADER = "Idempotency-Key"
@@ -145,13 +145,17 @@ def _lock(request: Request, key: str) -> bool:
 
 
 def _act_or_refuse(request: Request, act: Callable[[], Response]) -> Response:
-    """A refusal is an answer too, and kept; what it had begun is undone. What may pass by itself is not kept."""
+    """A refusal is an answer too, and kept; what it had begun is undone.
+
+    What may pass by itself is not kept, nor is the question for a proof, after which the same is sent again.
+    """
     try:
         with transaction.atomic():
             return act()
     except Exception as error:
         problem = problem_of(error)
-        if problem is None or problem.kind.status in PASSING:
+        passes = problem is None or problem.kind.status in PASSING or asks_for_proof(problem.kind.type, request)
+        if problem is None or passes:
             raise
         return problem_response(problem, request)
 

@@ -22,7 +22,7 @@ from exceptions_app.batch_states import BatchMoveNotAllowed
 from exceptions_app.bulk_states import RunMoveNotAllowed
 from exceptions_app.mapping_states import MappingMoveNotAllowed
 from exceptions_app.outages import Outage, outage_of
-from exceptions_app.refusing import note_refusal
+from exceptions_app.refusing import is_no_refusal, note_refusal
 from exceptions_app.states import TransitionNotAllowed
 from integrations.connectors.base import CorrectionError
 from integrations.outbox import AlreadyUnderWay
@@ -110,8 +110,18 @@ def problem_response(problem: Problem, request: Request | HttpRequest) -> Respon
 
 
 def _note(problem: Problem, request: Request | HttpRequest) -> None:
-    if problem.kind.status == HTTPStatus.FORBIDDEN:
+    if asks_for_proof(problem.kind.type, request):
+        is_no_refusal(request)
+    elif problem.kind.status == HTTPStatus.FORBIDDEN:
         note_refusal(request, problem.detail)
+
+
+def asks_for_proof(kind: str, request: Request | HttpRequest) -> bool:
+    """Whether a problem of this type is a question to whoever is signed in, after which the same request goes on.
+
+    A token can give no proof: what it sends is refused.
+    """
+    return kind == kinds.FRESH_PROOF_NEEDED.type and getattr(request, "auth", None) is None
 
 
 def problem_body(problem: Problem, request: Request | HttpRequest) -> dict[str, Any]:

@@ -131,6 +131,11 @@ def test_api_says_so_to_a_session_and_refuses_a_token(
     refused = act(session, address, body)
     assert (refused.status_code, refused.json()["type"]) == (403, f"/api/problems/#{NEEDED}")
     assert "no older than five minutes" in refused.json()["detail"]
+    # The token was refused, twice; the session was asked, which is no refusal, and no answer to be kept either.
+    attempts = AuditEvent.objects.filter(action="person.refused")
+    assert [event.data["token"] for event in attempts] == ["program"] * 2
+    keyed = {"idempotency-key": "the-same"}
+    assert act(session, address, body, **keyed).status_code == 403
     items = [
         {
             "ref": proposal.case.ref,
@@ -141,12 +146,13 @@ def test_api_says_so_to_a_session_and_refuses_a_token(
     ]
     many = act(session, "exceptions/bulk", {"action": "approve", "items": items})
     assert [outcome["problem"]["type"] for outcome in many.json()["outcomes"]] == [f"/api/problems/#{NEEDED}"] * 2
+    assert attempts.count() == 2
     shown = {"frozen_sha256": batch.frozen_sha256}
     assert act(session, f"batches/{batch.ref}/approve", shown).json()["type"].endswith(NEEDED)
     assert set(states()) == {"awaiting_approval"}
 
     assert session.post("/accounts/prove/", {"password": PASSWORD}).status_code == 302
-    assert act(session, address, body).status_code == 200
+    assert act(session, address, body, **keyed).status_code == 200
     settings.PROOF_ABOVE = 11
     small = {"frozen_sha256": second.frozen_sha256, "because": "Compared."}
     assert act(Client(), f"exceptions/{second.case.ref}/approve", small, **bearer).status_code == 200
