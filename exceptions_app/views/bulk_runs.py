@@ -23,12 +23,12 @@ from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.errors import changed_meanwhile
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import page_of
+from exceptions_app.views.polling import STATE_SEEN, stops_when_refused
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import is_htmx
 from exceptions_app.views.scope import person, reach_for
 
 POLL_EVERY = 2  # seconds, while it runs
-_SEEN = "seen"  # the state that the page showed, in the address of its refresh
 
 
 @require_safe
@@ -71,6 +71,7 @@ def _page_of_run(request: HttpRequest, ref: str) -> str:
 @never_cache
 @vary_on_headers("HX-Request")
 @signed_in
+@stops_when_refused()
 def bulk_run(request: HttpRequest, ref: str) -> HttpResponse:
     run, notices = _mine(request, ref), list[str]()
     wanted = request.GET.get("items", "")
@@ -93,13 +94,13 @@ def bulk_run(request: HttpRequest, ref: str) -> HttpResponse:
         "notices": notices,
         "is_fragment": is_htmx(request),
         "poll_every": POLL_EVERY if run.state == RunState.RUNNING else 0,
-        "poll_url": address(request, **{_SEEN: run.state}, **{name: request.GET.get(name, "") for name in PLACE}),
+        "poll_url": address(request, **{STATE_SEEN: run.state}, **{name: request.GET.get(name, "") for name in PLACE}),
         "next_url": _address(request, after=page.next_cursor) if page.next_cursor else "",
         "previous_url": _address(request, before=page.previous_cursor) if page.previous_cursor else "",
     }
     if not is_htmx(request):
         return render(request, "exceptions/bulk_run.html", context)
-    if request.GET.get(_SEEN, run.state) != run.state:
+    if request.GET.get(STATE_SEEN, run.state) != run.state:
         return HttpResponseClientRefresh()  # what may be done with it is another matter now
     return render(request, "exceptions/_bulk_progress.html", context)
 
@@ -115,7 +116,7 @@ def _time_left(seconds: int | None) -> str:
 
 def _address(request: HttpRequest, **changes: str) -> str:
     """The page with something changed, without what only a refresh asks."""
-    return address(request, **{_SEEN: ""}, **changes)
+    return address(request, **{STATE_SEEN: ""}, **changes)
 
 
 def _tabs(request: HttpRequest, progress: reads.BulkProgress, wanted: str) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from exceptions_app.views.case_context import Asked, Notice
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.interrupted import Interrupted, forget, interrupted_at, signed_in
+from exceptions_app.views.polling import stops_when_refused
 from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
 from exceptions_app.views.reveal import refused_file
 from exceptions_app.views.scope import person, visible_case, visible_revision
@@ -109,6 +110,7 @@ def _is_outdated(found: ExceptionCase, kept: Interrupted) -> bool:
 
 @signed_in
 @require_GET
+@stops_when_refused(always=True)
 def status(request: HttpRequest, ref: str) -> HttpResponse:
     """For the page that waits for an outcome: nothing while nothing has changed, then the page as it stands."""
     if request.GET.get("revision") == str(visible_revision(request, ref)):

@@ -32,13 +32,13 @@ from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of
+from exceptions_app.views.polling import STATE_SEEN, stops_when_refused
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import is_htmx
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import MAPPING_FORMS
 
 POLL_EVERY = 3  # seconds, while it is prepared
-_SEEN = "seen"  # the state that the page showed, in the address of its refresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class MappingButton:
 @never_cache
 @vary_on_headers("HX-Request")
 @signed_in
+@stops_when_refused()
 def mapping_proposal(request: HttpRequest, ref: str) -> HttpResponse:
     return _page(request, _visible(request, ref))
 
@@ -105,7 +106,7 @@ def _page(
         "backtest": _backtest(request, proposal),
         "preparation": reads.preparation_of(proposal, reach_for(request)),
         "poll_every": POLL_EVERY if proposal.state == MappingState.PREPARING else 0,
-        "poll_url": address(request, **{_SEEN: proposal.state}),
+        "poll_url": address(request, **{STATE_SEEN: proposal.state}),
         "actions": _actions(request, proposal, bound or {}),
         "trail": [
             {"label": "Value mappings", "url": reverse("exceptions:value_mappings")},
@@ -117,7 +118,7 @@ def _page(
     }
     if not is_htmx(request):
         return render(request, "exceptions/mapping_proposal.html", context, status=status)
-    if request.GET.get(_SEEN, proposal.state) != proposal.state:
+    if request.GET.get(STATE_SEEN, proposal.state) != proposal.state:
         return HttpResponseClientRefresh()  # what may be done with it is another matter now
     return render(request, "exceptions/_mapping_preparation.html", context)
 

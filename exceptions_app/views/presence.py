@@ -21,6 +21,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware, now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
+from django_htmx.http import HttpResponseStopPolling, reswap
 
 from audit.canonical import timestamp
 from audit.queries import LogEntry
@@ -29,6 +30,7 @@ from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import events_after, full_names
 from exceptions_app.queries.presence import BEAT, REMEMBERED_FOR, others_at
 from exceptions_app.views.case_history import event_rows
+from exceptions_app.views.polling import stops_when_refused
 from exceptions_app.views.scope import person, visible_case
 
 MOST_EVENTS = 3
@@ -55,8 +57,9 @@ def presence_url(case: ExceptionCase, user: AbstractUser, *, known: str = "") ->
 
 @require_GET
 @never_cache
+@stops_when_refused(always=True, removes=True)
 def presence(request: HttpRequest, ref: str) -> HttpResponse:
-    """The part of the page that says it; 204 while it has that already."""
+    """The part of the page that says it; 204 while it has that already, and 286 when the exception is closed."""
     if not request.user.is_authenticated:
         return _nobody_there(request, ref, "signed_out")
     if request.GET.get("of") != str(request.user.pk):
@@ -70,7 +73,7 @@ def presence(request: HttpRequest, ref: str) -> HttpResponse:
     seen = _moment(request.GET.get("changed", ""))
     events = events_after(case, seen) if seen is not None and case.changed_at > seen else []
     shows = _name_of((one.person.pk, one.is_here, one.is_editing) for one in others), _name_of(e.id for e in events)
-    response = HttpResponse(status=204)
+    response = HttpResponse(status=204) if case.is_open else reswap(HttpResponseStopPolling(), "none")
     if known != "-".join(shows):
         asked = request.GET.copy()
         asked["known"] = "-".join(shows)

@@ -38,6 +38,7 @@ from exceptions_app.views.audit_words import in_words
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of
+from exceptions_app.views.polling import STATE_SEEN, stops_when_refused
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replay_batch_forms import BATCH_FORMS
 from exceptions_app.views.replies import is_htmx
@@ -46,7 +47,6 @@ from exceptions_app.views.scope import person, reach_for
 POLL_EVERY = 3  # seconds, while something of it moves
 MOST_EVENTS = 30
 _LIVE, _ALL = "live", "all"
-_SEEN = "seen"  # the state that the page showed, in the address of its refresh
 
 
 @require_safe
@@ -97,6 +97,7 @@ class BatchItemAction:
 @never_cache
 @vary_on_headers("HX-Request")
 @signed_in
+@stops_when_refused()
 def batch(request: HttpRequest, ref: str) -> HttpResponse:
     return _page(request, _visible(request, ref))
 
@@ -146,20 +147,20 @@ def _page(
         "notices": notices,
         "at": now(),
         "poll_every": POLL_EVERY if moves and not bound else 0,
-        "poll_url": address(request, **{_SEEN: batch.state}, after=request.GET.get("after", "")),
+        "poll_url": address(request, **{STATE_SEEN: batch.state}, after=request.GET.get("after", "")),
         "next_url": _address(request, after=page.next_cursor) if page.next_cursor else "",
         "previous_url": _address(request, before=page.previous_cursor) if page.previous_cursor else "",
     }
     if not is_htmx(request):
         return render(request, "exceptions/replay_batch.html", context, status=status)
-    if request.GET.get(_SEEN, batch.state) != batch.state:
+    if request.GET.get(STATE_SEEN, batch.state) != batch.state:
         return HttpResponseClientRefresh()  # what may be done with it is another matter now
     return render(request, "exceptions/_replay_batch_progress.html", context)
 
 
 def _address(request: HttpRequest, **changes: str) -> str:
     """The page with something changed, without what only a refresh asks."""
-    return address(request, **{_SEEN: ""}, **changes)
+    return address(request, **{STATE_SEEN: ""}, **changes)
 
 
 def _tabs(request: HttpRequest, progress: reads.Progress, wanted: str) -> list[dict[str, Any]]:
