@@ -21,7 +21,7 @@ COLUMNS: Final = (
 def export_access(wanted: AccessFilter, *, by: AbstractUser, at: datetime) -> Iterator[bytes]:
     """What is granted to people as CSV, as it stands at this moment: what the event counts is what the file holds."""
     with transaction.atomic():
-        rows = all_access(wanted)
+        rows = all_access(wanted, at=at)
         asked = {name: getattr(wanted, name) for name in ("person", "role", "place")}
         log.record(
             "access.exported",

@@ -59,7 +59,7 @@ def open_review(name: str, *, scope: str, due_at: datetime, by: AbstractUser, at
         )
     if AccessReview.objects.filter(name=name.strip()[:100], closed_at=None).exists():
         raise Invalid("name", "A review of this name is open already.")
-    found = with_trail(within(scope, standing_now().values()))
+    found = with_trail(within(scope, standing_now().values()), at=at)
     if not found:
         raise Invalid("scope", "Nothing is granted there.")
     if len(found) > MOST_ITEMS:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.timezone import now
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -42,7 +43,9 @@ class AccessShape(Shape):
     verb = serializers.CharField()
     since = serializers.DateTimeField(allow_null=True, help_text="Null where the audit trail does not say.")
     given_by = serializers.CharField(help_text="The account; empty where the audit trail does not say.")
-    last_used = serializers.DateTimeField(allow_null=True, help_text="Null where the audit trail has no use of it.")
+    last_used = serializers.DateTimeField(
+        allow_null=True, help_text="Null where the audit trail of 400 days has no use of it."
+    )
     last_use_tells_place = serializers.BooleanField(
         allow_null=True, help_text="False when the trail has it in no particular place, as of a list."
     )
@@ -73,7 +76,7 @@ class Access(ApiView):
             raise no_cursor()
         try:
             page = access_page(
-                AccessFilter(**asked, within=within), cursor=place, direction=direction, size=size_of(request)
+                AccessFilter(**asked, within=within), at=now(), cursor=place, direction=direction, size=size_of(request)
             )
         except InvalidCursor:
             raise no_cursor() from None

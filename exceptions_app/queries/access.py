@@ -188,7 +188,7 @@ _BEFORE = _asked(beyond=f"AND ({_key()}) < {_PLACE}", backwards=True)
 
 
 def access_page(
-    wanted: AccessFilter, *, cursor: str = "", direction: Direction = "after", size: int = PAGE_SIZE
+    wanted: AccessFilter, *, at: datetime, cursor: str = "", direction: Direction = "after", size: int = PAGE_SIZE
 ) -> AccessPage:
     """One page in the order of people, places and verbs. Two queries, whatever is granted. Raises InvalidCursor."""
     backwards = bool(cursor) and direction == "before"
@@ -196,7 +196,7 @@ def access_page(
     asked = _BEFORE if backwards else _AFTER if cursor else _FIRST
     found = _rows(asked, wanted, limit=size + 1, **keys)
     more = len(found) > size
-    shown = with_use(found[:size][::-1] if backwards else found[:size])
+    shown = with_use(found[:size][::-1] if backwards else found[:size], at=at)
     if not shown:
         return AccessPage([])
     has_next, has_previous = (bool(cursor), more) if backwards else (more, bool(cursor))
@@ -207,14 +207,14 @@ def access_page(
     )
 
 
-def all_access(wanted: AccessFilter) -> list[AccessRow]:
+def all_access(wanted: AccessFilter, *, at: datetime) -> list[AccessRow]:
     """All of it, in the same order. Two queries."""
-    return with_use(_rows(_ALL, wanted))
+    return with_use(_rows(_ALL, wanted), at=at)
 
 
-def with_use(rows: Sequence[AccessRow]) -> list[AccessRow]:
+def with_use(rows: Sequence[AccessRow], *, at: datetime) -> list[AccessRow]:
     """With what the trail knows of the last use of each. One query, or none without rows."""
-    used = used_by({row.username for row in rows}) if rows else None
+    used = used_by({row.username for row in rows}, at=at) if rows else None
     return [replace(row, used=used.of(row.username, row.verb, row.kind, row.place)) for row in rows] if used else []
 
 

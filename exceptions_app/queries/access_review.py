@@ -103,12 +103,18 @@ def within(scope: str, found: Iterable[Holding]) -> list[Holding]:
     return sorted(held, key=lambda one: (not one.username, one.username, one.role, one.kind, one.place))
 
 
-def with_trail(found: list[Holding]) -> list[Holding]:
-    """Since when, by whom and last used, of each of them. Two queries."""
-    people = {one.username for one in found if one.username}
-    used = used_by(people)
+def with_trail(found: list[Holding], *, at: datetime) -> list[Holding]:
+    """Since when, by whom and last used, of each of them. Two queries.
+
+    What a role holds was used by whoever has the role, all of whom a list with the role has beside it.
+    """
+    users: dict[str, set[str]] = defaultdict(set)
+    for one in found:
+        if one.kind == "role":
+            users[one.role].add(one.username)
+    used = used_by({one.username for one in found if one.username}, at=at)
     given = _given({_subject_of(one) for one in found})
-    return [_told(one, given, used) for one in found]
+    return [_told(one, given, used, {one.username} if one.username else users[one.role]) for one in found]
 
 
 def _subject_of(one: Holding) -> str:
@@ -135,7 +141,7 @@ def _given(subjects: set[str]) -> Given:
     return found
 
 
-def _told(one: Holding, given: Given, used: Used) -> Holding:
+def _told(one: Holding, given: Given, used: Used, users: Iterable[str]) -> Holding:
     subject = _subject_of(one)
     holder = f"person:{one.username}" if one.username else f"role:{one.role}"
     if one.kind == "role":
@@ -145,9 +151,10 @@ def _told(one: Holding, given: Given, used: Used) -> Holding:
     else:
         told = [given.get((subject, holder, verb)) for verb in one.verbs]
     last = max((event for event in told if event is not None), default=None)
-    uses = used.anywhere(one.username, one.verbs, place=_place_of(one)) if one.username else None
+    uses = [used.anywhere(user, one.verbs, place=_place_of(one)) for user in users]
+    last_use = max((use for use in uses if use is not None), default=None)
     values = {name: getattr(one, name) for name in ("kind", "person", "username", "role", "place", "verbs")}
-    return Holding(**values, since=last[0] if last else None, given_by=last[1] if last else "", last_used=uses)
+    return Holding(**values, since=last[0] if last else None, given_by=last[1] if last else "", last_used=last_use)
 
 
 def _place_of(one: Holding) -> str:

@@ -1,12 +1,13 @@
-"""When somebody last did with a verb what it is for, as the audit trail tells it.
+"""When somebody last did with a verb what it is for, as the audit trail of the last 400 days tells it.
 
-The trail holds what was done, not what was looked at: of `see` it knows nothing, and says so.
+The trail holds what was done, not what was looked at. Whoever does something with an exception sees it, so that is a
+use of `see` too; of those who only look the trail knows nothing, and says so.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection as database
@@ -17,7 +18,9 @@ _CONFIGURING = "configure_connection"
 _INGESTING = "ingest_messages"
 _ADMINISTERING = "administer"
 NOT_TOLD: Final = frozenset({Verb.SEE.value})
-"""Verbs of whose use there are no events."""
+"""Verbs of whose use there are no events of their own."""
+DAYS: Final = 400
+"""How far the trail is read back: more than a year, so that what is done once a year is found."""
 
 # What the trail calls what is done with each verb, beside the moves of exceptions.
 _BESIDE: Mapping[str, tuple[str, ...]] = {
@@ -55,14 +58,24 @@ def _verbs_by_event() -> dict[str, set[str]]:
     return found
 
 
+_OF_EXCEPTIONS = frozenset(verb.value for verb in Verb)
+# What of the configuration is about a connection; the rest, such as a queue, is the administration's alone.
+_OF_CONNECTIONS = frozenset({"connection", "pull_source", "retry_policy"})
 VERBS_BY_EVENT: Final[Mapping[str, Collection[str]]] = _verbs_by_event()
 # Where it was done: the scope names queue and legal entity of an exception, or the connection; an event of a connection
-# itself names it as its subject.
+# itself, and of how often is tried again there, names it in its subject. Read by the index of actor and time.
 _ASKED = """
-    SELECT e.actor, e.action, CASE WHEN starts_with(e.subject, 'connection:') THEN e.subject ELSE e.scope END AS place,
+    SELECT e.actor, e.action, CASE
+            WHEN starts_with(e.subject, 'connection:') THEN e.subject
+            WHEN starts_with(e.subject, 'retry_policy:') AND split_part(e.subject, ':', 2) <> 'all'
+                THEN 'connection:' || split_part(e.subject, ':', 2)
+            ELSE e.scope
+        END AS place,
+        CASE WHEN starts_with(e.action, 'configuration.') THEN split_part(e.subject, ':', 1) END AS about,
         max(e.at)
-    FROM public.audit_event e WHERE e.actor = ANY(%(people)s) AND e.action = ANY(%(events)s)
-    GROUP BY 1, 2, 3
+    FROM public.audit_event e
+    WHERE e.actor = ANY(%(people)s) AND e.at >= %(since)s AND e.action = ANY(%(events)s)
+    GROUP BY 1, 2, 3, 4
 """
 
 
@@ -104,15 +117,19 @@ class Used:
         )
 
 
-def used_by(people: Collection[str]) -> Used:
-    """All that these people did last. One query."""
-    used = Used()
+def used_by(people: Collection[str], *, at: datetime) -> Used:
+    """All that these people did last, in the DAYS before. One query."""
+    used, since = Used(), at - timedelta(days=DAYS)
     with database.cursor() as cursor:
-        cursor.execute(_ASKED, {"people": sorted(people), "events": sorted(VERBS_BY_EVENT)})
-        for actor, action, told, at in cursor.fetchall():
+        cursor.execute(_ASKED, {"people": sorted(people), "events": sorted(VERBS_BY_EVENT), "since": since})
+        for actor, action, told, about, last in cursor.fetchall():
             for verb in VERBS_BY_EVENT[action]:
+                if verb == _CONFIGURING and about is not None and about not in _OF_CONNECTIONS:
+                    continue
                 for place in _places(told, verb):
-                    used.note(actor, verb, place, at)
+                    used.note(actor, verb, place, last)
+                    if place and verb in _OF_EXCEPTIONS:
+                        used.note(actor, Verb.SEE.value, place, last)
     return used
 
 

@@ -22,7 +22,7 @@ from exceptions_app.actions.access_export import export_access
 from exceptions_app.models import LegalEntity, Queue
 from exceptions_app.policies import VERB_WORDS
 from exceptions_app.queries.access import ADMINISTER, DIRECTLY, AccessFilter, AccessRow, access_page, readable_access
-from exceptions_app.queries.access_used import NOT_TOLD
+from exceptions_app.queries.access_used import DAYS, NOT_TOLD
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.queries.keyset import Direction, InvalidCursor
 from exceptions_app.views.addresses import PLACE, address
@@ -123,7 +123,7 @@ def access_export(request: HttpRequest) -> HttpResponseBase:
         return not_permitted(request, MISSING, permission=PERMISSION)
     form = AccessForm(request.GET, within=within)
     if not form.is_valid():
-        return render(request, "exceptions/access.html", {"form": form}, status=422)
+        return render(request, "exceptions/access.html", {"form": form, "may_review": within is None}, status=422)
     chunks = export_access(form.wanted(), by=person(request), at=now())
     response = StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8")
     name = f"access-{localdate().isoformat()}.csv"
@@ -133,13 +133,13 @@ def access_export(request: HttpRequest) -> HttpResponseBase:
 
 def _list(request: HttpRequest, form: AccessForm) -> dict[str, Any]:
     notices: list[str] = []
-    wanted = form.wanted()
+    wanted, at = form.wanted(), now()
     direction: Direction = "before" if request.GET.get("before") else "after"
     try:
-        page = access_page(wanted, cursor=request.GET.get(direction, ""), direction=direction)
+        page = access_page(wanted, at=at, cursor=request.GET.get(direction, ""), direction=direction)
     except InvalidCursor:
         notices.append("That place in the list is not known any more; this is the first page.")
-        page = access_page(wanted)
+        page = access_page(wanted, at=at)
     query = {name: text for name, text in request.GET.items() if text and name not in PLACE}
     return {
         "lines": lines_of(page.rows),
@@ -159,5 +159,6 @@ def lines_of(rows: Collection[AccessRow]) -> list[Line]:
     ]
 
 
-def why_no_use(verb: str) -> str:
-    return "Looking leaves no event" if verb in NOT_TOLD else "None in the trail"
+def why_no_use(*verbs: str) -> str:
+    """What is said where the trail has no use of these verbs."""
+    return "Looking leaves no event" if NOT_TOLD.issuperset(verbs) else f"None in {DAYS} days"

@@ -28,6 +28,7 @@ from exceptions_app.queries.access_review import standing_now, what_became_of
 from exceptions_app.states import Verb
 from exceptions_app.tasks import access_reviews_due
 from integrations.models import ConnectionUserGrant
+from tests import factories
 from tests.cast import MORNING, SET_UP_AT, Cast, person
 from tests.concurrency import at_the_same_time
 from workbench.celery import BEAT_SCHEDULE
@@ -62,6 +63,7 @@ def refused(kind: type[Exception], words: str, act: Callable[[], object]) -> Non
 def test_list_is_frozen_as_it_stands_and_each_line_says_since_when(cast: Cast):
     admin = cast.administrator
     grant_connection("configure_connection", cast.outsider, cast.connection, by=admin, at=MORNING)
+    factories.claim(factories.make_case(cast), cast.clerk)
     review = opened(admin)
     lines = {(item.kind, item.holder, item.role, item.place): item for item in review.items.select_related("person")}
     # Five with a role, the local clerk in two places, one connection, the administrator, four roles in four places.
@@ -74,6 +76,8 @@ def test_list_is_frozen_as_it_stands_and_each_line_says_since_when(cast: Cast):
     assert (connection.verbs, connection.since, connection.given_by) == (["configure_connection"], MORNING, "ada")
     assert lines["queue", "role:auditor", "auditor", "policy-holds"].verbs == ["export", "see"]
     assert lines["workbench", "person:ada", "", ""].last_used == MORNING
+    used = sorted((one.role, one.place) for one in lines.values() if one.person is None and one.last_used)
+    assert used == [("clerk", "NL01"), ("clerk", "e-invoicing")]  # by whoever has the role, where they did
     [event] = AuditEvent.objects.filter(action="access_review.opened")
     assert (event.subject, event.data["items"], event.actor) == (review.subject, review.count, "ada")
     # A role with whoever has it; a place with what is granted there and whoever has a role there.
@@ -84,9 +88,7 @@ def test_list_is_frozen_as_it_stands_and_each_line_says_since_when(cast: Cast):
     for scope in ("queue:nowhere", "role:nobody"):
         refused(Invalid, "Nothing is granted there.", partial(opened, admin, scope, "Nothing"))
     refused(Invalid, "open already", lambda: opened(admin))
-    refused(
-        Invalid, "a time that is to come", lambda: open_review("x", scope="all", due_at=MORNING, by=admin, at=LATER)
-    )
+    refused(Invalid, "to come", lambda: open_review("x", scope="all", due_at=MORNING, by=admin, at=LATER))
     refused(Invalid, "Give it a name", lambda: opened(admin, name=" "))
     for stranger in (cast.clerk, cast.auditor, cast.outsider):
         refused(NotPermitted, "is no administrator", partial(opened, stranger, name="Other"))

@@ -13,13 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.models import AuditEvent
+from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.grants import add_to_role, grant_connection, grant_verbs
-from exceptions_app.machines import SIGN_ON, machine
+from exceptions_app.machines import SETUP, SIGN_ON, machine
+from exceptions_app.models import Route
 from exceptions_app.queries.access import AccessFilter, AccessRow, access_page, all_access
-from exceptions_app.queries.access_used import VERBS_BY_EVENT
+from exceptions_app.queries.access_used import DAYS, VERBS_BY_EVENT
 from exceptions_app.queries.keyset import InvalidCursor
 from exceptions_app.states import Verb
 from exceptions_app.views.audit_words import ACTIONS
+from integrations.models import RetryPolicy
 from tests import factories
 from tests.cast import MORNING, SET_UP_AT, Cast, person
 from tests.exceptions_app.api.conftest import Api, api
@@ -28,12 +31,12 @@ from workbench.models import User
 __all__ = ["api"]
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def of(username: str) -> dict[tuple[str, str, str], AccessRow]:
     """By place, verb and role."""
-    rows = all_access(AccessFilter(person=username))
+    rows = all_access(AccessFilter(person=username), at=MORNING + DAY)
     return {(row.subject, row.verb, row.role): row for row in rows if row.username == username}
 
 
@@ -63,9 +66,11 @@ def test_each_way_to_a_verb_says_since_when_by_whom_and_when_it_was_last_used(ca
     # What a role is given later counts since then, and what somebody did counts where they did it.
     clerk = of("clara")
     assert {(row.since, row.given_by) for row in clerk.values()} == {(SET_UP_AT, "machine:setup")}
-    used = {subject for (subject, verb, _), row in clerk.items() if verb == "correct" and row.used}
-    assert used == {"queue:e-invoicing", "entity:NL01"}
-    assert {row.used for (_, verb, _), row in clerk.items() if verb != "correct"} == {None}
+    used = {(subject, verb) for (subject, verb, _), row in clerk.items() if row.used}
+    assert used == {(place, verb) for place in ("queue:e-invoicing", "entity:NL01") for verb in ("correct", "see")}
+    # The trail is read back for so many days.
+    late = {row.used is None for row in all_access(AccessFilter(person="clara"), at=MORNING + (DAYS + 1) * DAY)}
+    assert late == {True}
     # Of an account that was made past the trail, the trail does not say since when it administers; but what it did.
     [(key, administers)] = of("ada").items()
     assert (key, administers.since) == (("workbench:workbench", "administer", ""), None)
@@ -77,7 +82,7 @@ def test_each_way_to_a_verb_says_since_when_by_whom_and_when_it_was_last_used(ca
 
 
 def test_filter_and_pages_keep_one_order_and_ask_twice(cast: Cast):
-    everything = [row.key for row in all_access(AccessFilter())]
+    everything = [row.key for row in all_access(AccessFilter(), at=MORNING)]
     assert everything == sorted(everything)
     assert len(everything) == len(set(everything)) > 50
     for wanted, ours in (
@@ -87,28 +92,29 @@ def test_filter_and_pages_keep_one_order_and_ask_twice(cast: Cast):
         (AccessFilter(role="directly"), lambda row: not row.role),
         (AccessFilter(place="entity:DE01", role="clerk"), lambda row: row.role == "clerk" and row.place == "DE01"),
     ):
-        expected = [row.key for row in all_access(AccessFilter()) if ours(row)]
-        assert [row.key for row in all_access(wanted)] == expected
+        expected = [row.key for row in all_access(AccessFilter(), at=MORNING) if ours(row)]
+        assert [row.key for row in all_access(wanted, at=MORNING)] == expected
     for size in (7, 50):
         with CaptureQueriesContext(database) as seen:
-            page = access_page(AccessFilter(), size=size)
+            page = access_page(AccessFilter(), at=MORNING, size=size)
         assert (len(seen), page.previous_cursor) == (2, "")
         there = [row.key for row in page.rows]
         while page.next_cursor:
             before = page
-            page = access_page(AccessFilter(), size=size, cursor=page.next_cursor)
+            page = access_page(AccessFilter(), at=MORNING, size=size, cursor=page.next_cursor)
             there += [row.key for row in page.rows]
-            back = access_page(AccessFilter(), size=size, cursor=page.previous_cursor, direction="before")
+            back = access_page(AccessFilter(), at=MORNING, size=size, cursor=page.previous_cursor, direction="before")
             assert [row.key for row in back.rows] == [row.key for row in before.rows]
         assert there == everything
     for cursor in ("x", "e30", "WzEsMl0", "W1wiXHUwMDAwXCIsXCJcIixcIlwiLFwiXCIsXCJcIl0", "A" * 3000):
         with pytest.raises(InvalidCursor):
-            access_page(AccessFilter(), cursor=cursor)
+            access_page(AccessFilter(), at=MORNING, cursor=cursor)
 
 
 def test_page_file_and_api_are_for_administrators_and_auditors(
-    cast: Cast, signed_in: SignIn, api: Callable[[User], Api]
+    cast: Cast, signed_in: SignIn, api: Callable[[User], Api], time_machine: Any
 ):
+    time_machine.move_to(MORNING, tick=False)
     factories.claim(factories.make_case(cast), cast.local_clerk)
     address, export = reverse("exceptions:access"), reverse("exceptions:access_export")
     for stranger in (cast.clerk, cast.controller, cast.support, cast.outsider):
@@ -118,7 +124,7 @@ def test_page_file_and_api_are_for_administrators_and_auditors(
     assert not AuditEvent.objects.filter(action="access.exported").exists()
     for reader in (cast.administrator, cast.auditor):
         page = signed_in(reader).get(address, {"person": "lars"}).content.decode()
-        for words in ("Lars Local", "work on exceptions", "Meridian Industries NV", "directly", "None in the trail"):
+        for words in ("Lars Local", "work on exceptions", "Meridian Industries NV", "directly", "None in 400 days"):
             assert words in page, words
     neighbour = person("nora", "Nora Neighbour")
     grant_verbs([Verb.EXPORT], neighbour, [cast.holds, cast.germany], by=cast.administrator, at=MORNING)
@@ -129,7 +135,7 @@ def test_page_file_and_api_are_for_administrators_and_auditors(
     ours = api(cast.auditor).get("access", {"person": "lars", "place": "queue:e-invoicing"}).json()
     shown: list[dict[str, Any]] = ours["results"]
     assert [row["verb"] for row in shown] == ["comment", "correct", "propose", "reveal", "see"]
-    assert [row["last_use_tells_place"] for row in shown] == [None, True, None, None, None]
+    assert [row["last_use_tells_place"] for row in shown] == [None, True, None, None, True]
     first = api(cast.auditor).get("access", {"page_size": "2"}).json()
     second = api(cast.auditor).get(first["next"].partition("/api/v1/")[2]).json()
     assert api(cast.auditor).get(second["previous"].partition("/api/v1/")[2]).json()["results"] == first["results"]
@@ -149,3 +155,16 @@ def test_what_counts_as_a_use_is_in_the_words_of_the_trail(cast: Cast):
     assert set(VERBS_BY_EVENT) - names == set()
     person("nina", "Nina Newcomer")
     assert of("nina") == {}
+    # Of the configuration, what is about a connection is what the right to configure it is for.
+    admin = cast.administrator
+    grant_connection("configure_connection", admin, cast.connection, by=machine(SETUP), at=MORNING)
+    changed: list[tuple[Any, str, object]] = [
+        (cast.connection, "name", "Other"),
+        (RetryPolicy(connection=cast.connection, about="asking"), "first_seconds", 9),
+        (cast.holds, "name", "Other"), (cast.germany, "name", "Other"), (Route.objects.all()[0], "priority", 2),
+    ]  # fmt: skip
+    for hours, (item, field, value) in enumerate(changed, start=1):
+        setattr(item, field, value)
+        save_configuration(item, by=admin, at=MORNING + hours * HOUR, because="For this test.")
+    used = {verb: row.used.at if row.used else None for (_, verb, _), row in of("ada").items()}
+    assert used == {"configure_connection": MORNING + 2 * HOUR, "administer": MORNING + 5 * HOUR}
