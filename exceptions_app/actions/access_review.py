@@ -1,4 +1,6 @@
-"""A round in which access is confirmed again: opened, decided item by item, and closed. See docs/access-review.md.
+"""A round in which access is confirmed again: opened, decided item by item, and closed or cancelled.
+
+See docs/access-review.md.
 
 What is ended here is taken by the action that takes it everywhere else, with its own event, in the same transaction.
 """
@@ -16,6 +18,7 @@ from audit import log
 from exceptions_app.actions import grants
 from exceptions_app.actions.administrators import end_administration
 from exceptions_app.actions.connections import SCOPE
+from exceptions_app.actions.fresh_proof import require_fresh_proof_of_whoever_asks
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import AccessReview, AccessReviewItem, LegalEntity, Queue
@@ -30,6 +33,8 @@ SHORTEST: Final = timedelta(hours=HOURS)
 """What nobody confirms ends, so nobody opens a round that is over before others can look at it."""
 LONGEST: Final = timedelta(days=366)
 OWN = "Nobody decides on their own access; another administrator can."
+OF_MANY = "This is about the rights of several people, of a role or of an administrator."
+CANCELS = "A review that is cancelled leaves what nobody decided on as it is."
 EVENTS: Final[Mapping[str, str]] = {
     Outcome.KEPT: "access_review.confirmed",
     Outcome.ENDED: "access_review.ended",
@@ -92,11 +97,13 @@ def _item(review: AccessReview, number: int, one: Holding) -> AccessReviewItem:
 def confirm(review_id: int, positions: Collection[int], *, by: AbstractUser, at: datetime) -> Counter[str]:
     """Keep these; returns how many were confirmed, and how many were gone by then. All of them or none.
 
-    Raises NotPermitted for one's own, Invalid for one that is decided or when the time is over.
+    Raises NotPermitted for one's own, Invalid for one that is decided or when the time is over, and FreshProofNeeded
+    when they are about many and a request asks with an old proof.
     """
     review = _lock(review_id, by=by, at=at)
     items = _open_items(review, positions)
     _require_not_own(items, by)
+    _require_proof(items)
     now = standing_now()
     for item in items:
         item.outcome = Outcome.GONE if is_gone(item, now) else Outcome.KEPT
@@ -113,6 +120,7 @@ def end_item(review_id: int, position: int, *, by: AbstractUser, at: datetime, b
     _require_not_own(items, by)
     if not because.strip():
         raise Invalid("because", "Say why it ends; the auditor reads it, and whoever loses it.")
+    _require_proof(items)
     item.because = because.strip()[:LONGEST_REASON]
     end_now(item, standing_now(), by=by, at=at)
     write_outcomes(review, items, by=by, at=at)
@@ -124,24 +132,58 @@ def close_review(review_id: int, *, by: AbstractUser, at: datetime) -> AccessRev
     """End the round with its totals, when every item is decided. Closed twice is closed once."""
     _require_reviewer(by, or_machine=True)
     review = AccessReview.objects.select_for_update(no_key=True).get(pk=review_id)
+    if review.cancelled_because:
+        raise Invalid("items", "This review is cancelled; there is nothing to close.")
     if review.closed_at is not None:
         return review
-    totals = Counter(dict(review.items.values_list("outcome").annotate(Count("pk")).order_by("outcome")))
+    totals = _totals(review)
     if totals[""]:
         raise Invalid("items", f"{totals['']} are not decided yet.")
-    people = review.items.exclude(outcome=Outcome.GONE).values_list("decided_by__username").annotate(Count("pk"))
-    deciders = dict(people.order_by("decided_by__username"))
+    words, data = _end_with(totals, review, by=by, at=at)
+    words = f"{by} closed the review of access {review}: {words}."
+    log.record_many([_entry("access_review.closed", review.subject, words, data, by=by, at=at)])
+    return review
+
+
+@transaction.atomic
+def cancel_review(review_id: int, *, by: AbstractUser, at: datetime, because: str) -> AccessReview:
+    """Give the round up: what was decided stays so, and what was not is left as it is, neither confirmed nor ended.
+
+    Raises Invalid when it is over or all is decided, NotPermitted, and FreshProofNeeded for an old proof.
+    """
+    review = _lock(review_id, by=by, at=at)
+    totals = _totals(review)
+    if not totals[""]:
+        raise Invalid("items", "Every line is decided; close the review instead.")
+    if not because.strip():
+        raise Invalid("because", "Say why it is cancelled; the auditor reads it.")
+    require_fresh_proof_of_whoever_asks(CANCELS)
+    review.cancelled_because = because.strip()[:LONGEST_REASON]
+    words, data = _end_with(totals, review, by=by, at=at)
+    words = f"{by} cancelled the review of access {review}: {words}, {totals['']} not decided."
+    data["undecided"] = totals[""]
+    log.record_many(
+        [_entry("access_review.cancelled", review.subject, words, data, by=by, at=at, because=review.cancelled_because)]
+    )
+    return review
+
+
+def _totals(review: AccessReview) -> Counter[str]:
+    return Counter(dict(review.items.values_list("outcome").annotate(Count("pk")).order_by("outcome")))
+
+
+def _end_with(
+    totals: Counter[str], review: AccessReview, *, by: AbstractUser, at: datetime
+) -> tuple[str, dict[str, object]]:
+    """Write the round's end with what came of its lines; returns the same in words, and as data of the event."""
+    people = review.items.exclude(outcome__in=["", Outcome.GONE]).values_list("decided_by__username")
+    deciders = dict(people.annotate(Count("pk")).order_by("decided_by__username"))
     review.closed_at, review.closed_by_id = at, by.pk
     review.kept, review.ended = totals[Outcome.KEPT], totals[Outcome.ENDED]
     review.gone, review.left_there = totals[Outcome.GONE], totals[Outcome.LEFT]
-    review.save(update_fields=["closed_at", "closed_by", "kept", "ended", "gone", "left_there"])
-    words = (
-        f"{by} closed the review of access {review}: {review.kept} confirmed, {review.ended} ended, "
-        f"{review.gone} gone, {review.left_there} left."
-    )
-    data = {"name": review.name, **{name: totals[name] for name in Outcome.values}, "deciders": deciders}
-    log.record_many([_entry("access_review.closed", review.subject, words, data, by=by, at=at)])
-    return review
+    review.save(update_fields=["closed_at", "closed_by", "kept", "ended", "gone", "left_there", "cancelled_because"])
+    words = f"{review.kept} confirmed, {review.ended} ended, {review.gone} gone, {review.left_there} left"
+    return words, {"name": review.name, **{name: totals[name] for name in Outcome.values}, "deciders": deciders}
 
 
 def end_now(item: AccessReviewItem, now: Mapping[Key, Holding], *, by: AbstractUser, at: datetime) -> None:
@@ -175,7 +217,8 @@ def _lock(review_id: int, *, by: AbstractUser, at: datetime) -> AccessReview:
     _require_reviewer(by)
     review = AccessReview.objects.select_for_update(no_key=True).get(pk=review_id)
     if review.closed_at is not None:
-        raise Invalid("items", "This review is closed; nothing more is decided in it.")
+        over = "cancelled" if review.cancelled_because else "closed"
+        raise Invalid("items", f"This review is {over}; nothing more is decided in it.")
     if review.due_at <= at:
         raise Invalid("items", "The time of this review is over; what was not confirmed is being ended.")
     return review
@@ -207,6 +250,13 @@ def _require_not_own(items: Collection[AccessReviewItem], by: AbstractUser) -> N
         raise NotPermitted(OWN)
 
 
+def _require_proof(items: Collection[AccessReviewItem]) -> None:
+    """The rights of one person are decided on as they come; those of many as much money is, with a fresh proof."""
+    of_many = any(item.person is None or item.kind == AccessReviewItem.Kind.WORKBENCH for item in items)
+    if of_many or len({item.person_id for item in items}) > 1:
+        require_fresh_proof_of_whoever_asks(OF_MANY)
+
+
 def write_outcomes(review: AccessReview, items: list[AccessReviewItem], *, by: AbstractUser, at: datetime) -> None:
     """Write what was decided about these, and an event of each: few statements, however many they are."""
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -226,16 +276,13 @@ def write_outcomes(review: AccessReview, items: list[AccessReviewItem], *, by: A
 
 
 def _sentence(item: AccessReviewItem, review: AccessReview, by: AbstractUser) -> str:
-    held = (
-        f"the role {item.role} of {item.person}"
-        if item.kind == "role"
-        else f"access of {item.holder} to {_place(item)}"
-    )
+    whose = item.person if item.person is not None else f"the role {item.role}"
+    held = f"the role {item.role} of {whose}" if item.kind == "role" else f"access of {whose} to {_place(item)}"
     return f"{by} {_SAID[item.outcome]} {held}, in the review {review}."
 
 
 def _place(item: AccessReviewItem) -> str:
-    return f"{item.kind}:{item.place}" if item.place else "the workbench"
+    return f"the {AccessReviewItem.Kind(item.kind).label} {item.place}" if item.place else "the administration"
 
 
 def _data(item: AccessReviewItem, review: AccessReview) -> dict[str, object]:
@@ -261,4 +308,4 @@ def _entry(
     )  # fmt: skip
 
 
-__all__ = ["ALL", "close_review", "confirm", "end_item", "open_review"]
+__all__ = ["ALL", "cancel_review", "close_review", "confirm", "end_item", "open_review"]

@@ -1,4 +1,4 @@
-"""A decision about much money wants a fresh proof of who decides: the check through which page and API both pass.
+"""A decision about much wants a fresh proof of who decides: the check through which page and API both pass.
 
 What asks is known here as a caller and not as a request. Commands, workers and tests have none, and are not asked.
 """
@@ -29,7 +29,7 @@ _caller: ContextVar[Callable[[], Caller] | None] = ContextVar("caller", default=
 
 
 class FreshProofNeeded(Exception):
-    """The decision is about too much money for an old proof, and for a token. Nothing was done."""
+    """The decision is about too much for an old proof, and for a token. Nothing was done."""
 
     def __init__(self, reason: str, *, by_token: bool) -> None:
         super().__init__(reason)
@@ -59,10 +59,21 @@ def require_fresh_proof(money: Callable[[], Iterable[Money]], *, at: datetime) -
     if caller.proved_lately or not _is_above_limit(money(), at=at):
         return
     limit = f"{settings.PROOF_ABOVE:,} {settings.GROUP_CURRENCY}"
-    about = f"This decision is about more than {limit}, or about an amount that cannot be told."
+    raise _needed(f"This decision is about more than {limit}, or about an amount that cannot be told.", caller)
+
+
+def require_fresh_proof_of_whoever_asks(about: str) -> None:
+    """Raise FreshProofNeeded when the caller's proof is no fresh one; `about` says in a sentence why it is asked."""
+    find_caller = _caller.get()
+    caller = find_caller() if find_caller is not None else None
+    if caller is not None and not caller.proved_lately:
+        raise _needed(about, caller)
+
+
+def _needed(about: str, caller: Caller) -> FreshProofNeeded:
     if caller.has_token:
-        raise FreshProofNeeded(f"{about} A person decides it, signed in, and no token.", by_token=True)
-    raise FreshProofNeeded(
+        return FreshProofNeeded(f"{about} A person decides it, signed in, and no token.", by_token=True)
+    return FreshProofNeeded(
         f"{about} It wants a proof of who you are that is no older than five minutes.", by_token=False
     )
 

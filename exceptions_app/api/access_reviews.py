@@ -1,4 +1,4 @@
-"""Reviews of access, for programs: opening one, deciding line by line, and closing it."""
+"""Reviews of access, for programs: opening one, deciding line by line, closing it or cancelling it."""
 
 from typing import Any, cast
 
@@ -36,7 +36,7 @@ MISSING = "Access is reviewed by administrators, each that of others."
 
 
 class AccessReviewShape(Shape):
-    """One round. The totals are null until it is closed."""
+    """One round. The totals are null until it is closed or cancelled."""
 
     number = serializers.IntegerField()
     name = serializers.CharField()
@@ -44,7 +44,8 @@ class AccessReviewShape(Shape):
     due_at = serializers.DateTimeField(help_text="What nobody confirmed by then ends.")
     opened_at = serializers.DateTimeField()
     opened_by = Person()
-    closed_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True, help_text="When it was closed or cancelled.")
+    cancelled_because = serializers.CharField(help_text="Why it was cancelled; empty when it was not.")
     count = serializers.IntegerField(help_text="Lines in all.")
     open = serializers.IntegerField(help_text="Lines that nobody decided yet.")
     kept = serializers.IntegerField(allow_null=True)
@@ -175,11 +176,12 @@ class ConfirmAccess(ActingView):
     @endpoint(
         "confirm_access",
         "Confirm lines of a review of access",
-        "Each line is decided once and never by whom it is about. All of these are confirmed or none.",
+        "Each line is decided once and never by whom it is about. All of these are confirmed or none. Lines of several "
+        "people, of a role or of an administrator take a person whose session has a fresh proof.",
         tag=_TAG,
         request=Confirmed,
         answers={200: ConfirmedShape},
-        problems=[*WRITING, kinds.NOT_FOUND],
+        problems=[*WRITING, kinds.NOT_FOUND, kinds.FRESH_PROOF_NEEDED],
         parameters=[_NUMBER, IDEMPOTENCY_KEY],
         examples=[OpenApiExample("Request", value={"items": [1, 2]}, request_only=True)],
     )
@@ -197,11 +199,12 @@ class EndAccess(ActingView):
     @endpoint(
         "end_access",
         "End a line of a review of access",
-        "What of it is granted still is taken away at once. The outcome is gone when nothing was by then.",
+        "What of it is granted still is taken away at once. The outcome is gone when nothing was by then. A line of a "
+        "role or of an administrator takes a person whose session has a fresh proof.",
         tag=_TAG,
         request=requests.Because,
         answers={200: AccessReviewItemShape},
-        problems=[*WRITING, kinds.NOT_FOUND],
+        problems=[*WRITING, kinds.NOT_FOUND, kinds.FRESH_PROOF_NEEDED],
         parameters=[_NUMBER, _LINE, IDEMPOTENCY_KEY],
         examples=[OpenApiExample("Request", value={"because": "Works in another team now."}, request_only=True)],
     )
@@ -237,6 +240,29 @@ class CloseAccessReview(ActingView):
         return Response(_document(_review(request, number)))
 
 
+class CancelAccessReview(ActingView):
+    @endpoint(
+        "cancel_access_review",
+        "Cancel a review of access",
+        "Before its time is over and while not every line is decided. What was decided stays so; what was not is "
+        "neither confirmed nor ended. It takes a person whose session has a fresh proof.",
+        tag=_TAG,
+        request=requests.Because,
+        answers={200: AccessReviewShape},
+        problems=[*WRITING, kinds.NOT_FOUND, kinds.FRESH_PROOF_NEEDED],
+        parameters=[_NUMBER, IDEMPOTENCY_KEY],
+        examples=[OpenApiExample("Request", value={"because": "Opened for the wrong role."}, request_only=True)],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        return super().post(request, *args, **kwargs)
+
+    def act(self, request: Request, number: int) -> Response:
+        review = _review(request, number)
+        because = requests.body_of(request, requests.Because)["because"]
+        actions.cancel_review(review.pk, by=person(request), at=now(), because=because)
+        return Response(_document(_review(request, number)))
+
+
 def _reviewer(request: Request) -> AbstractUser:
     user = person(request)
     if not (user.is_active and user.is_staff):
@@ -266,6 +292,7 @@ def _document(review: AccessReview) -> dict[str, Any]:
         "opened_at": review.opened_at,
         "opened_by": person_of(review.opened_by),
         "closed_at": review.closed_at,
+        "cancelled_because": review.cancelled_because,
         "count": review.count,
         "open": cast(int, vars(review)["waiting"]),
         "kept": review.kept,

@@ -47,7 +47,8 @@ NOT_PERMITTED = ProblemKind(
 FRESH_PROOF_NEEDED = ProblemKind(
     "fresh-proof-needed", 403, "Prove again who you are",
     "The decision is about more money than the limit of this installation, or about an amount that is unknown or has "
-    "no rate. The session's last proof is older than five minutes, or a token was sent. Nothing was done.",
+    "no rate; or, in a review of access, about the rights of several people, of a role or of an administrator. The "
+    "session's last proof is older than five minutes, or a token was sent. Nothing was done.",
     "With a session, prove who you are at /accounts/prove/ and send the same again. With a token it takes a person.",
 )  # fmt: skip
 NOT_FOUND = ProblemKind(

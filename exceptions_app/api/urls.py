@@ -59,6 +59,9 @@ urlpatterns = [
     path("access/reviews/<int:number>/confirm", access_reviews.ConfirmAccess.as_view(), name="confirm-access"),
     path("access/reviews/<int:number>/items/<int:position>/end", access_reviews.EndAccess.as_view(), name="end-access"),
     path("access/reviews/<int:number>/close", access_reviews.CloseAccessReview.as_view(), name="close-access-review"),
+    path(
+        "access/reviews/<int:number>/cancel", access_reviews.CancelAccessReview.as_view(), name="cancel-access-review"
+    ),
     path("delegations", delegations.Delegations.as_view(), name="delegations"),
     path("delegations/<int:number>/end", delegations.EndDelegation.as_view(), name="end-delegation"),
     path("views", saved_views.SavedViews.as_view(), name="views"),

@@ -15,12 +15,13 @@ REVIEW_SUBJECT = "access_review:"
 MOST_ITEMS = 20_000
 LONGEST_REASON = 500
 
+# Closed when all is decided, or cancelled by an administrator while it is not and there is time.
 _CLOSED_ONCE_WITH_ITS_TOTALS = Guard(
     name="closed",
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
     declare=[("told", "RECORD")],
-    func="""
+    func=f"""
     IF OLD.closed_at IS NOT NULL THEN
         RAISE EXCEPTION 'access review % is closed', OLD.id USING ERRCODE = 'check_violation';
     END IF;
@@ -28,9 +29,17 @@ _CLOSED_ONCE_WITH_ITS_TOTALS = Guard(
         count(*) FILTER (WHERE i.outcome = 'ended') AS ended, count(*) FILTER (WHERE i.outcome = 'gone') AS gone,
         count(*) FILTER (WHERE i.outcome = 'left') AS left_there INTO told
     FROM public.exceptions_app_accessreviewitem i WHERE i.review_id = NEW.id;
-    IF NEW.closed_at IS NOT NULL AND (told.still_open > 0 OR (told.kept, told.ended, told.gone, told.left_there)
+    IF NEW.closed_at IS NOT NULL AND ((told.still_open > 0) IS DISTINCT FROM (NEW.cancelled_because <> '')
+            OR (told.kept, told.ended, told.gone, told.left_there)
             IS DISTINCT FROM (NEW.kept::bigint, NEW.ended::bigint, NEW.gone::bigint, NEW.left_there::bigint)) THEN
         RAISE EXCEPTION 'access review % is not decided as it says', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.cancelled_because <> '' AND (NEW.closed_at >= OLD.due_at OR NOT EXISTS (
+        SELECT 1 FROM public.workbench_user u WHERE u.id = NEW.closed_by_id
+            AND u.is_active AND u.is_staff AND NOT starts_with(u.username, '{PREFIX}')
+    )) THEN
+        RAISE EXCEPTION 'access review % is cancelled by an administrator, before it is due', NEW.id
+            USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
     """,
@@ -60,6 +69,7 @@ class AccessReview(models.Model):
     ended = models.PositiveIntegerField(null=True)
     gone = models.PositiveIntegerField(null=True)
     left_there = models.PositiveIntegerField(null=True)
+    cancelled_because = models.CharField(max_length=LONGEST_REASON, blank=True, default="", db_default="")
 
     class Meta:
         default_permissions = ()
@@ -71,6 +81,9 @@ class AccessReview(models.Model):
                 | Q(closed_at__isnull=False, closed_by__isnull=False, kept__isnull=False, ended__isnull=False,
                     gone__isnull=False, left_there__isnull=False),
                 name="access_review_closed_with_totals",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_because="") | Q(closed_at__isnull=False), name="access_review_cancelled_is_over"
             ),
             models.UniqueConstraint(fields=["name"], condition=Q(closed_at=None), name="access_review_open_name_once"),
         ]  # fmt: skip
@@ -96,6 +109,11 @@ class AccessReview(models.Model):
     def subject(self) -> str:
         return f"{REVIEW_SUBJECT}{self.pk}"
 
+    @property
+    def undecided(self) -> int:
+        """Of a round that is over, how many lines nobody decided; some only when it was cancelled."""
+        return self.count - sum(number or 0 for number in (self.kept, self.ended, self.gone, self.left_there))
+
 
 _IN_ITS_PLACE = Guard(
     name="in_its_place",
@@ -113,16 +131,20 @@ _IN_ITS_PLACE = Guard(
     """,
 )
 # Who decides is an administrator and no other hand of the same person; what nobody decided, the machine ends when it is
-# due, and it confirms nothing.
+# due, and it confirms nothing. The round is locked: whoever cancels it in this moment comes before, or after.
 _DECIDED_ONCE_BY_ANOTHER = Guard(
     name="decided",
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
-    declare=[("decider", "RECORD")],
+    declare=[("decider", "RECORD"), ("closed", "TIMESTAMPTZ")],
     func=f"""
     IF OLD.outcome <> '' THEN
         RAISE EXCEPTION 'item % of access review % is decided', OLD.position, OLD.review_id
             USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT r.closed_at INTO closed FROM public.exceptions_app_accessreview r WHERE r.id = NEW.review_id FOR SHARE;
+    IF closed IS NOT NULL THEN
+        RAISE EXCEPTION 'access review % is closed', NEW.review_id USING ERRCODE = 'check_violation';
     END IF;
     SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO decider
     FROM public.workbench_user u WHERE u.id = NEW.decided_by_id;

@@ -2,18 +2,23 @@
 # ruff: noqa: S608 - made of constants of this module
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser, Group
 from django.db import connection as database
+from django.db.models import CharField, Count, Value
+from django.db.models.functions import Concat
 
 from audit.models import AuditEvent
-from exceptions_app.models import AccessReviewItem
+from exceptions_app.machines import PREFIX
+from exceptions_app.models import AccessReviewItem, LegalEntity, Queue
 from exceptions_app.queries.access import ADMINISTER
 from exceptions_app.queries.access_used import Used, used_by
+from integrations.models import Connection
 
 Key = tuple[str, int, str, str]
 ALL: Final = "all"
@@ -168,6 +173,31 @@ def is_own(item: AccessReviewItem, reader: AbstractUser, roles: Iterable[str]) -
         return item.role in roles
     same = bool(reader.email) and item.person.email.lower() == reader.email.lower()
     return same or item.person_id == reader.pk
+
+
+def is_alone(reader: AbstractUser) -> bool:
+    """Whether nobody else administers who could confirm what is the reader's own. One query."""
+    others = get_user_model().objects.filter(is_active=True, is_staff=True).exclude(pk=reader.pk)
+    others = others.exclude(username__startswith=PREFIX)
+    return not (others.exclude(email__iexact=reader.email) if reader.email else others).exists()
+
+
+def place_names(subjects: Collection[str]) -> Mapping[str, str]:
+    """What these places are called, by how the trail names them, such as "queue:holds". One query."""
+    kinds = (("queue", Queue, "slug"), ("entity", LegalEntity, "code"), ("connection", Connection, "slug"))
+    queues, *others = (
+        model._default_manager.order_by()
+        .annotate(subject=Concat(Value(f"{kind}:"), attribute, output_field=CharField()))
+        .filter(subject__in=subjects)
+        .values_list("subject", "name")
+        for kind, model, attribute in kinds
+    )
+    return dict(queues.union(*others, all=True))
+
+
+def role_sizes() -> Mapping[str, int]:
+    """How many people have each role now. One query."""
+    return dict(Group.objects.annotate(people=Count("user")).values_list("name", "people"))
 
 
 def what_became_of(item: AccessReviewItem, now: Mapping[Key, Holding]) -> str:

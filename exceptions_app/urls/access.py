@@ -13,4 +13,5 @@ urlpatterns: list[URLPattern] = [
     path("access/reviews/<int:ref>/confirm/", access_reviews.access_review_confirm, name="access_review_confirm"),
     path("access/reviews/<int:ref>/end/", access_reviews.access_review_end, name="access_review_end"),
     path("access/reviews/<int:ref>/close/", access_reviews.access_review_close, name="access_review_close"),
+    path("access/reviews/<int:ref>/cancel/", access_reviews.access_review_cancel, name="access_review_cancel"),
 ]

@@ -1,4 +1,4 @@
-"""What an administrator types to open a review of access, and to end something in one."""
+"""What an administrator types to open a review of access, to end something in one, and to cancel it."""
 
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ class OpenReviewForm(forms.Form):
     name = forms.CharField(label="Name", max_length=100)
     until = forms.DateField(
         label="Confirm by",
-        help_text="That day included. What nobody confirmed by then ends.",
+        help_text="That day included. What nobody confirmed by then ends by itself.",
         widget=forms.DateInput(attrs={"type": "date"}),
     )
     scope = forms.ChoiceField(label="What is reviewed")
@@ -44,6 +44,16 @@ class OpenReviewForm(forms.Form):
         if cleaned.get("until") is not None and cleaned["until"].year > _LAST_YEAR:
             self.add_error("until", f"Choose a day before the year {_LAST_YEAR + 1}.")
         return cleaned
+
+
+class CancelForm(forms.Form):
+    """Why a review is cancelled."""
+
+    use_required_attribute = False
+    because = ActionCheckedField(label="Reason", max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id="cancel-%s")
 
 
 class EndForm(forms.Form):

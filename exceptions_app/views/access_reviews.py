@@ -1,6 +1,6 @@
-"""Reviews of access: opened, decided line by line, and closed. For administrators."""
+"""Reviews of access: opened, decided line by line, closed or cancelled. For administrators."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ from exceptions_app.actions import access_review as actions
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.models import AccessReview, AccessReviewItem
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.access_review import is_own, standing_now, what_became_of
+from exceptions_app.queries.access_review import is_alone, is_own, standing_now, what_became_of
 from exceptions_app.queries.keyset import Key, Sort, page
-from exceptions_app.views.access import WORDS
-from exceptions_app.views.access_review_forms import EndForm, OpenReviewForm
+from exceptions_app.views.access_review_forms import CancelForm, EndForm, OpenReviewForm
+from exceptions_app.views.access_review_words import Said, ended_words, said_of, scopes_of, totals_of
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
@@ -42,11 +42,11 @@ class Line:
     """One item as the page shows it. `changed` says what is granted otherwise since the round was opened."""
 
     item: AccessReviewItem
-    what: str
-    verbs: str
+    said: Said
     outcome: str
     is_own: bool
     changed: str
+    is_ticked: bool
     form: EndForm | None
 
 
@@ -75,8 +75,10 @@ def _list(request: HttpRequest, form: OpenReviewForm, *, status: int = 200) -> H
         lambda cursor, way: page(reviews_with_counts(), NEWEST, size=PAGE_SIZE, cursor=cursor, direction=way),
         notices,
     )
+    scopes = scopes_of(found.rows)
     context = {
-        "reviews": found.rows,
+        "reviews": [(review, scopes[review.scope], totals_of(review)) for review in found.rows],
+        "now": now(),
         "form": form,
         "notices": notices,
         "next_url": address(request, after=found.next_cursor) if found.next_cursor else "",
@@ -129,6 +131,8 @@ def _page(
     review: AccessReview,
     *,
     refused: Mapping[int, EndForm] | None = None,
+    ticked: Collection[int] = (),
+    cancel: CancelForm | None = None,
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -137,18 +141,25 @@ def _page(
     show = asked if asked in SHOWN else (OPEN if review.closed_at is None else ALL_LINES)
     rows = review.items.select_related("person", "decided_by")
     rows = {OPEN: rows.filter(outcome=""), DECIDED: rows.exclude(outcome="")}.get(show, rows)
-    if refused:  # the page on which the line is that was refused
-        rows = rows.filter(position__gte=min(refused))
+    if refused or ticked:  # the page on which the line is that was refused
+        rows = rows.filter(position__gte=min([*(refused or ()), *ticked]))
     found = page_of(
         request,
         lambda cursor, way: page(rows, IN_ORDER, size=PAGE_SIZE, cursor=cursor, direction=way),
         notices,
     )
     here = f"{reverse('exceptions:access_review', args=[review.pk])}?show={show}"
+    is_open = review.closed_at is None and review.due_at > now()
+    lines = _lines(request, review, list(found.rows), refused or {}, ticked)
     context = {
         "review": review,
-        "is_over": review.closed_at is None and review.due_at <= now(),
-        "lines": _lines(request, review, list(found.rows), refused or {}),
+        "scope": scopes_of([review])[review.scope],
+        "totals": totals_of(review),
+        "is_over": review.closed_at is None and not is_open,
+        "lines": lines,
+        "may_confirm": any(line.form is not None and not line.is_own for line in lines),
+        "is_alone": is_open and is_alone(person(request)),
+        "cancel": (cancel or CancelForm()) if is_open and vars(review)["waiting"] else None,
         "tabs": _tabs(review, show),
         "problem": problem,
         "notices": notices,
@@ -166,39 +177,36 @@ def _tabs(review: AccessReview, show: str) -> list[dict[str, Any]]:
     waiting = vars(review)["waiting"]
     counts = {OPEN: waiting, DECIDED: review.count - waiting, ALL_LINES: review.count}
     page_url = reverse("exceptions:access_review", args=[review.pk])
+    labels = SHOWN if review.closed_at is None else SHOWN | {OPEN: "Not decided"}
     return [
         {"label": label, "url": f"{page_url}?show={name}", "current": name == show, "count": counts[name]}
-        for name, label in SHOWN.items()
+        for name, label in labels.items()
     ]
 
 
 def _lines(
-    request: HttpRequest, review: AccessReview, items: list[AccessReviewItem], refused: Mapping[int, EndForm]
+    request: HttpRequest,
+    review: AccessReview,
+    items: list[AccessReviewItem],
+    refused: Mapping[int, EndForm],
+    ticked: Collection[int],
 ) -> list[Line]:
-    reader = person(request)
+    reader, said = person(request), said_of(items)
     roles = set(reader.groups.values_list("name", flat=True))
     granted = standing_now()
     decidable = review.closed_at is None and review.due_at > now()
     return [
         Line(
             item,
-            what=_what(item),
-            verbs=", ".join(WORDS.get(verb, verb) for verb in item.verbs),
+            said=said[item.position],
             outcome=str(AccessReview.Kept(item.outcome).label) if item.outcome else "",
             is_own=is_own(item, reader, roles),
-            changed="" if item.outcome else what_became_of(item, granted),
+            changed="" if item.outcome or review.closed_at else what_became_of(item, granted),
+            is_ticked=item.position in ticked,
             form=(refused.get(item.position) or EndForm(item.position)) if decidable and not item.outcome else None,
         )
         for item in items
     ]
-
-
-def _what(item: AccessReviewItem) -> str:
-    if item.kind == AccessReviewItem.Kind.ROLE:
-        return f"Role {item.role}, everywhere"
-    if item.kind == AccessReviewItem.Kind.WORKBENCH:
-        return "Administration"
-    return f"{AccessReviewItem.Kind(item.kind).label.capitalize()} {item.place}"
 
 
 def _page_url(request: HttpRequest, ref: int) -> str:
@@ -211,11 +219,11 @@ def _numbers(texts: list[str]) -> list[int]:
 
 @posted_from(_page_url)
 def access_review_confirm(request: HttpRequest, ref: int) -> HttpResponse:
-    review = _review(request, ref)
+    review, ticked = _review(request, ref), _numbers(request.POST.getlist("item"))
     try:
-        done = actions.confirm(review.pk, _numbers(request.POST.getlist("item")), by=person(request), at=now())
+        done = actions.confirm(review.pk, ticked, by=person(request), at=now())
     except Invalid as error:
-        return _page(request, review, problem=error.problem, status=422)
+        return _page(request, review, ticked=ticked, problem=error.problem, status=422)
     gone = f" {done['gone']} were gone already." if done["gone"] else ""
     messages.success(request, f"{done['kept']} confirmed.{gone}")
     return HttpResponseRedirect(_page_url(request, ref))
@@ -236,8 +244,7 @@ def access_review_end(request: HttpRequest, ref: int) -> HttpResponse:
             return _page(request, review, problem=error.problem, status=422)
         form.add_error("because", error.problem)
         return _page(request, review, refused={position: form}, status=422)
-    gone = item.outcome == AccessReview.Kept.GONE
-    messages.success(request, "It was not granted any more." if gone else f"Ended: {_what(item)}, {item.holder}.")
+    messages.success(request, ended_words(item))
     return HttpResponseRedirect(_page_url(request, ref))
 
 
@@ -249,4 +256,21 @@ def access_review_close(request: HttpRequest, ref: int) -> HttpResponse:
     except Invalid as error:
         return _page(request, review, problem=error.problem, status=422)
     messages.success(request, f"{review} is closed.")
+    return HttpResponseRedirect(_page_url(request, ref))
+
+
+@posted_from(_page_url)
+def access_review_cancel(request: HttpRequest, ref: int) -> HttpResponse:
+    review, form = _review(request, ref), CancelForm(request.POST)
+    try:
+        if not form.is_valid():
+            return _page(request, review, cancel=form, status=422)
+        because = form.cleaned_data["because"]
+        actions.cancel_review(review.pk, by=person(request), at=now(), because=because)
+    except Invalid as error:
+        if error.field != "because":
+            return _page(request, review, problem=error.problem, status=422)
+        form.add_error("because", error.problem)
+        return _page(request, review, cancel=form, status=422)
+    messages.success(request, f"{review} is cancelled.")
     return HttpResponseRedirect(_page_url(request, ref))

@@ -173,6 +173,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "access_review.gone": "Access gone before it was reviewed",
         "access_review.left": "Access not confirmed, and left",
         "access_review.closed": "Review of access closed",
+        "access_review.cancelled": "Review of access cancelled",
         "grant.given": "Access given",
         "grant.taken": "Access taken away",
         "role.given": "Role given",

@@ -234,7 +234,7 @@ _ANSWERS = {
         POST: api:access-reviews
     """,
     "401 404 404 422 404 404 404 404": """
-        POST: api:close-access-review api:confirm-access api:end-access
+        POST: api:cancel-access-review api:close-access-review api:confirm-access api:end-access
     """,
     # For administrators.
     "in 403 403 200 403 403 403 403": """
@@ -247,10 +247,12 @@ _ANSWERS = {
         GET: exceptions:access_review
     """,
     "in 404 404 302 404 404 404 404": """
-        GET: exceptions:access_review_close exceptions:access_review_confirm exceptions:access_review_end
+        GET: exceptions:access_review_cancel exceptions:access_review_close exceptions:access_review_confirm
+            exceptions:access_review_end
     """,
     "in 404 404 422 404 404 404 404": """
-        POST: exceptions:access_review_close exceptions:access_review_confirm exceptions:access_review_end
+        POST: exceptions:access_review_cancel exceptions:access_review_close exceptions:access_review_confirm
+            exceptions:access_review_end
     """,
     "in 403 200 403 403 200 403 403": """
         GET: exceptions:audit

@@ -39,8 +39,8 @@ OVERSEEN = {"api:delegations", "api:end-delegation", "exceptions:approvals", "ex
             "exceptions:delegation_give", "exceptions:access", "exceptions:access_export", "api:access",
             "exceptions:access_reviews", "exceptions:access_review_open", "exceptions:access_review",
             "exceptions:access_review_close", "exceptions:access_review_confirm", "exceptions:access_review_end",
-            "api:access-reviews", "api:access-review", "api:access-review-items", "api:close-access-review",
-            "api:confirm-access", "api:end-access"}  # fmt: skip
+            "exceptions:access_review_cancel", "api:cancel-access-review", "api:access-reviews", "api:access-review",
+            "api:access-review-items", "api:close-access-review", "api:confirm-access", "api:end-access"}  # fmt: skip
 WHOLE = {"exceptions:audit": {"configuration"}}
 """Who reads the trail anywhere reads of configuration everywhere, such as a connection, who decides in whose place and
 a maintenance: it is of the whole workbench. What is read of anything else is tried there and in `views/test_audit.py`.

@@ -115,6 +115,7 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("access_review.gone", {"holder": "person:conrad"}),
     ("access_review.left", {"holder": "person:conrad"}),
     ("access_review.closed", {"scope": "all"}),
+    ("access_review.cancelled", {"scope": "all"}),
 ]
 BY_THEMSELVES_ALONE = {
     "person.signed_in", "person.signed_out", "person.sign_in_refused", "person.proved_again",
