@@ -25,7 +25,7 @@ from workbench.models import User
 from workbench.tokens import create_api_token
 
 # What people may is the same on any engine, and this asks it at length.
-pytestmark = [pytest.mark.django_db, pytest.mark.one_engine]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_engine, pytest.mark.timeout(900)]
 STRANGERS = ("outsider", "neighbour", "administrator")
 """To whom nothing of what is asked for is granted: nobody, somebody with every right elsewhere, who gives access."""
 # What is different in each answer, whatever was asked for.

@@ -28,7 +28,7 @@ from workbench.models import User
 
 __all__ = ["api"]
 # What people may is the same on any engine, and this asks it at length.
-pytestmark = [pytest.mark.django_db, pytest.mark.one_engine]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_engine, pytest.mark.timeout(900)]
 
 WHY = {"because": "A reason."}
 SHOWN = {"frozen_sha256": "0" * 64}

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('exceptions_app', '0036_limits_that_hold'),
+        ('exceptions_app', '0037_second_of_two'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
