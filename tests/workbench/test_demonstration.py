@@ -10,7 +10,9 @@ from playwright.sync_api import Browser
 from tests.stack import RunningStack
 
 TIMEOUT = 10
-ROLES = ["clerk", "accountant", "treasurer", "controller", "support", "auditor", "administrator"]
+ROLES = [
+    "clerk", "accountant", "treasurer", "controller", "director", "support", "auditor", "administrator", "deputy",
+]  # fmt: skip
 
 
 @pytest.mark.stack

@@ -132,6 +132,8 @@ def test_request_whose_first_is_still_running(api: As, cast: Cast) -> None:
             cursor.execute("SELECT pg_advisory_lock(%s)", [digest])
         waiting = account.post(address, BODY, idempotency_key="k-1")
         assert (kind_of(waiting), waiting["Retry-After"]) == ((409, "request-in-flight"), "1")
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [digest])
     finally:
         other.close()
     assert account.post(address, BODY, idempotency_key="k-1").status_code == 201
