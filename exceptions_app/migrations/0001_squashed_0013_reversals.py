@@ -19,13 +19,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """All tables of the room in one step: a new installation and every test database are made in seconds.
-
-    It takes the place of the thirteen migrations before it. An installation that has run them all goes on from here;
-    one that has run only some first needs the version of the product that still held them.
-    """
-
-    replaces = [('exceptions_app', '0001_initial'), ('exceptions_app', '0002_initial'), ('exceptions_app', '0003_references_start_at_1001'), ('exceptions_app', '0004_find_parts_and_amounts'), ('exceptions_app', '0005_readable_times'), ('exceptions_app', '0006_problem_of_the_exception'), ('exceptions_app', '0007_route_by_object_type'), ('exceptions_app', '0008_transactions_handed_over_for_delivery'), ('exceptions_app', '0009_translated_again_by_field_maps'), ('exceptions_app', '0010_replay_batches'), ('exceptions_app', '0011_evidence'), ('exceptions_app', '0012_rehearsals'), ('exceptions_app', '0013_reversals')]
+    """What thirteen migrations made, which are no more. An installation that has run them all goes on from here."""
 
     initial = True
 
