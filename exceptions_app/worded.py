@@ -1,0 +1,107 @@
+"""Every English word that tables of Python hold and pages show, so that a catalogue can name all of them.
+
+The tables stay plain data, which the API, the documentation and the actions read as they are. A page shows a word of
+theirs by `wording.shown`. What is written into code as a label is marked there, by gettext_lazy or by `say`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from django.apps import apps
+
+from exceptions_app import (
+    batch_states,
+    bulk_states,
+    cause_states,
+    export_states,
+    field_classes,
+    filters,
+    forms,
+    handover_states,
+    list_layout,
+    mapping_states,
+    navigation,
+    playbook_steps,
+    policies,
+    shortcuts,
+    states,
+)
+from exceptions_app.queries import effects, playbooks
+from exceptions_app.templatetags import presentation
+from exceptions_app.views import access, audit_words, case_history
+from integrations import value_kinds
+from integrations.connectors.en16931 import terms as en16931
+from integrations.connectors.erp import terms as erp
+from integrations.connectors.erp_master import terms as erp_master
+from integrations.connectors.iso20022 import fields as iso20022
+from integrations.connectors.registry import CONNECTORS, title_of
+from integrations.delivery import safeguards
+
+_ROOMS = ("audit", "exceptions_app", "integrations", "workbench")
+_TABLES: tuple[Mapping[Any, str], ...] = (
+    states.CLOCK_RULES, states.PROPOSAL_WORDS, states.STATE_WORDS, states.WAKES_ON_WORDS, batch_states.STATE_WORDS,
+    batch_states.ITEM_WORDS, bulk_states.KIND_WORDS, bulk_states.RUN_WORDS, bulk_states.OUTCOME_WORDS,
+    cause_states.RULES, export_states.EXPORT_WORDS, field_classes.CLASS_WORDS, handover_states.STATE_WORDS,
+    mapping_states.MAPPING_STATE_WORDS, playbook_steps.STEP_WORDS, policies.VERB_WORDS, forms.OUTCOME_WORDS,
+    effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, case_history.LABELS,
+)  # fmt: skip
+_MOVES: tuple[Mapping[Any, Any], ...] = (
+    states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,
+    mapping_states.MAPPING_MOVES,
+)  # fmt: skip
+_CHOICES: tuple[Iterable[tuple[str, str]], ...] = (
+    filters.STATE_CHOICES, filters.KIND_CHOICES, filters.OBJECT_TYPE_CHOICES, filters.CATEGORY_CHOICES,
+    filters.SNOOZED_CHOICES, filters.DUE_CHOICES,
+)  # fmt: skip
+
+
+def words_of_tables() -> list[str]:
+    """Each of them once, in an order that does not change."""
+    return sorted({words for words in _words() if words.strip()})
+
+
+def _words() -> Iterator[str]:
+    for table in _TABLES:
+        yield from table.values()
+    for moves in _MOVES:
+        yield from (move.label for move in moves.values())
+    for choices in _CHOICES:
+        yield from (label for _, label in choices)
+    for group, actions in audit_words.ACTIONS.items():
+        yield from (group, *actions.values())
+    yield from (entry.label for entry in navigation.ENTRIES)
+    yield from (column.label for column in list_layout.COLUMNS)
+    yield from presentation.state_labels()
+    yield from (words for _, words in (*case_history.ANSWERS.values(), case_history.NO_ANSWER))
+    for kind in value_kinds.KIND_WORDS.values():
+        yield from (kind.noun, kind.title, kind.target)
+    for connector in CONNECTORS.values():
+        yield from (connector.title, *map(title_of, connector.object_types))
+    yield from _of_keys()
+    yield from _of_choices()
+    yield from _of_documents()
+
+
+def _of_keys() -> Iterator[str]:
+    for keys in (shortcuts.EVERYWHERE, shortcuts.IN_A_LIST, shortcuts.IN_AN_EXCEPTION):
+        yield from (shortcut.does for shortcut in keys)
+
+
+def _of_documents() -> Iterator[str]:
+    """What people call the fields of documents, and the groups in which they stand. A numbered line has no name."""
+    postings = [term for layout in erp.LAYOUTS.values() for term in (*layout.head.values(), *layout.line.values())]
+    invoices = (*en16931.INVOICE_TERMS.values(), *en16931.CREDIT_NOTE_TERMS.values())
+    terms: tuple[Any, ...] = (*postings, *invoices, *erp_master.TERMS.values(), *iso20022.SPECS)
+    for term in terms:
+        yield from (term.label, term.group)
+
+
+def _of_choices() -> Iterator[str]:
+    """What the columns of the database may hold, in words."""
+    for model in apps.get_models():
+        if model._meta.app_label in _ROOMS and not model.__name__.startswith("Historical"):
+            for field in model._meta.get_fields():
+                words = [str(label) for _, label in getattr(field, "flatchoices", None) or ()]
+                yield from words
+                if field.name in ("state", "verdict"):  # which stand in the middle of sentences too
+                    yield from (word.lower() for word in words)
