@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Max, QuerySet
 from django.db.models.functions import TruncDate
@@ -28,6 +29,8 @@ Evidence of what was done, sealed by the Exception Workbench.
 
 log.jsonl         events, with the hashes of all others, and the signed checkpoints that seal them
 exceptions.jsonl  the exceptions that they are about, with their amounts
+exceptions.csv    in packs that were made in the background: the same for reading, with who did what and when
+evidence.pdf      in packs that were made in the background: what this is, for reading and printing
 keys.txt          the public keys that checkpoints are signed with
 manifest.json     what was asked for, counts, money, and the SHA-256 of each file; signed in manifest.sig
 
@@ -57,14 +60,14 @@ Lookup = Callable[[Iterable[str]], Iterable[Listed]]
 
 
 @dataclass(slots=True)
-class _Hidden:
+class Hidden:
     """What is not shown since the last line: perfect subtrees, each as large as its place allows."""
 
     size: int
     _subtrees: list[tuple[int, bytes]]
 
     @classmethod
-    def before(cls, checkpoint: AuditCheckpoint | None) -> "_Hidden":
+    def before(cls, checkpoint: AuditCheckpoint | None) -> "Hidden":
         """All that the checkpoint seals."""
         if checkpoint is None:
             return cls(0, [])
@@ -81,6 +84,14 @@ class _Hidden:
             leaves *= 2
         self._subtrees.append((leaves, node))
 
+    def as_json(self) -> dict[str, object]:
+        """For whoever goes on from here, in another process."""
+        return {"size": self.size, "subtrees": [[leaves, node.hex()] for leaves, node in self._subtrees]}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Hidden":
+        return cls(kept["size"], [(leaves, bytes.fromhex(node)) for leaves, node in kept["subtrees"]])
+
     def lines(self) -> Iterator[bytes]:
         """One line for each subtree; afterwards nothing is hidden."""
         for leaves, node in self._subtrees:
@@ -89,7 +100,7 @@ class _Hidden:
 
 
 @dataclass(slots=True)
-class _Told:
+class Told:
     """What was written of the log so far."""
 
     by_action: Counter[str] = field(default_factory=Counter)
@@ -121,12 +132,30 @@ def _members(
     asked_for: Mapping[str, object],
     lookup: Lookup,
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
-    told = _Told()
-    yield LOG, _noted(LOG, _log(events, last, told), told)
+    told = Told()
+    yield LOG, noted(LOG, _log(events, last, told), told)
     listed = sorted(lookup(told.subjects), key=lambda one: (len(one.ref), one.ref))
-    yield EXCEPTIONS, _noted(EXCEPTIONS, (canonical_bytes(_row(one)) + b"\n" for one in listed), told)
-    yield KEYS, _noted(KEYS, ["".join(f"{key}\n" for key in verifier_keys().values()).encode()], told)
-    yield README, _noted(README, [_README.encode()], told)
+    yield EXCEPTIONS, noted(EXCEPTIONS, map(line_of, listed), told)
+    for name, chunks in keys_and_readme():
+        yield name, noted(name, chunks, told)
+    yield from signed_manifest(
+        told, checkpoint=last.size, at=at, by=by, asked_for=asked_for,
+        not_sealed_yet=not_sealed(events, up_to=last.size), count=len(listed), money=money_of(listed),
+    )  # fmt: skip
+
+
+def signed_manifest(
+    told: Told,
+    *,
+    checkpoint: int,
+    at: datetime,
+    by: str,
+    asked_for: Mapping[str, object],
+    not_sealed_yet: int,
+    count: int,
+    money: Mapping[str, str],
+) -> Iterator[tuple[str, list[bytes]]]:
+    """The manifest of what was told, and its signature."""
     manifest = canonical_bytes(
         {
             "format": FORMAT,
@@ -137,9 +166,9 @@ def _members(
             "by_action": dict(told.by_action),
             "first_sequence": told.first,
             "last_sequence": told.last,
-            "checkpoint": last.size,
-            "not_sealed_yet": events.exclude(seal__sequence__lte=last.size).count(),
-            "exceptions": {"count": len(listed), "money": _money(listed)},
+            "checkpoint": checkpoint,
+            "not_sealed_yet": not_sealed_yet,
+            "exceptions": {"count": count, "money": money},
             "files": told.files,
         }
     )
@@ -149,7 +178,18 @@ def _members(
     yield SIGNATURE, [base64.b64encode(signed) + b"\n"]
 
 
-def _noted(name: str, chunks: Iterable[bytes], told: _Told) -> Iterator[bytes]:
+def keys_and_readme() -> Iterator[tuple[str, list[bytes]]]:
+    """The files that are the same in each pack."""
+    yield KEYS, ["".join(f"{key}\n" for key in verifier_keys().values()).encode()]
+    yield README, [_README.encode()]
+
+
+def not_sealed(events: QuerySet[AuditEvent], *, up_to: int) -> int:
+    """How many of the events the checkpoint of this size does not seal."""
+    return events.exclude(seal__sequence__lte=up_to).count()
+
+
+def noted(name: str, chunks: Iterable[bytes], told: Told) -> Iterator[bytes]:
     """The chunks as they are; once they are through, the file stands in the manifest."""
     digest, size = hashlib.sha256(), 0
     for chunk in chunks:
@@ -159,17 +199,43 @@ def _noted(name: str, chunks: Iterable[bytes], told: _Told) -> Iterator[bytes]:
     told.files[name] = {"sha256": digest.hexdigest(), "bytes": size}
 
 
-def _log(events: QuerySet[AuditEvent], last: AuditCheckpoint, told: _Told) -> Iterator[bytes]:
-    wanted = _wanted(events, up_to=last.size)
-    event = next(wanted, None)
-    begun = _checkpoint_before(event.sequence if event else last.size)
-    hidden, notes = _Hidden.before(begun), _notes(after=begun.size if begun else 0, last=last)
-    for sequence, leaf in _leaves(after=hidden.size, up_to=last.size):
+def _log(events: QuerySet[AuditEvent], last: AuditCheckpoint, told: Told) -> Iterator[bytes]:
+    return walk(events, first_hidden(events, last), told, last=last)
+
+
+def first_hidden(events: QuerySet[AuditEvent], last: AuditCheckpoint) -> Hidden:
+    """What the pack hides before its first event: all that the checkpoint before it seals."""
+    event = next(_wanted(events, after=0, up_to=last.size), None)
+    return Hidden.before(_checkpoint_before(event.sequence if event else last.size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Most:
+    """How much of the log one part of it covers."""
+
+    events: int
+    size: int  # of their lines, in bytes
+    places: int = 100_000
+
+
+def walk(
+    events: QuerySet[AuditEvent], hidden: Hidden, told: Told, *, last: AuditCheckpoint, most: Most | None = None
+) -> Iterator[bytes]:
+    """The lines of the log after what is hidden or was written, to the end or as far as `most` allows.
+
+    `hidden` says afterwards how far that was. However often it is broken off, the lines are the same.
+    """
+    begun, shown, size = hidden.size, 0, 0
+    wanted = _wanted(events, after=begun, up_to=last.size)
+    event, notes = next(wanted, None), _notes(after=begun, last=last)
+    for sequence, leaf in _leaves(after=begun, up_to=last.size):
+        if most and (shown >= most.events or size >= most.size or sequence > begun + most.places):
+            return
         if event is not None and event.sequence == sequence:
             yield from hidden.lines()
             yield event.line
             _tell(told, event)
-            hidden.size = sequence
+            hidden.size, shown, size = sequence, shown + 1, size + len(event.body)
             event = next(wanted, None)
         else:
             hidden.append(leaf)
@@ -178,7 +244,7 @@ def _log(events: QuerySet[AuditEvent], last: AuditCheckpoint, told: _Told) -> It
             yield canonical_bytes({"checkpoint": notes[sequence]}) + b"\n"
 
 
-def _tell(told: _Told, event: "_Wanted") -> None:
+def _tell(told: Told, event: "_Wanted") -> None:
     told.by_action[event.action] += 1
     told.subjects.add(event.subject)
     told.first, told.last = told.first or event.sequence, event.sequence
@@ -198,10 +264,10 @@ class _Wanted:
         return b'{"sequence":%d,"leaf":"%s","body":%s}\n' % (self.sequence, bytes(self.leaf).hex().encode(), self.body)
 
 
-def _wanted(events: QuerySet[AuditEvent], *, up_to: int) -> Iterator[_Wanted]:
+def _wanted(events: QuerySet[AuditEvent], *, after: int, up_to: int) -> Iterator[_Wanted]:
     rows = events.filter(seal__sequence__lte=up_to).order_by("seal__sequence")
     names = ("seal__sequence", "leaf", "body", "action", "subject")
-    last = 0
+    last = after
     while page := list(rows.filter(seal__sequence__gt=last).values_list(*names)[:PAGE]):
         for sequence, leaf, body, action, subject in page:
             yield _Wanted(sequence, bytes(leaf), bytes(body), action, subject)
@@ -231,12 +297,14 @@ def _notes(*, after: int, last: AuditCheckpoint) -> dict[int, str]:
     return {row.size: str(row.signed_note) for row in AuditCheckpoint.objects.filter(size__in=sizes.order_by())}
 
 
-def _row(listed: Listed) -> dict[str, object]:
-    return {name: getattr(listed, name) for name in Listed.__slots__}
+def line_of(listed: Listed) -> bytes:
+    """One line of the list of exceptions."""
+    return canonical_bytes({name: getattr(listed, name) for name in Listed.__slots__}) + b"\n"
 
 
-def _money(listed: Iterable[Listed]) -> dict[str, object]:
-    money: dict[str, Decimal] = {}
+def money_of(listed: Iterable[Listed], before: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The sum in each currency, as text; `before` is that of those before."""
+    money = {currency: Decimal(total) for currency, total in (before or {}).items()}
     for one in listed:
         if one.amount is not None:
             money[one.currency] = money.get(one.currency, Decimal()) + Decimal(one.amount)

@@ -49,7 +49,7 @@ def export_csv(events: QuerySet[AuditEvent], *, bom: bool = True) -> Iterator[by
     """RFC 4180 with a header line, guarded against spreadsheet formulas; ``bom`` lets Excel see that it is UTF-8."""
     yield (BOM if bom else b"") + csv_row(CSV_COLUMNS)
     for page in _pages(events):
-        yield b"".join(csv_row(_cells(event)) for event in page)
+        yield b"".join(csv_row(cells(event)) for event in page)
 
 
 def export_jsonl(
@@ -61,24 +61,29 @@ def export_jsonl(
     ``sha256`` of the last line is over all lines before it. ``at`` is the time of the export, aware.
     """
     digest = hashlib.sha256()
-    manifest = {"type": "manifest", "format": FORMAT, "origin": origin(), "at": at, "filters": dict(filters or {})}
-    line = canonical_bytes(manifest) + b"\n"
+    line = manifest_line(at=at, filters=filters or {})
     digest.update(line)
     yield line
     count = 0
     for page in _pages(events):
-        chunk = b"".join(_json_line(event) for event in page)
+        chunk = b"".join(json_line(event) for event in page)
         digest.update(chunk)
         count += len(page)
         yield chunk
+    yield last_line(count, digest.hexdigest())
+
+
+def manifest_line(*, at: datetime, filters: Mapping[str, object]) -> bytes:
+    """The first line of JSON Lines."""
+    manifest = {"type": "manifest", "format": FORMAT, "origin": origin(), "at": at, "filters": dict(filters)}
+    return canonical_bytes(manifest) + b"\n"
+
+
+def last_line(count: int, sha256: str) -> bytes:
+    """The last line of JSON Lines: `sha256` is over all lines before it."""
     latest = latest_checkpoint()
-    trailer = {
-        "type": "checkpoint",
-        "events": count,
-        "sha256": digest.hexdigest(),
-        "note": str(latest) if latest else None,
-    }
-    yield canonical_bytes(trailer) + b"\n"
+    trailer = {"type": "checkpoint", "events": count, "sha256": sha256, "note": str(latest) if latest else None}
+    return canonical_bytes(trailer) + b"\n"
 
 
 def _pages(events: QuerySet[AuditEvent]) -> Iterator[list[AuditEvent]]:
@@ -90,7 +95,7 @@ def _pages(events: QuerySet[AuditEvent]) -> Iterator[list[AuditEvent]]:
         rest = ordered.filter(at__gte=last.at).filter(Q(at__gt=last.at) | Q(id__gt=last.pk))
 
 
-def _cells(event: AuditEvent) -> list[Cell]:
+def cells(event: AuditEvent) -> list[Cell]:
     """For reading, so masked also where an event from before holds an account number; the other formats prove."""
     data = masked_in(event.data, instead=masked_for_the_trail)
     return [
@@ -110,7 +115,8 @@ def _cells(event: AuditEvent) -> list[Cell]:
     ]
 
 
-def _json_line(event: AuditEvent) -> bytes:
+def json_line(event: AuditEvent) -> bytes:
+    """One event of JSON Lines."""
     sequence = _sequence(event)
     head = {"type": "event", "sequence": sequence, "leaf": bytes(event.leaf).hex()}
     # The stored bytes are canonical JSON themselves: they go in unparsed, so that a reader can hash what it gets.

@@ -13,7 +13,9 @@ A refusal has SQLSTATE 23000 and reaches Python as ``django.db.IntegrityError``.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 
 import pgtrigger
 from django.db import models
@@ -135,6 +137,59 @@ def append_only(name: str = "append_only") -> pgtrigger.Trigger:
         operation=pgtrigger.Update | pgtrigger.Delete,
         func=refusal,
     )
+
+
+class WrittenOnce(Guard):
+    """Refuses every UPDATE and DELETE, but for the one that empties the named columns of a row whose erasure is noted.
+
+    Noted in ``audit_erased`` by the same transaction: who may note one, the room decides that knows what is erased.
+    """
+
+    def __init__(self, *, name: str, emptied: Mapping[str, object]) -> None:
+        self.emptied = emptied
+        super().__init__(
+            name=name,
+            level=pgtrigger.Row,
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update | pgtrigger.Delete,
+            declare=[("emptied_", "RECORD")],
+            func="RETURN NEW;",
+        )
+
+    def get_func(self, model: type[models.Model]) -> str:  # type: ignore[override]
+        key = model._meta.pk.column
+        empty = " ".join(f'emptied_."{name}" := {sql_of_empty(value)};' for name, value in self.emptied.items())
+        refusal = _refusal(
+            "% on % refused: rows of this table are never changed",
+            "TG_OP",
+            "TG_TABLE_NAME",
+            hint="Write a new row that says what is different.",
+        )
+        return f"""
+            IF TG_OP = 'UPDATE' AND EXISTS (
+                SELECT 1 FROM public.audit_erased e WHERE e.transaction_id = pg_current_xact_id()
+                    AND e.table_name = TG_TABLE_NAME AND e.row_key = OLD."{key}"
+            ) THEN
+                emptied_ := OLD;
+                {empty}
+                IF NEW IS NOT DISTINCT FROM emptied_ THEN
+                    RETURN NEW;
+                END IF;
+            END IF;
+            {refusal}
+        """  # noqa: S608 - the names are written in a model, by a programmer
+
+
+def sql_of_empty(value: object) -> str:
+    """What a column holds when nothing is left in it, as SQL."""
+    if isinstance(value, bytes):
+        return "''::bytea"
+    return f"'{json.dumps(value)}'::jsonb" if isinstance(value, list | dict) else "''"
+
+
+def append_only_until_erased(emptied: Mapping[str, object], name: str = "append_only") -> pgtrigger.Trigger:
+    """As ``append_only``; of an erased row these columns become what is given here, and nothing else changes."""
+    return WrittenOnce(name=name, emptied=emptied)
 
 
 def never_deleted(name: str = "never_deleted") -> pgtrigger.Trigger:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -45,6 +47,22 @@ class Entry:
     because: str = ""
     data: Mapping[str, object] = field(default_factory=dict)
     correlation_id: str = ""
+
+
+Marks = Callable[[Entry], Mapping[str, object]]
+"""What the data of an event gets in addition, by who acts and when."""
+
+_marks: ContextVar[Marks | None] = ContextVar("marks", default=None)
+
+
+@contextmanager
+def marked_by(marks: Marks) -> Iterator[None]:
+    """While this lasts, every event has these marks in its data, whichever action writes it."""
+    before = _marks.set(marks)
+    try:
+        yield
+    finally:
+        _marks.reset(before)
 
 
 def record(
@@ -119,7 +137,7 @@ def _event(entry: Entry) -> AuditEvent:
     _check_words(entry)
     event_id = uuid4()
     try:
-        data = _data(entry.data)
+        data = _data(_with_marks(entry))
         fields = {
             "action": entry.action,
             "actor": entry.actor,
@@ -146,6 +164,12 @@ def _event(entry: Entry) -> AuditEvent:
         leaf=leaf_hash(body),
         **fields,
     )
+
+
+def _with_marks(entry: Entry) -> Mapping[str, object]:
+    marks = _marks.get()
+    found = marks(entry) if marks is not None else {}
+    return {**entry.data, **found} if found else entry.data
 
 
 def _data(data: Mapping[str, object]) -> JsonValue:

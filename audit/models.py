@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from audit.fields import CurrentTransactionId, TransactionIdField
-from audit.guard import append_only, truncate_refused
+from audit.guard import append_only, audit_required, truncate_refused
 from audit.notes import SignedNote
 
 
@@ -127,3 +127,33 @@ class AuditCheckpoint(models.Model):
     def signed_note(self) -> SignedNote:
         """The checkpoint as it is kept outside."""
         return SignedNote(text=self.note, key_id=self.key_id, signature=bytes(self.signature))
+
+
+class Erased(models.Model):
+    """That what a row held was taken away: which row, how much, and its hash, so that it can be told what it was.
+
+    The row itself stays, with what is not erased. ``under`` says by what it was: a run, which knows its policy.
+    """
+
+    transaction_id = TransactionIdField(db_default=CurrentTransactionId(), editable=False)
+    subject = models.CharField(max_length=200, help_text="What it belonged to, as the events name it.")
+    table_name = models.CharField(max_length=63)
+    row_key = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, help_text="Of what was there.")
+    size = models.BigIntegerField(help_text="In bytes.")
+    under = models.CharField(max_length=100)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_erased"
+        verbose_name = "erasure"
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["table_name", "row_key"], name="audit_erased_once")]
+        indexes = [
+            models.Index(fields=["subject"], name="audit_erased_subject"),
+            models.Index(fields=["under"], name="audit_erased_under"),
+        ]
+        triggers = [append_only(), truncate_refused(), audit_required("NEW.subject")]
+
+    def __str__(self) -> str:
+        return f"{self.table_name} {self.row_key} of {self.subject}"

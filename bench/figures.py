@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from django.db import connection as database
 
-Unit = Literal["per second", "ms each"]
+Unit = Literal["per second", "ms each", "MB", "s"]
 Arm = Callable[[int], Callable[[], object]]
 """Prepares the work of one round, which is not timed, and returns what is timed."""
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
 
+from exceptions_app.wording import say
+
 LARGEST_FILE = 5_000_000  # bytes
 LONGEST_NAME = 200
-TOO_LARGE = f"The file is larger than {LARGEST_FILE // 1_000_000} MB. Attach the part that matters."
+TOO_LARGE = say("The file is larger than {most} MB. Attach the part that matters.", most=LARGEST_FILE // 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

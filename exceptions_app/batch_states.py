@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exceptions_app.wording import say
+
 POLICY = "batch/2"
 """How batches grow and stop, and who decides on them: part of what a decision is bound to, and raised when either
 changes. Since batch/2 who is late, stands in for a contributor, or has an account that one changed does not decide.
@@ -98,7 +100,8 @@ class BatchMoveNotAllowed(Exception):
     """The action has no row in the table for this state."""
 
     def __init__(self, action: BatchAction, state: BatchState) -> None:
-        super().__init__(f"“{BATCH_MOVES[action].label}” is not possible: the batch is {STATE_WORDS[state]}.")
+        move, words = say(BATCH_MOVES[action].label), say(STATE_WORDS[state])
+        super().__init__(say("“{move}” is not possible: the batch is {state}.", move=move, state=words))
         self.action = action
         self.state = state
 

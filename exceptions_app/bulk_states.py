@@ -7,6 +7,7 @@ from typing import Self
 
 from exceptions_app.field_classes import masked_value
 from exceptions_app.states import Action
+from exceptions_app.wording import say
 
 MOST_ITEMS = 10_000
 MOST_READ = 1_000
@@ -23,6 +24,9 @@ class BulkKind(StrEnum):
     PROPOSE = "propose"
     WRITE_OFF = "write_off"
     COMMENT = "comment"
+    TAG = "tag"
+    UNTAG = "untag"
+    PLAYBOOK = "playbook"
 
 
 KIND_WORDS: Mapping[BulkKind, str] = {
@@ -32,6 +36,9 @@ KIND_WORDS: Mapping[BulkKind, str] = {
     BulkKind.PROPOSE: "Propose replay",
     BulkKind.WRITE_OFF: "Write off",
     BulkKind.COMMENT: "Comment",
+    BulkKind.TAG: "Tag",
+    BulkKind.UNTAG: "Take tags off",
+    BulkKind.PLAYBOOK: "Use a playbook",
 }
 KIND_ACTIONS: Mapping[BulkKind, Action] = {
     BulkKind.ASSIGN: Action.ASSIGN,
@@ -40,8 +47,14 @@ KIND_ACTIONS: Mapping[BulkKind, Action] = {
     BulkKind.PROPOSE: Action.PROPOSE,
     BulkKind.WRITE_OFF: Action.DISMISS,
     BulkKind.COMMENT: Action.COMMENT,
+    BulkKind.TAG: Action.TAG,
+    BulkKind.UNTAG: Action.TAG,
+    BulkKind.PLAYBOOK: Action.TAG,
 }
-"""The button that is pressed for each exception: its rules are those of the run."""
+"""The button that is pressed for each exception: its rules are those of the run.
+
+Many at once by a playbook are for who works on them; each of its steps has a button of its own, which is asked as well.
+"""
 NEEDS_REASON = frozenset({BulkKind.SET_VALUE, BulkKind.PROPOSE, BulkKind.WRITE_OFF})
 
 
@@ -57,6 +70,8 @@ class Instruction:
     was: str = ""  # empty: where the field is missing
     will_be: str = ""  # empty: the field is taken away
     text: str = ""
+    tags: str = ""  # with commas between them
+    playbook: str = ""  # reference of the version
 
     def parameters(self) -> dict[str, str]:
         """What is kept with the run beside its kind and reason."""
@@ -80,6 +95,10 @@ class Instruction:
         if self.kind is BulkKind.SET_VALUE:
             was, will_be = (masked_value(text, term=self.term) for text in (self.was, self.will_be))
             return f"Set {self.label}: “{was}” → “{will_be}”"
+        if self.kind in (BulkKind.TAG, BulkKind.UNTAG):
+            return f"{KIND_WORDS[self.kind]}: {self.tags}"
+        if self.kind is BulkKind.PLAYBOOK:
+            return f"Use playbook {self.playbook}"
         return KIND_WORDS[self.kind]
 
 
@@ -144,7 +163,8 @@ class RunMoveNotAllowed(Exception):
     """The action has no row in the table for this state."""
 
     def __init__(self, action: RunAction, state: RunState) -> None:
-        super().__init__(f"“{RUN_MOVES[action].label}” is not possible: the run is {RUN_WORDS[state]}.")
+        move, words = say(RUN_MOVES[action].label), say(RUN_WORDS[state])
+        super().__init__(say("“{move}” is not possible: the run is {state}.", move=move, state=words))
         self.action = action
         self.state = state
 

@@ -14,11 +14,14 @@ from django.db import connection as database
 
 from exceptions_app.hands import HAD_A_HAND, arrival_hands
 from exceptions_app.models import (
-    ApprovalRule,
+    ErasureRequest,
     ExceptionCase,
+    KeptRule,
+    LegalHold,
     MappingProposal,
     PayloadVersion,
     Proposal,
+    RetentionPolicy,
     Transaction,
 )
 from exceptions_app.models.demands import LACKS
@@ -42,6 +45,8 @@ from exceptions_app.models.duties import (
     counted_since,
     gives_approve,
 )
+from exceptions_app.models.retention import PLACED
+from exceptions_app.wording import say
 
 MOST_NAMED = 3
 
@@ -121,8 +126,8 @@ _OF_MAPPING = f"""
     WHERE proposed.id = %(proposal)s AND person.id = %(person)s
 """
 # Of each place the item that was proposed first says whether they were late. Whether anybody touched their account or
-# gave them the right, has their address or decides in their place is asked before it is asked of each of ten thousand
-# items whether that was one with a hand in it.
+# gave them the right, has their address or decides in their place, and whether they answer for a service account, is
+# asked before it is asked of each of ten thousand items whether that was one with a hand in it.
 _LATE_FOR_BATCH = f"""
     WITH item AS (
         SELECT c.queue_id, c.entity_id, c.opened_at, p.id, p.proposed_at FROM public.exceptions_app_batchitem i
@@ -154,23 +159,29 @@ _LATE_FOR_BATCH = f"""
         ) OR person.email <> '' AND EXISTS (
             SELECT 1 FROM public.workbench_user other
             WHERE other.id <> person.id AND lower(other.email) = lower(person.email)
-        )
+        ) OR EXISTS (SELECT 1 FROM public.workbench_serviceaccount service WHERE service.owner_id = person.id)
     FROM public.workbench_user person CROSS JOIN since WHERE person.id = %(person)s
 """
-_OF_RULE = f"""
+
+
+def _of_kept(proposed: str) -> str:
+    """Of what those decide on who keep the rules; `proposed` has who proposed it, and when."""
+    return f"""
     SELECT person.id, person.username, {_NAME.format("person")}, {HAS_A_HAND}, TRUE,
         {_NAME.format("same")}, {_NAME.format("actor")}, touched.at, {_NAME.format("beside")}, NULL,
         {_NAME.format("maker")}, reached.at, 1, proposed.id
-    FROM public.exceptions_app_approvalrule proposed CROSS JOIN LATERAL ({GIVEN_OF_RULE}) given
+    FROM {proposed} proposed CROSS JOIN LATERAL ({GIVEN_OF_RULE}) given
     CROSS JOIN public.workbench_user person JOIN public.workbench_user maker ON maker.id = proposed.proposer_id
     LEFT JOIN LATERAL ({TWIN}) twin ON TRUE LEFT JOIN public.workbench_user same ON same.id = twin.id
     LEFT JOIN LATERAL ({TAMPERED_OF_MAPPING}) touched ON TRUE LEFT JOIN public.workbench_user actor
         ON actor.username = touched.actor
     LEFT JOIN LATERAL ({TOUCHED_THE_PROPOSER}) reached ON TRUE
     LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
-    WHERE proposed.id = %(rule)s AND person.id = %(person)s
+    WHERE proposed.id = %(row)s AND person.id = %(person)s
 """
-_LATE = "You were given the right to approve here after this was proposed; someone else must decide."
+
+
+_LATE = say("You were given the right to approve here after this was proposed; someone else must decide.")
 
 
 def deciders_of(proposal: Proposal) -> tuple[Decider, ...]:
@@ -225,9 +236,10 @@ def kept_from_mapping(person: AbstractUser, proposal: MappingProposal) -> str:
         return next((_decider(row).why_not for row in cursor.fetchall()), "")
 
 
-def kept_from_rule(person: AbstractUser, rule: ApprovalRule) -> str:
-    """The same of a proposed rule of approval, for somebody else than its proposer. One query."""
-    found = _read(_OF_RULE, {"rule": rule.pk, "person": person.pk})
+def kept_from_keeping(person: AbstractUser, row: KeptRule | ErasureRequest | RetentionPolicy | LegalHold) -> str:
+    """The same of a rule, a policy, an erasure or a hold, for somebody else than who made it. One query."""
+    proposed = f"({PLACED})" if isinstance(row, LegalHold) else f"public.{row._meta.db_table}"
+    found = _read(_of_kept(proposed), {"row": row.pk, "person": person.pk})
     return next((one.why_not or one.lacks for one in found), "")
 
 
@@ -241,27 +253,36 @@ def _decider(row: Sequence[Any]) -> Decider:
     pk, username, name, has_hand, held, twin, actor, at, beside, role, first, reached_at, missing, _ = row
     why_not = HAD_A_HAND if has_hand else ""
     if twin:
-        why_not = f"Your account has the e-mail address of {twin}, who had a hand in this; someone else must decide."
+        why_not = say(
+            "Your account has the e-mail address of {person}, who had a hand in this; someone else must decide.",
+            person=twin,
+        )
     elif beside:
-        why_not = (
-            f"One of you and {beside}, who had a hand in this, decides in the place of the other; "
-            "someone else must decide."
+        why_not = say(
+            "One of you and {person}, who had a hand in this, decides in the place of the other; "
+            "someone else must decide.",
+            person=beside,
         )
     elif not held:
         why_not = _LATE
     elif actor:
-        why_not = (
-            f"{actor}, who had a hand in this, changed your account or your access on {at:%d.%m.%Y}; "
-            "someone else must decide."
+        why_not = say(
+            "{person}, who had a hand in this, changed your account or your access on {day}; someone else must decide.",
+            person=actor,
+            day=f"{at:%d.%m.%Y}",
         )
     lacks = ""
     if reached_at:
-        lacks = (
-            f"You changed the account or the access of {first} on {reached_at:%d.%m.%Y}, and would be the second "
-            "person beside them; someone else must decide."
+        lacks = say(
+            "You changed the account or the access of {person} on {day}, and would be the second person beside them; "
+            "someone else must decide.",
+            person=first,
+            day=f"{reached_at:%d.%m.%Y}",
         )
     elif role:
-        lacks = f"A rule lets only those approve this who have the role {role} since before it was proposed."
+        lacks = say(
+            "A rule lets only those approve this who have the role {role} since before it was proposed.", role=role
+        )
     return Decider(pk, username, name, why_not, lacks, role or "", missing)
 
 
@@ -281,31 +302,43 @@ def who_can(deciders: Sequence[Decider], case: ExceptionCase, *, is_proposed: bo
     """Who may decide, by name; or that nobody can, and what an administrator could do."""
     names = [decider.name for decider in deciders if decider.may_approve]
     missing = max((decider.missing for decider in deciders), default=1)
-    then = "have it withdrawn and proposed again then" if is_proposed else "have that done before it is proposed"
+    then = (
+        say("have it withdrawn and proposed again then") if is_proposed else say("have that done before it is proposed")
+    )
     role = next((decider.role for decider in deciders if decider.role and not decider.why_not), "")
     if not names:
         return _nobody_can(case, role=role, then=then, is_proposed=is_proposed)
-    more = len(names) - MOST_NAMED
-    shown = [*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
-    can = f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)} can"
+    people, several = _listed(names), len(names) > 1
     if missing < 2:
-        return f"{can}."
+        return say("{people} can.", people=people) if several else say("{person} can.", person=people)
     if len(names) < missing:
-        what = f"the right there, or the role {role}" if role else "the right there"
-        return f"Only {can}, and two must. An administrator can give somebody else {what}; {then}."
-    return f"{can}; two of them must."
+        what = say("the right there, or the role {role}", role=role) if role else say("the right there")
+        return say(
+            "Only {people} can, and two must. An administrator can give somebody else {what}; {then}.",
+            people=people, what=what, then=then,
+        )  # fmt: skip
+    return say("{people} can; two of them must.", people=people)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Ada, Ben and 3 more."""
+    more = len(names) - MOST_NAMED
+    first, last = (list(names[:MOST_NAMED]), say("{count} more", count=more)) if more > 0 else (names[:-1], names[-1])
+    return say("{people} and {last}", people=", ".join(first), last=last) if first else last
 
 
 def _nobody_can(case: ExceptionCase, *, role: str, then: str, is_proposed: bool) -> str:
     """`role` is what those lack whom nothing else keeps from it; empty when there are none."""
-    where = f"in {case.queue.name} for {case.entity.name}"
+    where = say("in {queue} for {entity}", queue=case.queue.name, entity=case.entity.name)
     if role:
-        has = "had it before it was proposed" if is_proposed else "has it"
-        return (
-            f"Nobody can: a rule takes the role {role}, and nobody {has} who may approve {where} and had no hand in "
-            f"this. An administrator can give it to one of them; {then}."
-        )
-    return (
-        f"Nobody can: everyone who may approve {where} had a hand in it or is kept from it. "
-        f"An administrator can give somebody else the right there; {then}."
-    )
+        has = say("had it before it was proposed") if is_proposed else say("has it")
+        return say(
+            "Nobody can: a rule takes the role {role}, and nobody {has} who may approve {where} and had no hand in "
+            "this. An administrator can give it to one of them; {then}.",
+            role=role, has=has, where=where, then=then,
+        )  # fmt: skip
+    return say(
+        "Nobody can: everyone who may approve {where} had a hand in it or is kept from it. "
+        "An administrator can give somebody else the right there; {then}.",
+        where=where, then=then,
+    )  # fmt: skip

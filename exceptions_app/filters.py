@@ -14,6 +14,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.amounts import read_amount
 from exceptions_app.facts import fold
@@ -21,6 +22,8 @@ from exceptions_app.models import Cause, Identifier, LegalEntity, Queue
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import Reach, cases_within, reach_of
 from exceptions_app.states import OPEN_STATES, STATE_WORDS, Kind, State, Verb
+from exceptions_app.tags import LONGEST_TEXT, NotATag, read_tags
+from exceptions_app.wording import offered, say, shown
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 from integrations.refusals import Category
@@ -60,11 +63,27 @@ class AmountField(forms.Field):
             return None
         amount = read_amount(str(value))
         if amount is None or amount.currency:
-            raise forms.ValidationError("Write an amount, such as 1250.00, without a currency.")
+            raise forms.ValidationError(gettext_lazy("Write an amount, such as 1250.00, without a currency."))
         if not amount.is_clear:
-            readings = " or ".join(f"{reading:f}" for reading in amount.values)
-            raise forms.ValidationError(f"Write {readings}: a single separator may mean either.")
+            first, second = (f"{reading:f}" for reading in amount.values)
+            raise forms.ValidationError(
+                shown(say("Write {first} or {second}: a single separator may mean either.", first=first, second=second))
+            )
         return amount.values[0]
+
+
+class TagsField(forms.CharField):
+    """Tags that all have to be there, in their one spelling."""
+
+    def to_python(self, value: Any) -> str:
+        try:
+            return ",".join(read_tags(str(super().to_python(value) or "")))
+        except NotATag as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class TagsFilter(django_filters.CharFilter):  # type: ignore[misc]
+    field_class = TagsField
 
 
 class AmountFilter(django_filters.Filter):  # type: ignore[misc]
@@ -94,48 +113,98 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
     default_snoozed = ANY
     """Whether what is snoozed is meant when that is not said and no text is looked for: a search finds it always."""
 
-    text = django_filters.CharFilter(method="filter_text", label="Contains", max_length=200)
+    text = django_filters.CharFilter(method="filter_text", label=gettext_lazy("Contains"), max_length=200)
     queue = django_filters.ModelChoiceFilter(
-        queryset=Queue.objects.none(), to_field_name="slug", label="Queue", empty_label="All"
+        queryset=Queue.objects.none(),
+        to_field_name="slug",
+        label=gettext_lazy("Queue"),
+        empty_label=gettext_lazy("All"),
     )
     entity = django_filters.ModelChoiceFilter(
-        queryset=LegalEntity.objects.none(), to_field_name="code", label="Entity", empty_label="All"
+        queryset=LegalEntity.objects.none(),
+        to_field_name="code",
+        label=gettext_lazy("Entity"),
+        empty_label=gettext_lazy("All"),
     )
     state = django_filters.ChoiceFilter(
-        method="filter_state", choices=STATE_CHOICES, label="State", empty_label=None, required=False
+        method="filter_state",
+        choices=offered(STATE_CHOICES),
+        label=gettext_lazy("State"),
+        empty_label=None,
+        required=False,
     )
-    priority = django_filters.ChoiceFilter(choices=PRIORITY_CHOICES, label="Priority", empty_label="All")
+    priority = django_filters.ChoiceFilter(
+        choices=PRIORITY_CHOICES, label=gettext_lazy("Priority"), empty_label=gettext_lazy("All")
+    )
     assignee = django_filters.ChoiceFilter(
-        method="filter_assignee", choices=[(ME, "Me"), (NOBODY, "Nobody")], label="Assignee", empty_label="Anybody"
+        method="filter_assignee",
+        choices=[(ME, gettext_lazy("Me")), (NOBODY, gettext_lazy("Nobody"))],
+        label=gettext_lazy("Assignee"),
+        empty_label=gettext_lazy("Anybody"),
     )
-    category = django_filters.ChoiceFilter(choices=CATEGORY_CHOICES, label="Category", empty_label="All")
-    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES, label="Failed or held", empty_label="All")
+    category = django_filters.ChoiceFilter(
+        choices=offered(CATEGORY_CHOICES), label=gettext_lazy("Category"), empty_label=gettext_lazy("All")
+    )
+    kind = django_filters.ChoiceFilter(
+        choices=offered(KIND_CHOICES), label=gettext_lazy("Failed or held"), empty_label=gettext_lazy("All")
+    )
     object_type = django_filters.ChoiceFilter(
-        choices=OBJECT_TYPE_CHOICES, label="Kind of transaction", empty_label="All"
+        choices=offered(OBJECT_TYPE_CHOICES), label=gettext_lazy("Kind of transaction"), empty_label=gettext_lazy("All")
     )
-    code = django_filters.CharFilter(field_name="cause__code", lookup_expr="iexact", label="Error code", max_length=100)
-    customer = django_filters.CharFilter(method="filter_customer", label="Customer", max_length=200)
-    supplier = django_filters.CharFilter(method="filter_supplier", label="Supplier", max_length=200)
-    cause = django_filters.ModelChoiceFilter(queryset=Cause.objects.none(), label="Cause", empty_label="All")
+    code = django_filters.CharFilter(
+        field_name="cause__code", lookup_expr="iexact", label=gettext_lazy("Error code"), max_length=100
+    )
+    customer = django_filters.CharFilter(method="filter_customer", label=gettext_lazy("Customer"), max_length=200)
+    supplier = django_filters.CharFilter(method="filter_supplier", label=gettext_lazy("Supplier"), max_length=200)
+    cause = django_filters.ModelChoiceFilter(
+        queryset=Cause.objects.none(),
+        method="filter_cause",
+        label=gettext_lazy("Cause"),
+        empty_label=gettext_lazy("All"),
+    )
     connection = django_filters.ModelChoiceFilter(
-        queryset=Connection.objects.none(), to_field_name="slug", label="Connection", empty_label="All"
+        queryset=Connection.objects.none(),
+        to_field_name="slug",
+        label=gettext_lazy("Connection"),
+        empty_label=gettext_lazy("All"),
     )
-    due = django_filters.ChoiceFilter(method="filter_due", choices=DUE_CHOICES, label="Due", empty_label="Any time")
+    tag = TagsFilter(method="filter_tag", label=gettext_lazy("Tag"), max_length=LONGEST_TEXT)
+    due = django_filters.ChoiceFilter(
+        method="filter_due",
+        choices=offered(DUE_CHOICES),
+        label=gettext_lazy("Due"),
+        empty_label=gettext_lazy("Any time"),
+    )
     snoozed = django_filters.ChoiceFilter(
-        method="filter_snoozed", choices=SNOOZED_CHOICES, label="Snoozed", empty_label="As usual"
+        method="filter_snoozed",
+        choices=offered(SNOOZED_CHOICES),
+        label=gettext_lazy("Snoozed"),
+        empty_label=gettext_lazy("As usual"),
     )
-    amount_min = AmountFilter(field_name="amount", lookup_expr="gte", label="Amount from")
-    amount_max = AmountFilter(field_name="amount", lookup_expr="lte", label="Amount to")
-    amount_above = AmountFilter(field_name="amount", lookup_expr="gt", label="Amount above")
-    amount_below = AmountFilter(field_name="amount", lookup_expr="lt", label="Amount below")
-    currency = django_filters.CharFilter(method="filter_currency", label="Currency", min_length=3, max_length=3)
-    opened_from = django_filters.DateFilter(method="filter_opened_from", validators=_DAYS, label="Opened from")
-    opened_to = django_filters.DateFilter(method="filter_opened_to", validators=_DAYS, label="Opened to")
+    amount_min = AmountFilter(field_name="amount", lookup_expr="gte", label=gettext_lazy("Amount from"))
+    amount_max = AmountFilter(field_name="amount", lookup_expr="lte", label=gettext_lazy("Amount to"))
+    amount_above = AmountFilter(field_name="amount", lookup_expr="gt", label=gettext_lazy("Amount above"))
+    amount_below = AmountFilter(field_name="amount", lookup_expr="lt", label=gettext_lazy("Amount below"))
+    currency = django_filters.CharFilter(
+        method="filter_currency", label=gettext_lazy("Currency"), min_length=3, max_length=3
+    )
+    opened_from = django_filters.DateFilter(
+        method="filter_opened_from", validators=_DAYS, label=gettext_lazy("Opened from")
+    )
+    opened_to = django_filters.DateFilter(method="filter_opened_to", validators=_DAYS, label=gettext_lazy("Opened to"))
     age = django_filters.NumberFilter(
-        method="filter_age", label="At least days old", min_value=0, max_value=_MOST_DAYS, decimal_places=0
+        method="filter_age",
+        label=gettext_lazy("At least days old"),
+        min_value=0,
+        max_value=_MOST_DAYS,
+        decimal_places=0,
     )
     age_max = django_filters.NumberFilter(
-        method="filter_age_max", label="At most days old", min_value=0, max_value=_MOST_DAYS, decimal_places=0
+        method="filter_age_max",
+        label=gettext_lazy("At most days old"),
+        min_value=0,
+        max_value=_MOST_DAYS,
+        decimal_places=0,
     )
 
     def __init__(
@@ -206,6 +275,12 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         if value == NOBODY:
             return cases.filter(assignee__isnull=True)
         return cases.filter(assignee__username=value)
+
+    def filter_tag(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
+        return cases.filter(tags__contains=value.split(","))
+
+    def filter_cause(self, cases: ExceptionCaseQuerySet, _name: str, value: Cause) -> ExceptionCaseQuerySet:
+        return cases.filter(cause__in=Cause.objects.one_with(value).values("pk"))
 
     def filter_due(self, cases: ExceptionCaseQuerySet, _name: str, value: str) -> ExceptionCaseQuerySet:
         at = timezone.now()

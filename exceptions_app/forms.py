@@ -1,6 +1,5 @@
 """What people type on the page of one exception. Shape only: what is possible and permitted, the actions decide."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,6 +10,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
 from django.utils.html import escape
 from django.utils.timezone import get_current_timezone_name
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from exceptions_app.actions.correct import NOTHING_CHANGED, REASON_NEEDED
 from exceptions_app.actions.retyping import FIELD as RETYPED
@@ -18,12 +19,16 @@ from exceptions_app.actions.reveal import LONGEST_REASON
 from exceptions_app.attached_files import ENDINGS, LARGEST_FILE, LONGEST_NAME
 from exceptions_app.field_classes import is_masked
 from exceptions_app.form_fields import NEEDED, ActionCheckedField, RetypedField
+from exceptions_app.form_names import field_name
 from exceptions_app.models import Reveal
+from exceptions_app.notation import as_written, read_value, stands
 from exceptions_app.payee_details import PayeeDetail
 from exceptions_app.snooze_form import SnoozeForm
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Outcome
-from exceptions_app.typed_values import misfit_of, one_line_ending
+from exceptions_app.tag_form import TagForm
+from exceptions_app.typed_values import one_line_ending
 from exceptions_app.veil import veil_of_fields
+from exceptions_app.wording import offered, say, shown, shown_later, together
 from integrations.records.record import Record, RecordField, label_with_term
 
 REASON_LENGTH = 500
@@ -40,12 +45,14 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
 }
 
 
-def _text(label: str, *, help_text: str = "", rows: int = 2, max_length: int = REASON_LENGTH) -> ActionCheckedField:
+def _text(
+    label: StrOrPromise, *, help_text: StrOrPromise = "", rows: int = 2, max_length: int = REASON_LENGTH
+) -> ActionCheckedField:
     widget = forms.Textarea(attrs={"rows": rows, **NEEDED})
     return ActionCheckedField(label=label, help_text=help_text, max_length=max_length, widget=widget)
 
 
-def _optional_text(label: str, *, help_text: str = "") -> forms.CharField:
+def _optional_text(label: StrOrPromise, *, help_text: StrOrPromise = "") -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": 2})
     return forms.CharField(label=label, help_text=help_text, max_length=REASON_LENGTH, widget=widget, required=False)
 
@@ -53,11 +60,11 @@ def _optional_text(label: str, *, help_text: str = "") -> forms.CharField:
 def _reason_of_correction() -> forms.CharField:
     """Judged with the values and not by the action, so that everything that is wrong is said at once."""
     return forms.CharField(
-        label="Why this correction is right",
-        help_text="The person who decides and the auditor read this.",
+        label=gettext_lazy("Why this correction is right"),
+        help_text=gettext_lazy("The person who decides and the auditor read this."),
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2, **NEEDED}),
-        error_messages={"required": REASON_NEEDED},
+        error_messages={"required": shown_later(REASON_NEEDED)},
     )
 
 
@@ -74,104 +81,117 @@ class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic 
 
 
 class AssignForm(MoveForm):
-    to = PersonField(queryset=get_user_model().objects.none(), required=False, label="Assign to")
-    because = _optional_text("Note")
+    to = PersonField(queryset=get_user_model().objects.none(), required=False, label=gettext_lazy("Assign to"))
+    because = _optional_text(gettext_lazy("Note"))
 
     def __init__(self, *args: Any, people: QuerySet[AbstractUser], **more: Any) -> None:
         super().__init__(*args, **more)
         to = self.fields["to"]
         if isinstance(to, PersonField):
             to.queryset = people
-            to.empty_label = "Nobody, back to the queue"
+            to.empty_label = gettext_lazy("Nobody, back to the queue")
 
 
 def full_name(person: AbstractUser) -> str:
     return person.get_full_name() or person.get_username()
 
 
-_HELD_UNTIL = "It comes back by itself then. Leave empty to resume it by hand."
+_HELD_UNTIL = say("It comes back by itself then. Leave empty to resume it by hand.")
 
 
 class HoldForm(MoveForm):
-    waiting_for = _text("Waiting for", help_text="What has to happen first, and who has it.", max_length=300)
+    waiting_for = _text(
+        gettext_lazy("Waiting for"), help_text=gettext_lazy("What has to happen first, and who has it."), max_length=300
+    )
     until = forms.DateTimeField(
-        label="Until",
+        label=gettext_lazy("Until"),
         required=False,
-        help_text=_HELD_UNTIL,
+        help_text=shown_later(_HELD_UNTIL),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
-        error_messages={"invalid": "This is not a date and time. Write it as 2026-03-31 14:00."},
+        error_messages={"invalid": gettext_lazy("This is not a date and time. Write it as 2026-03-31 14:00.")},
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.fields["until"].help_text = f"{_HELD_UNTIL} The time is that of {get_current_timezone_name()}."
+        self.fields["until"].help_text = shown(
+            together(_HELD_UNTIL, say("The time is that of {zone}.", zone=get_current_timezone_name()))
+        )
 
 
 class ReasonForm(MoveForm):
-    because = _text("Reason", help_text="The person who decides and the auditor read this.")
+    because = _text(gettext_lazy("Reason"), help_text=gettext_lazy("The person who decides and the auditor read this."))
 
 
 class WithdrawForm(MoveForm):
-    because = _optional_text("Reason")
+    because = _optional_text(gettext_lazy("Reason"))
 
 
 class DismissForm(MoveForm):
     outcome = forms.ChoiceField(
-        label="How it ends",
-        choices=[("", "Choose"), *((outcome.value, OUTCOME_WORDS[outcome]) for outcome in CLOSED_WITHOUT_SENDING)],
-        error_messages={"required": "Choose how it ends: fixed at the source, a duplicate, or written off."},
+        label=gettext_lazy("How it ends"),
+        choices=[
+            ("", gettext_lazy("Choose")),
+            *offered((outcome.value, OUTCOME_WORDS[outcome]) for outcome in CLOSED_WITHOUT_SENDING),
+        ],
+        error_messages={
+            "required": gettext_lazy("Choose how it ends: fixed at the source, a duplicate, or written off.")
+        },
     )
-    because = _text("Reason", help_text="The person who decides and the auditor read this.")
+    because = _text(gettext_lazy("Reason"), help_text=gettext_lazy("The person who decides and the auditor read this."))
 
 
 class DeclareAbsentForm(MoveForm):
     because = _text(
-        "What you found out", help_text="Where you looked, whom you asked, and what was said. Someone else reads it."
+        gettext_lazy("What you found out"),
+        help_text=gettext_lazy("Where you looked, whom you asked, and what was said. Someone else reads it."),
     )
     file = forms.FileField(
-        label="Proof",
+        label=gettext_lazy("Proof"),
         required=False,
         max_length=200,
         allow_empty_file=False,
-        help_text="A screenshot, a page of the target's journal, a mail. Up to 5 MB.",
+        help_text=gettext_lazy("A screenshot, a page of the target's journal, a mail. Up to 5 MB."),
     )
 
 
 class ConfirmBookedForm(DeclareAbsentForm):
     reference = ActionCheckedField(
-        label="Reference at the target", max_length=200, help_text="The number under which the target has booked it."
+        label=gettext_lazy("Reference at the target"),
+        max_length=200,
+        help_text=gettext_lazy("The number under which the target has booked it."),
     )
     field_order = ("reference", "because", "file")
 
 
 class ReverseForm(MoveForm):
     reference = forms.ChoiceField(
-        label="Which document of the target is reversed",
+        label=gettext_lazy("Which document of the target is reversed"),
         choices=(),
         error_messages={
-            "required": "Choose the document that is to be reversed.",
-            "invalid_choice": "“%(value)s” cannot be reversed here. Choose one of the list.",
+            "required": gettext_lazy("Choose the document that is to be reversed."),
+            "invalid_choice": gettext_lazy("“%(value)s” cannot be reversed here. Choose one of the list."),
         },
     )
-    because = _text("Reason", help_text="The person who decides and the auditor read this.")
+    because = _text(gettext_lazy("Reason"), help_text=gettext_lazy("The person who decides and the auditor read this."))
 
     def __init__(self, *args: Any, references: Iterable[str] = (), **more: Any) -> None:
         super().__init__(*args, **more)
         reference = self.fields["reference"]
         if isinstance(reference, forms.ChoiceField):
-            reference.choices = [("", "Choose"), *((found, found) for found in references)]
+            reference.choices = [("", gettext_lazy("Choose")), *((found, found) for found in references)]
 
 
 class ApproveForm(forms.Form):
     use_required_attribute = False
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
+    as_first = forms.BooleanField(widget=forms.HiddenInput, required=False)
     agreed = forms.BooleanField(
-        label="I have compared what changes, and it is right.",
+        label=gettext_lazy("I have compared what changes, and it is right."),
         widget=forms.CheckboxInput(attrs={**NEEDED}),
-        error_messages={"required": "Confirm that you compared what changes. Nothing was approved."},
+        error_messages={"required": gettext_lazy("Confirm that you compared what changes. Nothing was approved.")},
     )
-    because = _optional_text("Comment")
+    because = _optional_text(gettext_lazy("Comment"))
 
     def __init__(self, *args: Any, to_retype: Sequence[PayeeDetail] = (), **more: Any) -> None:
         super().__init__(*args, **more)
@@ -184,33 +204,39 @@ class ApproveForm(forms.Form):
 class RejectForm(forms.Form):
     use_required_attribute = False
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
-    because = _text("Reason", help_text="What has to change before you would approve it.")
+    because = _text(gettext_lazy("Reason"), help_text=gettext_lazy("What has to change before you would approve it."))
 
 
 class RevealForm(forms.Form):
     use_required_attribute = False
     purpose = forms.ChoiceField(
-        label="What you need them for",
-        choices=[("", "Choose"), *Reveal.Purpose.choices],
-        error_messages={"required": "Choose what you need the values for."},
+        label=gettext_lazy("What you need them for"),
+        choices=[("", gettext_lazy("Choose")), *offered(Reveal.Purpose.choices)],
+        error_messages={"required": gettext_lazy("Choose what you need the values for.")},
     )
     because = _text(
-        "In a sentence", help_text="Such as whom you call about it. The auditor reads it.", max_length=LONGEST_REASON
+        gettext_lazy("In a sentence"),
+        help_text=gettext_lazy("Such as whom you call about it. The auditor reads it."),
+        max_length=LONGEST_REASON,
     )
 
 
 class CommentForm(forms.Form):
     use_required_attribute = False
     text = _text(
-        "Comment",
-        help_text="Everybody who may see this exception reads it. It stays. Write @ and a user name to tell somebody.",
+        gettext_lazy("Comment"),
+        help_text=gettext_lazy(
+            "Everybody who may see this exception reads it. It stays. Write @ and a user name to tell somebody."
+        ),
         max_length=5000,
     )
     file = forms.FileField(
-        label="File",
+        label=gettext_lazy("File"),
         required=False,
         max_length=LONGEST_NAME,
-        help_text=f"If there is one. Up to {LARGEST_FILE // 1_000_000} MB: {ENDINGS}.",
+        help_text=shown_later(
+            say("If there is one. Up to {most} MB: {endings}.", most=LARGEST_FILE // 1_000_000, endings=ENDINGS)
+        ),
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -227,6 +253,7 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
     Action.RESUME: MoveForm,
     Action.SNOOZE: SnoozeForm,
     Action.WAKE: MoveForm,
+    Action.TAG: TagForm,
     Action.TRANSLATE: MoveForm,
     Action.PROPOSE: ReasonForm,
     Action.RELEASE: ReasonForm,
@@ -246,11 +273,6 @@ MOVE_FORMS: Mapping[Action, type[forms.Form]] = {
 
 
 _FIELD_NAME = re.compile("f_[0-9a-f]{12}")
-
-
-def field_name(path: str) -> str:
-    """The form name of the field at a path: the same on every page, whatever characters the path has."""
-    return "f_" + hashlib.sha256(path.encode()).hexdigest()[:12]
 
 
 def choice_name(name: str) -> str:
@@ -292,7 +314,7 @@ class CorrectionForm(forms.Form):
         self.initial.setdefault("because", typed.get("because", ""))
         for name, field in self.record_fields.items():
             self.fields[name] = _field_of(field)
-            self.initial.setdefault(name, typed.get(name, field.value or ""))
+            self.initial.setdefault(name, typed.get(name, as_written(field)))
         self.fields["because"] = self.fields.pop("because")  # where it stands on the page, and among its errors
 
     def shown(self, name: str) -> str:
@@ -308,7 +330,7 @@ class CorrectionForm(forms.Form):
         """
         was = self.record_fields[name].value or ""
         typed = one_line_ending(self.shown(name))
-        if typed == one_line_ending(was) or typed.strip() == was:
+        if stands(typed, self.record_fields[name]):
             return False
         return not (is_masked(typed) and typed.strip() == one_line_ending(self._veil.text(was)).strip())
 
@@ -319,12 +341,12 @@ class CorrectionForm(forms.Form):
         for name, field in self.record_fields.items():
             if name not in self.data or self.data.get(choice_name(name)) == "theirs" or not self.differs(name):
                 continue
-            typed = one_line_ending(str(self.data[name])).strip()
-            if misfit := misfit_of(typed, field):
-                self.add_error(name, str(misfit))
+            typed, misfit = read_value(one_line_ending(str(self.data[name])).strip(), field)
+            if misfit is not None:
+                self.add_error(name, shown(misfit.words))
             changes[field.path] = typed
         if not changes and "because" in self.errors:
-            self.add_error(None, NOTHING_CHANGED)
+            self.add_error(None, shown(NOTHING_CHANGED))
         cleaned["changes"] = changes
         return cleaned
 
@@ -335,7 +357,7 @@ class CorrectionForm(forms.Form):
 
 
 def _field_of(field: RecordField) -> forms.CharField:
-    label = label_with_term(field.label, field.term)
+    label = label_with_term(shown(field.label), field.term)
     return forms.CharField(label=label, help_text=escape(field.hint), required=False, strip=False)
 
 
@@ -345,9 +367,9 @@ class RawForm(forms.Form):
     use_required_attribute = False
     base_version = forms.IntegerField(widget=forms.HiddenInput)
     payload = ActionCheckedField(
-        label="Document",
+        label=gettext_lazy("Document"),
         strip=False,
-        help_text="It passes the same checks as the business fields.",
+        help_text=gettext_lazy("It passes the same checks as the business fields."),
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}),
     )
     because = _reason_of_correction()

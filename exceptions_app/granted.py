@@ -33,11 +33,12 @@ def _granted(table: str, *, there: str = "") -> str:
     to_roles = f"""public.exceptions_app_{table}groupgrant g {named}
         JOIN public.workbench_user_groups m ON m.group_id = g.group_id"""
     lent = f"p.codename = '{Verb.APPROVE.value}'"
+    counts = "(g.ends_at IS NULL OR g.ends_at > statement_timestamp())"
     return f"""
-        SELECT g.content_object_id, p.codename, {OWN} FROM {to_people} WHERE g.user_id = %(user)s {there}
+        SELECT g.content_object_id, p.codename, {OWN} FROM {to_people} WHERE g.user_id = %(user)s AND {counts} {there}
         UNION SELECT g.content_object_id, p.codename, {OWN} FROM {to_roles} WHERE m.user_id = %(user)s {there}
         UNION SELECT g.content_object_id, p.codename, g.user_id FROM {to_people}
-            WHERE {lent} AND g.user_id IN ({_GIVERS}) {there}
+            WHERE {lent} AND g.ends_at IS NULL AND g.user_id IN ({_GIVERS}) {there}
         UNION SELECT g.content_object_id, p.codename, m.user_id FROM {to_roles}
             WHERE {lent} AND m.user_id IN ({_GIVERS}) {there}
     """

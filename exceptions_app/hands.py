@@ -13,6 +13,7 @@ from audit.queries import EventFilter, events
 from exceptions_app.models import ExceptionCase, MappingEntry, Proposal, Transaction
 from exceptions_app.models.duties import HANDS
 from exceptions_app.models.value_mapping import MAPPING_PREFIX
+from exceptions_app.wording import say
 from integrations.models import FieldMap
 
 _MOST_EVENTS = 500
@@ -23,7 +24,7 @@ class Hand:
     """What one person did on the way to what is proposed."""
 
     person: int
-    part: str  # proposed, corrected, mapped, valued
+    part: str  # one of _RANK
     what: str = ""
 
     @property
@@ -36,16 +37,21 @@ class Hand:
         """Why this person may not decide, for themselves."""
         which = f" ({self.what})" if self.what else ""
         return {
-            "proposed": "You proposed this; someone else must decide.",
-            "mapped": f"You wrote or put to use a field map that made this{which}; someone else must decide.",
-            "valued": f"You wrote the mapping that gave a value in this{which}; someone else must decide.",
+            "proposed": say("You proposed this; someone else must decide."),
+            "mapped": say(
+                "You wrote or put to use a field map that made this{which}; someone else must decide.", which=which
+            ),
+            "valued": say(
+                "You wrote the mapping that gave a value in this{which}; someone else must decide.", which=which
+            ),
             "approved": APPROVED_FIRST,
-        }.get(self.part, "You prepared this correction; someone else must decide.")
+            "answers": say("You answer for the service account that had a hand in this; someone else must decide."),
+        }.get(self.part, say("You prepared this correction; someone else must decide."))
 
 
-_RANK = ("proposed", "corrected", "mapped", "valued", "approved")
-HAD_A_HAND = "You had a hand in this; someone else must decide."
-APPROVED_FIRST = "You approved this already, as the first of two; someone else must be the second."
+_RANK = ("proposed", "corrected", "mapped", "valued", "approved", "answers")
+HAD_A_HAND = say("You had a hand in this; someone else must decide.")
+APPROVED_FIRST = say("You approved this already, as the first of two; someone else must be the second.")
 
 
 def hands_of(proposal: Proposal) -> list[Hand]:

@@ -29,6 +29,7 @@ COLUMNS = (
     Column("state", "State and assignee"),
     Column("due", "Due"),
     Column("age", "Age"),
+    Column("tags", "Tags", is_usual=False),
     Column("document_date", "Document date", is_usual=False),
     Column("opened", "Opened", is_usual=False),
     Column("category", "Category", is_usual=False),

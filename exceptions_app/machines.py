@@ -4,6 +4,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 
 PREFIX = "machine:"
+SERVICE_PREFIX = "service:"
+"""Of accounts for programs of others: they act by tokens alone, and a person answers for each."""
 INTAKE = "machine:intake"
 WORKER = "machine:worker"
 SETUP = "machine:setup"
@@ -11,9 +13,13 @@ RETRY = "machine:retry"
 POLICY = "machine:policy"
 SIGN_ON = "machine:sign-on"
 ACCESS_REVIEW = "machine:access-review"
+RETENTION = "machine:retention"
+EMERGENCY = "machine:emergency"
+SCIM = "machine:scim"
 _NAMES = {
     INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup", RETRY: "Technical retry", POLICY: "Policy",
-    SIGN_ON: "Single sign-on", ACCESS_REVIEW: "Access review",
+    SIGN_ON: "Single sign-on", ACCESS_REVIEW: "Access review", RETENTION: "Retention",
+    EMERGENCY: "End of emergencies", SCIM: "Directory",
 }  # fmt: skip
 
 

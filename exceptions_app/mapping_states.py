@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exceptions_app.wording import say
+
 POLICY = "mapping/2"
 """The rules by which a mapping is decided on; part of what a decision is bound to, and raised when they change.
 
@@ -63,8 +65,8 @@ class MappingMoveNotAllowed(Exception):
     """Only what waits can be decided on, and what is closed cannot be withdrawn."""
 
     def __init__(self, action: MappingAction, state: MappingState) -> None:
-        words = MAPPING_STATE_WORDS[state]
-        super().__init__(f"“{MAPPING_MOVES[action].label}” is not possible: the proposal is {words}.")
+        move, words = say(MAPPING_MOVES[action].label), say(MAPPING_STATE_WORDS[state])
+        super().__init__(say("“{move}” is not possible: the proposal is {state}.", move=move, state=words))
         self.action = action
         self.state = state
 

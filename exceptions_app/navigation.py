@@ -10,8 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.timezone import now
 
 from exceptions_app.demo_people import demonstration_accounts
+from exceptions_app.emergency_marks import emergency_of
 from exceptions_app.queries.batch_standing import waiting_for_batch_decision_of
 from exceptions_app.queries.connection_reach import connection_reach_of
 from exceptions_app.queries.counters import Count, navigation_counts, waiting_for_decision_of
@@ -20,6 +22,7 @@ from exceptions_app.queries.picks import may_act_on_many
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import shown
 from integrations.delivery import stop_in_force
 
 
@@ -58,6 +61,15 @@ def _auditing_access(reader: Reader) -> bool:
     return reader.is_staff or reader.reach.has(Verb.EXPORT)
 
 
+def _in_emergencies(reader: Reader) -> bool:
+    """Who may take emergency access, and who hears of it."""
+    return reader.is_staff or any(reader.reach.has(verb) for verb in (Verb.EMERGENCY, Verb.APPROVE, Verb.EXPORT))
+
+
+def _told_of_something(reader: Reader) -> bool:
+    return reader.is_staff or reader.reach.has(Verb.SEE)
+
+
 def _answering_for_replay(reader: Reader) -> bool:
     return reader.reach.has(Verb.APPROVE) or reader.reach.has(Verb.EXPORT)
 
@@ -92,6 +104,7 @@ ENTRIES = (
         "All queues", "queue", "exceptions:queue",
         also_on=(
             "exceptions:case", "exceptions:raw", "exceptions:correct", "exceptions:answer", "exceptions:case_print",
+            "exceptions:case_playbook",
             "exceptions:views", "exceptions:view", "exceptions:view_new",
         ),
         count="open", key="q",
@@ -102,7 +115,11 @@ ENTRIES = (
         "Batches", "replaying", "exceptions:batches", _seeing,
         also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"), key="b",
     ),
-    Entry("Causes", "filter", "exceptions:causes", _seeing, also_on=("exceptions:cause",), key="w"),
+    Entry(
+        "Causes", "filter", "exceptions:causes", _seeing, also_on=("exceptions:cause", "exceptions:playbook"),
+        key="w",
+    ),
+    Entry("Playbooks", "document", "exceptions:playbooks", _seeing, key="p"),
     Entry(
         "Bulk runs", "compact", "exceptions:bulk_runs", _acting_on_many,
         also_on=(
@@ -119,7 +136,7 @@ ENTRIES = (
         ),
         key="v",
     ),
-    Entry("Notifications", "comment", "exceptions:notifications", _seeing, count="notifications", key="n"),
+    Entry("Notifications", "comment", "exceptions:notifications", _told_of_something, count="notifications", key="n"),
     Entry("Search", "search", "exceptions:search", key="s"),
     Entry(
         "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",),
@@ -135,14 +152,24 @@ ENTRIES = (
         "Connections", "connections", "exceptions:connections", _with_any_grant,
         also_on=(
             "exceptions:connection", "exceptions:approval_rules", "exceptions:approval_rule_propose",
-            "exceptions:approval_rule_move",
+            "exceptions:approval_rule_move", "exceptions:routing_rules", "exceptions:routing_rule_propose",
+            "exceptions:routing_rule_move", "exceptions:retention", "exceptions:retention_propose",
+            "exceptions:retention_move", "exceptions:hold_place", "exceptions:hold_lift", "exceptions:erasures",
+            "exceptions:erasure_propose", "exceptions:erasure_move", "exceptions:exchange_rates",
+            "exceptions:exchange_rates_import",
         ),
         key="c",
     ),
-    Entry("Audit", "audit", "exceptions:audit", _exporting, key="h"),
+    Entry(
+        "Audit", "audit", "exceptions:audit", _exporting, also_on=("exceptions:audit_exports", "exceptions:audit_made"),
+        key="h",
+    ),
     Entry(
         "Access", "users", "exceptions:access", _auditing_access,
         also_on=("exceptions:access_reviews", "exceptions:access_review"),
+    ),
+    Entry(
+        "Emergency access", "warning", "exceptions:emergencies", _in_emergencies, also_on=("exceptions:emergency",),
     ),
     Entry("Rehearsals", "check", "exceptions:rehearsals", _answering_for_replay),
     Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
@@ -196,6 +223,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: _items(request)),
         "sending_stop": SimpleLazyObject(lambda: stop_in_force() if request.user.is_authenticated else None),
         "demonstration_accounts": SimpleLazyObject(demonstration_accounts),
+        "emergency_lasts": SimpleLazyObject(lambda: bool(emergency_of(request.user, at=now()))),
         "environment_name": "Demonstration" if settings.SIMULATOR_URL else "",
         "request_id": request.META.get("REQUEST_ID", ""),
     }
@@ -217,7 +245,7 @@ def _items(request: HttpRequest) -> list[Item]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     return [
         Item(
-            label=entry.label,
+            label=shown(entry.label),
             icon=entry.icon,
             url=reverse(entry.url_name),
             current=here in (entry.url_name, *entry.also_on),

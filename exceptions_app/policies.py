@@ -25,12 +25,14 @@ from exceptions_app.states import (
     Verb,
     refusal_of,
 )
+from exceptions_app.wording import say, together
 from integrations.connectors.base import Reversing
 from integrations.connectors.registry import CONNECTORS
 
 # Part of what a decision is bound to: raised when the rules of approval change.
 POLICY_VERSION = "four-eyes/2"
 
+ERASED = say("What it held was erased under a policy of retention, so nothing can be done with it any more.")
 VERB_WORDS: Mapping[Verb, str] = {
     Verb.SEE: "see exceptions",
     Verb.COMMENT: "comment",
@@ -39,6 +41,7 @@ VERB_WORDS: Mapping[Verb, str] = {
     Verb.APPROVE: "approve or reject",
     Verb.EXPORT: "read the audit trail",
     Verb.REVEAL: "have masked values shown",
+    Verb.EMERGENCY: "take emergency access",
 }
 
 # What a comparison found to stand at the target already: to send it again could only make it worse.
@@ -139,7 +142,7 @@ def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     """
     transition = TRANSITIONS[action]
     if transition.by_machine:
-        return ALLOWED if is_machine(by.user) else Ruling(False, "Only the machine makes this move.")
+        return ALLOWED if is_machine(by.user) else Ruling(False, say("Only the machine makes this move."))
     own = _own_part(action, by, case) if action in DECIDING else ""
     if own:
         return Ruling(False, own)
@@ -152,63 +155,65 @@ def may(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
 
 
 def _missing_verb(verb: Verb, case: ExceptionCase) -> str:
-    return (
-        f"You may not {VERB_WORDS[verb]} in {case.queue.name} for {case.entity.name}. "
-        "An administrator can grant it on both."
-    )
+    return say(
+        "You may not {do} in {queue} for {entity}. An administrator can grant it on both.",
+        do=say(VERB_WORDS[verb]), queue=case.queue.name, entity=case.entity.name,
+    )  # fmt: skip
 
 
 def _may_in_this_state(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     if action in DECIDING:
         return _may_decide(action, case, by)
     if action in _WORKING and case.assignee_id not in (None, by.user.pk):
-        return Ruling(False, f"{case.assignee} is working on this. Assign it to yourself first.")
+        return Ruling(False, say("{assignee} is working on this. Assign it to yourself first.", assignee=case.assignee))
     if action is Action.SNOOZE and case.snoozed_by_id is not None:
-        return Ruling(False, "It is snoozed already. Wake it first.")
+        return Ruling(False, say("It is snoozed already. Wake it first."))
     if action is Action.WAKE and case.snoozed_by_id is None:
-        return Ruling(False, "It is not snoozed.")
+        return Ruling(False, say("It is not snoozed."))
     if action is Action.TRANSLATE and case.sub != HELD_BY_FIELD_MAP:
-        return Ruling(False, "No field map held this exception: there is nothing to translate again.")
+        return Ruling(False, say("No field map held this exception: there is nothing to translate again."))
     if action in _SENDING and case.sub in STANDS_THERE:
-        return Ruling(False, "The target has this document already; to send it again could only make it worse.")
+        return Ruling(False, say("The target has this document already; to send it again could only make it worse."))
     if action in (Action.REVERSE, Action.REPORT_WRONG_BOOKING):
         return _may_reverse(action, case)
     if action is Action.CLAIM and case.assignee_id == by.user.pk:
-        return Ruling(False, "You have this exception already.")
+        return Ruling(False, say("You have this exception already."))
     if action is Action.CLAIM and case.assignee_id is not None:
-        return Ruling(False, f"{case.assignee} has this exception. Assign it to yourself to take it over.")
+        return Ruling(
+            False, say("{assignee} has this exception. Assign it to yourself to take it over.", assignee=case.assignee)
+        )
     return _may_withdraw(by) if action is Action.WITHDRAW else ALLOWED
 
 
 def _may_withdraw(by: Standing) -> Ruling:
     if by.proposal is None:
-        return Ruling(False, "Nothing is proposed here.")
+        return Ruling(False, say("Nothing is proposed here."))
     if by.proposal.proposer_id != by.user.pk:
-        return Ruling(False, "Only the person who proposed it may withdraw it.")
+        return Ruling(False, say("Only the person who proposed it may withdraw it."))
     return ALLOWED
 
 
 def proposed_already(action: Action, by: Standing) -> str:
     """Why nothing more can be stated now; empty when it can. For the button, and before a statement is written."""
     waits = action in _STATING and by.proposal is not None
-    return "Something is proposed already. It is decided or withdrawn first." if waits else ""
+    return say("Something is proposed already. It is decided or withdrawn first.") if waits else ""
 
 
 def _may_reverse(action: Action, case: ExceptionCase) -> Ruling:
     if action is Action.REVERSE and case.sub not in REVERSIBLE:
-        return Ruling(False, "Nothing that was booked wrongly is known of this exception.")
+        return Ruling(False, say("Nothing that was booked wrongly is known of this exception."))
     if not isinstance(CONNECTORS.get(case.connection.connector), Reversing):
         return Ruling(
-            False, "This target takes no reversing entry. Have it reversed there, and say so when you close this."
+            False, say("This target takes no reversing entry. Have it reversed there, and say so when you close this.")
         )
     return ALLOWED
 
 
 def _may_decide(action: Action, case: ExceptionCase, by: Standing) -> Ruling:
     if by.proposal is None:
-        return Ruling(False, "Nothing is proposed here.")
+        return Ruling(False, say("Nothing is proposed here."))
     if action not in (Action.REJECT, Action.APPROVE_FIRST, APPROVING[ProposalKind(by.proposal.kind)]):
-        return Ruling(False, "This proposal is of another kind.")
+        return Ruling(False, say("This proposal is of another kind."))
     mine = [one for one in by.deciders or () if one.pk == by.user.pk]
     kept = next((one.why_not for one in mine), "")
     if action is Action.REJECT:
@@ -226,16 +231,16 @@ def _own_part(action: Action, by: Standing, case: ExceptionCase) -> str:
     if by.proposal is None or (action is Action.REJECT and by.own_part == APPROVED_FIRST):
         return ""
     if by.user.pk == by.proposal.proposer_id:
-        return _and_who_else("You proposed this; someone else must decide.", case, by)
+        return _and_who_else(say("You proposed this; someone else must decide."), case, by)
     if by.own_part or by.user.pk in by.contributors:
-        own = by.own_part or "You prepared this correction; someone else must decide."
+        own = by.own_part or say("You prepared this correction; someone else must decide.")
         return _and_who_else(own, case, by)
     return ""
 
 
 def _and_who_else(reason: str, case: ExceptionCase, by: Standing) -> str:
     """A list names nobody: who else can is on the page of the exception."""
-    return reason if by.deciders is None else f"{reason} {who_can(by.deciders, case)}"
+    return reason if by.deciders is None else together(reason, who_can(by.deciders, case))
 
 
 def require(action: Action, case: ExceptionCase, by: AbstractUser, *, where: Standing | None = None) -> Standing:

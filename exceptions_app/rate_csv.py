@@ -61,9 +61,13 @@ def _currencies(head: Sequence[str]) -> list[str]:
     names = list(head[1:-1] if head[-1] == "" else head[1:])
     unknown = [name for name in names if not _CODE.fullmatch(name)]
     if unknown or not names:
-        raise RatesNotUnderstood(f"Line 1: “{(unknown or [''])[0][:20]}” is no currency code such as USD.")
+        column = names.index(unknown[0]) + 2 if unknown else 2
+        raise RatesNotUnderstood(
+            f"Line 1, column {column}: “{(unknown or [''])[0][:20]}” is no currency code such as USD."
+        )
     if len(set(names)) != len(names):
-        raise RatesNotUnderstood("Line 1: a currency stands there twice.")
+        twice = next(name for position, name in enumerate(names) if name in names[:position])
+        raise RatesNotUnderstood(f"Line 1: {twice} stands there twice.")
     return names
 
 
@@ -72,9 +76,11 @@ def _rates(row: Sequence[str], currencies: Sequence[str], number: int) -> Iterat
         return
     day = _day(row[0])
     if day is None:
-        raise RatesNotUnderstood(f"Line {number}: “{row[0][:30]}” is no day such as 2026-11-20.")
+        raise RatesNotUnderstood(f"Line {number}, column Date: “{row[0][:30]}” is no day such as 2026-11-20.")
     if len(row) - 1 not in (len(currencies), len(currencies) + 1):
-        raise RatesNotUnderstood(f"Line {number}: it has another number of columns than line 1.")
+        raise RatesNotUnderstood(
+            f"Line {number}: it has {len(row)} columns and line 1 has {len(currencies) + 1}, without an empty last one."
+        )
     for currency, cell in zip(currencies, row[1:], strict=False):
         if cell not in _NO_RATE:
             yield ReadRate(day, currency, _rate(cell, currency, number))
@@ -95,5 +101,5 @@ def _rate(cell: str, currency: str, number: int) -> Decimal:
     except InvalidOperation:
         rate = None
     if not rate:
-        raise RatesNotUnderstood(f"Line {number}: “{cell[:20]}” is no rate of {currency}.")
+        raise RatesNotUnderstood(f"Line {number}, column {currency}: “{cell[:20]}” is no rate such as 1.0842.")
     return rate

@@ -23,7 +23,7 @@ from exceptions_app.policies import NotPermitted
 
 log = logging.getLogger(__name__)
 
-_PROGRAMS = ("/api/", "/hooks/")
+_PROGRAMS = ("/api/", "/hooks/", "/scim/")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_DETAILS = "They typed other bank details of the payee than those that would be sent."
 NOTHING_THERE = "Nothing that they may see is at this address."

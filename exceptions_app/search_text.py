@@ -152,6 +152,7 @@ TOKENS: Mapping[str, Token] = MappingProxyType(
             Token("customer", "part of the buyer's name or number", "customer:nordwind", _same("customer")),
             Token("supplier", "part of the seller's or the payee's name or number", "supplier:acme", _same("supplier")),
             Token("kind", "failed, held, or what it is, such as invoice", "kind:held", _kind),
+            Token("tag", "tag; of several, with commas between them, all", "tag:month-end", _same("tag", str.lower)),
             Token("currency", "currency, by its ISO 4217 code", "currency:EUR", _same("currency", str.upper)),
             Token("priority", "priority, 1 to 4", "priority:1", _priority),
             Token("connection", "connection, by the name in its address", "connection:bank", _same("connection")),

@@ -20,6 +20,7 @@ ACTION_KEYS = MappingProxyType(
         Action.HOLD: "s",
         Action.RESUME: "s",
         Action.SNOOZE: "z",
+        Action.TAG: "l",
         Action.WAKE: "z",
         Action.WITHDRAW: "w",
     }
@@ -73,6 +74,7 @@ IN_AN_EXCEPTION = (
     Shortcut(("a",), "Assign it to somebody"),
     Shortcut(("s",), "Put it on hold, or take it up again"),
     Shortcut(("z",), "Snooze it: out of the lists until a time or until something happens; or wake it"),
+    Shortcut(("l",), "Label it: put tags on, or take them off"),
     Shortcut((UNDO_KEY,), "Undo what you just did, while the message about it offers that"),
     Shortcut(("w",), "Withdraw the proposal"),
     Shortcut(("c",), "Comment"),

@@ -5,9 +5,11 @@ from typing import Any
 
 from django import forms
 from django.utils.timezone import get_current_timezone, get_current_timezone_name, localtime, make_aware
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.actions.snoozing import NEEDS_AN_END
 from exceptions_app.states import WAKES_ON_WORDS, WakesOn
+from exceptions_app.wording import say, shown, shown_later, together
 
 TOMORROW, MONDAY, AT = "tomorrow", "monday", "at"
 STARTS_AT = time(8, 0)
@@ -32,29 +34,33 @@ class SnoozeForm(forms.Form):
 
     use_required_attribute = False
     revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    event = forms.ChoiceField(label="Until", choices=(), error_messages={"required": NEEDS_AN_END})
+    event = forms.ChoiceField(
+        label=gettext_lazy("Until"), choices=(), error_messages={"required": shown_later(NEEDS_AN_END)}
+    )
     until = forms.DateTimeField(
-        label="Date and time",
+        label=gettext_lazy("Date and time"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
-        error_messages={"invalid": "This is not a date and time. Write it as 2026-03-31 14:00."},
+        error_messages={"invalid": gettext_lazy("This is not a date and time. Write it as 2026-03-31 14:00.")},
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._now = localtime()
-        self.fields["until"].help_text = (
-            "With something that happens, it comes back then at the latest. "
-            f"The time is that of {get_current_timezone_name()}."
+        self.fields["until"].help_text = shown(
+            together(
+                say("With something that happens, it comes back then at the latest."),
+                say("The time is that of {zone}.", zone=get_current_timezone_name()),
+            )
         )
         event = self.fields["event"]
         if isinstance(event, forms.ChoiceField):
             event.choices = [
-                (TOMORROW, f"Tomorrow, {_in_words(tomorrow(self._now))}"),
-                (MONDAY, f"Next Monday, {_in_words(monday(self._now))}"),
-                (AT, "The date and time below"),
-                *((wakes_on.value, f"When {words}") for wakes_on, words in WAKES_ON_WORDS.items()),
+                (TOMORROW, shown(say("Tomorrow, {time}", time=_in_words(tomorrow(self._now))))),
+                (MONDAY, shown(say("Next Monday, {time}", time=_in_words(monday(self._now))))),
+                (AT, gettext_lazy("The date and time below")),
+                *((one.value, shown(say("When {what}", what=say(words)))) for one, words in WAKES_ON_WORDS.items()),
             ]
 
     def clean(self) -> dict[str, Any]:
@@ -62,9 +68,9 @@ class SnoozeForm(forms.Form):
         event, typed = cleaned.get("event", ""), cleaned.get("until")
         usual = {TOMORROW: tomorrow, MONDAY: monday}.get(event)
         if usual is not None and typed is not None:
-            self.add_error("until", "Leave this empty, or choose “The date and time below”.")
+            self.add_error("until", gettext_lazy("Leave this empty, or choose “The date and time below”."))
         if event == AT and typed is None and "until" not in self.errors:
-            self.add_error("until", "Write the date and time.")
+            self.add_error("until", gettext_lazy("Write the date and time."))
         cleaned["until"] = usual(self._now) if usual is not None else typed
         cleaned["wakes_on"] = WakesOn(event) if event in set(WakesOn) else None
         return cleaned

@@ -7,6 +7,8 @@ the legal entity, and the kinds of exception it is for. What has no row here can
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exceptions_app.wording import say
+
 
 class State(StrEnum):
     NEW = "new"
@@ -75,6 +77,7 @@ class Verb(StrEnum):
     APPROVE = "approve"
     EXPORT = "export"
     REVEAL = "reveal"
+    EMERGENCY = "emergency"
 
 
 class ProposalKind(StrEnum):
@@ -102,6 +105,8 @@ class Action(StrEnum):
     RESUME = "resume"
     SNOOZE = "snooze"
     WAKE = "wake"
+    TAG = "tag"
+    REGROUP = "regroup"
     UNDO = "undo"
     UNDO_TO_NEW = "undo_to_new"
     UNDO_TO_WORK = "undo_to_work"
@@ -183,6 +188,10 @@ TRANSITIONS: dict[Action, Transition] = {
     # Out of the work lists for a while. Not where somebody decides, nor while something is on its way.
     Action.SNOOZE: Transition("Snooze", SNOOZED_IN, None, Verb.CORRECT, "case.snoozed"),
     Action.WAKE: Transition("Wake", SNOOZED_IN, None, Verb.CORRECT, "case.woken"),
+    # Words to find it again by: they change nothing of what is done with it.
+    Action.TAG: Transition("Tag", OPEN_STATES, None, Verb.CORRECT, "case.tagged"),
+    # Under another cause: what it has in common with others was judged anew. Closed ones too, for what they tell.
+    Action.REGROUP: Transition("Put under another cause", frozenset(State), None, Verb.CORRECT, "case.cause_changed"),
     # Taking back the last move while nothing else has happened: what it changed is as it was before.
     Action.UNDO: Transition("Undo", _UNDECIDED, None, Verb.CORRECT, "case.move_undone"),
     Action.UNDO_TO_NEW: Transition(
@@ -289,10 +298,10 @@ UNDOING: dict[State | None, Action] = {
     State.IN_PROGRESS: Action.UNDO_TO_WORK,
 }
 """By which move another one is taken back, by the state that it began from; None when it changed none."""
-UNDOABLE = frozenset({Action.CLAIM, Action.ASSIGN, Action.HOLD, Action.SNOOZE, Action.WAKE})
+UNDOABLE = frozenset({Action.CLAIM, Action.ASSIGN, Action.HOLD, Action.SNOOZE, Action.WAKE, Action.TAG})
 """What the person who did it may take back at once. Nothing that a second person agreed to."""
-HAS_NO_BUTTON = (DECIDING - {Action.APPROVE, Action.REJECT}) | frozenset(UNDOING.values())
-"""What a person does by approving or by taking back, and does not ask for by name."""
+HAS_NO_BUTTON = (DECIDING - {Action.APPROVE, Action.REJECT}) | frozenset(UNDOING.values()) | {Action.REGROUP}
+"""What a person does by approving, by taking back or on the page of a cause, and does not ask for by name."""
 
 
 class TransitionNotAllowed(Exception):
@@ -327,9 +336,11 @@ def refusal_of(action: Action, *, state: State, kind: Kind) -> str:
     """Why the move is not in the table, in plain words; empty when it is."""
     transition = TRANSITIONS[action]
     if kind not in transition.kinds:
-        return f"“{transition.label}” is for {'held' if kind is Kind.FAILED else 'failed'} transactions only."
+        move, other = say(transition.label), say("held") if kind is Kind.FAILED else say("failed")
+        return say("“{move}” is for {kind} transactions only.", move=move, kind=other)
     if state not in transition.sources:
-        return f"“{transition.label}” is not possible while the exception is {STATE_WORDS[state]}."
+        move, words = say(transition.label), say(STATE_WORDS[state])
+        return say("“{move}” is not possible while the exception is {state}.", move=move, state=words)
     return ""
 
 

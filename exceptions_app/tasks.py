@@ -13,9 +13,12 @@ from exceptions_app.actions import (
     access_review_due,
     bulk_carry,
     compare,
+    emergencies,
+    export_make,
     handover_release,
     inbox,
     mapping_prepare,
+    purge,
     refused,
     scoring,
     snoozing,
@@ -23,13 +26,16 @@ from exceptions_app.actions import (
     waiting,
     work,
 )
+from exceptions_app.emergency_marks import marked_as_running
 from exceptions_app.machines import WORKER
 from exceptions_app.models import ExceptionCase
 from exceptions_app.states import State
+from exceptions_app.views.case_paper import case_paper_for
 
 log = logging.getLogger(__name__)
 
 LONGEST_COMPARISON = 1800  # seconds
+LONGEST_EXPORT = 600  # seconds; a turn ends after a few, but the digest of a large file is one step
 COMPARE_EXPIRES = 60.0  # seconds; then it is looked for again which are due
 _MOST_SCORINGS = 10  # of some hundred each
 READING = 20.0  # seconds of one sweep for messages; the next one goes on
@@ -55,7 +61,8 @@ def sweep(**_from_newer_senders: Any) -> None:
         mapping_prepare.carry_on_due,
     ):
         try:
-            step()
+            with marked_as_running():
+                step()
         except SoftTimeLimitExceeded:
             raise
         except Exception:
@@ -74,6 +81,13 @@ def compare_due(**_from_newer_senders: Any) -> None:
             log.warning("Connection %s is not compared now: %s.", connection_id, type(error).__name__)
 
 
+@shared_task(soft_time_limit=LONGEST_EXPORT, time_limit=LONGEST_EXPORT + 60)
+def make_exports(**_from_newer_senders: Any) -> None:
+    """Files of the audit trail that people wait for, beside the sweep: what was approved never waits for them."""
+    export_make.carry_on_due(case_paper_for)
+    export_make.remove_expired(at=now())
+
+
 @shared_task
 def tell_refused(**_from_newer_senders: Any) -> None:
     """What was only counted of refused attempts has its event when its minute is over."""
@@ -84,6 +98,18 @@ def tell_refused(**_from_newer_senders: Any) -> None:
 def compare_target(connection_id: int, **_from_newer_senders: Any) -> None:
     """Compare with the list of one target."""
     compare.compare_unless_done(connection_id, at=now())
+
+
+@shared_task
+def purge_due(**_from_newer_senders: Any) -> None:
+    """Erase what policies of retention no longer keep, some at a time; the rest an hour later."""
+    purge.purge_due(at=now())
+
+
+@shared_task
+def emergencies_due(**_from_newer_senders: Any) -> None:
+    """Emergencies whose time is over: what they gave counts no more already, and is taken away."""
+    emergencies.end_due(at=now())
 
 
 @shared_task

@@ -7,11 +7,14 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from exceptions_app.field_classes import is_masked
+from exceptions_app.wording import Said, say, together
 from integrations.records.record import Record, RecordField, ValueKind
 
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,12})?")
-_DECIMAL_KINDS = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
-MASK_TYPED = "This holds the mask of a value. Type the whole value, or leave the field as it was."
+DECIMAL_KINDS = frozenset({ValueKind.AMOUNT, ValueKind.PERCENT, ValueKind.QUANTITY})
+MASK_TYPED = together(
+    say("This holds the mask of a value."), say("Type the whole value, or leave the field as it was.")
+)
 _MOST_QUOTED = 60  # characters of what was typed
 
 
@@ -23,7 +26,11 @@ class Misfit:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.problem} {self.remedy}"
+        return self.words
+
+    @property
+    def words(self) -> Said:
+        return together(self.problem, self.remedy)
 
 
 def one_line_ending(text: str) -> str:
@@ -36,15 +43,14 @@ def misfit_of(text: str, field: RecordField) -> Misfit | None:
 
     Only its shape is judged here: whether the value is right, the check says.
     """
-    shown = text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 1]}…"
+    typed = text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 1]}…"
     if is_masked(text):
-        problem, _, remedy = MASK_TYPED.partition(". ")
-        return Misfit(f"{problem}.", remedy)
-    if text and field.kind in _DECIMAL_KINDS and not _is_decimal(text):
-        remedy = "Write digits with a point and no separators, such as 1428.00."
-        return Misfit(f"“{shown}” is not a number.", remedy)
+        return Misfit(*MASK_TYPED.parts)
+    if text and field.kind in DECIMAL_KINDS and not _is_decimal(text):
+        remedy = say("Write digits with a point and no separators, such as 1428.00.")
+        return Misfit(say("“{typed}” is not a number.", typed=typed), remedy)
     if text and field.kind is ValueKind.DATE and not _is_date(text):
-        return Misfit(f"“{shown}” is not a date.", "Write year-month-day, such as 2026-03-31.")
+        return Misfit(say("“{typed}” is not a date.", typed=typed), say("Write year-month-day, such as 2026-03-31."))
     return None
 
 

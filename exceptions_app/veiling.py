@@ -79,7 +79,7 @@ def veiled(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if response.streaming or is_file or media_type not in _JSON | _TEXTS or not response.content:
         return response
     before = response.content
-    after = _masked(before, media_type, _veil_for(request))
+    after = _masked(before, media_type, veil_for(request))
     if after != before:
         response.content = after
         if "Content-Length" in response.headers:
@@ -94,7 +94,8 @@ def _masked(content: bytes, media_type: str, veil: Veil) -> bytes:
     return (veil.html(text) if media_type == "text/html" else veil.text(text)).encode()
 
 
-def _veil_for(request: HttpRequest) -> Veil:
+def veil_for(request: HttpRequest) -> Veil:
+    """What this answer may not show. A view whose answer is no text, such as a PDF, masks by it itself."""
     noted = vars(request)
     cases: dict[int, ExceptionCase] = noted.get("spoken_of", {})
     values: dict[str, FieldClass] = dict(noted.get("spoken_values", {}))

@@ -158,6 +158,11 @@ def _judge(
     entries: Sequence[Listed], delivery: Delivery, known: frozenset[str], client: Listing, outcome: Outcome
 ) -> None:
     content = bytes(delivery.content.body)
+    if not content:  # erased since: only its reference can be compared
+        is_known = any(entry.reference in known for entry in entries)
+        outcome.matched += is_known
+        outcome.not_ours += 0 if is_known else len(entries)
+        return
     same = _same(entries, client, content)
     if len(same) == 1 and known and same[0].reference not in known:
         # Known by another reference: an older document than this list, or merely another name for the same one.
@@ -205,6 +210,8 @@ def _from_us(effects: Iterable[Effect], client: Listing, outcome: Outcome) -> No
     """What the list of the period lacks may have been booked before or after it: so it is asked for by its name."""
     for effect in effects:
         content = bytes(effect.delivery.content.body)
+        if not content:  # erased since, and nothing to ask by
+            continue
         same = _same(client.booked_under(content), client, content)
         if not same:
             _find(Kind.MISSING_THERE, effect.delivery, (), outcome)

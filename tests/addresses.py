@@ -12,7 +12,10 @@ NO_PAGES = frozenset(
         "exceptions:access_export",
         "exceptions:attachment",
         "exceptions:audit_export",
+        "exceptions:audit_export_file",
+        "exceptions:audit_export_manifest",
         "exceptions:bulk_outcomes",
+        "exceptions:case_evidence",
         "exceptions:effects_export",
         "exceptions:evidence",
         "exceptions:evidence_verifier",
@@ -39,6 +42,16 @@ NO_PAGES = frozenset(
         "oidc_callback",  # leads on to what was asked for
         "readyz",
         "schema",
+        # For directories, with a token: `tests/workbench/test_scim.py`.
+        "scim_group",
+        "scim_groups",
+        "scim_provider",
+        "scim_schema",
+        "scim_schemas",
+        "scim_type",
+        "scim_types",
+        "scim_user",
+        "scim_users",
     }
 )
 # Django's administration is not ours to lay out; the API has no page but its documentation.

@@ -2,6 +2,7 @@ import gc
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("workbench")
 
 
+FEW = 3
+"""How many of the parameters of a test that is marked `alike` are tried on every engine."""
 REACHING_SERVERS = frozenset({"db", "transactional_db", "live_server", "stack"})
 
 
@@ -56,6 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     With xdist, tests that share the installation or the browser run in one process, so that there is one of each. What
     takes long has a group of its own: the rest would wait for it at the end.
     """
+    met: Counter[str] = Counter()
     for item in items:
         fixtures = frozenset(getattr(item, "fixturenames", ()))
         if "browser" in fixtures:
@@ -64,6 +68,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
         if fixtures & {"stack", "browser"} and not any(item.iter_markers("xdist_group")):
             item.add_marker(pytest.mark.xdist_group("stack"))
+        if any(item.iter_markers("alike")):
+            test = item.nodeid.partition("[")[0]
+            met[test] += 1
+            if met[test] > FEW:
+                item.add_marker(pytest.mark.one_engine)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -25,6 +25,7 @@ from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.fresh_proof import FreshProofNeeded
 from exceptions_app.actions.grants import add_to_role, refusal_of_access, remove_from_role
 from exceptions_app.machines import is_machine
+from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_conflicts import would_approve
 from workbench import proofs
 from workbench.models import User
@@ -115,6 +116,8 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         A username stands in the trail, and an address tells whose second account one is: not one's own to change.
         """
         fixed = ("last_login", "date_joined", *(("username",) if obj else ()))
+        if isinstance(obj, User) and obj.is_service:
+            return (*fixed, "is_staff", "is_superuser")
         if obj == request.user:
             return (*fixed, *STATUS, "email")
         return fixed if _is_superuser(request) else (*fixed, "is_superuser")
@@ -181,6 +184,8 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         person = self.get_object(request, unquote(id))
         if person is not None and person.pk == request.user.pk:
             return HttpResponseRedirect(reverse("password_change"))
+        if person is not None and person.is_service:
+            raise NotPermitted("Nobody signs in with a service account, so it has no password.")
         if request.method == "POST":
             _require_fresh_proof(request)
         elif not _is_proved(request):

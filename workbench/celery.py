@@ -32,11 +32,17 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    # What policies of retention no longer keep; without one in force it is one query.
+    "purge-due": {"task": "exceptions_app.tasks.purge_due", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    # Emergencies whose time is over, so that they can be reviewed.
+    "emergencies-due": {"task": "exceptions_app.tasks.emergencies_due", "schedule": 15.0, "options": {"expires": 15.0}},
     # Sessions that are over open nothing; this keeps them from filling the table.
     "clear-sessions": {"task": "workbench.tasks.clear_sessions", "schedule": 600.0, "options": {"expires": 600.0}},
     # Who was refused more often in a minute than there are events for it: the rest is told when the minute is over.
     "tell-refused": {"task": "exceptions_app.tasks.tell_refused", "schedule": 60.0, "options": {"expires": 60.0}},
-    # Events are readable at once and sealed shortly after. Two seconds keeps the unsealed tail short.
-    "seal": {"task": "audit.tasks.seal", "schedule": 2.0, "options": {"expires": 2.0}},
+    # Exports of the audit trail: one worker at a time writes some parts, the others go back to their work at once.
+    "make-exports": {"task": "exceptions_app.tasks.make_exports", "schedule": 2.0, "options": {"expires": 2.0}},
+    # Events are readable at once and sealed shortly after: with a look each second, 99 of 100 within two.
+    "seal": {"task": "audit.tasks.seal", "schedule": 1.0, "options": {"expires": 1.0}},
 }
 app.conf.beat_schedule = BEAT_SCHEDULE

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy
 from django.views.generic import FormView
 
 from exceptions_app.callers import client_address
@@ -31,9 +32,9 @@ WRONG_CODE = "This code is not right, or it was used already. Wait for the next 
 
 class CodeForm(forms.Form):
     code = forms.CharField(
-        label="Code",
+        label=gettext_lazy("Code"),
         max_length=40,
-        help_text="The six digits that your app shows now, or one of your recovery codes.",
+        help_text=gettext_lazy("The six digits that your app shows now, or one of your recovery codes."),
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}),
     )
 
@@ -47,7 +48,7 @@ class CodeForm(forms.Form):
 
 class PasswordForm(forms.Form):
     password = forms.CharField(
-        label="Password",
+        label=gettext_lazy("Password"),
         max_length=4096,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
@@ -139,7 +140,7 @@ def prove(request: HttpRequest, form: ProofForm) -> HttpResponse | None:
     elif proved := person.check_password(form.cleaned_data["password"]):
         tell("password")
     else:
-        form.add_error("password", "This is not your password.")
+        form.add_error("password", gettext_lazy("This is not your password."))
     if not proved:
         record_refusal(attempt, "The proof that was asked for in an open session was not right.")
         return None

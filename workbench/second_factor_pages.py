@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -20,18 +21,18 @@ from workbench import passkeys, proofs, second_factor
 
 class SetUpForm(forms.Form):
     code = forms.CharField(
-        label="Code",
+        label=gettext_lazy("Code"),
         max_length=40,
-        help_text="The six digits that the app shows once it has scanned the picture.",
+        help_text=gettext_lazy("The six digits that the app shows once it has scanned the picture."),
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
     )
 
 
 class PasskeyForm(forms.Form):
     name = forms.CharField(
-        label="Name",
+        label=gettext_lazy("Name"),
         max_length=passkeys.LONGEST_NAME,
-        help_text="How you will know it among others: this laptop, the key on my ring.",
+        help_text=gettext_lazy("How you will know it among others: this laptop, the key on my ring."),
     )
 
 
@@ -96,7 +97,7 @@ def remove_passkey(request: HttpRequest) -> HttpResponse:
     except NotPermitted as refused:
         return errors.not_permitted(request, refused.reason)
     if removed:
-        messages.success(request, "The passkey was removed.")
+        messages.success(request, gettext("The passkey was removed."))
     return HttpResponseRedirect(reverse("second_factor"))
 
 
@@ -105,7 +106,7 @@ def _added(request: HttpRequest, codes: list[str]) -> HttpResponse:
     request.session.pop(proofs.OWED, None)
     if codes:
         return _show_codes(request, codes, is_first=True)
-    messages.success(request, "It is added to your second factors.")
+    messages.success(request, gettext("It is added to your second factors."))
     return HttpResponseRedirect(reverse("second_factor"))
 
 
@@ -129,7 +130,7 @@ def remove(request: HttpRequest) -> HttpResponse:
     except NotPermitted as refused:
         return errors.not_permitted(request, refused.reason)
     if removed:
-        messages.success(request, "Your second factor was removed. Your password alone signs you in now.")
+        messages.success(request, gettext("Your second factor was removed. Your password alone signs you in now."))
     return HttpResponseRedirect(reverse("second_factor"))
 
 

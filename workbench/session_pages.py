@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from exceptions_app.views.scope import person
@@ -29,7 +30,7 @@ def end(request: HttpRequest) -> HttpResponse:
     else:
         ended = end_others(me, this=request.session.session_key or "", at=now())
     if ended:
-        messages.success(request, "Ended. Whoever uses it is asked to sign in.")
+        messages.success(request, gettext("Ended. Whoever uses it is asked to sign in."))
     else:
-        messages.info(request, "It had ended already.")
+        messages.info(request, gettext("It had ended already."))
     return HttpResponseRedirect(reverse("sessions"))

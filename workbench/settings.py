@@ -157,10 +157,11 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "workbench.middleware.NotKeptMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "workbench.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "exceptions_app.emergency_marks.EmergencyMiddleware",  # around what writes events
     "exceptions_app.refusing.RefusedMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "exceptions_app.veiling.VeilMiddleware",
@@ -183,6 +184,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["exceptions_app.templatetags.wording"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -193,7 +195,12 @@ TEMPLATES = [
     }
 ]
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+# The language that somebody chose, in their browser; without it the browser's own preference counts.
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}language"
+# What people translate is in the sources, what is read from it is made of that: see languages.py.
+CATALOGUES = BASE_DIR / "locale"
+LOCALE_PATHS = [WB_HOME / "locale"]
 USE_I18N = True
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -360,6 +367,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Opened out, more than a hundred operations are drawn as far as one scrolls, and nobody sees what there is.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none"},
     "COMPONENT_SPLIT_REQUEST": True,
     # Fields of one name and with other choices: one of them has to be named.
     "ENUM_NAME_OVERRIDES": {"ValueKindEnum": "exceptions_app.api.value_mapping_shapes.KINDS"},

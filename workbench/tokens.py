@@ -5,8 +5,9 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
+from django.core import signing
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -19,6 +20,9 @@ from exceptions_app.machines import is_machine
 from workbench.models import ApiToken, User
 
 PREFIX = "wb_"
+ACCESS_PREFIX = "wba_"
+ACCESS_SALT = "workbench.oauth.access"
+ACCESS_SECONDS = 600
 DEFAULT_DAYS = 90
 MOST_DAYS = 366
 # A busy client would otherwise write its token's row with every request.
@@ -39,10 +43,13 @@ def create_api_token(
     expires_at: datetime | None = None,
     by: AbstractUser | None = None,
     because: str = "",
+    scopes: list[str] | None = None,
+    kind: str = ApiToken.Kind.TOKEN,
 ) -> tuple[ApiToken, str]:
     """Store a new token and return it with its text, which cannot be shown again.
 
-    It expires after DEFAULT_DAYS unless another time is given, at most MOST_DAYS away, or ValueError is raised.
+    It expires after DEFAULT_DAYS unless another time is given, at most MOST_DAYS away, or ValueError is raised. With
+    `scopes` it may be used for these alone; without, for all that the account may.
     `by` is who makes it: the account itself when nobody is named, else an administrator, or NotPermitted is raised.
     """
     author = by or user
@@ -52,7 +59,9 @@ def create_api_token(
     if expires_at > at + timedelta(days=MOST_DAYS):
         raise ValueError(f"expires_at: a token lives at most {MOST_DAYS} days.")
     text = PREFIX + secrets.token_urlsafe(32)
-    stored = ApiToken.objects.create(user=user, name=name, digest=digest_of(text), created_at=at, expires_at=expires_at)
+    stored = ApiToken.objects.create(
+        user=user, name=name, digest=digest_of(text), created_at=at, expires_at=expires_at, scopes=scopes, kind=kind
+    )
     log.record(
         "token.made",
         subject=f"person:{user.get_username()}",
@@ -62,7 +71,7 @@ def create_api_token(
         at=at,
         summary=f"{author} made the API token {name} for {user}.",
         because=because,
-        data={"name": name, "expires_at": expires_at},
+        data={"name": name, "expires_at": expires_at} | ({"scopes": scopes, "kind": str(kind)} if scopes else {}),
     )
     return stored, text
 
@@ -92,6 +101,33 @@ def withdraw_api_token(user: User, *, name: str, by: AbstractUser, at: datetime,
     return True
 
 
+def _in_force(*, at: datetime) -> QuerySet[ApiToken]:
+    """Those whose account counts: of people the active ones, of machines those with an owner who is, and not over."""
+    theirs = Q(user__service__isnull=True) | Q(user__service__ends_at__gt=at, user__service__owner__is_active=True)
+    found = ApiToken.objects.select_related("user").filter(theirs, user__is_active=True)
+    return found.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+
+
+def find_secret(username: str, text: str, *, at: datetime) -> ApiToken | None:
+    """The secret of that service account, when it counts."""
+    if "\x00" in username:
+        return None
+    secrets_of = _in_force(at=at).filter(kind=ApiToken.Kind.SECRET, user__username=username)
+    return secrets_of.filter(digest=digest_of(text)).first()
+
+
+def _find_of_access(text: str, *, at: datetime) -> ApiToken | None:
+    """The secret for which a short-lived token was given, with the scopes of that token."""
+    try:
+        given = signing.loads(text.removeprefix(ACCESS_PREFIX), salt=ACCESS_SALT, max_age=ACCESS_SECONDS)
+    except signing.BadSignature:
+        return None
+    found = _in_force(at=at).filter(pk=given["secret"], kind=ApiToken.Kind.SECRET).first()
+    if found is not None:
+        found.scopes = [scope for scope in given["scopes"] if scope in (found.scopes or ())]
+    return found
+
+
 class TokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer wb_…``"""
 
@@ -103,13 +139,11 @@ class TokenAuthentication(BaseAuthentication):
             return None
         if len(words) != 2:
             raise AuthenticationFailed("Send one token: Authorization: Bearer TOKEN.")
-        now = timezone.now()
-        token = (
-            ApiToken.objects.select_related("user")
-            .filter(digest=digest_of(words[1].decode("latin-1")), user__is_active=True)
-            .filter(Q(expires_at=None) | Q(expires_at__gt=now))
-            .first()
-        )
+        now, text = timezone.now(), words[1].decode("latin-1")
+        if text.startswith(ACCESS_PREFIX):
+            token = _find_of_access(text, at=now)
+        else:
+            token = _in_force(at=now).filter(digest=digest_of(text), kind=ApiToken.Kind.TOKEN).first()
         if token is None:
             raise AuthenticationFailed("This token is unknown, expired, or its user is not active.")
         if token.last_used_at is None or token.last_used_at < now - LAST_USED_RESOLUTION:

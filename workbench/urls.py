@@ -6,7 +6,17 @@ from django.views.generic import RedirectView
 from exceptions_app.api import docs
 from exceptions_app.api.hooks import Hook
 from exceptions_app.api.schema import Schema
-from workbench import health, oidc_pages, proofs, second_factor_pages, session_pages, signing_in
+from workbench import (
+    health,
+    oauth,
+    oidc_pages,
+    proofs,
+    scim,
+    second_factor_pages,
+    service_pages,
+    session_pages,
+    signing_in,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
@@ -30,9 +40,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/second-factor/remove/", second_factor_pages.remove, name="second_factor_remove"),
     path("accounts/sessions/", session_pages.sessions, name="sessions"),
     path("accounts/sessions/end/", session_pages.end, name="sessions_end"),
+    path("accounts/services/", service_pages.service_accounts, name="services"),
+    path("accounts/services/make/", service_pages.make, name="service_make"),
+    path("accounts/services/<int:number>/tokens/", service_pages.make_token, name="service_token"),
+    path("accounts/services/<int:number>/withdraw/", service_pages.withdraw_token, name="service_token_withdraw"),
+    path("accounts/services/<int:number>/end/", service_pages.end, name="service_end"),
     path("accounts/logout/", signing_in.SignOut.as_view(), name="logout"),
     path("accounts/password/", signing_in.PasswordChange.as_view(), name="password_change"),
     path("accounts/password/done/", accounts.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("scim/v2/ServiceProviderConfig", scim.Told.as_view(), name="scim_provider"),
+    path("scim/v2/ResourceTypes", scim.ResourceTypes.as_view(), name="scim_types"),
+    path("scim/v2/ResourceTypes/<str:ref>", scim.ResourceTypes.as_view(), name="scim_type"),
+    path("scim/v2/Schemas", scim.Schemas.as_view(), name="scim_schemas"),
+    path("scim/v2/Schemas/<str:ref>", scim.Schemas.as_view(), name="scim_schema"),
+    path("scim/v2/Users", scim.Users.as_view(), name="scim_users"),
+    path("scim/v2/Users/<int:number>", scim.OneUser.as_view(), name="scim_user"),
+    path("scim/v2/Groups", scim.Groups.as_view(), name="scim_groups"),
+    path("scim/v2/Groups/<str:ref>", scim.OneGroup.as_view(), name="scim_group"),
+    path("oauth/token", oauth.token, name="oauth_token"),
     # With a slash at the end or without: a redirect would lose the body, and count as a failure.
     re_path(r"^hooks/(?P<slug>[-\w]+)/?$", Hook.as_view(), name="hook"),
     path("api/v1/", include("exceptions_app.api.urls")),

@@ -25,6 +25,7 @@ from exceptions_app.models import AccessReview, AccessReviewItem, LegalEntity, Q
 from exceptions_app.models.access_review import LONGEST_REASON, MOST_ITEMS
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_review import ALL, Holding, Key, is_gone, is_own, standing_now, with_trail, within
+from exceptions_app.wording import say
 from integrations.models import Connection
 
 Outcome = AccessReview.Kept
@@ -32,9 +33,9 @@ HOURS: Final = 12
 SHORTEST: Final = timedelta(hours=HOURS)
 """What nobody confirms ends, so nobody opens a round that is over before others can look at it."""
 LONGEST: Final = timedelta(days=366)
-OWN = "Nobody decides on their own access; another administrator can."
-OF_MANY = "This is about the rights of several people, of a role or of an administrator."
-CANCELS = "A review that is cancelled leaves what nobody decided on as it is."
+OWN = say("Nobody decides on their own access; another administrator can.")
+OF_MANY = say("This is about the rights of several people, of a role or of an administrator.")
+CANCELS = say("A review that is cancelled leaves what nobody decided on as it is.")
 EVENTS: Final[Mapping[str, str]] = {
     Outcome.KEPT: "access_review.confirmed",
     Outcome.ENDED: "access_review.ended",
@@ -57,25 +58,37 @@ def open_review(name: str, *, scope: str, due_at: datetime, by: AbstractUser, at
     """
     _require_reviewer(by)
     if not name.strip():
-        raise Invalid("name", "Give it a name by which others find it.")
+        raise Invalid("name", say("Give it a name by which others find it."))
     if not at + SHORTEST <= due_at <= at + LONGEST:
         raise Invalid(
-            "due_at", f"Choose a time that is to come, in {HOURS} hours at least and {LONGEST.days} days at most."
+            "due_at",
+            say(
+                "Choose a time that is to come, in {hours} hours at least and {days} days at most.",
+                hours=HOURS,
+                days=LONGEST.days,
+            ),
         )
     if AccessReview.objects.filter(name=name.strip()[:100], closed_at=None).exists():
-        raise Invalid("name", "A review of this name is open already.")
+        raise Invalid("name", say("A review of this name is open already."))
     found = with_trail(within(scope, standing_now().values()), at=at)
     if not found:
-        raise Invalid("scope", "Nothing is granted there.")
+        raise Invalid("scope", say("Nothing is granted there."))
     if len(found) > MOST_ITEMS:
-        raise Invalid("scope", f"These are {len(found)}; at most {MOST_ITEMS} are reviewed at once.")
+        raise Invalid(
+            "scope",
+            say(
+                "These are {number}; at most {most_items} are reviewed at once.",
+                number=len(found),
+                most_items=MOST_ITEMS,
+            ),
+        )
     try:
         with transaction.atomic():
             review = AccessReview.objects.create(
                 name=name.strip()[:100], scope=scope, due_at=due_at, count=len(found), opened_at=at, opened_by_id=by.pk
             )
     except IntegrityError as error:  # somebody opened it in this moment
-        raise Invalid("name", "A review of this name is open already.") from error
+        raise Invalid("name", say("A review of this name is open already.")) from error
     AccessReviewItem.objects.bulk_create(
         [_item(review, number, one) for number, one in enumerate(found, start=1)], batch_size=500
     )
@@ -119,7 +132,7 @@ def end_item(review_id: int, position: int, *, by: AbstractUser, at: datetime, b
     [item] = items = _open_items(review, [position])
     _require_not_own(items, by)
     if not because.strip():
-        raise Invalid("because", "Say why it ends; the auditor reads it, and whoever loses it.")
+        raise Invalid("because", say("Say why it ends; the auditor reads it, and whoever loses it."))
     _require_proof(items)
     item.because = because.strip()[:LONGEST_REASON]
     end_now(item, standing_now(), by=by, at=at)
@@ -133,12 +146,12 @@ def close_review(review_id: int, *, by: AbstractUser, at: datetime) -> AccessRev
     _require_reviewer(by, or_machine=True)
     review = AccessReview.objects.select_for_update(no_key=True).get(pk=review_id)
     if review.cancelled_because:
-        raise Invalid("items", "This review is cancelled; there is nothing to close.")
+        raise Invalid("items", say("This review is cancelled; there is nothing to close."))
     if review.closed_at is not None:
         return review
     totals = _totals(review)
     if totals[""]:
-        raise Invalid("items", f"{totals['']} are not decided yet.")
+        raise Invalid("items", say("{totals} are not decided yet.", totals=totals[""]))
     words, data = _end_with(totals, review, by=by, at=at)
     words = f"{by} closed the review of access {review}: {words}."
     log.record_many([_entry("access_review.closed", review.subject, words, data, by=by, at=at)])
@@ -154,9 +167,9 @@ def cancel_review(review_id: int, *, by: AbstractUser, at: datetime, because: st
     review = _lock(review_id, by=by, at=at)
     totals = _totals(review)
     if not totals[""]:
-        raise Invalid("items", "Every line is decided; close the review instead.")
+        raise Invalid("items", say("Every line is decided; close the review instead."))
     if not because.strip():
-        raise Invalid("because", "Say why it is cancelled; the auditor reads it.")
+        raise Invalid("because", say("Say why it is cancelled; the auditor reads it."))
     require_fresh_proof_of_whoever_asks(CANCELS)
     review.cancelled_because = because.strip()[:LONGEST_REASON]
     words, data = _end_with(totals, review, by=by, at=at)
@@ -218,29 +231,36 @@ def _lock(review_id: int, *, by: AbstractUser, at: datetime) -> AccessReview:
     review = AccessReview.objects.select_for_update(no_key=True).get(pk=review_id)
     if review.closed_at is not None:
         over = "cancelled" if review.cancelled_because else "closed"
-        raise Invalid("items", f"This review is {over}; nothing more is decided in it.")
+        raise Invalid("items", say("This review is {over}; nothing more is decided in it.", over=over))
     if review.due_at <= at:
-        raise Invalid("items", "The time of this review is over; what was not confirmed is being ended.")
+        raise Invalid("items", say("The time of this review is over; what was not confirmed is being ended."))
     return review
 
 
 def _require_reviewer(by: AbstractUser, *, or_machine: bool = False) -> None:
     if is_machine(by) and not or_machine:
-        raise NotPermitted("A machine confirms nothing.")
+        raise NotPermitted(say("A machine confirms nothing."))
     grants.require_administrator(by)
 
 
 def _open_items(review: AccessReview, positions: Collection[int]) -> list[AccessReviewItem]:
     wanted = sorted(set(positions))
     if not wanted:
-        raise Invalid("items", "Choose at least one line.")
+        raise Invalid("items", say("Choose at least one line."))
     items = list(review.items.select_related("person").filter(position__in=wanted).order_by("position"))
     if len(items) != len(wanted):
-        raise Invalid("items", "There is no such line in this review.")
+        raise Invalid("items", say("There is no such line in this review."))
     decided = [item for item in items if item.outcome]
     if decided:
         said = AccessReview.Kept(decided[0].outcome).label
-        raise Invalid("items", f"Line {decided[0].position} is decided already: {said}. Nothing was changed.")
+        raise Invalid(
+            "items",
+            say(
+                "Line {position} is decided already: {said}. Nothing was changed.",
+                position=decided[0].position,
+                said=said,
+            ),
+        )
     return items
 
 

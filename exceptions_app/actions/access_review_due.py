@@ -13,9 +13,10 @@ from exceptions_app.machines import ACCESS_REVIEW, machine
 from exceptions_app.models import AccessReview, AccessReviewItem
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_review import standing_now
+from exceptions_app.wording import say
 
 AT_ONCE: Final = 100
-NOT_CONFIRMED = "Nobody confirmed it in time."
+NOT_CONFIRMED = say("Nobody confirmed it in time.")
 
 
 def due(*, at: datetime) -> list[int]:

@@ -12,8 +12,9 @@ from exceptions_app.actions.grants import require_administrator
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.policies import NotPermitted
+from exceptions_app.wording import say
 
-NOBODY_LEFT = "Nobody would be left who can administer."
+NOBODY_LEFT = say("Nobody would be left who can administer.")
 
 
 def lock_administrators() -> list[AbstractUser]:
@@ -30,14 +31,14 @@ def end_administration(person: AbstractUser, *, by: AbstractUser, at: datetime, 
     """
     require_administrator(by)
     if person.pk == by.pk:
-        raise NotPermitted("Nobody takes this from themselves; another administrator can.")
+        raise NotPermitted(say("Nobody takes this from themselves; another administrator can."))
     administrators = {one.pk: one for one in lock_administrators()}
     if not is_machine(by) and not (by.pk in administrators and administrators[by.pk].is_active):
-        raise NotPermitted(f"{by} is no administrator any more.")
+        raise NotPermitted(say("{by} is no administrator any more.", by=by))
     if person.pk not in administrators:
         return False
     if administrators[person.pk].is_superuser and not by.is_superuser:
-        raise NotPermitted("Only a superuser ends the administration of another one.")
+        raise NotPermitted(say("Only a superuser ends the administration of another one."))
     if not any(one.is_active for one in administrators.values() if one.pk != person.pk):
         raise Invalid("person", NOBODY_LEFT)
     get_user_model().objects.filter(pk=person.pk).update(is_staff=False)

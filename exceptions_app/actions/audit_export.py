@@ -15,10 +15,11 @@ from audit.notes import SignedNote
 from audit.queries import EventFilter, matching
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.audit_page import LOG_SCOPE, exceptions_behind, readable_scopes
+from exceptions_app.wording import say
 
 CSV, JSON_LINES, EVIDENCE = "csv", "jsonl", "evidence"
 FORMATS = (CSV, JSON_LINES, EVIDENCE)
-MISSING_EXPORT = (
+MISSING_EXPORT = say(
     "You may not read the audit trail. It needs the permission “Read and export the audit trail” "
     "on a queue and on a legal entity."
 )

@@ -15,6 +15,7 @@ from exceptions_app.batch_states import BATCH_MOVES, POLICY, BatchAction, ItemSt
 from exceptions_app.models import BatchDecision, BatchItem, BatchProgress, ReplayBatch
 from exceptions_app.queries.batch_changes import looks_for_the_trail
 from exceptions_app.queries.batch_standing import require_on_batch
+from exceptions_app.wording import say
 from integrations.doorbell import ring_on_commit
 
 
@@ -41,7 +42,7 @@ def approve_batch(
 def reject_batch(batch_id: int, *, by: AbstractUser, at: datetime, frozen_sha256: str, because: str) -> ReplayBatch:
     """Say no to all of it, with the reason; the worker gives each exception back to work in this person's name."""
     if not because.strip():
-        raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
+        raise Invalid("because", say("Say why you reject it; the person who proposed it needs to know what to change."))
     batch = _as_shown(batch_id, frozen_sha256, action=BatchAction.REJECT, by=by)
     _decide(batch, BatchDecision.Verdict.REJECTED, by=by, at=at, because=because)
     looks = looks_for_the_trail(batch, by=by.pk)
@@ -100,16 +101,28 @@ def _as_shown(batch_id: int, frozen_sha256: str, *, action: BatchAction, by: Abs
     batch = batch_log.lock_batch(batch_id)
     decision = BatchDecision.objects.filter(batch=batch).select_related("decider").first()
     if decision is not None and decision.decider_id == by.pk:
-        raise DecidedAlready(f"You {decision.get_verdict_display().lower()} {batch.ref} already.")
+        raise DecidedAlready(
+            say("You {verdict} {ref} already.", verdict=say(decision.get_verdict_display().lower()), ref=batch.ref)
+        )
     if decision is not None:
         verdict = decision.get_verdict_display().lower()
-        raise ApprovalNoLongerHolds(f"Somebody was faster: {decision.decider} {verdict} {batch.ref}.")
+        raise ApprovalNoLongerHolds(
+            say(
+                "Somebody was faster: {decider} {verdict} {ref}.",
+                decider=decision.decider,
+                verdict=verdict,
+                ref=batch.ref,
+            )
+        )
     require_on_batch(action, batch, by)
     same = batch.policy_version == POLICY and frozen_hash_of(batch) == batch.frozen_sha256
     if frozen_sha256 != batch.frozen_sha256 or (action is BatchAction.APPROVE and not same):
         raise ApprovalNoLongerHolds(
-            f"{batch.ref} is not what you were shown, or the rules for batches changed after it was proposed. "
-            "Look at it again; if it stays so, have it cancelled and proposed anew."
+            say(
+                "{ref} is not what you were shown, or the rules for batches changed after it was proposed. "
+                "Look at it again; if it stays so, have it cancelled and proposed anew.",
+                ref=batch.ref,
+            )
         )
     return batch
 

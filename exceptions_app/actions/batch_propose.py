@@ -23,6 +23,7 @@ from exceptions_app.payee_details import changed_details
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Action, Kind, ProposalKind, State, TransitionNotAllowed
+from exceptions_app.wording import say
 from integrations.connectors.registry import get_connector
 
 _ROWS_AT_ONCE = 2_000
@@ -165,14 +166,20 @@ def _locked(case_ids: Sequence[int]) -> list[ExceptionCase]:
 
 def _understood(case_ids: Iterable[int], *, because: str, failure_limit: int) -> list[int]:
     if not because.strip():
-        raise Invalid("because", "Say why these are to be replayed; the person who decides will read it.")
+        raise Invalid("because", say("Say why these are to be replayed; the person who decides will read it."))
     if not 0 <= failure_limit <= 100:
-        raise Invalid("failure_limit", "Write a number from 0 to 100.")
+        raise Invalid("failure_limit", say("Write a number from 0 to 100."))
     chosen = sorted(set(case_ids))
     if not chosen:
-        raise Invalid("exceptions", "Choose at least one exception.")
+        raise Invalid("exceptions", say("Choose at least one exception."))
     if len(chosen) > MOST_ITEMS:
-        raise Invalid("exceptions", f"A batch has at most {MOST_ITEMS:,} exceptions. Propose the others as another.")
+        raise Invalid(
+            "exceptions",
+            say(
+                "A batch has at most {most_items} exceptions. Propose the others as another.",
+                most_items=f"{MOST_ITEMS:,}",
+            ),
+        )
     return chosen
 
 

@@ -22,6 +22,7 @@ from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import BatchDecision, BatchItem, BatchProgress, Proposal, ReplayBatch
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import TransitionNotAllowed
+from exceptions_app.wording import say
 from integrations.doorbell import TimeIsUp
 from integrations.models import Delivery
 from integrations.outbox import AlreadyUnderWay
@@ -129,13 +130,13 @@ def _approve(batch: ReplayBatch, item: BatchItem, decision: BatchDecision, *, at
         batch=batch.ref,
     )
     if made.proposal_id != item.proposal_id:
-        raise ApprovalNoLongerHolds("The same was proposed anew, beside this batch.")
+        raise ApprovalNoLongerHolds(say("The same was proposed anew, beside this batch."))
     submissions = Delivery.objects.filter(subject=item.case.subject, operation=Delivery.Operation.SUBMIT)
     begun = BatchProgress.objects.filter(item=item, state=ItemState.WAITING).update(
         state=ItemState.UNDER_WAY, by_batch=True, delivery=submissions.latest("pk"), started_at=at
     )
     if not begun:
-        raise ApprovalNoLongerHolds("It came to its end in this very moment.")
+        raise ApprovalNoLongerHolds(say("It came to its end in this very moment."))
 
 
 def _begin_step(batch: ReplayBatch, item: BatchItem, *, at: datetime) -> None:

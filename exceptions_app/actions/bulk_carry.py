@@ -14,6 +14,7 @@ from django.utils.timezone import now
 from exceptions_app.actions import bulk_log
 from exceptions_app.actions.bulk_each import NothingToDo, carry_out
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
+from exceptions_app.actions.playbook_run import OtherPlaybook, StepRefused
 from exceptions_app.actions.propose import CheckFailed
 from exceptions_app.actions.refused import record_refused_by_task
 from exceptions_app.bulk_states import OutcomeState, RunState
@@ -21,6 +22,7 @@ from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import BulkItem, BulkOutcome, BulkRun
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import TransitionNotAllowed
+from exceptions_app.wording import say
 from integrations.connectors.base import CorrectionError
 from integrations.connectors.registry import UnknownConnector
 from integrations.doorbell import TimeIsUp
@@ -35,9 +37,10 @@ FEW = 25
 PATIENCE = 1.5
 
 _REFUSED = (
-    NotPermitted, TransitionNotAllowed, Invalid, CheckFailed, CorrectionError, MessageNotUnderstood, UnknownConnector,
+    NotPermitted, TransitionNotAllowed, StepRefused, OtherPlaybook, Invalid, CheckFailed, CorrectionError,
+    MessageNotUnderstood, UnknownConnector,
 )  # fmt: skip
-_FAULT = "The workbench failed at it, and nothing was done. The time of this attempt leads to its log."
+_FAULT = say("The workbench failed at it, and nothing was done. The time of this attempt leads to its log.")
 
 
 def carry_on_due() -> int:

@@ -20,6 +20,7 @@ from exceptions_app.bulk_states import MOST_ITEMS, RUN_MOVES, Instruction, RunAc
 from exceptions_app.models import BulkItem, BulkRun, ExceptionCase
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.reach import cases_within, reach_of
+from exceptions_app.wording import say
 from integrations.doorbell import ring_on_commit
 
 
@@ -67,9 +68,12 @@ def start_bulk(
     if known is not None:
         return known
     if not revisions:
-        raise Invalid("items", "Choose at least one exception.")
+        raise Invalid("items", say("Choose at least one exception."))
     if len(revisions) > MOST_ITEMS:
-        raise Invalid("items", f"At most {MOST_ITEMS:,} exceptions at once. Do the others afterwards.")
+        raise Invalid(
+            "items",
+            say("At most {most_items} exceptions at once. Do the others afterwards.", most_items=f"{MOST_ITEMS:,}"),
+        )
     visible = cases_within(reach_of(by)).filter(pk__in=list(revisions)).only("pk", "amount", "currency")
     cases = list(visible.order_by("pk"))
     if not cases or frozen_bulk_hash(instruction, cases, revisions) != frozen_sha256:
@@ -154,7 +158,7 @@ def _move(run_id: int, action: RunAction, *, by: AbstractUser, at: datetime, wor
     """Raises NotPermitted for anybody but who started it, and RunMoveNotAllowed."""
     run = bulk_log.lock_run(run_id)
     if run.starter_id != by.pk:
-        raise NotPermitted("Only the person who started it may do this.")
+        raise NotPermitted(say("Only the person who started it may do this."))
     state = run_destination(action, state=RunState(run.state))
     times: dict[str, Any] = {"counted_from": at} if action is RunAction.RESUME else {}
     times |= {"finished_at": at} if action is RunAction.CANCEL else {}

@@ -13,9 +13,10 @@ from exceptions_app.machines import is_machine
 from exceptions_app.models import Cause, CauseNote, CauseOwner
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.audit_page import CONFIGURATION_SCOPE
-from exceptions_app.queries.cause_page import NOTING, OWNING, may_on_cause
+from exceptions_app.queries.cause_page import NOTING, OWNING, may_on_cause, ownership_of
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Verb
+from exceptions_app.wording import say
 
 LONGEST_NOTE = 5000
 LONGEST_TEAM = 100
@@ -28,15 +29,17 @@ class OwnerChanged(Exception):
 @transaction.atomic
 def note_cause(cause_id: int, *, text: str, by: AbstractUser, at: datetime) -> CauseNote:
     """Write a note; it cannot be taken back. Raises NotPermitted, Invalid."""
-    cause = _lock(cause_id, NOTING, by=by)
+    cause = lock_cause(cause_id, NOTING, by=by)
     text = text.strip()
     if not text:
-        raise Invalid("text", "Write a note first.")
+        raise Invalid("text", say("Write a note first."))
     if len(text) > LONGEST_NOTE:
-        raise Invalid("text", f"A note has at most {LONGEST_NOTE:,} characters. Shorten it.")
+        raise Invalid(
+            "text", say("A note has at most {longest_note} characters. Shorten it.", longest_note=f"{LONGEST_NOTE:,}")
+        )
     # Not the words themselves: the event is read by people who may see none of its exceptions.
     digest = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
-    _record(cause, "cause.noted", by=by, at=at, summary=f"{by} wrote a note on {cause.ref}.", data=digest)
+    record(cause, "cause.noted", by=by, at=at, summary=f"{by} wrote a note on {cause.ref}.", data=digest)
     return CauseNote.objects.create(cause=cause, author_id=by.pk, text=text, written_at=at)
 
 
@@ -53,24 +56,26 @@ def set_cause_owner(
 ) -> CauseOwner:
     """From now on a person, a team upstream or nobody has to mend it.
 
-    `seen` is the number of the owner that the person was looking at, 0 for none. Raises NotPermitted, OwnerChanged,
-    Invalid.
+    `seen` is the number of the owner that the person was looking at, 0 for none; it may be that of a cause that is
+    one with it. Raises NotPermitted, OwnerChanged, Invalid.
     """
-    cause = _lock(cause_id, OWNING, by=by)
+    cause = lock_cause(cause_id, OWNING, by=by)
     team = team.strip()
     if person is not None and team:
-        raise Invalid("team", "Choose a person or write the name of a team, not both.")
+        raise Invalid("team", say("Choose a person or write the name of a team, not both."))
     if len(team) > LONGEST_TEAM:
-        raise Invalid("team", f"The name of a team has at most {LONGEST_TEAM} characters.")
-    current = CauseOwner.objects.filter(cause=cause).select_related("person", "set_by").order_by("-pk").first()
+        raise Invalid(
+            "team", say("The name of a team has at most {longest_team} characters.", longest_team=LONGEST_TEAM)
+        )
+    current = next(iter(ownership_of(cause)), None)
     if (current.pk if current else 0) != seen:
         raise OwnerChanged(f"Somebody set the owner meanwhile: {current or 'nobody'}.")
     name = str(person) if person is not None else team
     # Not the names: two people may have the same one, and a team may be called like a person.
     wanted = (person.pk if person is not None else None, team)
     if wanted == ((current.person_id, current.team) if current else (None, "")):
-        raise Invalid("team", f"It has this owner already: {name}." if name else "It has no owner.")
-    _record(
+        raise Invalid("team", say("It has this owner already: {name}.", name=name) if name else say("It has no owner."))
+    record(
         cause,
         "cause.owner_set",
         by=by,
@@ -89,7 +94,7 @@ def set_cause_owner(
     )
 
 
-def _lock(cause_id: int, verb: Verb, *, by: AbstractUser) -> Cause:
+def lock_cause(cause_id: int, verb: Verb, *, by: AbstractUser) -> Cause:
     """The row, locked without its key, so that exceptions of it can arrive meanwhile."""
     cause = Cause.objects.select_for_update(of=("self",), no_key=True).get(pk=cause_id)
     ruling = may_on_cause(cause, verb, reach_of(by))
@@ -98,7 +103,7 @@ def _lock(cause_id: int, verb: Verb, *, by: AbstractUser) -> Cause:
     return cause
 
 
-def _record(
+def record(
     cause: Cause,
     name: str,
     *,

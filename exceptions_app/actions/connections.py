@@ -11,6 +11,7 @@ from exceptions_app.machines import is_machine
 from exceptions_app.models import LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.targets import without_secrets
+from exceptions_app.wording import say
 from integrations.delivery import gates
 from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant, PullSource, RetryPolicy
 from integrations.webhooks import new_secret
@@ -134,7 +135,9 @@ def rotate_webhook_secret(
     """
     connection = Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
     if not (by.is_staff or may_configure(by, connection)):
-        raise NotPermitted(f"You may not configure {connection}. An administrator can grant it.")
+        raise NotPermitted(
+            say("You may not configure {connection}. An administrator can grant it.", connection=connection)
+        )
     keeps_old = bool(connection.webhook_secret) and old_until is not None and old_until > at
     connection.webhook_secret_previous = connection.webhook_secret if keeps_old else ""
     connection.webhook_previous_until = old_until if keeps_old else None
@@ -158,7 +161,9 @@ def rotate_webhook_secret(
 def _locked(connection_id: int, *, by: AbstractUser) -> Connection:
     connection = Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
     if not (is_machine(by) or may_configure(by, connection)):
-        raise NotPermitted(f"You may not configure {connection}. An administrator can grant it.")
+        raise NotPermitted(
+            say("You may not configure {connection}. An administrator can grant it.", connection=connection)
+        )
     return connection
 
 

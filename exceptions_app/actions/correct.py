@@ -24,19 +24,20 @@ from exceptions_app.queries.sensitive import values_of_version
 from exceptions_app.states import Action, State
 from exceptions_app.typed_values import MASK_TYPED
 from exceptions_app.veil import TrailVeil
+from exceptions_app.wording import say
 from integrations.connectors.base import Connector, CorrectionError, Operation
 from integrations.connectors.registry import get_connector
 from integrations.records.record import Record
 from integrations.refusals import MessageNotUnderstood
 
 MOST_IN_THE_TRAIL = 100_000  # characters
-REASON_NEEDED = "Say why you change this; the approver and the auditor will read it."
+REASON_NEEDED = say("Say why you change this; the approver and the auditor will read it.")
 _TWO = HIDDEN[:2]
 _MASK_IN_BYTES = (
     *(_TWO.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")),
     b"&#8226;&#8226;", b"&#x2022;&#x2022;", b"\\u2022\\u2022",
 )  # fmt: skip
-NOTHING_CHANGED = "Nothing was changed. Change a field, or go back without saving."
+NOTHING_CHANGED = say("Nothing was changed. Change a field, or go back without saving.")
 
 
 @transaction.atomic
@@ -66,7 +67,10 @@ def correct(
     policies.require(Action.CORRECT, case, by)
     latest = latest_version(case)
     if latest.number != base_version:
-        raise ChangedMeanwhile(case, f"{latest.author or 'The source'} saved version {latest.number} meanwhile.")
+        raise ChangedMeanwhile(
+            case,
+            say("{value} saved version {number} meanwhile.", value=latest.author or "The source", number=latest.number),
+        )
     connector = get_connector(case.connection.connector)
     before = bytes(latest.content)
     after, steps = _apply(connector, before, operations, payload)

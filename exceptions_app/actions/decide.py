@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from exceptions_app import authority, policies
+from exceptions_app import policies
 from exceptions_app.actions import (
     batch_outcome,
     first_approval,
@@ -18,6 +18,7 @@ from exceptions_app.actions import (
     resolving,
     unknown,
 )
+from exceptions_app.actions.decided_meanwhile import as_part_of, proposal_shown, why_gone
 from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
@@ -25,7 +26,6 @@ from exceptions_app.actions.retyping import ALONE, require_retyped, to_retype, t
 from exceptions_app.actions.telling import tell_source
 from exceptions_app.actions.waiting import wait_of
 from exceptions_app.models import (
-    BatchItem,
     Decision,
     ExceptionCase,
     FirstApproval,
@@ -33,9 +33,9 @@ from exceptions_app.models import (
     PayloadVersion,
     Proposal,
 )
-from exceptions_app.models.replay_batch import BATCH_PREFIX
 from exceptions_app.payee_details import PayeeDetail, digest_of
-from exceptions_app.states import APPROVING, PROPOSAL_WORDS, SENDING_KINDS, STATE_WORDS, Action, ProposalKind, State
+from exceptions_app.states import APPROVING, PROPOSAL_WORDS, SENDING_KINDS, Action, ProposalKind, State
+from exceptions_app.wording import say
 from integrations import outbox
 from integrations.connectors.registry import get_connector
 from integrations.crash_points import Point, passing
@@ -62,12 +62,14 @@ def approve(
     because: str = "",
     batch: str = "",
     retyped: Sequence[str] = (),
+    as_first: bool = False,
 ) -> Decision | FirstApproval:
     """Agree to the proposal whose hash is `frozen_sha256`; what it sends is queued in the same transaction.
 
     Where it takes two, the first of them carries out nothing, and the exception waits as before.
     `batch` is the reference of the batch that they agreed to, when it is carried out for them. `retyped` are the
-    payee's bank details that it changes, as the person typed them, in the order of `retyping.to_retype`.
+    payee's bank details that it changes, as the person typed them, in the order of `retyping.to_retype`. With
+    `as_first` it is agreed to as the first of two only, and by nobody who would carry it out without knowing.
 
     Raises Invalid when one of these is not what is sent, policies.NotPermitted for anyone with a hand in it,
     ApprovalNoLongerHolds when the content changed, and FreshProofNeeded when it is about much money and a request asks
@@ -76,9 +78,11 @@ def approve(
     case = lock(case_id)
     proposal, where = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
     kind = ProposalKind(proposal.kind)
-    if batch:
-        _refuse_ruled(proposal)
+    if batch and (reason := first_approval.why_not_alone(proposal)):
+        raise ApprovalNoLongerHolds(reason)
     policies.require(APPROVING[kind], case, by, where=where)
+    if as_first and (reason := first_approval.why_not_first(proposal, where)):
+        raise ApprovalNoLongerHolds(reason)
     require_fresh_proof(lambda: [(case.amount, case.currency)], at=at)
     _refuse_changed_bytes(proposal)
     if kind in SENDING_KINDS:
@@ -115,13 +119,6 @@ def approve(
     return decision
 
 
-def _refuse_ruled(proposal: Proposal) -> None:
-    """Who agreed to a list agreed to each as the only one, and in no special role."""
-    demands = authority.demands_on([proposal.case_id], at=proposal.proposed_at)[proposal.case_id]
-    if reason := authority.why_alone(demands):
-        raise ApprovalNoLongerHolds(reason)
-
-
 def _told(proposal: Proposal) -> dict[str, object]:
     return {
         "proposal": proposal.kind,
@@ -138,8 +135,10 @@ def _typed_again(proposal: Proposal, retyped: Sequence[str], *, batch: str) -> S
     details = to_retype(proposal.version, proposal.kind)
     if digest_of(details) != proposal.retype_sha256:
         raise ApprovalNoLongerHolds(
-            "What has to be typed again is judged otherwise than when this was proposed. "
-            "Have it withdrawn and proposed again."
+            say(
+                "What has to be typed again is judged otherwise than when this was proposed. "
+                "Have it withdrawn and proposed again."
+            )
         )
     if details and batch:
         raise ApprovalNoLongerHolds(ALONE)
@@ -208,7 +207,7 @@ def reject(
 ) -> Decision:
     """Say no, with the reason; the exception goes back to work. `batch` is as for `approve`."""
     if not because.strip():
-        raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
+        raise Invalid("because", say("Say why you reject it; the person who proposed it needs to know what to change."))
     case = lock(case_id)
     proposal, where = _proposal_as_shown(case, frozen_sha256, by=by, action=Action.REJECT)
     tells = {} if batch else notify.prepared_by(proposal, where.contributors)
@@ -236,43 +235,27 @@ def _proposal_as_shown(
         _refuse_decided_before(case, frozen_sha256, by=by)
     if where.proposal is None:
         policies.require(action or Action.APPROVE, case, by, where=where)
-        raise ApprovalNoLongerHolds(_why_gone(case, frozen_sha256))
+        raise ApprovalNoLongerHolds(why_gone(case, frozen_sha256))
     if action is not None:
         policies.require(action, case, by, where=where)
     proposal = open_proposal(case)
     if proposal.frozen_sha256 != frozen_sha256:
         policies.require(action or Action.REJECT, case, by, where=where)
-        raise ApprovalNoLongerHolds(_why_gone(case, frozen_sha256))
+        raise ApprovalNoLongerHolds(why_gone(case, frozen_sha256))
     return proposal, where
 
 
 def _refuse_decided_before(case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser) -> None:
-    shown = _shown(case, frozen_sha256)
+    shown = proposal_shown(case, frozen_sha256)
     decision = Decision.objects.filter(proposal=shown, decider_id=by.pk).first() if shown is not None else None
     if decision is not None:
-        raise DecidedAlready(f"You {decision.get_verdict_display().lower()} this already{_as_part_of(shown)}.")
-
-
-def _shown(case: ExceptionCase, frozen_sha256: str) -> Proposal | None:
-    """The proposal that the person looked at; the last one, when the same was proposed again."""
-    return Proposal.objects.filter(case=case, frozen_sha256=frozen_sha256).order_by("-id").first()
-
-
-def _as_part_of(proposal: Proposal | None) -> str:
-    """Of one that a batch had decided: which batch."""
-    item = BatchItem.objects.filter(proposal=proposal, progress__by_batch=True).first()
-    return f", as a part of batch {BATCH_PREFIX}{item.batch_id}" if item is not None else ""
-
-
-def _why_gone(case: ExceptionCase, frozen_sha256: str) -> str:
-    shown = _shown(case, frozen_sha256)
-    if shown is not None and shown.state == Proposal.State.SUPERSEDED:
-        return f"This approval no longer holds: {shown.closed_because} Look at the new version."
-    if shown is not None and shown.state != Proposal.State.OPEN:
-        return f"Somebody was faster: this proposal is {shown.get_state_display().lower()}{_as_part_of(shown)}."
-    if not Proposal.objects.filter(case=case, state=Proposal.State.OPEN).exists():
-        return f"Nothing is proposed on {case.ref} now: it is {STATE_WORDS[State(case.state)]}."
-    return "What is proposed now is not what you were shown. Look at it again before you decide."
+        raise DecidedAlready(
+            say(
+                "You {verdict} this already{part}.",
+                verdict=say(decision.get_verdict_display().lower()),
+                part=as_part_of(shown),
+            )
+        )
 
 
 def _refuse_changed_bytes(proposal: Proposal) -> None:
@@ -287,7 +270,10 @@ def _refuse_changed_bytes(proposal: Proposal) -> None:
     )
     if now_frozen != proposal.frozen_sha256:
         raise ApprovalNoLongerHolds(
-            "The target or the approval policy changed after this was proposed. Have it withdrawn and proposed again."
+            say(
+                "The target or the approval policy changed after this was proposed. "
+                "Have it withdrawn and proposed again."
+            )
         )
 
 
@@ -299,8 +285,10 @@ def _refuse_overtaken(case: ExceptionCase, proposal: Proposal) -> None:
     )
     if newer.exists():
         raise ApprovalNoLongerHolds(
-            "The document came in again with other content after this was proposed. Compare the two; "
-            "if this one is still right, reject it with that reason and have it proposed again."
+            say(
+                "The document came in again with other content after this was proposed. Compare the two; "
+                "if this one is still right, reject it with that reason and have it proposed again."
+            )
         )
 
 

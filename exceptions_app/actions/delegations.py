@@ -16,10 +16,13 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.delegations import holds_a_right_against, may_decide_for
 from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
+from exceptions_app.wording import say
 
 LONGEST = 92  # days
 LAST_YEAR = 2999  # near the end of the calendar a day has no next one
-NOTHING_TO_GIVE = "You may not approve anywhere by yourself, so there is nothing that somebody could do in your place."
+NOTHING_TO_GIVE = say(
+    "You may not approve anywhere by yourself, so there is nothing that somebody could do in your place."
+)
 
 
 @transaction.atomic
@@ -37,12 +40,15 @@ def delegate(
     zone = ZoneInfo(getattr(by, "time_zone", "UTC"))
     _check_days(first_day, last_day, today=at.astimezone(zone).date())
     if not because.strip():
-        raise Invalid("because", "Say why somebody else decides in your place; the auditor reads it.")
+        raise Invalid("because", say("Say why somebody else decides in your place; the auditor reads it."))
     begins_at = datetime.combine(first_day, time.min, tzinfo=zone)
     ends_at = datetime.combine(last_day + timedelta(days=1), time.min, tzinfo=zone)
     overlapping = Delegation.objects.filter(giver=by.pk, taker=taker.pk, ended_at=None)
     if overlapping.filter(begins_at__lt=ends_at, ends_at__gt=begins_at).exists():
-        raise Invalid("first_day", f"{taker} decides in your place on some of these days already. End that first.")
+        raise Invalid(
+            "first_day",
+            say("{taker} decides in your place on some of these days already. End that first.", taker=taker),
+        )
     given = Delegation.objects.create(
         giver_id=by.pk, taker_id=taker.pk, first_day=first_day, last_day=last_day, begins_at=begins_at,
         ends_at=ends_at, because=because.strip()[:500], given_at=at,
@@ -54,25 +60,34 @@ def delegate(
 
 def _check_taker(taker: AbstractUser, *, by: AbstractUser) -> None:
     if taker.pk == by.pk:
-        raise Invalid("taker", "Choose somebody else.")
+        raise Invalid("taker", say("Choose somebody else."))
     if is_machine(taker) or not may_decide_for(by).filter(pk=taker.pk).exists():
-        raise Invalid("taker", f"{taker} sees nothing of what you decide on. An administrator can grant it.")
+        raise Invalid(
+            "taker", say("{taker} sees nothing of what you decide on. An administrator can grant it.", taker=taker)
+        )
     if holds_a_right_against(taker):
         raise Invalid(
-            "taker", f"{taker} administers accounts, configures connections or hands messages in, and approves nowhere."
+            "taker",
+            say(
+                "{taker} administers accounts, configures connections or hands messages in, and approves nowhere.",
+                taker=taker,
+            ),
         )
 
 
 def _check_days(first_day: date, last_day: date, *, today: date) -> None:
     if first_day < today:
-        raise Invalid("first_day", "Choose today or a later day.")
+        raise Invalid("first_day", say("Choose today or a later day."))
     for name, day in (("first_day", first_day), ("last_day", last_day)):
         if day.year > LAST_YEAR:
-            raise Invalid(name, f"Choose a day before the year {LAST_YEAR + 1}.")
+            raise Invalid(name, say("Choose a day before the year {value}.", value=LAST_YEAR + 1))
     if last_day < first_day:
-        raise Invalid("last_day", "Choose the first day or a later one.")
+        raise Invalid("last_day", say("Choose the first day or a later one."))
     if (last_day - first_day).days >= LONGEST:
-        raise Invalid("last_day", f"At most {LONGEST} days. For longer, have an administrator give the right.")
+        raise Invalid(
+            "last_day",
+            say("At most {longest} days. For longer, have an administrator give the right.", longest=LONGEST),
+        )
 
 
 @transaction.atomic
@@ -81,8 +96,9 @@ def end_delegation(number: int, *, by: AbstractUser, at: datetime, because: str 
     given = (
         Delegation.objects.select_for_update(of=("self",), no_key=True).select_related("giver", "taker").get(pk=number)
     )
-    if by.pk not in (given.giver_id, given.taker_id) and not (by.is_active and by.is_staff):
-        raise NotPermitted("Only who gave it, who has it, or an administrator may end it.")
+    may = by.pk in (given.giver_id, given.taker_id) or (by.is_active and by.is_staff) or is_machine(by)
+    if not may:
+        raise NotPermitted(say("Only who gave it, who has it, or an administrator may end it."))
     if given.ended_at is not None:
         return given
     given.ended_at, given.ended_by_id = at, by.pk
@@ -98,6 +114,7 @@ def _record(name: str, given: Delegation, words: str, *, by: AbstractUser, at: d
         subject=f"person:{given.giver.get_username()}",
         scope=SCOPE,
         actor=by.get_username(),
+        actor_kind="machine" if is_machine(by) else "person",
         at=at,
         summary=words,
         because=because,

@@ -11,6 +11,7 @@ from exceptions_app.actions.connections import SCOPE, may_configure, subject_of
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.policies import NotPermitted
+from exceptions_app.wording import say
 from integrations.fieldmaps.declaration import MapNotUnderstood, read_text
 from integrations.fieldmaps.fit import require_fit
 from integrations.models import ActiveFieldMap, Connection, Direction, FieldMap
@@ -58,7 +59,7 @@ def save_version(
     except MapNotUnderstood as error:
         raise MapInvalid(error) from None
     if not note.strip():
-        raise Invalid("note", "Say what this version does or changes.")
+        raise Invalid("note", say("Say what this version does or changes."))
     latest = latest_version(connection, direction, object_type)
     if latest is not None and latest.declared == declared:
         return latest
@@ -99,7 +100,7 @@ def use_version(
     key = {"connection": connection, "direction": direction, "object_type": object_type}
     version = FieldMap.objects.filter(**key, number=number).select_related("author").first() if number else None
     if number is not None and version is None:
-        raise Invalid("number", f"There is no version {number} of this map.")
+        raise Invalid("number", say("There is no version {number} of this map.", number=number))
     active = ActiveFieldMap.objects.select_related("version").filter(**key).first()
     before = active.version if active else None
     if active is not None and active.version_id == (version.pk if version else None):
@@ -107,7 +108,7 @@ def use_version(
     if revision is not None and revision != (active.revision if active else 0):
         raise MapChangedMeanwhile("Someone switched this map since you looked at it.")
     if not because.strip():
-        raise Invalid("because", "Say why this version shall translate from now on.")
+        raise Invalid("because", say("Say why this version shall translate from now on."))
     if active is None:
         active = ActiveFieldMap(**key, revision=0)
     active.version, active.revision = version, active.revision + 1
@@ -148,9 +149,9 @@ def _named(saved: FieldMap) -> dict[str, object]:
 
 def _require_kind(direction: str, object_type: str) -> None:
     if direction not in Direction.values:
-        raise Invalid("direction", f"A field map is {' or '.join(Direction.values)}.")
+        raise Invalid("direction", say("A field map is {list}.", list=" or ".join(Direction.values)))
     if object_type not in DESCRIPTIONS:
-        raise Invalid("object_type", f"There are canonical documents for {', '.join(DESCRIPTIONS)}.")
+        raise Invalid("object_type", say("There are canonical documents for {list}.", list=", ".join(DESCRIPTIONS)))
 
 
 def _locked(connection_id: int, *, by: AbstractUser) -> Connection:

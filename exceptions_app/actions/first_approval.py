@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.actions.mover import move
-from exceptions_app.authority import demands_on
+from exceptions_app.authority import demands_on, why_alone
 from exceptions_app.duties import first_holds
 from exceptions_app.models import ExceptionCase, FirstApproval, Proposal
 from exceptions_app.policies import Standing
@@ -15,6 +15,23 @@ from exceptions_app.states import PROPOSAL_WORDS, Action, ProposalKind
 def is_first(where: Standing) -> bool:
     """Whether an approval now would be the first of two."""
     return where.missing > 1
+
+
+def why_not_first(proposal: Proposal, where: Standing) -> str:
+    """Why an approval now would be the last, for who was shown that it would be the first of two; empty if it is not.
+
+    Whoever left the page open while another approved would otherwise carry out what they were told carries out nothing.
+    """
+    if is_first(where):
+        return ""
+    first = FirstApproval.objects.filter(proposal=proposal).select_related("decider").first()
+    meanwhile = f"{first.decider} approved it meanwhile" if first else "It takes one approval only by now"
+    return f"{meanwhile}, so that yours would carry it out. Look at it again, and approve it then if you still agree."
+
+
+def why_not_alone(proposal: Proposal) -> str:
+    """Why it is not decided with a list: who agrees to one agrees to each as the only one, and in no special role."""
+    return why_alone(demands_on([proposal.case_id], at=proposal.proposed_at)[proposal.case_id])
 
 
 def approve_first(

@@ -7,21 +7,24 @@ already is not done again and leaves no second event. Rights that no person may 
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser, Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE, subject_of
 from exceptions_app.actions.mover import Invalid
-from exceptions_app.machines import is_machine
-from exceptions_app.models import LegalEntity, Queue
+from exceptions_app.machines import SERVICE_PREFIX, is_machine
+from exceptions_app.models import LegalEntity, LegalEntityUserGrant, Queue, QueueUserGrant
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_conflicts import lets_approve, no_new_pair
 from exceptions_app.queries.grants import Holder, Place, grants_for
 from exceptions_app.states import Verb
+from exceptions_app.wording import say
 from integrations.models import Connection
 
 # What a role may do where it is granted. Nobody who corrects may approve, and the administrator sees no payload.
@@ -30,14 +33,20 @@ ROLES: Mapping[str, frozenset[Verb]] = {
     "controller": frozenset({Verb.SEE, Verb.COMMENT, Verb.APPROVE, Verb.REVEAL}),
     "support": frozenset({Verb.SEE}),
     "auditor": frozenset({Verb.SEE, Verb.EXPORT}),
+    "standby": frozenset({Verb.EMERGENCY}),
 }
+_GIVEN_UNTIL: Mapping[type[Place], Any] = {Queue: QueueUserGrant, LegalEntity: LegalEntityUserGrant}
+FOR_PEOPLE_ALONE = frozenset({Verb.APPROVE, Verb.EMERGENCY})
+"""What no service account is given."""
 CONNECTION_PERMISSIONS = ("ingest_messages", "configure_connection")
 
 
 def require_administrator(by: AbstractUser) -> None:
     """Raise NotPermitted unless the account may give and take access, or is a part of the machine."""
     if not (is_machine(by) or (by.is_active and by.is_staff)):
-        raise NotPermitted(f"{by} is no administrator. Access is given and taken by active accounts with staff status.")
+        raise NotPermitted(
+            say("{by} is no administrator. Access is given and taken by active accounts with staff status.", by=by)
+        )
 
 
 @transaction.atomic
@@ -85,6 +94,8 @@ def grant_verbs(
     """
     require_administrator(by)
     wanted = [verb.value for verb in verbs]
+    if not isinstance(to, Group) and not FOR_PEOPLE_ALONE.isdisjoint(wanted):
+        _refuse_service(to)
     given: list[Place] = []
     with no_new_pair(_people(to) if Verb.APPROVE in wanted else (), approves=lambda: bool(given)):
         given += [place for place in where if _give(wanted, to, place, by=by, at=at, because=because)]
@@ -132,6 +143,8 @@ def add_to_role(role: str, person: AbstractUser, *, by: AbstractUser, at: dateti
     group = _role_for(role, person, by=by)
     if person.groups.filter(pk=group.pk).exists():
         return False
+    if lets_approve(group) or not FOR_PEOPLE_ALONE.isdisjoint(ROLES.get(role, frozenset())):
+        _refuse_service(person)
     with no_new_pair([person.pk], approves=lambda: lets_approve(group)):
         person.groups.add(group)
     words = f"{by} gave {person} the role {role}."
@@ -151,6 +164,46 @@ def remove_from_role(role: str, person: AbstractUser, *, by: AbstractUser, at: d
     return True
 
 
+def give_until(
+    ends_at: datetime, verbs: Iterable[Verb], where: Iterable[Queue | LegalEntity], *, by: AbstractUser, at: datetime,
+    because: str,
+) -> None:  # fmt: skip
+    """Give somebody verbs until then, in an emergency of theirs; what they hold already stays as it is.
+
+    Raises NotPermitted for what nobody may hold beside something that they hold.
+    """
+    wanted = sorted(verb.value for verb in verbs)
+    with no_new_pair([by.pk], approves=lambda: Verb.APPROVE.value in wanted):
+        for place in where:
+            table = _GIVEN_UNTIL[type(place)]
+            table.with_ended.filter(user=by.pk, content_object=place, ends_at__lte=at).delete()
+            given = []
+            for permission in _permissions(wanted, place):
+                _, is_new = table.with_ended.get_or_create(
+                    permission=permission, content_object=place, user=by, defaults={"ends_at": ends_at}
+                )
+                given += [permission.codename] if is_new else []
+            if given:
+                words = f"{by} has on {place} until {ends_at:%H:%M} UTC, in an emergency: {', '.join(given)}."
+                data = {"to": _name_of(by), "permissions": given, "until": ends_at}
+                _record("grant.given", subject_of(place), words, data, by=by, at=at, because=because)
+
+
+def take_what_was_until(person: AbstractUser, *, by: AbstractUser, at: datetime, because: str = "") -> None:
+    """Take what an emergency gave, before its time or after it."""
+    for kind, table in _GIVEN_UNTIL.items():
+        rows = table.with_ended.filter(user=person.pk, ends_at__isnull=False).select_related("permission")
+        found: dict[int, list[str]] = {}
+        for row in rows.order_by("permission__codename"):
+            found.setdefault(row.content_object_id, []).append(row.permission.codename)
+        for place in kind._default_manager.filter(pk__in=found).order_by("pk"):
+            taken = found[place.pk]
+            table.with_ended.filter(user=person.pk, content_object=place, ends_at__isnull=False).delete()
+            words = f"{by} took from {person} on {place} what an emergency gave: {', '.join(taken)}."
+            data = {"from": _name_of(person), "permissions": taken}
+            _record("grant.taken", subject_of(place), words, data, by=by, at=at, because=because)
+
+
 def refusal_of_access(person: AbstractUser, roles: Collection[Group], **status: bool) -> str:
     """Why they may not have these roles, no others and this status; empty when they may. Tried, and taken back."""
     new = [role for role in roles if not person.groups.filter(pk=role.pk).exists()]
@@ -165,15 +218,30 @@ def refusal_of_access(person: AbstractUser, roles: Collection[Group], **status: 
     return ""
 
 
+def _refuse_service(account: AbstractUser) -> None:
+    if account.get_username().startswith(SERVICE_PREFIX):
+        raise NotPermitted(
+            say(
+                "{username} is a service account: none approves or takes emergency access.",
+                username=account.get_username(),
+            )
+        )
+
+
 def _verbs_of(role: str) -> frozenset[Verb]:
     if role not in ROLES:
-        raise Invalid("role", f"There is no role “{role}”. Use one of {', '.join(sorted(ROLES))}.")
+        raise Invalid(
+            "role", say("There is no role “{role}”. Use one of {list}.", role=role, list=", ".join(sorted(ROLES)))
+        )
     return ROLES[role]
 
 
 def _known(permission: str) -> str:
     if permission not in CONNECTION_PERMISSIONS:
-        raise Invalid("permission", f"“{permission}” is none of {', '.join(CONNECTION_PERMISSIONS)}.")
+        raise Invalid(
+            "permission",
+            say("“{permission}” is none of {list}.", permission=permission, list=", ".join(CONNECTION_PERMISSIONS)),
+        )
     return permission
 
 
@@ -181,15 +249,17 @@ def _role_for(role: str, person: AbstractUser, *, by: AbstractUser) -> Group:
     """The role's group, with the person's row locked, so that two changes of their roles come one after the other."""
     require_administrator(by)
     if person.pk == by.pk:
-        raise NotPermitted("Nobody changes their own roles; another administrator can.")
+        raise NotPermitted(say("Nobody changes their own roles; another administrator can."))
     if is_machine(person):
-        raise Invalid("person", f"{person} is a part of the machine and has no role.")
+        raise Invalid("person", say("{person} is a part of the machine and has no role.", person=person))
     get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk)
     if role in ROLES:
         return Group.objects.get_or_create(name=role)[0]
     group = Group.objects.filter(name=role).first()
     if group is None:
-        raise Invalid("role", f"There is no role “{role}”. Use one of {', '.join(sorted(ROLES))}.")
+        raise Invalid(
+            "role", say("There is no role “{role}”. Use one of {list}.", role=role, list=", ".join(sorted(ROLES)))
+        )
     return group
 
 
@@ -197,9 +267,11 @@ def _give(
     permissions: Iterable[str], to: Holder, place: Place, *, by: AbstractUser, at: datetime, because: str
 ) -> bool:
     table, of_holder = grants_for(to, type(place))
-    of_kind = Permission.objects.filter(content_type=ContentType.objects.get_for_model(type(place)))
     given = []
-    for permission in of_kind.filter(codename__in=permissions).order_by("codename"):
+    if not isinstance(to, Group) and type(place) in _GIVEN_UNTIL:  # for good instead of until then
+        until = _GIVEN_UNTIL[type(place)].with_ended.filter(ends_at__isnull=False, **of_holder)
+        until.filter(content_object=place, permission__codename__in=list(permissions)).delete()
+    for permission in _permissions(permissions, place):
         _, is_new = table.get_or_create(permission=permission, content_object=place, **of_holder)
         if is_new:
             given.append(permission.codename)
@@ -208,6 +280,11 @@ def _give(
         data = {"to": _name_of(to), "permissions": given}
         _record("grant.given", subject_of(place), words, data, by=by, at=at, because=because)
     return bool(given)
+
+
+def _permissions(codenames: Iterable[str], place: Place) -> QuerySet[Permission]:
+    of_kind = Permission.objects.filter(content_type=ContentType.objects.get_for_model(type(place)))
+    return of_kind.filter(codename__in=list(codenames)).order_by("codename")
 
 
 def _take(

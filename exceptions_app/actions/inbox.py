@@ -9,6 +9,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.models import ExceptionCase, Expectation, Notification, Subscription
 from exceptions_app.queries.deep_links import Arrived, arrived
 from exceptions_app.queries.reach import reach_of
+from exceptions_app.wording import say
 
 LONGEST = 200  # characters of an identifier, as the inbox of messages keeps them
 LONGEST_NAME = 50  # of a connection
@@ -34,7 +35,7 @@ def mark_all_read(*, by: AbstractUser, at: datetime, until: int) -> int:
 def subscribe(case: ExceptionCase, wants: str, *, by: AbstractUser, at: datetime) -> Subscription:
     """Say what of an exception that they may see a person wants to be told."""
     if wants not in Subscription.Wants.values:
-        raise Invalid("wants", "Choose every change, what is yours, or nothing.")
+        raise Invalid("wants", say("Choose every change, what is yours, or nothing."))
     subscription, _ = Subscription.objects.update_or_create(
         case=case, person_id=by.pk, defaults={"wants": wants, "changed_at": at}
     )
@@ -45,10 +46,16 @@ def subscribe(case: ExceptionCase, wants: str, *, by: AbstractUser, at: datetime
 def expect(connection: str, external_id: str, *, by: AbstractUser, at: datetime) -> Expectation:
     """Have a person told when something of that identifier has come in, within EXPECTED_FOR. Twice is as once."""
     if len(external_id) > LONGEST or len(connection) > LONGEST_NAME or "\x00" in external_id:
-        raise Invalid("", "No source has an identifier like this one.")
+        raise Invalid("", say("No source has an identifier like this one."))
     waiting = Expectation.objects.filter(person_id=by.pk, arrived_at__isnull=True, asked_at__gte=at - EXPECTED_FOR)
     if waiting.exclude(connection=connection, external_id=external_id).count() >= MOST_EXPECTED:
-        raise Invalid("", f"You wait for {MOST_EXPECTED} identifiers already. Some of them have to come in first.")
+        raise Invalid(
+            "",
+            say(
+                "You wait for {most_expected} identifiers already. Some of them have to come in first.",
+                most_expected=MOST_EXPECTED,
+            ),
+        )
     found, _ = Expectation.objects.update_or_create(
         person_id=by.pk,
         connection=connection,

@@ -17,6 +17,7 @@ from exceptions_app.mapping_states import POLICY, MappingAction, MappingState
 from exceptions_app.models import MappingDecision, MappingEntry, MappingProposal, MappingRow, ValueMapping
 from exceptions_app.queries.mapping_standing import require_on_proposal
 from exceptions_app.value_rows import WrittenRow
+from exceptions_app.wording import say
 
 _DAY = timedelta(days=1)
 
@@ -54,7 +55,7 @@ def reject_mapping(
 ) -> MappingProposal:
     """Say no, with the reason; what holds stays as it is."""
     if not because.strip():
-        raise Invalid("because", "Say why you reject it; the person who proposed it needs to know what to change.")
+        raise Invalid("because", say("Say why you reject it; the person who proposed it needs to know what to change."))
     proposal = _as_shown(proposal_id, frozen_sha256, action=MappingAction.REJECT, by=by)
     _close(proposal, MappingDecision.Verdict.REJECTED, by=by, at=at, because=because)
     if proposal.batch is not None:
@@ -77,14 +78,24 @@ def _as_shown(proposal_id: int, frozen_sha256: str, *, action: MappingAction, by
     if decision is not None:
         verdict = decision.get_verdict_display().lower()
         if decision.decider_id == by.pk:
-            raise DecidedAlready(f"You {verdict} {proposal.ref} already.")
-        raise ApprovalNoLongerHolds(f"Somebody was faster: {decision.decider} {verdict} {proposal.ref}.")
+            raise DecidedAlready(say("You {verdict} {ref} already.", verdict=verdict, ref=proposal.ref))
+        raise ApprovalNoLongerHolds(
+            say(
+                "Somebody was faster: {decider} {verdict} {ref}.",
+                decider=decision.decider,
+                verdict=verdict,
+                ref=proposal.ref,
+            )
+        )
     require_on_proposal(action, proposal, by)
     same = proposal.policy_version == POLICY and frozen_hash_of(proposal) == proposal.frozen_sha256
     if frozen_sha256 != proposal.frozen_sha256 or (action is MappingAction.APPROVE and not same):
         raise ApprovalNoLongerHolds(
-            f"{proposal.ref} is not what you were shown, or the rules for mappings changed after it was proposed. "
-            "Look at it again; if it stays so, have it withdrawn and proposed anew."
+            say(
+                "{ref} is not what you were shown, or the rules for mappings changed after it was proposed. "
+                "Look at it again; if it stays so, have it withdrawn and proposed anew.",
+                ref=proposal.ref,
+            )
         )
     return proposal
 
@@ -108,8 +119,12 @@ def _still_replaced(proposal: MappingProposal, rows: Sequence[MappingRow]) -> li
         replaced |= there
         if sorted(there) != row.replaces:
             raise ApprovalNoLongerHolds(
-                f"“{row.source_value}” was mapped otherwise after {proposal.ref} was proposed. "
-                "Have it withdrawn and proposed anew."
+                say(
+                    "“{source_value}” was mapped otherwise after {ref} was proposed. Have it withdrawn and "
+                    "proposed anew.",
+                    source_value=row.source_value,
+                    ref=proposal.ref,
+                )
             )
     return list(replaced.values())
 

@@ -27,6 +27,7 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.mapping_effect import Mend, mends_of
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import TransitionNotAllowed
+from exceptions_app.wording import say
 from integrations.connectors.base import CorrectionError
 from integrations.doorbell import TimeIsUp
 
@@ -36,9 +37,9 @@ BUDGET = 5.0  # seconds of one sweep; the next one, two seconds later, goes on
 AT_A_TIME = 10  # exceptions in one transaction: so many are locked, for less than a second
 
 _REFUSED = (NotPermitted, TransitionNotAllowed, Invalid, CheckFailed, CorrectionError)
-CHANGED = "It changed after it was shown."
-GONE = "It is closed, or these rows say nothing for its value and its day."
-_FAULT = "The workbench failed at it, and nothing was done. The time of this attempt leads to its log."
+CHANGED = say("It changed after it was shown.")
+GONE = say("It is closed, or these rows say nothing for its value and its day.")
+_FAULT = say("The workbench failed at it, and nothing was done. The time of this attempt leads to its log.")
 
 
 def carry_on_due() -> int:

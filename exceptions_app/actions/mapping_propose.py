@@ -36,6 +36,7 @@ from exceptions_app.queries.mapping_standing import mapping_standing, may_propos
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.value_rows import WrittenRow, require_usable
+from exceptions_app.wording import say
 from integrations.connectors.base import CorrectionError
 from integrations.doorbell import ring_on_commit
 from integrations.models import Connection
@@ -83,7 +84,7 @@ def propose_mapping(
     batch_propose.ListChanged when an exception cannot go with them any more.
     """
     if not because.strip():
-        raise Invalid("because", "Say why these values belong together; the person who decides will read it.")
+        raise Invalid("because", say("Say why these values belong together; the person who decides will read it."))
     mapping = _mapping_of(scope, by=by, at=at)
     ruling = may_propose(mapping, mapping_standing(mapping, by))
     if not ruling.allowed:
@@ -117,9 +118,9 @@ def propose_mends(
     For what came in, or was held back, after the mapping was decided on. Raises as `propose_mapping`.
     """
     if not because.strip():
-        raise Invalid("because", "Say why these are to be replayed; the person who decides will read it.")
+        raise Invalid("because", say("Say why these are to be replayed; the person who decides will read it."))
     if not mends:
-        raise Invalid("items", "Choose at least one exception.")
+        raise Invalid("items", say("Choose at least one exception."))
     mapping = mapping_log.lock_mapping(mapping_id)
     ruling = may_propose(mapping, mapping_standing(mapping, by))
     if not ruling.allowed:
@@ -145,7 +146,9 @@ def mend_reason(mapping: ValueMapping, because: str) -> str:
 def _list_of(rows: Rows, mends: Mapping[int, int], *, by: AbstractUser) -> list[MappingMend]:
     """The list as the person saw it. Whether each can go is judged when its turn comes. Raises ListChanged."""
     if len(mends) > MOST_MENDS:
-        raise Invalid("items", f"At most {MOST_MENDS:,} exceptions go with one mapping.")
+        raise Invalid(
+            "items", say("At most {most_mends} exceptions go with one mapping.", most_mends=f"{MOST_MENDS:,}")
+        )
     seen = dict(mendable(rows, reach_of(by)).filter(pk__in=list(mends)).values_list("pk", "revision"))
     if seen != mends:
         raise ListChanged
@@ -166,7 +169,9 @@ def _batch_of(
 ) -> ReplayBatch:
     """The exceptions, corrected by the rows and proposed as one list. Raises ListChanged."""
     if len(mends) > MOST_ITEMS:
-        raise Invalid("items", f"At most {MOST_ITEMS:,} exceptions can be proposed in one go.")
+        raise Invalid(
+            "items", say("At most {most_items} exceptions can be proposed in one go.", most_items=f"{MOST_ITEMS:,}")
+        )
     scope, reason = rows_of(mapping, rows), mend_reason(mapping, because)
     found = {mend.case.pk: mend for mend in mends_of(scope, by=by, reach=reach_of(by), among=mends)}
     hands = _hands(rows, mends, kind=mapping.kind)
@@ -234,13 +239,13 @@ def _iso(day: date | None) -> str:
 def _mapping_of(scope: Scope, *, by: AbstractUser, at: datetime) -> ValueMapping:
     """The mapping of that scope, locked; made when nobody has proposed anything for it yet."""
     if scope.kind not in list(ValueKind):
-        raise Invalid("kind", f"Choose what is mapped: {', '.join(ValueKind)}.")
+        raise Invalid("kind", say("Choose what is mapped: {list}.", list=", ".join(ValueKind)))
     known = ValueMapping.objects.filter(kind=scope.kind, connection=scope.connection, entity=scope.entity)
     found = known.values_list("pk", flat=True).first()
     if found is not None:
         return mapping_log.lock_mapping(found)
     if scope.queue is None:
-        raise Invalid("queue", "Choose the team that owns this mapping.")
+        raise Invalid("queue", say("Choose the team that owns this mapping."))
     _refuse_where_nothing_leads(scope)
     # Somebody else may propose the first rows of the same mapping now: the second one waits here, and finds it.
     Connection.objects.select_for_update(no_key=True).get(pk=scope.connection.pk)
@@ -261,7 +266,10 @@ def _mapping_of(scope: Scope, *, by: AbstractUser, at: datetime) -> ValueMapping
 def _refuse_where_nothing_leads(scope: Scope) -> None:
     routes = Route.objects.filter(connection=scope.connection) | Route.objects.filter(connection=None)
     if scope.entity is not None and not routes.filter(entity=scope.entity).exists():
-        raise Invalid("entity", f"No route leads from {scope.connection} to {scope.entity}.")
+        raise Invalid(
+            "entity",
+            say("No route leads from {connection} to {entity}.", connection=scope.connection, entity=scope.entity),
+        )
 
 
 def _named(mapping: ValueMapping) -> dict[str, object]:

@@ -13,9 +13,10 @@ from exceptions_app.actions import notify
 from exceptions_app.machines import is_machine
 from exceptions_app.models import ExceptionCase, Notification, Subscription
 from exceptions_app.states import TRANSITIONS, UNDOABLE, UNDOING, Action, Kind, State, target_of
+from exceptions_app.wording import say
 
-_CHANGES_NOTHING = frozenset({Action.COMMENT, Action.RECUR, Action.FLAG})
-_KEEPS_A_SNOOZE = _CHANGES_NOTHING | {Action.SNOOZE, Action.WAKE, Action.END_SNOOZE, *UNDOING.values()}
+_CHANGES_NOTHING = frozenset({Action.COMMENT, Action.RECUR, Action.FLAG, Action.REGROUP})
+_KEEPS_A_SNOOZE = _CHANGES_NOTHING | {Action.SNOOZE, Action.WAKE, Action.END_SNOOZE, Action.TAG, *UNDOING.values()}
 NOT_SNOOZED: Mapping[str, Any] = {"snoozed_by": None, "snoozed_until": None, "snoozed_for": ""}
 
 
@@ -24,7 +25,7 @@ class ChangedMeanwhile(Exception):
 
     def __init__(self, case: ExceptionCase, reason: str = "") -> None:
         self.case = case
-        self.reason = reason or "Someone changed this exception while you were working on it."
+        self.reason = reason or say("Someone changed this exception while you were working on it.")
         super().__init__(self.reason)
 
 

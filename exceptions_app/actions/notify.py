@@ -3,13 +3,21 @@
 A notice has the reference and the words below. What the document says and what a person wrote is read where it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
 from django.contrib.auth.models import AbstractUser
 
-from exceptions_app.models import ExceptionCase, MappingProposal, Notification, Proposal, ReplayBatch, Subscription
+from exceptions_app.models import (
+    Emergency,
+    ExceptionCase,
+    MappingProposal,
+    Notification,
+    Proposal,
+    ReplayBatch,
+    Subscription,
+)
 from exceptions_app.states import DECIDING, UNDOING, Action
 
 Kind = Notification.Kind
@@ -23,6 +31,8 @@ DONE: Mapping[Action, str] = MappingProxyType(
         Action.RESUME: "resumed it",
         Action.SNOOZE: "snoozed it",
         Action.WAKE: "woke it",
+        Action.TAG: "tagged it",
+        Action.REGROUP: "put it under another cause",
         **dict.fromkeys(UNDOING.values(), "took back what they did last"),
         Action.CORRECT: "corrected it",
         Action.TRANSLATE: "translated it again",
@@ -136,6 +146,19 @@ def mapping_prepared(proposal: MappingProposal, *, at: datetime, number: int) ->
     """Tell the proposer that all that goes with the mapping is prepared, and waits for somebody else."""
     words = f"Your mapping is prepared: {number} exceptions go with it. It waits for somebody else's decision."
     _tell({proposal.proposer_id: (Kind.BATCH, words)}, reference=proposal.ref, case=None, at=at)
+
+
+def emergency_taken(taken: Emergency, people: Iterable[int], *, at: datetime, words: str) -> None:
+    """Tell everybody who may review it, and the administrators, at once."""
+    _tell(dict.fromkeys(people, (Kind.EMERGENCY, words)), reference=taken.ref, case=None, at=at)
+
+
+def emergency_reviewed(taken: Emergency, people: Iterable[int], *, by: AbstractUser, at: datetime) -> None:
+    """Tell who took it; and when something is not in order, everybody who was told of it."""
+    questioned = taken.verdict == Emergency.Verdict.QUESTIONED
+    words = f"{by} reviewed it: {taken.get_verdict_display()}."
+    told = {taken.person_id, *(people if questioned else ())}
+    _tell(dict.fromkeys(told, (Kind.EMERGENCY, words)), reference=taken.ref, case=None, at=at)
 
 
 def _tell(

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractUser
@@ -14,11 +14,12 @@ from exceptions_app.actions.mover import lock, move, record
 from exceptions_app.actions.scoring import scored
 from exceptions_app.facts import facts_of, remember_identifiers
 from exceptions_app.machines import INTAKE, machine
-from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
+from exceptions_app.models import Cause, ExceptionCase, Occurrence, PayloadVersion, Route, RoutingRule
 from exceptions_app.queries.score_facts import waiting_for_message
 from exceptions_app.states import Action, State, WakesOn
 from exceptions_app.triage.cause import cause_of
 from exceptions_app.triage.routing import TIME_TO_RESOLVE, priority_of, route_for
+from exceptions_app.triage.rules import rule_for
 from exceptions_app.unmapped_values import remember_unmapped
 from integrations.models import InboxMessage
 from integrations.refusals import MessageNotUnderstood, RefusedTransaction, problem_of
@@ -76,9 +77,6 @@ def open_new(
 ) -> ExceptionCase:
     """A new exception, where none is open for the document; raises MessageNotUnderstood where no route leads on."""
     route = route_for(transaction, message.connection)
-    priority = priority_of(
-        transaction, base=route.priority, today=at.astimezone(ZoneInfo(route.entity.time_zone)).date()
-    )
     intake = machine(INTAKE)
     case = ExceptionCase(
         connection=message.connection,
@@ -92,14 +90,13 @@ def open_new(
         sub=transaction.refusal.sub,
         cause=cause_of(transaction, connector=message.connection.connector, at=at),
         problem=_problem(transaction),
-        priority=priority,
         statutory_clock=route.statutory_clock,
-        due_at=arrived_at + TIME_TO_RESOLVE[priority],
         follows=follows,
         opened_at=arrived_at,
         changed_at=at,
         **facts_of(transaction.record),
     )
+    rule = _place(case, route, today=at.astimezone(ZoneInfo(route.entity.time_zone)).date())
     waiting = waiting_for_message(message.connection_id, message.external_id, 0)
     for name, value in scored(case, at=at, waiting=waiting).items():
         setattr(case, name, value)
@@ -115,20 +112,32 @@ def open_new(
     )
     _add_occurrence(case, message, transaction, arrived_at=arrived_at)
     remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
-    _record_opening(case, message, transaction, by=intake, at=at)
+    _record_opening(case, message, transaction, rule, by=intake, at=at)
     return case
 
 
+def _place(case: ExceptionCase, route: Route, *, today: date) -> RoutingRule | None:
+    """Queue, priority and due time by the first routing rule that fits, or by its route; which rule that is."""
+    rule = rule_for(case)
+    if rule is not None and rule.queue is not None:
+        case.queue = rule.queue
+    case.priority = priority_of(case, base=route.priority if rule is None else rule.priority, today=today)
+    case.due_at = case.opened_at + TIME_TO_RESOLVE[case.priority]
+    return rule
+
+
 def _record_opening(
-    case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, *, by: AbstractUser, at: datetime
-) -> None:
+    case: ExceptionCase, message: InboxMessage, transaction: RefusedTransaction, rule: RoutingRule | None,
+    *, by: AbstractUser, at: datetime,
+) -> None:  # fmt: skip
     errors = transaction.refusal.errors
+    led = f" Led by the routing rule {rule}." if rule is not None else ""
     record(
         case,
         "case.opened",
         by=by,
         at=at,
-        summary=f"{case.ref} opened for {case.document_number}: {problem_of(transaction.refusal)}",
+        summary=f"{case.ref} opened for {case.document_number}: {problem_of(transaction.refusal)}{led}",
         data={
             "message": message.external_id,
             "category": case.category,
@@ -138,6 +147,7 @@ def _record_opening(
             "errors": [error.code for error in errors[:CODES_IN_THE_TRAIL]],
             "errors_total": len(errors),
             "follows": case.follows.ref if case.follows else "",
+            "routing_rule": rule.ref if rule is not None else "",
         },
     )
 
@@ -153,7 +163,7 @@ def _repeat(
         by=intake,
         at=at,
         occurrences_count=case.occurrences_count + 1,
-        cause=cause_of(transaction, connector=message.connection.connector, at=at),
+        cause=_cause_of_repeat(case, cause_of(transaction, connector=message.connection.connector, at=at)),
         problem=_problem(transaction),
         summary=f"{case.document_number} came in again"
         + (", with other content than before." if differs else ", with the same content."),
@@ -163,6 +173,17 @@ def _repeat(
     _add_occurrence(case, message, transaction, arrived_at=arrived_at)
     remember_identifiers(case, transaction.record, Message=message.external_id, **transaction.refusal.keys)
     return case
+
+
+def _cause_of_repeat(case: ExceptionCase, found: Cause) -> Cause:
+    """What was taken out of a cause stays out of it when it comes in again for the same reason.
+
+    For the same reason is also what came in with a cause that is one with it, and what was taken out twice.
+    """
+    origin = case.cause.split_from
+    while origin is not None and origin.head_number != found.head_number:
+        origin = origin.split_from
+    return found if origin is None else case.cause
 
 
 def _problem(transaction: RefusedTransaction) -> str:

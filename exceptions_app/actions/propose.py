@@ -26,6 +26,7 @@ from exceptions_app.states import (
     State,
     target_of,
 )
+from exceptions_app.wording import say
 from integrations.connectors.base import CheckReport
 from integrations.connectors.registry import get_connector
 from integrations.models import Connection
@@ -35,7 +36,9 @@ class CheckFailed(Exception):
     """The latest version does not pass the check, so it cannot be proposed. `report` says what stands against it."""
 
     def __init__(self, report: CheckReport) -> None:
-        super().__init__(f"This version does not pass the {report.check}. Correct what is listed first.")
+        super().__init__(
+            say("This version does not pass the {check}. Correct what is listed first.", check=report.check)
+        )
         self.report = report
 
 
@@ -81,7 +84,7 @@ def propose_dismissal(
     """Propose to close without sending: fixed at the source, a duplicate, or written off."""
     if outcome not in CLOSED_WITHOUT_SENDING:
         words = ", ".join(CLOSED_WITHOUT_SENDING)
-        raise Invalid("outcome", f"Choose how it ends: {words}.")
+        raise Invalid("outcome", say("Choose how it ends: {words}.", words=words))
     return _propose(case_id, _DISMISS, by=by, at=at, because=because, revision=revision, outcome=outcome)
 
 
@@ -97,7 +100,7 @@ def _propose(
     outcome: Outcome | None = None,
 ) -> Proposal:
     if not because.strip():
-        raise Invalid("because", "Say why; the person who decides will read it.")
+        raise Invalid("because", say("Say why; the person who decides will read it."))
     case = lock(case_id, revision=revision)
     policies.require(what.action, case, by)
     target_of(what.action, state=State(case.state), kind=Kind(case.kind))  # before anything is written
@@ -262,5 +265,5 @@ def open_proposal(case: ExceptionCase) -> Proposal:
         .first()
     )
     if proposal is None or State(case.state) not in DECIDED_IN:
-        raise ChangedMeanwhile(case, f"Nothing is proposed on {case.ref} any more.")
+        raise ChangedMeanwhile(case, say("Nothing is proposed on {ref} any more.", ref=case.ref))
     return proposal

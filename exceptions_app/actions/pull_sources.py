@@ -14,6 +14,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.connection_reach import connection_reach_of
+from exceptions_app.wording import say
 from integrations.models import PullSource, SequenceGap
 from integrations.pull import gaps
 
@@ -48,7 +49,7 @@ def pull_now(source_id: int, *, by: AbstractUser, at: datetime) -> PullSource:
     """Have a worker fetch from it within seconds. Raises Invalid while it is paused."""
     source = _locked(source_id, by=by)
     if source.is_paused:
-        raise Invalid("source", f"{source} is paused. Resume it first.")
+        raise Invalid("source", say("{source} is paused. Resume it first.", source=source))
     PullSource.objects.filter(pk=source.pk).update(next_due_at=Now())
     return _record(source, "pull_source.asked", by=by, at=at, words="had the workbench fetch at once from")
 
@@ -61,11 +62,17 @@ def set_back(source_id: int, *, cursor: str, by: AbstractUser, at: datetime, bec
     """
     source = _locked(source_id, by=by, administrators=True)
     if len(cursor) > LONGEST_CURSOR or not cursor.isprintable():
-        raise Invalid("cursor", f"The cursor has control characters or more than {LONGEST_CURSOR} characters.")
+        raise Invalid(
+            "cursor",
+            say(
+                "The cursor has control characters or more than {longest_cursor} characters.",
+                longest_cursor=LONGEST_CURSOR,
+            ),
+        )
     place = {name: value for name, value in source.cursor.items() if name != "cursor"}
     if source.kind == PullSource.Kind.SFTP:
         if cursor:
-            raise Invalid("cursor", "A folder has no cursor; give none to have it looked at anew.")
+            raise Invalid("cursor", say("A folder has no cursor; give none to have it looked at anew."))
         place = {}
     elif cursor:
         place["cursor"] = cursor
@@ -87,7 +94,9 @@ def _locked(source_id: int, *, by: AbstractUser, administrators: bool = False) -
     source = rows.defer("secret").get(pk=source_id)
     is_administrator = administrators and by.is_active and by.is_staff
     if not (is_administrator or is_machine(by) or may_configure(by, source.connection)):
-        raise NotPermitted(f"You may not configure {source.connection}. An administrator can grant it.")
+        raise NotPermitted(
+            say("You may not configure {connection}. An administrator can grant it.", connection=source.connection)
+        )
     return source
 
 

@@ -11,11 +11,12 @@ from audit import log
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.sending import stop_all
+from exceptions_app.wording import say
 from integrations import delivery as engine
 from integrations.models import ALL_SENDING, Restoration
 
 LONGEST_REPEATS = timedelta(days=366)
-_STOPPED = "The database was restored from a backup."
+_STOPPED = say("The database was restored from a backup.")
 
 
 class StillAtWork(Exception):
@@ -39,7 +40,7 @@ def note_restoration(*, by: AbstractUser, at: datetime, because: str, sources_re
     again it does the same again. Raises StillAtWork, NotPermitted, Invalid.
     """
     if not timedelta() <= sources_repeat_for <= LONGEST_REPEATS:
-        raise Invalid("sources_repeat_for", f"Write a time from 0 to {LONGEST_REPEATS.days} days.")
+        raise Invalid("sources_repeat_for", say("Write a time from 0 to {days} days.", days=LONGEST_REPEATS.days))
     stop = stop_all(by=by, at=at, because=f"{_STOPPED} {because}")
     deliveries = engine.lock_all_under_way()
     _refuse_while_at_work()

@@ -6,11 +6,12 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.models import PayloadVersion, Proposal
 from exceptions_app.payee_details import PayeeDetail, as_compared, changed_details
 from exceptions_app.states import ProposalKind
+from exceptions_app.wording import say
 
 _BOOKING = (ProposalKind.REPLAY, ProposalKind.RELEASE)
 FIELD = "retyped"
 LONGEST = 2_048  # characters, as ISO 20022 gives them to the longest name of an account
-ALONE = "It changes bank details of the payee, which whoever approves types again. Propose it by itself."
+ALONE = say("It changes bank details of the payee, which whoever approves types again. Propose it by itself.")
 
 
 class NotTypedAgain(Invalid):
@@ -46,16 +47,25 @@ def require_retyped(details: Sequence[PayeeDetail], typed: Sequence[str]) -> Non
     for place, detail in enumerate(details):
         given = as_compared(typed[place]) if place < len(typed) else ""
         if not given:
-            raise NotTypedAgain(place, f"{detail.label}: type it from the payee's own record.")
+            raise NotTypedAgain(place, say("{detail}: type it from the payee's own record.", detail=detail.label))
         if given != detail.value:
             raise NotTypedAgain(
                 place,
-                "This is not what would be sent. Look at the payee's own record again; when that says what you typed, "
-                "reject the proposal.",
+                say(
+                    "This is not what would be sent. Look at the payee's own record again; when that says what you "
+                    "typed, reject the proposal."
+                ),
                 is_other=True,
             )
     if len(typed) > len(details):
-        raise Invalid(FIELD, f"{len(typed)} values were typed again, and {len(details)} are changed.")
+        raise Invalid(
+            FIELD,
+            say(
+                "{number} values were typed again, and {number_2} are changed.",
+                number=len(typed),
+                number_2=len(details),
+            ),
+        )
 
 
 def told_of(typed: Sequence[PayeeDetail]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from exceptions_app import policies
 from exceptions_app.actions.mover import Invalid, lock, record
 from exceptions_app.models import ExceptionCase, Reveal
+from exceptions_app.wording import say
 
 REVEALED = "case.values_revealed"
 LONGEST_REASON = 300
@@ -25,10 +26,10 @@ def reveal(case_id: int, *, purpose: str, because: str, by: AbstractUser, at: da
     case = lock(case_id)
     policies.require_reveal(case, by)
     if purpose not in Reveal.Purpose.values:
-        raise Invalid("purpose", "Choose what you need the values for.")
+        raise Invalid("purpose", say("Choose what you need the values for."))
     why = because.strip()
     if not why:
-        raise Invalid("because", "Say in a sentence what you need the values for; the auditor reads it.")
+        raise Invalid("because", say("Say in a sentence what you need the values for; the auditor reads it."))
     minutes = settings.REVEAL_MINUTES
     revealed = Reveal.objects.create(
         case=case, person_id=by.pk, purpose=purpose, because=why[:LONGEST_REASON],

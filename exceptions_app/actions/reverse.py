@@ -15,13 +15,15 @@ from exceptions_app.actions.mover import Invalid, lock, move
 from exceptions_app.actions.open_case import one_reader_at_a_time, open_new
 from exceptions_app.actions.propose import REVERSE, CheckFailed, freeze, record_proposal
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Proposal
+from exceptions_app.queries.erasures import is_erased
 from exceptions_app.queries.reversals import booked_content, reversible_references
 from exceptions_app.states import Action, Kind, State, target_of
+from exceptions_app.wording import say
 from integrations.connectors.base import CannotReverse, Reversing
 from integrations.connectors.registry import get_connector
 from integrations.refusals import Category, MessageNotUnderstood, Refusal, RefusedTransaction, bounded
 
-NO_REASON = "Say why; the person who decides will read it."
+NO_REASON = say("Say why; the person who decides will read it.")
 
 
 @transaction.atomic
@@ -33,7 +35,7 @@ def report_wrong_booking(
     Raises policies.NotPermitted, Invalid, and what a move raises.
     """
     if not because.strip():
-        raise Invalid("because", "Say what is wrong with the booking.")
+        raise Invalid("because", say("Say what is wrong with the booking."))
     case = lock(case_id, revision=revision)
     policies.require(Action.REPORT_WRONG_BOOKING, case, by)
     target_of(Action.REPORT_WRONG_BOOKING, state=State(case.state), kind=Kind(case.kind))
@@ -42,7 +44,7 @@ def report_wrong_booking(
         connection=case.connection_id, object_type=case.object_type, business_key=case.business_key
     )
     if (current := same.open().first()) is not None:
-        raise Invalid("because", f"{current.ref} is open about this document already. Work on it there.")
+        raise Invalid("because", say("{ref} is open about this document already. Work on it there.", ref=current.ref))
     follower = _open_follower(case, because=because, at=at)
     move(
         case,
@@ -58,8 +60,10 @@ def report_wrong_booking(
 
 def _open_follower(case: ExceptionCase, *, because: str, at: datetime) -> ExceptionCase:
     content = booked_content(case)
+    if content is None and is_erased(case):
+        raise Invalid("because", policies.ERASED)
     if content is None:
-        raise Invalid("because", "Nothing was booked for this exception, so there is nothing to reverse.")
+        raise Invalid("because", say("Nothing was booked for this exception, so there is nothing to reverse."))
     arrival = Occurrence.objects.filter(case=case).select_related("inbox_message__connection").order_by("-id")[0]
     plain = f"The booking {case.reference} is wrong: {because}".replace("\x00", "")
     error = finding("WRONG_BOOKING", plain, general="What was booked for this document is wrong.")
@@ -101,7 +105,14 @@ def propose_reversal(
     target_of(Action.REVERSE, state=State(case.state), kind=Kind(case.kind))  # before anything is written
     known = reversible_references(case)
     if reference not in known:
-        raise Invalid("reference", f"“{reference[:60]}” is none of {', '.join(known) or 'the known documents'}.")
+        raise Invalid(
+            "reference",
+            say(
+                "“{reference}” is none of {value}.",
+                reference=reference[:60],
+                value=", ".join(known) or "the known documents",
+            ),
+        )
     version = _write_entry(case, reference, by=by, at=at, because=because)
     proposal = freeze(case, version, REVERSE.kind, by=by, at=at, because=because)
     record_proposal(case, proposal, version, REVERSE, by=by, at=at, because=because, data={"reverses": reference})
@@ -113,7 +124,7 @@ def _write_entry(
 ) -> PayloadVersion:
     connector, content = get_connector(case.connection.connector), booked_content(case)
     if content is None or not isinstance(connector, Reversing):
-        raise Invalid("reference", "There is nothing here that a reversing entry could take back.")
+        raise Invalid("reference", say("There is nothing here that a reversing entry could take back."))
     today = at.astimezone(ZoneInfo(case.entity.time_zone)).date()
     try:
         entry = connector.reversal(content, reference=reference, on=today)

@@ -23,16 +23,18 @@ def change_roles(
     by: AbstractUser,
     at: datetime,
     because: str = "",
+    why_none: str = "",
 ) -> dict[str, str]:
     """Take roles and then give others, each by itself; returns which could not be given, and why.
 
     They go first, since one that goes may be what keeps another from being given. What is refused leaves an event and
     keeps nobody from the rest: who moves between teams is not locked out by one role that they may not have.
+    `why_none` says why they are given none at all.
     """
     for role in sorted(take):
         remove_from_role(role, person, by=by, at=at, because=because)
-    refused: dict[str, str] = {}
-    for role in sorted(give):
+    refused = dict.fromkeys(give, why_none) if why_none else {}
+    for role in sorted(set(give) - set(refused)):
         try:
             with transaction.atomic():
                 add_to_role(role, person, by=by, at=at, because=because)

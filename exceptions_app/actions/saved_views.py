@@ -18,6 +18,7 @@ from exceptions_app.models.saved_view import LONGEST_NAME
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.reach import Reach, reach_of
 from exceptions_app.queries.saved_views import may_share_with_everyone, pins_within, queues_to_share_with, views_for
+from exceptions_app.wording import say
 
 MOST_VIEWS = 50  # of one person
 MOST_PINNED = 8  # of one person: each is counted whenever they look at a list
@@ -45,7 +46,13 @@ def save_view(
     name, query = _name(name), _query(query)
     _require_sharing(shared_with, by)
     if SavedView.objects.filter(owner=by.pk).count() >= MOST_VIEWS:
-        raise Invalid("name", f"You have {MOST_VIEWS} views, which is as many as one person keeps. Delete one first.")
+        raise Invalid(
+            "name",
+            say(
+                "You have {most_views} views, which is as many as one person keeps. Delete one first.",
+                most_views=MOST_VIEWS,
+            ),
+        )
     view = SavedView(
         owner_id=by.pk, name=name, query=query, sharing=shared_with.sharing, queue=shared_with.queue,
         created_at=at, changed_at=at,
@@ -94,7 +101,9 @@ def stop_sharing(view_id: int, *, by: AbstractUser, at: datetime) -> SavedView:
     """Leave a view to its owner alone: for the owner, and for whoever may share with everyone. Raises NotPermitted."""
     view = _seen(view_id, by)
     if view.owner_id != by.pk and not may_share_with_everyone(reach_of(by)):
-        raise NotPermitted(f"“{view}” is of {view.owner}. Whoever may approve can stop sharing it.")
+        raise NotPermitted(
+            say("“{view}” is of {owner}. Whoever may approve can stop sharing it.", view=view, owner=view.owner)
+        )
     if not view.is_shared:
         return view
     before = _told(view)
@@ -125,7 +134,11 @@ def pin(view_id: int, *, by: AbstractUser) -> PinnedView:
         return found
     if pins.count() >= MOST_PINNED:
         raise Invalid(
-            "pinned", f"You have {MOST_PINNED} views pinned, which is as many as are counted. Unpin one first."
+            "pinned",
+            say(
+                "You have {most_pinned} views pinned, which is as many as are counted. Unpin one first.",
+                most_pinned=MOST_PINNED,
+            ),
         )
     last = PinnedView.objects.filter(person=by.pk).aggregate(last=Max("position"))["last"] or 0
     return PinnedView.objects.create(person_id=by.pk, view=view, position=last + 1)
@@ -158,16 +171,16 @@ def _lock_pins(by: AbstractUser) -> None:
 def _name(name: str) -> str:
     name = " ".join(name.split())
     if not name:
-        raise Invalid("name", "Give the view a name, such as “Credit notes over 10,000”.")
+        raise Invalid("name", say("Give the view a name, such as “Credit notes over 10,000”."))
     if len(name) > LONGEST_NAME:
-        raise Invalid("name", f"A name has at most {LONGEST_NAME} characters.")
+        raise Invalid("name", say("A name has at most {longest_name} characters.", longest_name=LONGEST_NAME))
     return name
 
 
 def _query(query: str) -> str:
     kept = canonical_query(QueryDict(query[: MOST_CHARACTERS * 2]))
     if len(kept) > MOST_CHARACTERS:
-        raise Invalid("query", "These filters are too long to be kept. Shorten the text that is looked for.")
+        raise Invalid("query", say("These filters are too long to be kept. Shorten the text that is looked for."))
     return kept
 
 
@@ -178,14 +191,16 @@ def _require_sharing(wanted: SharedWith, by: AbstractUser) -> None:
     if wanted.sharing == _SHARING.QUEUE:
         _require_queue(wanted.queue, reach)
     elif not may_share_with_everyone(reach):
-        raise NotPermitted("Only who may approve can share a view with everyone. Share it with a queue instead.")
+        raise NotPermitted(say("Only who may approve can share a view with everyone. Share it with a queue instead."))
 
 
 def _require_queue(queue: Queue | None, reach: Reach) -> None:
     if queue is None:
-        raise Invalid("shared_with", "Choose the queue with which it is shared.")
+        raise Invalid("shared_with", say("Choose the queue with which it is shared."))
     if queue.pk not in queues_to_share_with(reach):
-        raise NotPermitted(f"You may not share a view with {queue}: it takes working or deciding there.")
+        raise NotPermitted(
+            say("You may not share a view with {queue}: it takes working or deciding there.", queue=queue)
+        )
 
 
 def _seen(view_id: int, by: AbstractUser) -> SavedView:
@@ -198,7 +213,7 @@ def _seen(view_id: int, by: AbstractUser) -> SavedView:
 def _own(view_id: int, by: AbstractUser) -> SavedView:
     view = _seen(view_id, by)
     if view.owner_id != by.pk:
-        raise NotPermitted(f"“{view}” is of {view.owner}. Save a view of your own instead.")
+        raise NotPermitted(say("“{view}” is of {owner}. Save a view of your own instead.", view=view, owner=view.owner))
     return view
 
 
@@ -207,7 +222,7 @@ def _store(view: SavedView) -> None:
         with transaction.atomic():
             view.save()
     except IntegrityError as error:
-        raise Invalid("name", f"You have a view “{view.name}” already. Choose another name.") from error
+        raise Invalid("name", say("You have a view “{view}” already. Choose another name.", view=view.name)) from error
 
 
 def _told(view: SavedView) -> dict[str, object]:

@@ -10,6 +10,7 @@ from exceptions_app.actions.connections import SCOPE, may_configure, subject_of
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.policies import NotPermitted
+from exceptions_app.wording import say
 from integrations import delivery as engine
 from integrations.delivery import gates
 from integrations.doorbell import ring_on_commit
@@ -23,7 +24,7 @@ from integrations.models import (
 )
 
 REASON_LENGTH = 300
-NOT_PERMITTED = "You may not stop or resume all sending. It needs the permission to configure a connection."
+NOT_PERMITTED = say("You may not stop or resume all sending. It needs the permission to configure a connection.")
 
 
 def may_stop_sending(user: AbstractUser) -> bool:
@@ -43,7 +44,7 @@ def stop_all(*, by: AbstractUser, at: datetime, because: str) -> SendingStop:
     """Take nothing more up for anybody; what a worker has in its hands is finished. Raises NotPermitted, Invalid."""
     _require_stopping(by)
     if not because.strip():
-        raise Invalid("because", "Say why; everybody who opens a page reads it.")
+        raise Invalid("because", say("Say why; everybody who opens a page reads it."))
     there = engine.stop_in_force()
     if there is not None:
         return there
@@ -80,11 +81,11 @@ def plan_maintenance(
     """Send nothing to the target in that time. Raises NotPermitted, Invalid."""
     connection = _locked(connection_id, by=by)
     if not because.strip():
-        raise Invalid("because", "Say what is done there; everybody who sees this connection reads it.")
+        raise Invalid("because", say("Say what is done there; everybody who sees this connection reads it."))
     if ends_at <= starts_at:
-        raise Invalid("ends_at", "It ends before it starts. Write a later end.")
+        raise Invalid("ends_at", say("It ends before it starts. Write a later end."))
     if ends_at <= at:
-        raise Invalid("ends_at", "This time is over already. Write an end that is still to come.")
+        raise Invalid("ends_at", say("This time is over already. Write an end that is still to come."))
     window = MaintenanceWindow.objects.create(
         connection=connection,
         starts_at=starts_at,
@@ -132,7 +133,9 @@ def _require_stopping(by: AbstractUser) -> None:
 def _locked(connection_id: int, *, by: AbstractUser) -> Connection:
     connection = Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
     if not (is_machine(by) or may_configure(by, connection)):
-        raise NotPermitted(f"You may not configure {connection}. An administrator can grant it.")
+        raise NotPermitted(
+            say("You may not configure {connection}. An administrator can grant it.", connection=connection)
+        )
     return connection
 
 

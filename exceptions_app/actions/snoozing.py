@@ -15,10 +15,11 @@ from exceptions_app.actions.mover import NOT_SNOOZED, Invalid, lock, move
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import ExceptionCase, Notification
 from exceptions_app.states import WAKES_ON_WORDS, Action, WakesOn
+from exceptions_app.wording import say
 from integrations.delivery import holds_on
 
 LONGEST_SNOOZE = timedelta(days=366)
-NEEDS_AN_END = "Say until when, or what it waits for."
+NEEDS_AN_END = say("Say until when, or what it waits for.")
 
 
 @transaction.atomic
@@ -29,6 +30,7 @@ def snooze(
     at: datetime,
     until: datetime | None = None,
     wakes_on: WakesOn | None = None,
+    because: str = "",
     revision: int | None = None,
 ) -> ExceptionCase:
     """Take it out of the work lists until a time, until something happens, or until whichever comes first."""
@@ -37,16 +39,17 @@ def snooze(
     if until is None and wakes_on is None:
         raise Invalid("until", NEEDS_AN_END)
     if until is not None and until <= at:
-        raise Invalid("until", "Choose a time in the future.")
+        raise Invalid("until", say("Choose a time in the future."))
     if until is not None and until - at > LONGEST_SNOOZE:
-        raise Invalid("until", "Choose a time within a year.")
+        raise Invalid("until", say("Choose a time within a year."))
     if wakes_on is WakesOn.TARGET_WELL and not _unwell([case.connection_id]):
-        raise Invalid("event", "Its target is well now. Choose a time or something else.")
+        raise Invalid("event", say("Its target is well now. Choose a time or something else."))
     return move(
         case,
         Action.SNOOZE,
         by=by,
         at=at,
+        because=because,
         summary=f"{by} snoozed {case.ref}.",
         data={"until": until, "event": wakes_on.value if wakes_on else ""},
         snoozed_by=by,

@@ -18,6 +18,7 @@ from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, Pro
 from exceptions_app.queries.score_facts import waiting_for
 from exceptions_app.states import Action, Kind, State, target_of
 from exceptions_app.translation import errors_of, translate_by
+from exceptions_app.wording import say
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import get_connector
 from integrations.fieldmaps.active import MapVersion, Translation, Versioned, in_use
@@ -53,7 +54,7 @@ def translate_again(case_id: int, *, by: AbstractUser, at: datetime, revision: i
     translation = _translate(rows, message, case, connector)
     latest = latest_version(case)
     if translation.payload == bytes(latest.content):
-        raise TranslationFailed(f"The maps make of it what version {latest.number} says already.")
+        raise TranslationFailed(say("The maps make of it what version {number} says already.", number=latest.number))
     steps = connector.operations_between(bytes(latest.content), translation.payload)
     version = write_version(
         case, latest, connector, translation.payload, steps, by=by, at=at,
@@ -68,7 +69,7 @@ def message_of(case: ExceptionCase) -> InboxMessage:
     """The message of the exception's first version: what came in later with other content is shown beside it."""
     first = Occurrence.objects.filter(case=case).select_related("inbox_message__connection").order_by("id").first()
     if first is None:
-        raise TranslationFailed(f"{case.ref} has no message to translate.")
+        raise TranslationFailed(say("{ref} has no message to translate.", ref=case.ref))
     return first.inbox_message
 
 
@@ -89,16 +90,24 @@ def _translate(
     found = translate_by(maps, message)
     if not found.is_whole:
         count = "1 fault" if len(found.faults) == 1 else f"{len(found.faults)} faults"
-        raise TranslationFailed(f"{_names(found.maps) or 'The field maps'}: {count}.", errors_of(found))
+        raise TranslationFailed(
+            say("{value}: {count}.", value=_names(found.maps) or "The field maps", count=count), errors_of(found)
+        )
     try:
         named = (connector.object_type(found.payload), connector.business_key(found.payload))
         connector.read(found.payload)
     except MessageNotUnderstood as error:
-        raise TranslationFailed(f"The maps make no readable document of it: {error.problem}") from error
+        raise TranslationFailed(
+            say("The maps make no readable document of it: {problem}", problem=error.problem)
+        ) from error
     if named != (case.object_type, case.business_key):
         raise TranslationFailed(
-            f"The maps make another document of it now, {named[1][:80]} instead of {case.business_key[:80]}. Dismiss "
-            "this exception, and have the source hand it over again under a new identifier.",
+            say(
+                "The maps make another document of it now, {named} instead of {business_key}. Dismiss this "
+                "exception, and have the source hand it over again under a new identifier.",
+                named=named[1][:80],
+                business_key=case.business_key[:80],
+            ),
         )
     return found
 

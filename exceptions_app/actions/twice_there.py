@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from exceptions_app.policies import TWICE_THERE
+from exceptions_app.wording import say
 from integrations.refusals import Category
 
-GENERAL: Final = "The target booked this document more than once."  # no name, amount or value of the document
+GENERAL: Final = say("The target booked this document more than once.")  # no name, amount or value of the document
 
 
 def words_for(references: Sequence[str]) -> str:

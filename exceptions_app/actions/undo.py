@@ -16,8 +16,9 @@ from exceptions_app import policies
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.models import ExceptionCase, Notification
 from exceptions_app.states import TRANSITIONS, UNDOABLE, UNDOING, Action, State, Verb
+from exceptions_app.wording import say
 
-NOTHING_TO_UNDO = "There is nothing here to take back."
+NOTHING_TO_UNDO = say("There is nothing here to take back.")
 _UNDOABLE_EVENTS = frozenset(TRANSITIONS[action].past for action in UNDOABLE)
 _MOST_LOOKED_AT = 100  # events since: those that changed nothing, such as comments
 _PEOPLE = frozenset({"assignee", "snoozed_by"})
@@ -33,7 +34,7 @@ def undo(case_id: int, *, by: AbstractUser, at: datetime, revision: int) -> Exce
     if done is None:
         raise ChangedMeanwhile(case, NOTHING_TO_UNDO)
     if done.actor != by.get_username():
-        raise policies.NotPermitted("Only the person who did it can take it back.")
+        raise policies.NotPermitted(say("Only the person who did it can take it back."))
     before = _restored(case, done.data["before"])
     began, ended = State(done.data["from"]), State(done.data["to"])
     back_to = before.get("assignee")
@@ -73,7 +74,12 @@ def _value(case: ExceptionCase, name: str, value: str) -> object:
 def _person(case: ExceptionCase, username: str) -> AbstractUser:
     found: AbstractUser | None = get_user_model()._default_manager.filter(username=username).first()
     if found is None:
-        raise Invalid("", f"Nobody is called {username} any more. Assign {case.ref} to somebody else.")
+        raise Invalid(
+            "",
+            say(
+                "Nobody is called {username} any more. Assign {ref} to somebody else.", username=username, ref=case.ref
+            ),
+        )
     return found
 
 
@@ -81,8 +87,13 @@ def _require_still_granted(case: ExceptionCase, person: AbstractUser | None) -> 
     if person is not None and Verb.CORRECT not in policies.verbs_of(person, case):
         raise Invalid(
             "",
-            f"{person} may not work on exceptions in {case.queue} for {case.entity} any more. "
-            "It stays as it is; assign it to somebody else.",
+            say(
+                "{person} may not work on exceptions in {queue} for {entity} any more. It stays as it is; "
+                "assign it to somebody else.",
+                person=person,
+                queue=case.queue,
+                entity=case.entity,
+            ),
         )
 
 

@@ -13,12 +13,15 @@ from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import freeze
 from exceptions_app.models import Decision, Evidence, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.states import STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, target_of
+from exceptions_app.wording import say
 from integrations import delivery as engine
 from integrations.models import Delivery, DeliveryStatement
 from integrations.promises import effective_capabilities
 
 LARGEST_FILE = 5_000_000  # bytes
-FILE_TOO_LARGE = f"The file is larger than {LARGEST_FILE // 1_000_000} MB. Attach the part that proves it."
+FILE_TOO_LARGE = say(
+    "The file is larger than {most} MB. Attach the part that proves it.", most=LARGEST_FILE // 1_000_000
+)
 LONGEST_REFERENCE = 200
 
 Says = DeliveryStatement.Says
@@ -42,7 +45,9 @@ def ask_again(case_id: int, *, by: AbstractUser, at: datetime, revision: int | N
     target_of(Action.ASK_AGAIN, state=State(case.state), kind=Kind(case.kind))
     delivery = _unknown_delivery(case)
     if not can_be_asked(case):
-        raise Invalid("", "This target cannot be asked. Find out there whether it was booked, and state it with proof.")
+        raise Invalid(
+            "", say("This target cannot be asked. Find out there whether it was booked, and state it with proof.")
+        )
     try:
         engine.ask_now(delivery)
     except engine.NotUnknown as error:
@@ -66,7 +71,7 @@ def state_booked(
 ) -> Proposal:
     """Propose to take the document as booked, under the reference that was found at the target."""
     if not proof.reference.strip():
-        raise Invalid("reference", "Write the reference under which the target has it.")
+        raise Invalid("reference", say("Write the reference under which the target has it."))
     return _state(case_id, ProposalKind.CONFIRM_BOOKED, proof, by=by, at=at, because=because, revision=revision)
 
 
@@ -104,7 +109,7 @@ def _state(
     delivery = _unknown_delivery(case)
     sent = PayloadVersion.objects.filter(case=case, sha256=delivery.content_sha256).order_by("-number").first()
     if sent is None:
-        raise ChangedMeanwhile(case, "What was sent is no version of this exception. Show it to support.")
+        raise ChangedMeanwhile(case, say("What was sent is no version of this exception. Show it to support."))
     sha256 = proof_sha256(proof.reference, because, proof.file_name, proof.content)
     proposal = freeze(case, sent, kind, by=by, at=at, because=because, evidence_sha256=sha256)
     Evidence.objects.create(
@@ -136,9 +141,12 @@ def _state(
 
 def _refuse_poor(proof: Proof, because: str) -> None:
     if not because.strip():
-        raise Invalid("because", "Say where you looked and what you saw; the person who decides will read it.")
+        raise Invalid("because", say("Say where you looked and what you saw; the person who decides will read it."))
     if len(proof.reference) > LONGEST_REFERENCE:
-        raise Invalid("reference", f"A reference has at most {LONGEST_REFERENCE} characters.")
+        raise Invalid(
+            "reference",
+            say("A reference has at most {longest_reference} characters.", longest_reference=LONGEST_REFERENCE),
+        )
     if len(proof.content) > LARGEST_FILE:
         raise Invalid("file", FILE_TOO_LARGE)
 
@@ -161,7 +169,7 @@ def hash_again(proposal: Proposal) -> str:
 def _unknown_delivery(case: ExceptionCase) -> Delivery:
     delivery = engine.unknown_of(case.subject)
     if delivery is None:
-        raise ChangedMeanwhile(case, "It is known by now what became of it.")
+        raise ChangedMeanwhile(case, say("It is known by now what became of it."))
     return delivery
 
 
@@ -177,7 +185,9 @@ def agree(case: ExceptionCase, proposal: Proposal, decision: Decision) -> Delive
     )
     delivery = _unknown_delivery(case)
     if delivery.content_sha256 != proposal.content_sha256:
-        raise ChangedMeanwhile(case, "What was sent is not what the statement is about. Reject it, and look again.")
+        raise ChangedMeanwhile(
+            case, say("What was sent is not what the statement is about. Reject it, and look again.")
+        )
     try:
         return engine.end_by(statement, delivery=delivery)
     except engine.NotUnknown as error:

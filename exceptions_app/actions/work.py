@@ -14,8 +14,10 @@ from exceptions_app.actions.telling import tell_source
 from exceptions_app.attached_files import FileRefused, media_type_of
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.models import Attachment, Comment, ExceptionCase, Notification, Proposal
+from exceptions_app.queries.erasures import is_erased
 from exceptions_app.queries.mentioned import mentioned_in
 from exceptions_app.states import Action, Verb, WakesOn
+from exceptions_app.wording import say
 
 LONGEST_HOLD = timedelta(days=731)
 
@@ -41,7 +43,15 @@ def assign(
     case = lock(case_id, revision=revision)
     policies.require(Action.ASSIGN, case, by)  # first: who may not assign does not learn here what a colleague may do
     if to is not None and Verb.CORRECT not in policies.verbs_of(to, case):
-        raise Invalid("to", f"{to} may not work on exceptions in {case.queue} for {case.entity}. Choose someone else.")
+        raise Invalid(
+            "to",
+            say(
+                "{to} may not work on exceptions in {queue} for {entity}. Choose someone else.",
+                to=to,
+                queue=case.queue,
+                entity=case.entity,
+            ),
+        )
     whom = f"to {to}" if to is not None else "back to the queue"
     return move(
         case,
@@ -70,11 +80,11 @@ def hold(
     case = lock(case_id, revision=revision)
     policies.require(Action.HOLD, case, by)
     if not waiting_for.strip():
-        raise Invalid("waiting_for", "Say what this exception is waiting for.")
+        raise Invalid("waiting_for", say("Say what this exception is waiting for."))
     if until is not None and until <= at:
-        raise Invalid("until", "Choose a time in the future, or leave it empty.")
+        raise Invalid("until", say("Choose a time in the future, or leave it empty."))
     if until is not None and until - at > LONGEST_HOLD:
-        raise Invalid("until", "Choose a time within two years, or leave it empty and resume it by hand.")
+        raise Invalid("until", say("Choose a time within two years, or leave it empty and resume it by hand."))
     return move(
         case,
         Action.HOLD,
@@ -134,9 +144,9 @@ def comment(case_id: int, *, by: AbstractUser, at: datetime, text: str, file: Fi
     Who is named in it with an at sign is told, if they may see the exception.
     """
     if not text.strip():
-        raise Invalid("text", "Write a comment first." if file is None else "Write what the file is.")
+        raise Invalid("text", say("Write a comment first.") if file is None else say("Write what the file is."))
     if len(text) > 5000:
-        raise Invalid("text", "A comment has at most 5,000 characters. Shorten it or attach the detail as a file.")
+        raise Invalid("text", say("A comment has at most 5,000 characters. Shorten it or attach the detail as a file."))
     media_type = _media_type_of(file) if file is not None else ""
     case = lock(case_id)
     policies.require(Action.COMMENT, case, by)  # first: who may not comment does not learn here who may see it
@@ -174,12 +184,19 @@ def _attach(file: File, written: Comment, *, media_type: str) -> None:
     )
 
 
+def _require_documents(case: ExceptionCase, *, by: AbstractUser) -> None:
+    """What has none left is not worked on any more. Who may not reopen it does not learn that."""
+    if Verb.CORRECT in policies.verbs_of(by, case) and is_erased(case):
+        raise Invalid("because", policies.ERASED)
+
+
 @transaction.atomic
 def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revision: int | None = None) -> ExceptionCase:
     """Take up again what was closed without sending."""
     if not because.strip():
-        raise Invalid("because", "Say why this exception is opened again.")
+        raise Invalid("because", say("Say why this exception is opened again."))
     case = lock(case_id, revision=revision)
+    _require_documents(case, by=by)
     try:
         with transaction.atomic():
             move(
@@ -195,7 +212,7 @@ def reopen(case_id: int, *, by: AbstractUser, at: datetime, because: str, revisi
             )
     except IntegrityError as error:  # one open exception per document, also against one that arrives right now
         raise Invalid(
-            "because", "The same document came in again and has an open exception; work on that one."
+            "because", say("The same document came in again and has an open exception; work on that one.")
         ) from error
     for closure in Proposal.objects.filter(case=case, state=Proposal.State.APPROVED):
         # What the decider said, and when, stays as it is; that it was undone is in the timeline.

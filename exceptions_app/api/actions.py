@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exceptions_app.actions import decide, propose, snoozing, unknown, work
+from exceptions_app.actions import decide, propose, snoozing, tagging, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.retyping import NotTypedAgain
@@ -151,6 +151,17 @@ class Wake(CaseAction):
 
 
 @_action(
+    Action.TAG, requests.Tag,
+    "Put tags on it and take others off: small letters, digits and hyphens. They change nothing else, and a snoozed "
+    "exception stays snoozed.",
+    example={"add": ["month-end", "vat"], "remove": ["call-customer"]},
+)  # fmt: skip
+class Tag(CaseAction):
+    def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
+        tagging.tag(case.pk, add=data["add"], remove=data["remove"], by=by, at=at, because=data["because"])
+
+
+@_action(
     Action.TRANSLATE, requests.Nothing,
     "Of what a field map held: translate the source's message anew, by the field maps that are in use now, and keep "
     "the result as the next version. Nothing is sent; it is proposed and decided on like any correction, and neither "
@@ -239,9 +250,8 @@ class Withdraw(CaseAction):
 )  # fmt: skip
 class Approve(CaseAction):
     def carry_out(self, case: ExceptionCase, data: Mapping[str, Any], *, by: AbstractUser, at: datetime) -> None:
-        shown, because, retyped = data["frozen_sha256"], data["because"], data["retyped"]
         try:
-            decide.approve(case.pk, by=by, at=at, frozen_sha256=shown, because=because, retyped=retyped)
+            decide.approve(case.pk, by=by, at=at, **data)
         except NotTypedAgain as error:
             note_typed_otherwise(self.request, error, case=case)
             raise

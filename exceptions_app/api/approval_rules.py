@@ -9,33 +9,22 @@ from rest_framework.response import Response
 from exceptions_app.actions.approval_rules import may_keep_rules
 from exceptions_app.api.base import ApiView, person
 from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, endpoint
+from exceptions_app.api.kept_rules import KeptRuleShape, rule_document
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
-from exceptions_app.api.responses import DecisionShape, Person, Shape, person_of
 from exceptions_app.models import ApprovalRule
-from exceptions_app.models.approval_rule import RULE_PREFIX
 from exceptions_app.queries.approval_rules import rules_within
 from exceptions_app.queries.reach import reach_of
 
 
-class ApprovalRuleShape(Shape):
+class ApprovalRuleShape(KeptRuleShape):
     """One version of one rule: of what is above the amount it asks for so many approvers, each with the role."""
 
-    ref = serializers.CharField()
-    state = serializers.CharField(help_text="proposed, in_force, ended, rejected or withdrawn.")
-    words = serializers.CharField(help_text="What it asks, in one line.")
     above = serializers.CharField(help_text="A decimal number.")
     currency = serializers.CharField()
     entity = serializers.CharField(help_text="Code of the legal entity; empty for all.")
     object_type = serializers.CharField(help_text="Kind of transaction; empty for all.")
     approvers = serializers.IntegerField()
     role = serializers.CharField(help_text="Which each of them must have; empty for any.")
-    replaces = serializers.CharField(help_text="The rule in whose place it is or would be; empty for none.")
-    is_end = serializers.BooleanField(help_text="It asks nothing and ends what it replaces.")
-    proposer = Person()
-    because = serializers.CharField()
-    proposed_at = serializers.DateTimeField()
-    closed_at = serializers.DateTimeField(allow_null=True)
-    decision = DecisionShape(allow_null=True)
 
 
 class ApprovalRules(ApiView):
@@ -58,27 +47,12 @@ class ApprovalRules(ApiView):
 
 
 def _document(rule: ApprovalRule) -> dict[str, Any]:
-    decision = getattr(rule, "decision", None)
     return {
-        "ref": rule.ref,
-        "state": rule.state,
-        "words": rule.words,
+        **rule_document(rule),
         "above": f"{rule.above:f}",
         "currency": rule.currency,
         "entity": rule.entity.code if rule.entity else "",
         "object_type": rule.object_type,
         "approvers": rule.approvers,
         "role": rule.role.name if rule.role else "",
-        "replaces": f"{RULE_PREFIX}{rule.replaces_id}" if rule.replaces_id else "",
-        "is_end": rule.is_end,
-        "proposer": person_of(rule.proposer),
-        "because": rule.because,
-        "proposed_at": rule.proposed_at,
-        "closed_at": rule.closed_at,
-        "decision": None if decision is None else {
-            "verdict": decision.verdict,
-            "decider": person_of(decision.decider),
-            "because": decision.because,
-            "decided_at": decision.decided_at,
-        },
-    }  # fmt: skip
+    }

@@ -15,6 +15,7 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.idempotency import once
 from exceptions_app.api.parsing import SafeJSONParser
 from exceptions_app.api.problems import Problem, parameter
+from exceptions_app.api.scopes import require_scope
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import cases_within, reach_of
@@ -32,6 +33,7 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        require_scope(request)
         if "CONTENT_LENGTH" not in request.META and request.headers.get("Transfer-Encoding"):
             raise Problem(kinds.LENGTH_REQUIRED)
         known = self.query_parameters

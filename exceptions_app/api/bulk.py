@@ -43,6 +43,7 @@ VIEWS: Final[Mapping[str, type[CaseAction]]] = MappingProxyType(
         Action.RESUME.value: actions.Resume,
         Action.SNOOZE.value: actions.Snooze,
         Action.WAKE.value: actions.Wake,
+        Action.TAG.value: actions.Tag,
         Action.CORRECT.value: corrections.Correct,
         Action.TRANSLATE.value: actions.Translate,
         Action.PROPOSE.value: actions.Propose,

@@ -21,6 +21,7 @@ from exceptions_app.bulk_states import (
 )
 from exceptions_app.models import BulkItem, BulkRun
 from exceptions_app.queries.bulk_runs import BulkProgress, money_of_run
+from exceptions_app.tags import LONGEST_TEXT as LONGEST_TAGS
 
 REF: Final = OpenApiParameter(
     "ref", OpenApiTypes.STR, OpenApiParameter.PATH, description="Reference, for instance BU-7."
@@ -52,6 +53,8 @@ class StartBulkRun(StrictSerializer):
     was = _optional(LONGEST_VALUE, "The value that is replaced; empty where the field is missing.", trimmed=True)
     will_be = _optional(LONGEST_VALUE, "The value that it gets; empty to take the field away.", trimmed=True)
     text = _optional(LONGEST_TEXT, "The comment.")
+    tags = _optional(LONGEST_TAGS, "For tag and untag, with commas between them.")
+    playbook = _optional(30, "Reference of the playbook that holds for their code, for playbook; such as PB-3.")
 
 
 class BulkCounts(Shape):

@@ -32,6 +32,7 @@ from exceptions_app.queries.case_page import (
     read_case_page,
 )
 from exceptions_app.queries.conflicts import conflict_of_case
+from exceptions_app.queries.erasures import erasure_of
 from exceptions_app.queries.retyping import retyping_on
 from exceptions_app.queries.sensitive import shown_until
 from exceptions_app.queries.who_decides import who_could_decide
@@ -80,8 +81,14 @@ def document_of(page: CasePage, request: Request) -> dict[str, Any]:
             for comment in reversed(comments_of(case).items)
         ],
         "actions": _actions(page, possible, request),
+        "erased": _erased(page),
         "masked": {"shown_until": until, "may_reveal": ruling.allowed, "reason": ruling.reason},
     }
+
+
+def _erased(page: CasePage) -> dict[str, Any] | None:
+    gone = erasure_of(page.case) if not page.latest_content else None
+    return None if gone is None else {"at": gone.at, "run": gone.run, "under": gone.under}
 
 
 def _batch(page: CasePage) -> dict[str, Any] | None:

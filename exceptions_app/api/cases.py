@@ -35,6 +35,7 @@ from exceptions_app.api.reveal import NOT_SHOWN
 from exceptions_app.downloads import as_attachment
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of
+from exceptions_app.queries.erasures import erasure_of
 from exceptions_app.queries.queue_page import SORTS, sortable
 from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.veiling import may_have
@@ -125,12 +126,15 @@ class VersionContent(ApiView):
             (200, "application/xml"): OpenApiResponse(OpenApiTypes.BINARY, description="The bytes."),
             (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY, description="Of any other type."),
         },
-        problems=[*READING, kinds.NOT_FOUND],
+        problems=[*READING, kinds.NOT_FOUND, kinds.ERASED],
         parameters=[REF, _NUMBER],
     )
     def get(self, request: Request, ref: str, number: int) -> HttpResponse:
         case = case_for(request, ref)
         version = _version(case, number)
+        if not version.content:
+            gone = erasure_of(case)
+            raise Problem(kinds.ERASED, gone.words if gone is not None else kinds.ERASED.title)
         if not may_have(request, case, bytes(version.content)):
             raise Problem(kinds.NOT_PERMITTED, NOT_SHOWN)
         response = as_attachment(bytes(version.content), version.media_type, name=f"{case.ref}-version-{number}")

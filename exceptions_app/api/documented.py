@@ -17,7 +17,7 @@ from exceptions_app.api.responses import Shape
 F = TypeVar("F", bound=Callable[..., Any])
 
 READING = (
-    kinds.INVALID_PARAMETER, kinds.UNAUTHENTICATED, kinds.METHOD_NOT_ALLOWED, kinds.NOT_ACCEPTABLE,
+    kinds.INVALID_PARAMETER, kinds.UNAUTHENTICATED, kinds.OUT_OF_SCOPE, kinds.METHOD_NOT_ALLOWED, kinds.NOT_ACCEPTABLE,
     kinds.TOO_MANY_REQUESTS, kinds.SERVER_ERROR, kinds.UNAVAILABLE,
 )  # fmt: skip
 WRITING = (

@@ -23,6 +23,14 @@ from exceptions_app.queries.conflicts import MOST_DOCUMENTS, MOST_PAIRS, Match, 
 from integrations.connectors.held import ShowsContent
 
 
+class ErasedShape(Shape):
+    """That documents, messages and comments were erased, and under what."""
+
+    at = serializers.DateTimeField()
+    run = serializers.CharField()
+    under = serializers.CharField(help_text="The policy of retention, or the request of a counterparty, in words.")
+
+
 class FieldBeside(Shape):
     """One business field on both sides. A side that does not have it is null."""
 
@@ -111,6 +119,7 @@ class ExceptionDetail(ExceptionSummary):
     comments_count = serializers.IntegerField()
     comments = CommentShape(many=True, help_text=f"The newest {PAGE_SIZE}; all of them are in the timeline.")
     actions = PossibleAction(many=True)
+    erased = ErasedShape(allow_null=True, help_text="null while its documents are there.")
     masked = MaskedValues(help_text="Bank details and personal data in this answer.")
 
 

@@ -25,6 +25,7 @@ _WORDS: Mapping[str, str] = {
     "supplier": "Part of the seller's or the payee's name or number, in any spelling.",
     "cause": "Number of a cause.",
     "connection": "Slug of a connection.",
+    "tag": "Tags that an exception has to have, all of them, with commas between them.",
     "currency": "ISO 4217.",
     "amount_min": "Smallest amount, such as 1250.00; of credit notes the amount is negative.",
     "amount_max": "Largest amount, such as 1250.00; of credit notes the amount is negative.",

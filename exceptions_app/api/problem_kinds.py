@@ -44,6 +44,12 @@ NOT_PERMITTED = ProblemKind(
     "The account lacks the right, contributed to what it would decide on, or a session sent no CSRF token.",
     "Read the detail: it names what is missing and who can grant it.",
 )  # fmt: skip
+OUT_OF_SCOPE = ProblemKind(
+    "insufficient-scope", 403, "The token may not be used for this",
+    "The token has scopes, and none of them holds this request, whether what it is about is there or not. Approving, "
+    "revealing and whatever gives access is in no scope: it takes a person.",
+    "Use a token with the scope that the detail and the header WWW-Authenticate name, or have a person do it.",
+)  # fmt: skip
 FRESH_PROOF_NEEDED = ProblemKind(
     "fresh-proof-needed", 403, "Prove again who you are",
     "The decision is about more money than the limit of this installation, or about an amount that is unknown or has "
@@ -56,6 +62,11 @@ NOT_FOUND = ProblemKind(
     "There is nothing at this address, or it is in a queue or legal entity that is not granted to the account. "
     "The two are not told apart.",
     "Check the reference, or ask an administrator for access.",
+)  # fmt: skip
+ERASED = ProblemKind(
+    "erased", 410, "The content was erased",
+    "A policy of retention let it go. What it was is told by its SHA-256, and who did what by the audit trail.",
+    "Read the detail: it says when it was erased, and under which policy.",
 )  # fmt: skip
 UNKNOWN_CONNECTION = ProblemKind(
     "unknown-connection", 404, "No such connection",
@@ -202,8 +213,8 @@ REFUSED = ProblemKind(
 )  # fmt: skip
 
 KINDS: Final[tuple[ProblemKind, ...]] = (
-    MALFORMED, INVALID_PARAMETER, REFUSED, UNAUTHENTICATED, NOT_PERMITTED, FRESH_PROOF_NEEDED, NOT_FOUND,
-    UNKNOWN_CONNECTION, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE,
+    MALFORMED, INVALID_PARAMETER, REFUSED, UNAUTHENTICATED, NOT_PERMITTED, OUT_OF_SCOPE, FRESH_PROOF_NEEDED, NOT_FOUND,
+    ERASED, UNKNOWN_CONNECTION, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, NOT_POSSIBLE_NOW, CHANGED_MEANWHILE,
     APPROVAL_NO_LONGER_HOLDS,
     ALREADY_UNDER_WAY, IDENTIFIER_REUSED, REQUEST_IN_FLIGHT, LENGTH_REQUIRED, PRECONDITION_FAILED, TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE, INVALID_CONTENT, NOT_APPLICABLE, CHECK_FAILED, NOT_TRANSLATED, KEY_REUSED,

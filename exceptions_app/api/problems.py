@@ -20,6 +20,7 @@ from exceptions_app.api import problem_kinds as kinds
 from exceptions_app.api.problem_kinds import ProblemKind
 from exceptions_app.batch_states import BatchMoveNotAllowed
 from exceptions_app.bulk_states import RunMoveNotAllowed
+from exceptions_app.export_states import ExportMoveNotAllowed
 from exceptions_app.mapping_states import MappingMoveNotAllowed
 from exceptions_app.outages import Outage, outage_of
 from exceptions_app.refusing import is_no_refusal, note_refusal
@@ -150,7 +151,10 @@ def _of_domain(exc: Exception) -> Problem | None:
     match exc:
         case policies.NotPermitted():
             return Problem(kinds.NOT_PERMITTED, exc.reason)
-        case TransitionNotAllowed() | BatchMoveNotAllowed() | MappingMoveNotAllowed() | RunMoveNotAllowed():
+        case (
+            TransitionNotAllowed() | BatchMoveNotAllowed() | MappingMoveNotAllowed() | RunMoveNotAllowed()
+            | ExportMoveNotAllowed()
+        ):  # fmt: skip
             return Problem(kinds.NOT_POSSIBLE_NOW, str(exc), state=exc.state.value)
         case ChangedMeanwhile():
             return Problem(kinds.CHANGED_MEANWHILE, exc.reason, revision=exc.case.revision)

@@ -13,6 +13,7 @@ from exceptions_app.api.problems import Problem, at
 from exceptions_app.api.strict import Anything, Content, JsonObject, Moment, StrictSerializer, Text, WholeNumber
 from exceptions_app.models import Reveal as RevealModel
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, WakesOn
+from exceptions_app.tags import LONGEST_TAG, MOST_TAGS
 from integrations.models import InboxMessage
 
 REASON_LENGTH = 500
@@ -119,6 +120,12 @@ def _reason(help_text: str, **more: Any) -> Text:
     return Text(max_length=REASON_LENGTH, help_text=help_text, **more)
 
 
+def _tags(words: str) -> serializers.ListField:
+    return serializers.ListField(
+        child=Text(max_length=LONGEST_TAG + 1), max_length=MOST_TAGS, required=False, default=list, help_text=words
+    )
+
+
 class Nothing(StrictSerializer):
     """No fields: the address says it all. The body may be left out."""
 
@@ -141,6 +148,14 @@ class Snooze(StrictSerializer):
         choices=[event.value for event in WakesOn], required=False, allow_null=True, default=None,
         help_text="What wakes it: something new arrives for it, its target is well again, or somebody comments.",
     )  # fmt: skip
+
+
+class Tag(StrictSerializer):
+    """At least one of both."""
+
+    add = _tags("Tags to put on.")
+    remove = _tags("Tags to take off.")
+    because = _reason("Why, for the audit trail.", required=False, allow_blank=True, default="")
 
 
 class Because(StrictSerializer):
@@ -178,6 +193,11 @@ class ApproveException(Approve):
         max_length=50,
         help_text="A payee's bank details that the proposal changes, typed again from the payee's own record by "
         "whoever approves: one for each of the proposal's to_retype, in their order.",
+    )
+    as_first = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Only as the first of two, which carries out nothing: refused when it would be the last approval.",
     )
 
 

@@ -126,6 +126,9 @@ class ExceptionSummary(Shape):
     held_until = serializers.DateTimeField(allow_null=True)
     waiting_for = serializers.CharField()
     snoozed = serializers.SerializerMethodField()
+    tags = serializers.ListField(
+        child=serializers.CharField(), help_text="Words that people put on it to find it again."
+    )
     document_number = serializers.CharField()
     document_date = serializers.DateField(allow_null=True)
     counterparty = serializers.CharField()

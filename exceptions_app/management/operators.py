@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from exceptions_app.actions.grants import ROLES, require_administrator
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.refused import Refused, record_refused
+from exceptions_app.emergency_marks import marked_as_running
 from exceptions_app.models import LegalEntity, Queue
 from exceptions_app.policies import NotPermitted
 from integrations.models import Connection, PullSource
@@ -32,7 +33,7 @@ class OperatorCommand(BaseCommand):
             raise CommandError(f"--because: write a reason of 1 to {LONGEST_REASON} characters.")
         operator = person(options["by"], option="--by")
         try:
-            with transaction.atomic():
+            with marked_as_running(), transaction.atomic():
                 require_administrator(operator)
                 lines = self.act(options, {"by": operator, "at": now(), "because": because})
         except (Invalid, NotPermitted) as refused:

@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
@@ -14,15 +15,23 @@ from django.db.models.functions import Coalesce
 from guardian.shortcuts import get_objects_for_user
 from simple_history.models import HistoricalRecords
 
-from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    Guard,
+    append_only_until_erased,
+    audit_required,
+    frozen_columns,
+    never_deleted,
+    truncate_refused,
+)
+from exceptions_app.models.cause import Cause
 from exceptions_app.models.organisation import LegalEntity, Queue
 from exceptions_app.models.references import NumberedQuerySet, number_in
 from exceptions_app.states import OPEN_STATES, SNOOZED_IN, Clock, Kind, Outcome, State, Verb, WakesOn
+from exceptions_app.tags import LONGEST_TAG, MOST_TAGS, PATTERN
 from integrations.models import Connection
 from integrations.refusals import Category
 
 REF_PREFIX = "EX-"
-CAUSE_PREFIX = "CA-"
 NEVER_SCORED = date(1970, 1, 1)
 HELD_BY_FIELD_MAP = "field_map"
 """The sub-category of a transaction that a field map could not translate."""
@@ -31,45 +40,6 @@ HELD_BY_FIELD_MAP = "field_map"
 _IS_OPEN = Q(state__in=sorted(state.value for state in OPEN_STATES))
 DUE_OR_NEVER = Coalesce("due_at", Value(datetime(9999, 12, 31, tzinfo=UTC)), output_field=models.DateTimeField())
 AMOUNT_OR_SMALLEST = Coalesce("amount", Value(Decimal(-(10**18))), output_field=models.DecimalField())
-
-
-class CauseQuerySet(NumberedQuerySet["Cause"]):
-    prefix = CAUSE_PREFIX
-
-
-class Cause(models.Model):
-    """What many exceptions have in common: the code, the field and the class of counterparty.
-
-    Its title has no name, amount or value of any document, since whoever sees one of the exceptions sees it. Whose it
-    is and what is known of it stand in `CauseOwner` and `CauseNote`.
-    """
-
-    fingerprint = models.CharField(max_length=64, unique=True)
-    connector = models.CharField(max_length=40)
-    code = models.CharField(max_length=100)
-    field = models.CharField(max_length=100, blank=True)
-    counterparty_class = models.CharField(
-        max_length=60, blank=True, default="", help_text="Its country, by ISO 3166-1 alpha-2."
-    )
-    title = models.CharField(max_length=300)
-    first_seen_at = models.DateTimeField()
-
-    objects = CauseQuerySet.as_manager()
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return self.title
-
-    @property
-    def ref(self) -> str:
-        return f"{CAUSE_PREFIX}{self.pk}"
-
-    @property
-    def subject(self) -> str:
-        """Its name in the audit trail."""
-        return f"cause:{self.ref}"
 
 
 class ExceptionCaseQuerySet(NumberedQuerySet["ExceptionCase"]):
@@ -134,6 +104,25 @@ _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES = Guard(
 )
 
 
+# Each once and in the order of the alphabet, so that the same tags are the same array.
+_TAGS_ARE_SOUND = Guard(
+    name="tags_sound",
+    level=pgtrigger.Row,
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    func=f"""
+    IF cardinality(NEW.tags) > {MOST_TAGS}
+        OR NEW.tags <> ARRAY(SELECT DISTINCT tag COLLATE "C" FROM unnest(NEW.tags) AS found(tag) ORDER BY 1)
+        OR EXISTS (
+            SELECT 1 FROM unnest(NEW.tags) AS found(tag)
+            WHERE tag IS NULL OR length(tag) > {LONGEST_TAG} OR tag !~ '^{PATTERN}$'
+        ) THEN
+        RAISE EXCEPTION 'exception % cannot have these tags', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+    """,  # noqa: S608 - of constants
+)
+
 RECKONED = ("score", "score_reasons", "scored_on")
 """Columns that follow from others by reckoning, so that no event tells of their change."""
 # Of whole rows without these, so that a column that is added later is guarded by itself.
@@ -184,6 +173,10 @@ class ExceptionCase(models.Model):
     scored_on = models.DateField(default=NEVER_SCORED, help_text="The day of its legal entity of which the score is.")
     payable_on = models.DateField(null=True, help_text="When the document is due, or its bank has to have it.")
     discount_until = models.DateField(null=True, help_text="When the document's cash discount ends.")
+    tags = ArrayField(
+        models.CharField(max_length=LONGEST_TAG), default=list, db_default=[], blank=True,
+        help_text="Words that people put on it to find it again.",
+    )  # fmt: skip
     document_number = models.CharField(max_length=200)
     document_date = models.DateField(null=True)
     counterparty = models.CharField(max_length=200)
@@ -270,6 +263,11 @@ class ExceptionCase(models.Model):
             models.Index(
                 F("cause"), F("closed_at").desc(), condition=Q(closed_at__isnull=False), name="case_closed_by_cause"
             ),
+            GinIndex(fields=["tags"], name="case_by_tag"),
+            # Which tags are in use, for whom: read from the index alone, as `queries.tags` asks for it.
+            models.Index(
+                fields=["queue", "entity"], include=["tags"], condition=_IS_OPEN & ~Q(tags=[]), name="case_tagged"
+            ),
             # What the sweep looks for: few rows, however many exceptions there are.
             models.Index(fields=["snoozed_until"], condition=Q(snoozed_by__isnull=False), name="case_snoozed"),
             # The orders of the work lists, as `queries.queue_page` asks for them.
@@ -290,6 +288,7 @@ class ExceptionCase(models.Model):
             never_deleted(),
             truncate_refused(),
             _DECIDED_BEFORE_IT_LEAVES_OR_CLOSES,
+            _TAGS_ARE_SOUND,
         ]
 
     def __str__(self) -> str:
@@ -332,6 +331,9 @@ class Identifier(models.Model):
         return f"{self.label}: {self.value}"
 
 
+_TEXT: Final = {"text": ""}
+
+
 class Comment(models.Model):
     case = models.ForeignKey(ExceptionCase, on_delete=models.PROTECT, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -341,7 +343,7 @@ class Comment(models.Model):
     class Meta:
         default_permissions = ()
         triggers: ClassVar = [
-            append_only(),
+            append_only_until_erased(_TEXT),
             truncate_refused(),
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
         ]

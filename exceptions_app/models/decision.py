@@ -2,14 +2,22 @@
 
 # ruff: noqa: S608 - made of constants of this module and of `duties`
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    Guard,
+    append_only,
+    append_only_until_erased,
+    audit_required,
+    frozen_columns,
+    never_deleted,
+    truncate_refused,
+)
 from exceptions_app.machines import PREFIX
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.duties import (
@@ -127,6 +135,9 @@ class Proposal(models.Model):
         return f"{self.kind} of {REF_PREFIX}{self.case_id}"
 
 
+_CONTENT: Final = {"content": b""}
+
+
 class Evidence(models.Model):
     """What proves a statement about a sending of unknown outcome, as the second person sees it. Never changed."""
 
@@ -139,7 +150,7 @@ class Evidence(models.Model):
 
     class Meta:
         default_permissions = ()
-        triggers: ClassVar = [append_only(), truncate_refused()]
+        triggers: ClassVar = [append_only_until_erased(_CONTENT), truncate_refused()]
 
     def __str__(self) -> str:
         return f"evidence of {self.proposal_id}"

@@ -23,7 +23,7 @@ _VERSIONS = """
 # Everyone with a hand in it: id, part, what. From the facts as well as from the frozen list, so that a forged or
 # missing list does not help. Of two approvers the first is one of them, so that the second is somebody else in every
 # sense in which an approver is somebody else than an author.
-HANDS = f"""
+_MADE_IT = f"""
     SELECT proposed.proposer_id AS id, 'proposed' AS part, '' AS what
     UNION SELECT c.person_id, c.part, '' FROM public.exceptions_app_contributor c WHERE c.proposal_id = proposed.id
     UNION SELECT f.decider_id, 'approved', '' FROM public.exceptions_app_firstapproval f
@@ -37,6 +37,17 @@ HANDS = f"""
     ) FROM (SELECT jsonb_array_elements(v.field_maps) AS used FROM {_VERSIONS}) mapped,
         (VALUES ('author'), ('put_to_use_by')) either (whom)
 """
+# Who answers for a service account could have sent by its token what it sent.
+HANDS = f"""
+    WITH hand AS ({_MADE_IT})
+    SELECT hand.id, hand.part, hand.what FROM hand
+    UNION SELECT service.owner_id, 'answers', '' FROM hand
+        JOIN public.workbench_serviceaccount service ON service.user_id = hand.id
+"""
+_PROPOSER = """ARRAY(
+    SELECT proposed.proposer_id UNION ALL SELECT service.owner_id FROM public.workbench_serviceaccount service
+    WHERE service.user_id = proposed.proposer_id
+)"""
 # What the rest asks of a proposal. Without the last line the list of hands would be read again wherever it is used.
 GIVEN = f"""
     SELECT c.queue_id, c.entity_id, 'queue:' || q.slug AS queue, 'entity:' || l.code AS entity, proposed.proposed_at,
@@ -83,10 +94,12 @@ def _holds(table: str, place: str, *, since_before: bool, who: str = "person", a
             SELECT 1 FROM public.audit_event e WHERE e.subject = 'person:' || {who}.username
                 AND e.at > given.proposed_at AND e.action = 'role.given' AND e.data ->> 'role' = r.name
         )"""
+    # What an emergency gave ends by itself, and is not lent to anybody.
+    counts = "g.ends_at IS NULL" if who == "giver" else "(g.ends_at IS NULL OR g.ends_at > now())"
     return f"""(
         EXISTS (
             SELECT 1 FROM public.exceptions_app_{table}usergrant g {_APPROVE}
-            WHERE g.user_id = {who}.id AND g.content_object_id = {at}.{place}_id {own}
+            WHERE g.user_id = {who}.id AND g.content_object_id = {at}.{place}_id AND {counts} {own}
         ) OR EXISTS (
             SELECT 1 FROM public.exceptions_app_{table}groupgrant g {_APPROVE}
             JOIN public.workbench_user_groups m ON m.group_id = g.group_id AND m.user_id = {who}.id
@@ -164,9 +177,12 @@ OPENS_THE_ACCOUNT = f"""(
 
 
 def gives_approve(account: str) -> str:
-    """Whether an event about a place gave `account` the verb there, themselves or by a role that they have."""
+    """Whether an event about a place gave `account` the verb there, or the way to take it in an emergency.
+
+    To themselves or to a role that they have.
+    """
     return f"""(
-        e.action = 'grant.given' AND e.data -> 'permissions' @> '"approve"' AND (
+        e.action = 'grant.given' AND e.data -> 'permissions' ?| ARRAY['approve', 'emergency'] AND (
             e.data ->> 'to' = 'person:' || {account}.username OR EXISTS (
                 SELECT 1 FROM public.workbench_user_groups m JOIN public.auth_group r ON r.id = m.group_id
                 WHERE m.user_id = {account}.id AND e.data ->> 'to' = 'role:' || r.name
@@ -216,7 +232,7 @@ GIVEN_OF_MAPPING = f"""
         m.connection_id, ARRAY['queue:' || q.slug] || CASE WHEN l.id IS NULL
             THEN ARRAY(SELECT led.entity FROM ({_LED_TO} m.connection_id) led) ELSE ARRAY['entity:' || l.code]
         END AS places,
-        ARRAY[proposed.proposer_id] AS hands, proposed.proposed_at - interval '{HOURS_BEFORE} hours' AS since
+        {_PROPOSER} AS hands, proposed.proposed_at - interval '{HOURS_BEFORE} hours' AS since
     FROM public.exceptions_app_valuemapping m
     JOIN public.exceptions_app_queue q ON q.id = m.queue_id
     LEFT JOIN public.exceptions_app_legalentity l ON l.id = m.entity_id
@@ -320,7 +336,7 @@ REFUSE_WHOEVER_MAY_NOT_MAP = f"""
     SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
         WHERE u.id = NEW.decider_id;
     SELECT found.* INTO given FROM ({GIVEN_OF_MAPPING}) found;
-    IF EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED_OF_MAPPING})
+    IF {HAS_A_HAND} OR EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED_OF_MAPPING})
         OR NOT person.is_active OR NOT {HELD_FOR_MAPPING_BEFORE}
     THEN
         RAISE EXCEPTION 'four eyes: user % is no second person for mapping proposal %',
@@ -328,8 +344,8 @@ REFUSE_WHOEVER_MAY_NOT_MAP = f"""
     END IF;
 """
 
-# For the trigger of a decision on a rule of approval: `proposed` is that rule. Whoever may configure any connection,
-# and administrators, keep the rules, and two of them each time.
+# For the trigger of a decision on a rule that two people keep: `proposed` is that rule. Whoever may configure any
+# connection, and administrators, keep them, and two of them each time.
 _KEEPS_RULES = """(person.is_active AND (
     person.is_staff OR EXISTS (
         SELECT 1 FROM public.integrations_connectionusergrant g
@@ -347,17 +363,21 @@ TOUCHED_THE_PROPOSER = _tampered(
     by="u.id = person.id",
 )
 GIVEN_OF_RULE = f"""
-    SELECT ARRAY[]::text[] AS places, ARRAY[proposed.proposer_id] AS hands, proposed.proposed_at,
+    SELECT ARRAY[]::text[] AS places, {_PROPOSER} AS hands, proposed.proposed_at,
         proposed.proposed_at - interval '{HOURS_BEFORE} hours' AS since
 """
-REFUSE_WHOEVER_MAY_NOT_RULE = f"""
+
+
+def refuse_who_is_no_second(*, decider: str, called: str, number: str) -> str:
+    """For the trigger of what a second keeper agrees to; `proposed` says who proposed it, and when."""
+    return f"""
     SELECT u.id, u.username, u.email, u.is_active, u.is_staff INTO person FROM public.workbench_user u
-        WHERE u.id = NEW.decider_id;
+        WHERE u.id = {decider};
     SELECT found.* INTO given FROM ({GIVEN_OF_RULE}) found;
     IF {HAS_A_HAND} OR EXISTS ({TWIN}) OR EXISTS ({STANDS_IN}) OR EXISTS ({TAMPERED_OF_MAPPING})
         OR EXISTS ({TOUCHED_THE_PROPOSER}) OR NOT {_KEEPS_RULES}
     THEN
-        RAISE EXCEPTION 'four eyes: user % is no second person for approval rule %', NEW.decider_id, NEW.rule_id
+        RAISE EXCEPTION 'four eyes: user % is no second person for {called} %', {decider}, {number}
             USING ERRCODE = 'check_violation';
     END IF;
 """

@@ -1,12 +1,20 @@
 """Transactions that a source handed over for delivery, and what they wait for."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    Guard,
+    append_only,
+    append_only_until_erased,
+    audit_required,
+    frozen_columns,
+    never_deleted,
+    truncate_refused,
+)
 from exceptions_app.handover_states import SETTLED, STATE_WORDS, TransactionState
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.organisation import LegalEntity, Queue
@@ -179,6 +187,9 @@ class Transaction(models.Model):
         return STATE_WORDS[TransactionState(self.state)]
 
 
+_PAYLOAD: Final = {"payload": b""}
+
+
 class TransactionContent(models.Model):
     """What the target is to get, of a transaction that waits: kept as it was when it was read and checked."""
 
@@ -188,7 +199,7 @@ class TransactionContent(models.Model):
 
     class Meta:
         default_permissions = ()
-        triggers: ClassVar = [append_only(), truncate_refused()]
+        triggers: ClassVar = [append_only_until_erased(_PAYLOAD), truncate_refused()]
 
     def __str__(self) -> str:
         return f"content of {TX_PREFIX}{self.transaction_id}"

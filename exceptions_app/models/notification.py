@@ -1,12 +1,18 @@
 """What people are told, what they asked to be told about, and files that they put beside an exception."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    append_only_until_erased,
+    audit_required,
+    frozen_columns,
+    never_deleted,
+    truncate_refused,
+)
 from exceptions_app.models.case import REF_PREFIX, Comment, ExceptionCase
 
 
@@ -23,6 +29,7 @@ class Notification(models.Model):
         CHANGED = "changed", "Subscribed"
         BATCH = "batch", "Your batch"
         ARRIVED = "arrived", "Arrived"
+        EMERGENCY = "emergency", "Emergency"
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -36,7 +43,7 @@ class Notification(models.Model):
         default_permissions = ()
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(kind__in=["mention", "assigned", "decided", "changed", "batch", "arrived"]),
+                condition=Q(kind__in=["mention", "assigned", "decided", "changed", "batch", "arrived", "emergency"]),
                 name="notification_known_kind",
             )
         ]
@@ -112,6 +119,9 @@ class Expectation(models.Model):
         return f"{self.external_id} of {self.connection} for {self.person_id}"
 
 
+_CONTENT: Final = {"content": b""}
+
+
 class Attachment(models.Model):
     """A file that came with a comment. Never changed; its bytes are read only when they are asked for."""
 
@@ -126,7 +136,7 @@ class Attachment(models.Model):
     class Meta:
         default_permissions = ()
         triggers: ClassVar = [
-            append_only(),
+            append_only_until_erased(_CONTENT),
             truncate_refused(),
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
         ]

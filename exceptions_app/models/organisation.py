@@ -1,6 +1,6 @@
 """Queues and legal entities: what roles are granted on, and where an arriving transaction goes."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from babel import Locale
@@ -8,6 +8,8 @@ from babel.numbers import list_currencies
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
+from guardian.managers import UserObjectPermissionManager
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from simple_history.models import HistoricalRecords
 
@@ -27,6 +29,7 @@ VERB_PERMISSIONS = (
     ("approve", "Approve or reject proposals of others"),
     ("export", "Read and export the audit trail"),
     ("reveal", "Have masked values shown"),
+    ("emergency", "Take emergency access"),
 )
 
 
@@ -98,13 +101,25 @@ _OF_QUEUE = "'queue:' || (SELECT slug FROM public.exceptions_app_queue WHERE id 
 _OF_ENTITY = "'entity:' || (SELECT code FROM public.exceptions_app_legalentity WHERE id = NEW.content_object_id)"
 
 
+class StandingGrants(UserObjectPermissionManager):
+    """Grants that count at this moment, by the database's clock: those of an emergency end by themselves."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        found: models.QuerySet[Any] = super().get_queryset()
+        return found.filter(Q(ends_at=None) | Q(ends_at__gt=Now()))
+
+
 class QueueUserGrant(UserObjectPermissionBase):
     content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
+    ends_at = models.DateTimeField(null=True, help_text="Of an emergency, when it stops to count.")
+
+    objects: ClassVar = StandingGrants()
+    with_ended: ClassVar = models.Manager()
 
     class Meta(UserObjectPermissionBase.Meta):
         triggers: ClassVar = [
             audit_required(_OF_QUEUE, operation=GIVEN_OR_TAKEN),
-            frozen_columns("permission", "content_object", "user"),
+            frozen_columns("permission", "content_object", "user", "ends_at"),
             no_administrator_approves("SELECT NEW.user_id", about=THIS_IS_APPROVE),
         ]
 
@@ -122,11 +137,15 @@ class QueueGroupGrant(GroupObjectPermissionBase):
 
 class LegalEntityUserGrant(UserObjectPermissionBase):
     content_object = models.ForeignKey(LegalEntity, on_delete=models.CASCADE)
+    ends_at = models.DateTimeField(null=True, help_text="Of an emergency, when it stops to count.")
+
+    objects: ClassVar = StandingGrants()
+    with_ended: ClassVar = models.Manager()
 
     class Meta(UserObjectPermissionBase.Meta):
         triggers: ClassVar = [
             audit_required(_OF_ENTITY, operation=GIVEN_OR_TAKEN),
-            frozen_columns("permission", "content_object", "user"),
+            frozen_columns("permission", "content_object", "user", "ends_at"),
             no_administrator_approves("SELECT NEW.user_id", about=THIS_IS_APPROVE),
         ]
 

@@ -1,14 +1,16 @@
 """What the target will get, version by version, and what came in. Wide, cold and append-only."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q, Value
 
-from audit.guard import append_only, audit_required, truncate_refused
+from audit.guard import append_only_until_erased, audit_required, truncate_refused
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from integrations.models import InboxMessage
+
+_ERRORS: Final[dict[str, object]] = {"errors": []}
 
 
 class Occurrence(models.Model):
@@ -27,13 +29,16 @@ class Occurrence(models.Model):
             models.UniqueConstraint(fields=["case", "inbox_message"], name="occurrence_once_per_message")
         ]
         triggers: ClassVar = [
-            append_only(),
+            append_only_until_erased(_ERRORS),
             truncate_refused(),
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
         ]
 
     def __str__(self) -> str:
         return f"occurrence {self.pk}"
+
+
+_CONTENT: Final[dict[str, object]] = {"content": b"", "operations": [], "changes": [], "check_errors": []}
 
 
 class PayloadVersion(models.Model):
@@ -73,7 +78,7 @@ class PayloadVersion(models.Model):
             ),
         ]
         triggers: ClassVar = [
-            append_only(),
+            append_only_until_erased(_CONTENT),
             truncate_refused(),
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
         ]

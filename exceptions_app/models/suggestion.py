@@ -1,13 +1,15 @@
 """What people made of values that were suggested from precedents."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import F, Q
 
-from audit.guard import append_only, audit_required, truncate_refused
+from audit.guard import append_only_until_erased, audit_required, truncate_refused
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.payload import PayloadVersion
+
+_VALUES: Final = {"was": "", "value": ""}
 
 
 class Suggestion(models.Model):
@@ -34,7 +36,7 @@ class Suggestion(models.Model):
             models.CheckConstraint(condition=Q(agreeing__gte=1, of__gte=F("agreeing")), name="suggestion_counts"),
         ]
         triggers: ClassVar = [
-            append_only(),
+            append_only_until_erased(_VALUES),
             truncate_refused(),
             audit_required(f"'case:{REF_PREFIX}' || NEW.case_id"),
         ]

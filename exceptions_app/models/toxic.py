@@ -4,6 +4,7 @@
 import pgtrigger
 
 from audit.guard import Guard
+from exceptions_app.machines import SERVICE_PREFIX
 
 _APPROVE = "JOIN public.auth_permission p ON p.id = g.permission_id AND p.codename = 'approve'"
 
@@ -20,6 +21,16 @@ def _approvers(table: str) -> str:
 
 
 ON_QUEUES, ON_ENTITIES = _approvers("queue"), _approvers("legalentity")
+# Where what comes by a connection may get to, by the routes and by the routing rules in force; `also` is the number of
+# a rule of which it is asked what it would add. A route without a connection is open to all of them.
+LEADS_TO = """
+    SELECT r.connection_id, r.queue_id, r.entity_id FROM public.exceptions_app_route r
+    UNION SELECT COALESCE(r.connection_id, n.connection_id), n.queue_id, r.entity_id
+    FROM public.exceptions_app_routingrule n JOIN public.exceptions_app_route r
+        ON (n.connection_id IS NULL OR r.connection_id IS NULL OR r.connection_id = n.connection_id)
+        AND (n.entity_id IS NULL OR r.entity_id = n.entity_id)
+    WHERE (n.state = 'in_force' OR n.id = %(also)s) AND NOT n.is_end AND n.queue_id IS NOT NULL
+"""
 ON_CONNECTIONS = """
     SELECT g.user_id AS person, g.content_object_id AS place, p.codename
     FROM public.integrations_connectionusergrant g JOIN public.auth_permission p ON p.id = g.permission_id
@@ -36,8 +47,9 @@ def no_administrator_approves(
     operation: pgtrigger.Operation = pgtrigger.Insert,
     condition: pgtrigger.Condition | None = None,
 ) -> pgtrigger.Trigger:
-    """Nobody who gives access may approve. `who` is SQL over NEW that says of which accounts it is asked, and `about`
-    whether the row gives one of the two rights: what somebody holds from before keeps nobody from other changes.
+    """Nobody who gives access may approve, and no service account. `who` is SQL over NEW that says of which accounts it
+    is asked, and `about` whether the row gives one of the two rights: what somebody holds from before keeps nobody from
+    other changes.
 
     The check is deferred to COMMIT, so that one right can be given in place of the other in one transaction.
     """
@@ -51,12 +63,13 @@ def no_administrator_approves(
         func=f"""
         IF {about} AND EXISTS (
             SELECT 1 FROM public.workbench_user holder
-            WHERE holder.id IN ({who}) AND holder.is_staff AND holder.is_active
+            WHERE holder.id IN ({who})
+                AND (holder.is_staff AND holder.is_active OR starts_with(holder.username, '{SERVICE_PREFIX}'))
                 AND EXISTS (SELECT 1 FROM ({ON_QUEUES}) held WHERE held.person = holder.id)
                 AND EXISTS (SELECT 1 FROM ({ON_ENTITIES}) held WHERE held.person = holder.id)
         ) THEN
-            RAISE EXCEPTION '% on % refused: nobody who gives access may approve', TG_OP, TG_TABLE_NAME
-                USING ERRCODE = 'check_violation';
+            RAISE EXCEPTION '% on % refused: nobody who gives access may approve, and no service account',
+                TG_OP, TG_TABLE_NAME USING ERRCODE = 'check_violation';
         END IF;
         RETURN NULL;
         """,

@@ -10,7 +10,7 @@ from django.db import connection as database
 from django.db.models import Q
 
 from exceptions_app.models import LegalEntityGroupGrant, LegalEntityUserGrant, QueueGroupGrant, QueueUserGrant
-from exceptions_app.models.toxic import ON_CONNECTIONS, ON_ENTITIES, ON_QUEUES
+from exceptions_app.models.toxic import LEADS_TO, ON_CONNECTIONS, ON_ENTITIES, ON_QUEUES
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Verb
 
@@ -46,7 +46,7 @@ _BY_RIGHT = {combination.right: combination for combination in WITH_APPROVE}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Held:
-    """Both rights in one place. `connection` is empty for administrators.
+    """Both rights in one place. `connection` is empty for administrators; of a service account it names that too.
 
     `giver` is who lets them decide in their place there, where they do not hold it by themselves.
     """
@@ -82,12 +82,23 @@ _LENT = """
     JOIN public.workbench_user taker ON taker.id = d.taker_id AND NOT taker.is_staff
 """
 _STANDS = "d.ended_at IS NULL AND d.ends_at > now()"
+# What a service account may is in the hands of who answers for it as well.
+_SERVICES = """
+    public.workbench_serviceaccount service
+    JOIN public.workbench_user account ON account.id = service.user_id AND account.is_active
+"""
 _HELD = f"""
-    WITH on_queue AS ({ON_QUEUES}), on_entity AS ({ON_ENTITIES}), on_connection AS ({ON_CONNECTIONS}),
+    WITH on_queue AS ({ON_QUEUES}), on_entity AS ({ON_ENTITIES}), by_itself AS ({ON_CONNECTIONS}),
+    on_connection AS (
+        SELECT person, place, codename, '' AS account FROM by_itself
+        UNION SELECT service.owner_id, place, codename, account.username FROM by_itself
+        JOIN ({_SERVICES}) ON account.id = by_itself.person WHERE service.ends_at > now()
+    ),
     asked AS (
         SELECT u.id FROM public.workbench_user u WHERE u.is_active AND (
             %(people)s::bigint[] IS NULL OR u.id = ANY(%(people)s::bigint[]) OR u.id IN (
                 SELECT d.taker_id FROM {_LENT} WHERE {_STANDS} AND d.giver_id = ANY(%(people)s::bigint[])
+                UNION SELECT service.owner_id FROM {_SERVICES} WHERE service.user_id = ANY(%(people)s::bigint[])
             )
         )
     ),
@@ -105,23 +116,26 @@ _HELD = f"""
         JOIN public.exceptions_app_legalentity l ON l.id = on_entity.place
     )
     SELECT a.username, a.name, '{ADMINISTER}', a.queue, a.entity, '', a.giver FROM approver a WHERE a.is_staff
-    UNION SELECT a.username, a.name, held.codename, a.queue, a.entity, c.name, a.giver FROM approver a
+    UNION SELECT a.username, a.name, held.codename, a.queue, a.entity,
+        concat_ws(' by ', c.name, NULLIF(held.account, '')), a.giver FROM approver a
     JOIN on_connection held ON held.person = a.id AND held.codename = ANY(%(rights)s)
     JOIN public.integrations_connection c ON c.id = held.place
-    JOIN public.exceptions_app_route r ON r.queue_id = a.queue_id AND r.entity_id = a.entity_id
+    JOIN ({LEADS_TO}) r ON r.queue_id = a.queue_id AND r.entity_id = a.entity_id
         AND (r.connection_id = held.place OR r.connection_id IS NULL)
     ORDER BY 1, 3, 4, 5, 6, 7
 """
 
 
-def held_together(people: Collection[int] | None = None) -> list[Held]:
+def held_together(people: Collection[int] | None = None, *, also: int | None = None) -> list[Held]:
     """Every pair that somebody holds; of these people and of whoever decides in their place, or of everybody.
 
-    One query.
+    Who answers for a service account counts as one of these people with it, and holds what it holds beside their own.
+    `also` is a routing rule that counts as if it were in force. One query.
     """
     with database.cursor() as cursor:
         rights = [combination.right for combination in WITH_APPROVE]
-        cursor.execute(_HELD, {"people": None if people is None else list(people), "rights": rights})
+        asked = {"people": None if people is None else list(people), "rights": rights, "also": also}
+        cursor.execute(_HELD, asked)
         return [Held(*row) for row in cursor.fetchall()]
 
 

@@ -24,14 +24,16 @@ DAYS: Final = 400
 
 # What the trail calls what is done with each verb, beside the moves of exceptions.
 _BESIDE: Mapping[str, tuple[str, ...]] = {
-    Verb.COMMENT: ("case.commented", "cause.noted"),
+    Verb.COMMENT: ("case.commented", "cause.noted", "case.playbook_used"),
     Verb.CORRECT: ("message.read_again", "message.set_aside", "message.file_set_aside", "pull_source.gap_set_aside",
-                   "cause.owner_set"),
+                   "cause.owner_set", "cause.joined", "cause.taken_back", "cause.split"),
     Verb.PROPOSE: ("batch.proposed", "batch.suspended", "batch.resumed", "batch.cancelled", "value_mapping.begun",
-                   "value_mapping.proposed", "value_mapping.withdrawn"),
-    Verb.APPROVE: ("batch.approved", "batch.rejected", "value_mapping.approved", "value_mapping.rejected"),
-    Verb.EXPORT: ("audit.exported",),
+                   "value_mapping.proposed", "value_mapping.withdrawn", "playbook.written"),
+    Verb.APPROVE: ("batch.approved", "batch.rejected", "value_mapping.approved", "value_mapping.rejected",
+                   "playbook.approved", "playbook.rejected"),
+    Verb.EXPORT: ("audit.exported", "audit.export_started", "audit.export_downloaded"),
     Verb.REVEAL: ("case.values_revealed",),
+    Verb.EMERGENCY: ("emergency.taken",),
     _INGESTING: ("message.received", "transaction.handed_over"),
     _CONFIGURING: (
         "configuration.added", "configuration.changed", "connection.paused", "connection.resumed",

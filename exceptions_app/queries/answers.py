@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Aggregate, Count, DurationField, F
+from django.db.models import Aggregate, Count, DurationField, F, QuerySet
 
-from exceptions_app.models import ExceptionCase
+from exceptions_app.models import Cause, ExceptionCase
 
 FEWEST = 5
 """With fewer closed ones nothing is said about the next."""
@@ -30,12 +30,16 @@ class History:
     ninetieth: timedelta
 
 
+def _causes_of(case: ExceptionCase) -> QuerySet[Cause, int]:
+    return Cause.objects.one_with(case.cause).values_list("pk", flat=True)
+
+
 def history_of(case: ExceptionCase) -> History | None:
     """From opening to closing; None when there are fewer than FEWEST. One query.
 
     It counts every exception of the cause, whoever may see it: a cause is shared, and a span of time tells of none.
     """
-    closed = ExceptionCase.objects.filter(cause=case.cause_id, closed_at__isnull=False).exclude(pk=case.pk)
+    closed = ExceptionCase.objects.filter(cause__in=_causes_of(case), closed_at__isnull=False).exclude(pk=case.pk)
     newest = closed.annotate(took=F("closed_at") - F("opened_at")).order_by("-closed_at")[:MOST_READ]
     found = newest.aggregate(
         count=Count("pk"), median=_Percentile("took", share=0.5), ninetieth=_Percentile("took", share=0.9)

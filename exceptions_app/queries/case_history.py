@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from django.db.models import F, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models.functions import Length, RowNumber
 
 from audit.queries import Cursor, EventFilter, LogEntry, events, matching
 from exceptions_app.models import Attachment, Comment, ExceptionCase, Occurrence, PayloadVersion
@@ -78,8 +78,9 @@ def comments_of(case: ExceptionCase, *, limit: int = PAGE_SIZE) -> Listed[Commen
 
 
 def attachments_of(case: ExceptionCase, *, limit: int = PAGE_SIZE) -> list[Attachment]:
-    """The newest files that came with comments, without their bytes. One query."""
+    """The newest files that came with comments, without their bytes; `there` is how much is left of each. One query."""
     found = Attachment.objects.filter(case=case).select_related("comment__author").defer("content")
+    found = found.annotate(there=Length("content"))
     return list(found.order_by("-pk")[:limit])
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from audit.queries import EventFilter, LogEntry
 from audit.queries import events as audit_events
 from exceptions_app import policies
 from exceptions_app.authority import with_rules
 from exceptions_app.models import (
-    Comment,
     Decision,
     Draft,
     ExceptionCase,
@@ -31,6 +30,7 @@ from exceptions_app.models import (
 )
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.queries.batches import BatchInWords, batch_of_case
+from exceptions_app.queries.playbooks import holding_of_case
 from exceptions_app.states import APPROVING, TRANSITIONS, Action, Kind, ProposalKind, State, Verb
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery
@@ -45,7 +45,7 @@ _ORDER = (
     Action.APPROVE, Action.REJECT, Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT, Action.WAKE,
     Action.RESUME, Action.CLAIM, Action.TRANSLATE, Action.CORRECT, Action.PROPOSE, Action.RELEASE, Action.DECLINE,
     Action.REVERSE,
-    Action.ASSIGN, Action.SNOOZE, Action.HOLD, Action.WITHDRAW, Action.REOPEN, Action.REPORT_WRONG_BOOKING,
+    Action.ASSIGN, Action.SNOOZE, Action.HOLD, Action.TAG, Action.WITHDRAW, Action.REOPEN, Action.REPORT_WRONG_BOOKING,
     Action.DISMISS, Action.COMMENT,
 )  # fmt: skip
 _UNKNOWN_ONLY = frozenset({Action.ASK_AGAIN, Action.CONFIRM_BOOKED, Action.DECLARE_ABSENT})
@@ -78,6 +78,7 @@ class CasePage:
     batch: BatchInWords | None  # in which it came in last
     draft: Draft | None
     comments_count: int
+    playbook: int | None  # the version that holds for its code
     translated: int  # the newest version that the field maps made when it was translated again; 0 when none did
     by_hand: frozenset[str]  # paths that were corrected since
 
@@ -116,9 +117,11 @@ def read_case_page(case: ExceptionCase, user: AbstractUser) -> CasePage:
     does not come to rest, the page is without a proposal, and nobody can decide on it.
     """
     for _ in range(MOST_READS):
+        now_there = ExceptionCase.objects.annotate(number=Count("comments"), playbook=holding_of_case())
         page = _read(case, user)
-        now_there = ExceptionCase.objects.values_list("revision", flat=True).get(pk=case.pk)
-        if now_there == case.revision and _is_of_one_moment(page):
+        revision, comments, playbook = now_there.values_list("revision", "number", "playbook").get(pk=case.pk)
+        page = replace(page, comments_count=comments, playbook=playbook)
+        if revision == case.revision and _is_of_one_moment(page):
             return page
         case = ExceptionCase.objects.select_related(*_RELATED_TO_ONE).get(pk=case.pk)
     undecidable = policies.Standing(page.standing.user, page.standing.verbs)
@@ -151,7 +154,8 @@ def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:
         related=_related(case, user),
         batch=batch_of_case(newest_arrival, user),
         draft=Draft.objects.filter(case=case, author_id=user.pk).first(),
-        comments_count=Comment.objects.filter(case=case).count(),
+        comments_count=0,  # this and the next are read with the look whether all this is of one moment
+        playbook=None,
         translated=translated,
         by_hand=by_hand,
     )
@@ -251,7 +255,7 @@ def possible_actions(page: CasePage) -> list[policies.Possibility]:
     asked = [approving if action is Action.APPROVE else action for action in offered]
     found = policies.possibilities(page.case, page.standing, asked)
     return [
-        replace(_unless_the_check_fails(possible, page), action=action)
+        replace(_unless_erased(_unless_the_check_fails(possible, page), page), action=action)
         for action, possible in zip(offered, found, strict=True)
     ]
 
@@ -267,6 +271,13 @@ def _is_offered(action: Action, case: ExceptionCase) -> bool:
     if action in _UNKNOWN_ONLY and case.state != State.OUTCOME_UNKNOWN:
         return False
     return Kind(case.kind) in TRANSITIONS[action].kinds
+
+
+def _unless_erased(possible: policies.Possibility, page: CasePage) -> policies.Possibility:
+    """Nothing can be done any more with a document that is not there."""
+    if page.latest_content or not possible.allowed or possible.action is Action.COMMENT:
+        return possible
+    return replace(possible, allowed=False, reason=policies.ERASED)
 
 
 def _unless_the_check_fails(possible: policies.Possibility, page: CasePage) -> policies.Possibility:

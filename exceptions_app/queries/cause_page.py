@@ -43,7 +43,10 @@ _SENT = (Outcome.REPLAYED, Outcome.RELEASED)
 
 
 def find_cause(reach: Reach, ref: str, *, at: datetime) -> CauseLine | None:
-    """The cause, when the person sees one of its exceptions; None as for one that is not there. Five queries."""
+    """The cause, when the person sees one of its exceptions; None as for one that is not there. Five queries.
+
+    Of one that is joined with another, that other.
+    """
     cause = Cause.objects.with_ref(ref).first()
     if cause is None:
         return None
@@ -58,8 +61,13 @@ def may_on_cause(cause: Cause, verb: Verb, reach: Reach) -> Ruling:
 
 
 def _cases_of(cause: Cause, reach: Reach) -> ExceptionCaseQuerySet:
-    cases: ExceptionCaseQuerySet = cases_within(reach).filter(cause=cause)
+    """Of it and of all that are one with it."""
+    cases: ExceptionCaseQuerySet = cases_within(reach).filter(cause__in=_one_with(cause))
     return cases
+
+
+def _one_with(cause: Cause) -> QuerySet[Cause, int]:
+    return Cause.objects.one_with(cause).values_list("pk", flat=True)
 
 
 def people_who_may_own(reach: Reach, *, owner: int | None = None) -> QuerySet[AbstractUser]:
@@ -195,22 +203,32 @@ def _lacking(row: Mapping[str, Any]) -> ValueLacking:
 
 def batches_of(cause: Cause, reach: Reach) -> list[BatchRow]:
     """The newest batches with an exception of the cause, of those that the person sees. Three queries."""
-    items = BatchItem.objects.filter(batch=OuterRef("pk"), case__cause=cause)
+    items = BatchItem.objects.filter(batch=OuterRef("pk"), case__cause__in=_one_with(cause))
     found = batches_within(reach).filter(Exists(items)).select_related("connection", "proposer").order_by("-pk")
     return rows_of_batches(list(found[:MOST_BATCHES]))
 
 
 def notes_of(cause: Cause) -> list[CauseNote]:
     """The newest first. One query."""
-    return list(CauseNote.objects.filter(cause=cause).select_related("author").order_by("-pk")[:MOST_NOTES])
+    return list(
+        CauseNote.objects.filter(cause__in=_one_with(cause))
+        .select_related("author", "cause")
+        .order_by("-pk")[:MOST_NOTES]
+    )
 
 
 def ownership_of(cause: Cause) -> list[CauseOwner]:
     """The owner and those before, the newest first. One query."""
-    owners = CauseOwner.objects.filter(cause=cause).select_related("person", "set_by").order_by("-pk")
+    owners = (
+        CauseOwner.objects.filter(cause__in=_one_with(cause))
+        .select_related("person", "set_by", "cause")
+        .order_by("-pk")
+    )
     return list(owners[:MOST_NOTES])
 
 
 def owner_of(ref: str) -> CauseOwner | None:
-    """Who has to mend it now. One query."""
-    return CauseOwner.objects.filter(cause__in=Cause.objects.with_ref(ref)).order_by("-pk").first()
+    """Who has to mend it now, by what was said last of it or of one that is one with it. Two queries."""
+    cause = Cause.objects.with_ref(ref).first()
+    said = ownership_of(cause) if cause is not None else []
+    return said[0] if said else None

@@ -4,7 +4,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from exceptions_app.machines import PREFIX
+from exceptions_app.machines import PREFIX, SERVICE_PREFIX
 from exceptions_app.models import Delegation
 from exceptions_app.models.delegation import DelegationQuerySet
 from exceptions_app.queries.case_page import people_within
@@ -13,6 +13,7 @@ from exceptions_app.states import Verb
 from integrations.models import ConnectionGroupGrant, ConnectionUserGrant
 
 MOST_SHOWN = 20
+_MACHINES = f"^({PREFIX}|{SERVICE_PREFIX})"
 
 
 def delegations_of(user: AbstractUser) -> DelegationQuerySet:
@@ -33,7 +34,7 @@ def may_decide_for(giver: AbstractUser, reach: Reach | None = None) -> QuerySet[
     """
     reach = reach or own_reach_of(giver)
     people = people_within(Verb.SEE, reach.queues(Verb.APPROVE), reach.entities(Verb.APPROVE))
-    return people.exclude(pk=giver.pk).exclude(username__startswith=PREFIX).exclude(is_staff=True)
+    return people.exclude(pk=giver.pk).exclude(username__regex=_MACHINES).exclude(is_staff=True)
 
 
 def holds_a_right_against(taker: AbstractUser) -> bool:

@@ -5,13 +5,14 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, Literal, TypeVar
 
 from django.db.models import F, Model, OrderBy, Q, QuerySet
 
 Direction = Literal["after", "before"]
+Place = int | Decimal | datetime | date | str
 _MOST_CHARACTERS = 500
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -26,7 +27,7 @@ class Key:
     """One column of an order. The column holds no NULL: coalesce it first, or the rows without it are lost."""
 
     name: str
-    kind: Literal["integer", "decimal", "time"]
+    kind: Literal["integer", "decimal", "time", "day", "word"]
     descending: bool = False
 
     def write(self, row: Model) -> str | int:
@@ -35,7 +36,7 @@ class Key:
             value = getattr(value, part)
         return value.isoformat() if isinstance(value, datetime) else value if isinstance(value, int) else str(value)
 
-    def read(self, value: object) -> int | Decimal | datetime:
+    def read(self, value: object) -> Place:
         try:
             if self.kind == "integer" and type(value) is int and abs(value) < 2**63:
                 return value
@@ -43,6 +44,10 @@ class Key:
                 return _finite(Decimal(value))
             if self.kind == "time" and isinstance(value, str):
                 return _aware(datetime.fromisoformat(value))
+            if self.kind == "day" and isinstance(value, str):
+                return date.fromisoformat(value)
+            if self.kind == "word" and isinstance(value, str) and value.isalnum():
+                return value
         except (ValueError, InvalidOperation) as error:
             raise InvalidCursor(str(error)) from error
         raise InvalidCursor(f"{value!r} is no {self.kind}.")
@@ -82,7 +87,7 @@ class Sort:
         place = json.dumps([self.name, *(key.write(row) for key in self.keys)], separators=(",", ":"))
         return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
-    def values(self, cursor: str) -> list[int | Decimal | datetime]:
+    def values(self, cursor: str) -> list[Place]:
         if len(cursor) > _MOST_CHARACTERS:
             raise InvalidCursor("The place in the list is too long.")
         try:

@@ -237,7 +237,7 @@ def backtest_of(rows: Rows, reach: Reach) -> Backtest:
         answered = {found: target for found, target in targets.items() if target and found.path}
         if not answered:
             continue
-        if case.outcome in _ENDED_OTHERWISE:
+        if case.outcome in _ENDED_OTHERWISE or not known.latest.content:  # erased: nobody can say
             otherwise += 1
             continue
         went = _values_at(case, known.latest)

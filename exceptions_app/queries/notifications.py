@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from exceptions_app.models import ExceptionCase, Notification, Subscription
 from exceptions_app.models.case import REF_PREFIX
+from exceptions_app.models.emergency import EMERGENCY_PREFIX
 from exceptions_app.models.handover import TX_PREFIX
 from exceptions_app.models.mapping_proposal import PROPOSAL_PREFIX
 from exceptions_app.models.replay_batch import BATCH_PREFIX
@@ -25,6 +26,7 @@ _PAGES = {
     PROPOSAL_PREFIX: "exceptions:mapping_proposal",
     TX_PREFIX: "exceptions:transaction",
     FAILURE_PREFIX: "exceptions:intake_failure",
+    EMERGENCY_PREFIX: "exceptions:emergency",
 }
 
 

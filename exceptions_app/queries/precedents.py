@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F, Func, JSONField, Value
+from django.db.models import F, Func, JSONField, Q, Value
+from django.db.models.functions import Coalesce
 
 from exceptions_app.masked_fields import kind_of_place, may_be_carried
-from exceptions_app.models import ExceptionCase, PayloadVersion
+from exceptions_app.models import Cause, ExceptionCase, PayloadVersion
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import Outcome, State
@@ -61,6 +62,7 @@ class _Past:
     example: Example
     code: str
     counterparty: str
+    is_one: bool  # whether somebody said that its cause is the one of the exception that is asked for
     touched: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
     def became(self, asked: Asked) -> set[str]:
@@ -72,9 +74,9 @@ class _Past:
 def precedents_of(case: ExceptionCase, asked: Iterable[Asked], reach: Reach) -> dict[str, Precedent]:
     """Field path → what is suggested there. One query, or none where no field may have a suggestion.
 
-    Of the same connection and kind of document, with the same leading problem, the same field and the same old value,
-    among what the person may see. A value that was missing says nothing by itself, so there the counterparty has to be
-    the same as well.
+    Of the same connection and kind of document, with the same leading problem or one whose cause was joined with its
+    cause, the same field and the same old value, among what the person may see. A value that was missing says nothing
+    by itself, so there the counterparty has to be the same as well.
     """
     connector = case.connection.connector
     asked = [one for one in asked if may_be_carried(one.field, connector=connector)]
@@ -92,8 +94,10 @@ def _read(case: ExceptionCase, asked: Sequence[Asked], reach: Reach) -> list[_Pa
         connection=case.connection_id,
         object_type=case.object_type,
         cause__connector=case.connection.connector,
-        cause__code__in=codes,
     )
+    one = Cause.objects.one_with(case.cause).values("pk")
+    alike = Q(cause__code__in=codes)
+    cases = cases.filter(alike | Q(cause__in=one) if case.cause.code in codes else alike)
     newest = cases.exclude(pk=case.pk).order_by("-pk").values("pk")[:MOST_CASES]
     labels = sorted({one.field.label for one in asked})
     changes = Func(
@@ -105,14 +109,14 @@ def _read(case: ExceptionCase, asked: Sequence[Asked], reach: Reach) -> list[_Pa
     )
     rows = (
         PayloadVersion.objects.filter(case__in=newest, number__gt=1)
-        .annotate(touched=changes)
+        .annotate(touched=changes, head=Coalesce("case__cause__head_id", "case__cause_id"))
         .order_by("-case_id", "number")
-        .values_list("case", "touched", "case__document_number", "case__counterparty", "case__cause__code")
+        .values_list("case", "touched", "case__document_number", "case__counterparty", "case__cause__code", "head")
     )
     past: dict[int, _Past] = {}
-    for pk, touched, number, counterparty, code in rows:
-        one = past.setdefault(pk, _Past(Example(f"{REF_PREFIX}{pk}", number), code, counterparty))
-        _follow(one, touched)
+    for pk, touched, number, counterparty, code, head in rows:
+        found = _Past(Example(f"{REF_PREFIX}{pk}", number), code, counterparty, head == case.cause.head_number)
+        _follow(past.setdefault(pk, found), touched)
     return list(past.values())
 
 
@@ -129,7 +133,8 @@ def _precedent(asked: Asked, case: ExceptionCase, past: Sequence[_Past]) -> Prec
     by_value: defaultdict[str, list[Example]] = defaultdict(list)
     of = 0
     for one in past:
-        became = one.became(asked) if one.code in asked.codes else set()
+        is_alike = one.code in asked.codes or (one.is_one and case.cause.code in asked.codes)
+        became = one.became(asked) if is_alike else set()
         if not became or not (asked.was or (case.counterparty and one.counterparty == case.counterparty)):
             continue
         of += 1

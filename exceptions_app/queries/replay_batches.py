@@ -15,6 +15,7 @@ from exceptions_app.queries import keyset
 from exceptions_app.queries.batch_standing import batches_within, waiting_for_batch_decision_of
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.reach import Reach, reach_of
+from exceptions_app.states import Verb
 from integrations.models import Delivery
 
 PAGE_SIZE = 50
@@ -137,10 +138,19 @@ def live_batch_of(case: ExceptionCase) -> BatchItem | None:
     return items.select_related("batch", "progress").order_by("-pk").first()
 
 
-def find_batch(user: AbstractUser, ref: str) -> ReplayBatch | None:
-    """The batch, when every item of it is visible to the person; None as for one that is not there."""
-    found: ReplayBatchQuerySet = batches_within(reach_of(user)).with_ref(ref)
+def find_batch(user: AbstractUser, ref: str, reach: Reach | None = None) -> ReplayBatch | None:
+    """The batch, when every item of it is visible to the person; None as for one that is not there.
+
+    `reach` is the person's, where it was read already.
+    """
+    found: ReplayBatchQuerySet = batches_within(reach or reach_of(user)).with_ref(ref)
     return found.select_related("connection", "proposer", "cancelled_by").first()
+
+
+def batch_to_export(user: AbstractUser, ref: str) -> ReplayBatch | None:
+    """The batch, when the person may read the log of every item of it; None as for one that is not there."""
+    found: ReplayBatchQuerySet = batches_within(reach_of(user), Verb.EXPORT).with_ref(ref)
+    return found.first()
 
 
 def item_page(

@@ -27,4 +27,4 @@ def booked_content(case: ExceptionCase) -> bytes | None:
         .order_by("-id")
         .first()
     )
-    return bytes(effect.delivery.content.body) if effect is not None else None
+    return bytes(effect.delivery.content.body) or None if effect is not None else None

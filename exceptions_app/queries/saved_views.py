@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -10,7 +11,8 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.http import QueryDict
 
 from exceptions_app.filters import AWAKE, OPEN, CaseFilter, known_by
-from exceptions_app.models import PinnedView, SavedView
+from exceptions_app.models import Cause, PinnedView, SavedView
+from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.counters import Count, count_each
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import Verb
@@ -68,12 +70,18 @@ class _CountedFilter(CaseFilter):
 
     queue = django_filters.CharFilter(field_name="queue__slug")
     entity = django_filters.CharFilter(field_name="entity__code")
-    cause = django_filters.NumberFilter(field_name="cause_id", min_value=0, max_value=2**63 - 1, decimal_places=0)
+    cause = django_filters.NumberFilter(
+        method="filter_number_of_cause", min_value=0, max_value=2**63 - 1, decimal_places=0
+    )
     connection = django_filters.CharFilter(field_name="connection__slug")
     assignee = django_filters.CharFilter(method="filter_assignee")
 
     def offer(self, reach: Reach) -> None:
         """Nothing is chosen from a list here."""
+
+    def filter_number_of_cause(self, cases: ExceptionCaseQuerySet, _name: str, value: Decimal) -> ExceptionCaseQuerySet:
+        """As the lists: with all that are one with it."""
+        return cases.filter(cause__in=Cause.objects.one_with_number(int(value)).values("pk"))
 
     def known_by(self, text: str, **labels: Any) -> Any:
         return known_by(text, **labels)

@@ -21,11 +21,13 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
 from exceptions_app.batch_states import ITEM_WORDS, ItemState
 from exceptions_app.models import BatchProgress
+from exceptions_app.wording import shown
 from integrations.connectors.registry import title_of
 
 register = template.Library()
@@ -112,6 +114,8 @@ _STATE_LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "finished": ("success", "resolved"),
         "done": ("success", "resolved"),
         "left": ("neutral", "clock"),
+        # exports of the audit trail
+        "gone": ("neutral", "history"),
         # proposed mappings whose exceptions are prepared
         "preparing": ("transit", "clock"),
     }
@@ -230,7 +234,13 @@ def _span(delta: timedelta) -> str:
         return format_unit(minutes, "duration-minute", "short", locale=locale)
     units = (("duration-day", days), ("duration-hour", hours), ("duration-minute", minutes))
     largest = units[:2] if days else units[1:]
-    return " ".join(format_unit(count, unit, "narrow", locale=locale) for unit, count in largest if count)
+    return " ".join(_narrow(count, unit, locale) for unit, count in largest if count)
+
+
+def _narrow(count: int, unit: str, locale: Locale) -> str:
+    """Of many languages CLDR has a narrow form only where it differs from the short one; Babel has no other then."""
+    shown = format_unit(count, unit, "narrow", locale=locale)
+    return format_unit(count, unit, "short", locale=locale) if unit in shown else shown
 
 
 @register.filter
@@ -314,13 +324,22 @@ def icon(name: str, label: str = "", size: str = "") -> SafeString:
 def state_look(state: str, label: str = "") -> Look:
     """Tone, icon and words for a state of a case, a delivery or a proposal; an unknown state stays neutral."""
     tone, name = _STATE_LOOKS.get(str(state), ("neutral", "new"))
-    return Look(tone=tone, icon=name, label=label or _STATE_WORDS.get(state, str(state).replace("_", " ").capitalize()))
+    return Look(tone=tone, icon=name, label=shown(label or _words_of(state)))
+
+
+def _words_of(state: str) -> str:
+    return _STATE_WORDS.get(state, str(state).replace("_", " ").capitalize())
+
+
+def state_labels() -> list[str]:
+    """The words of all badges, in English."""
+    return [_words_of(state) for state in _STATE_LOOKS]
 
 
 @register.filter
 def batch_item_words(progress: BatchProgress) -> str:
     """How an item of a batch stands: “Not sent yet”."""
-    return ITEM_WORDS[ItemState(progress.state)].capitalize()
+    return capfirst(shown(ITEM_WORDS[ItemState(progress.state)]))
 
 
 @register.filter
@@ -333,13 +352,13 @@ def priority_level(priority: int | str) -> str:
 @register.filter
 def object_title(object_type: str) -> str:
     """What people call a kind of transaction: “Credit note”."""
-    return title_of(object_type)
+    return shown(title_of(object_type))
 
 
 @register.filter
 def category_title(category: str) -> str:
     """“Policy hold”, as the filter of the lists has it."""
-    return str(category).replace("_", " ").capitalize()
+    return shown(str(category).replace("_", " ").capitalize())
 
 
 @register.filter

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from django.db.models import Q
 
-from exceptions_app.models import Route
+from exceptions_app.models import ExceptionCase, Route
 from integrations.models import Connection
 from integrations.records.record import Record
 from integrations.refusals import Category, MessageNotUnderstood, RefusedTransaction
@@ -43,11 +43,13 @@ def find_route(record: Record, connection: Connection, *, object_type: str, cate
     )
 
 
-def priority_of(transaction: RefusedTransaction, *, base: int, today: date) -> int:
-    """1 to 4, 1 most urgent: a sanctions hit at once, what is due within two days at least 2."""
-    if transaction.refusal.category is Category.POLICY_HOLD and transaction.refusal.sub == "sanctions":
+def priority_of(case: ExceptionCase, *, base: int, today: date) -> int:
+    """1 to 4, 1 most urgent: a sanctions hit at once, what is due within two days at least 2.
+
+    `base` is what its route or its routing rule says; `today` is the day of its legal entity on which it is read.
+    """
+    if case.category == Category.POLICY_HOLD and case.sub == "sanctions":
         return 1
-    due = transaction.record.headline.due_date
-    if due is not None and today <= due <= today + SOON:
+    if case.payable_on is not None and today <= case.payable_on <= today + SOON:
         return min(base, 2)
     return base

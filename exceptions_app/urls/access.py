@@ -2,9 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from exceptions_app.views import access, access_reviews
+from exceptions_app.views import access, access_reviews, emergencies
 
 urlpatterns: list[URLPattern] = [
+    path("emergencies/", emergencies.emergencies, name="emergencies"),
+    path("emergencies/take/", emergencies.emergency_take, {"ref": "emergencies"}, name="emergency_take"),
+    path("emergencies/<str:ref>/", emergencies.emergency, name="emergency"),
+    path("emergencies/<str:ref>/end/", emergencies.emergency_end, name="emergency_end"),
+    path("emergencies/<str:ref>/review/", emergencies.emergency_review, name="emergency_review"),
     path("access/", access.access, name="access"),
     path("access/export/", access.access_export, name="access_export"),
     path("access/reviews/", access_reviews.access_reviews, name="access_reviews"),

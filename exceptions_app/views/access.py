@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.timezone import localdate, now
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -29,9 +30,12 @@ from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say
 from integrations.models import Connection
 
-MISSING = "You may not see who has which access. It is shown to administrators and to whoever reads the audit trail."
+MISSING = say(
+    "You may not see who has which access. It is shown to administrators and to whoever reads the audit trail."
+)
 PERMISSION = "export on a queue and on a legal entity"
 _MOST_CHARACTERS = 150
 WORDS: Mapping[str, str] = {
@@ -46,17 +50,21 @@ class AccessForm(forms.Form):
     """Four queries for what can be chosen."""
 
     use_required_attribute = False
-    person = forms.CharField(label="Person", required=False, max_length=_MOST_CHARACTERS)
-    role = forms.ChoiceField(label="Role", required=False)
-    place = forms.ChoiceField(label="Place", required=False)
+    person = forms.CharField(label=gettext_lazy("Person"), required=False, max_length=_MOST_CHARACTERS)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), required=False)
+    place = forms.ChoiceField(label=gettext_lazy("Place"), required=False)
 
     def __init__(self, data: Mapping[str, Any], *, within: frozenset[str] | None) -> None:
         super().__init__(data)
         self.within = within
         roles, places = self.fields["role"], self.fields["place"]
         if isinstance(roles, forms.ChoiceField) and isinstance(places, forms.ChoiceField):
-            roles.choices = [("", "All"), (DIRECTLY, "None, given directly"), *((one, one) for one in role_names())]
-            places.choices = [("", "All"), *place_choices(within)]
+            roles.choices = [
+                ("", gettext_lazy("All")),
+                (DIRECTLY, gettext_lazy("None, given directly")),
+                *((one, one) for one in role_names()),
+            ]
+            places.choices = [("", gettext_lazy("All")), *place_choices(within)]
 
     def wanted(self) -> AccessFilter:
         return AccessFilter(
@@ -138,7 +146,7 @@ def _list(request: HttpRequest, form: AccessForm) -> dict[str, Any]:
     try:
         page = access_page(wanted, at=at, cursor=request.GET.get(direction, ""), direction=direction)
     except InvalidCursor:
-        notices.append("That place in the list is not known any more; this is the first page.")
+        notices.append(gettext("That place in the list is not known any more; this is the first page."))
         page = access_page(wanted, at=at)
     query = {name: text for name, text in request.GET.items() if text and name not in PLACE}
     return {

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.timezone import get_current_timezone_name, make_aware
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.forms import REASON_LENGTH
@@ -19,20 +20,20 @@ class OpenReviewForm(forms.Form):
     """Four queries for what can be chosen."""
 
     use_required_attribute = False
-    name = forms.CharField(label="Name", max_length=100)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
     until = forms.DateField(
-        label="Confirm by",
-        help_text="That day included. What nobody confirmed by then ends by itself.",
+        label=gettext_lazy("Confirm by"),
+        help_text=gettext_lazy("That day included. What nobody confirmed by then ends by itself."),
         widget=forms.DateInput(attrs={"type": "date"}),
     )
-    scope = forms.ChoiceField(label="What is reviewed")
+    scope = forms.ChoiceField(label=gettext_lazy("What is reviewed"))
 
     def __init__(self, data: QueryDict | None = None) -> None:
         super().__init__(data, auto_id="review-%s")
         field = self.fields["scope"]
         if isinstance(field, forms.ChoiceField):
             roles = [(f"{ROLE_SCOPE}{role}", role) for role in role_names()]
-            field.choices = [(ALL, "All access"), ("Roles", roles), *place_choices()]
+            field.choices = [(ALL, gettext_lazy("All access")), ("Roles", roles), *place_choices()]
         self.fields["until"].help_text += f" The day ends in {get_current_timezone_name()}."
 
     def due_at(self) -> datetime:
@@ -50,7 +51,9 @@ class CancelForm(forms.Form):
     """Why a review is cancelled."""
 
     use_required_attribute = False
-    because = ActionCheckedField(label="Reason", max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
+    because = ActionCheckedField(
+        label=gettext_lazy("Reason"), max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
     def __init__(self, data: QueryDict | None = None) -> None:
         super().__init__(data, auto_id="cancel-%s")
@@ -60,7 +63,9 @@ class EndForm(forms.Form):
     """Why one line ends."""
 
     use_required_attribute = False
-    because = ActionCheckedField(label="Reason", max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
+    because = ActionCheckedField(
+        label=gettext_lazy("Reason"), max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
     def __init__(self, position: int, data: QueryDict | None = None) -> None:
         super().__init__(data, auto_id=f"end-{position}-%s")

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -27,9 +28,10 @@ from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 
 PAGE_SIZE = 50
-MISSING = "You may not review access. Administrators do, each that of others."
+MISSING = say("You may not review access. Administrators do, each that of others.")
 PERMISSION = "staff status"
 NEWEST = Sort("newest", (Key("id", "integer", descending=True),))
 IN_ORDER = Sort("position", (Key("position", "integer"),))
@@ -104,9 +106,11 @@ def access_review_open(request: HttpRequest, ref: str) -> HttpResponse:  # noqa:
             )
         except Invalid as error:
             field = {"due_at": "until"}.get(error.field, error.field)
-            form.add_error(field if field in form.fields else None, error.problem)
+            form.add_error(field if field in form.fields else None, shown(error.problem))
         else:
-            messages.success(request, f"{review} is open, with {review.count} to decide.")
+            messages.success(
+                request, shown(say("{review} is open, with {count} to decide.", review=review, count=review.count))
+            )
             return HttpResponseRedirect(reverse("exceptions:access_review", args=[review.pk]))
     return _list(request, form, status=422)
 
@@ -164,8 +168,8 @@ def _page(
         "problem": problem,
         "notices": notices,
         "trail": [
-            {"label": "Access", "url": reverse("exceptions:access")},
-            {"label": "Reviews", "url": reverse("exceptions:access_reviews")},
+            {"label": gettext("Access"), "url": reverse("exceptions:access")},
+            {"label": gettext("Reviews"), "url": reverse("exceptions:access_reviews")},
         ],
         "next_url": f"{here}&after={found.next_cursor}" if found.next_cursor else "",
         "previous_url": f"{here}&before={found.previous_cursor}" if found.previous_cursor else "",
@@ -223,9 +227,9 @@ def access_review_confirm(request: HttpRequest, ref: int) -> HttpResponse:
     try:
         done = actions.confirm(review.pk, ticked, by=person(request), at=now())
     except Invalid as error:
-        return _page(request, review, ticked=ticked, problem=error.problem, status=422)
+        return _page(request, review, ticked=ticked, problem=shown(error.problem), status=422)
     gone = f" {done['gone']} were gone already." if done["gone"] else ""
-    messages.success(request, f"{done['kept']} confirmed.{gone}")
+    messages.success(request, shown(say("{done} confirmed.{gone}", done=done["kept"], gone=gone)))
     return HttpResponseRedirect(_page_url(request, ref))
 
 
@@ -241,8 +245,8 @@ def access_review_end(request: HttpRequest, ref: int) -> HttpResponse:
         item = actions.end_item(review.pk, position, by=person(request), at=now(), because=because)
     except Invalid as error:
         if error.field != "because":
-            return _page(request, review, problem=error.problem, status=422)
-        form.add_error("because", error.problem)
+            return _page(request, review, problem=shown(error.problem), status=422)
+        form.add_error("because", shown(error.problem))
         return _page(request, review, refused={position: form}, status=422)
     messages.success(request, ended_words(item))
     return HttpResponseRedirect(_page_url(request, ref))
@@ -254,8 +258,8 @@ def access_review_close(request: HttpRequest, ref: int) -> HttpResponse:
     try:
         actions.close_review(review.pk, by=person(request), at=now())
     except Invalid as error:
-        return _page(request, review, problem=error.problem, status=422)
-    messages.success(request, f"{review} is closed.")
+        return _page(request, review, problem=shown(error.problem), status=422)
+    messages.success(request, shown(say("{review} is closed.", review=review)))
     return HttpResponseRedirect(_page_url(request, ref))
 
 
@@ -269,8 +273,8 @@ def access_review_cancel(request: HttpRequest, ref: int) -> HttpResponse:
         actions.cancel_review(review.pk, by=person(request), at=now(), because=because)
     except Invalid as error:
         if error.field != "because":
-            return _page(request, review, problem=error.problem, status=422)
-        form.add_error("because", error.problem)
+            return _page(request, review, problem=shown(error.problem), status=422)
+        form.add_error("because", shown(error.problem))
         return _page(request, review, cancel=form, status=422)
-    messages.success(request, f"{review} is cancelled.")
+    messages.success(request, shown(say("{review} is cancelled.", review=review)))
     return HttpResponseRedirect(_page_url(request, ref))

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -89,9 +90,14 @@ def _tabs(request: HttpRequest, *, mine: bool, decides: bool) -> list[dict[str, 
     counts = count_each(user, rows)
     to_decide_in_all = counts["decide"] + counts["batches"] + counts["mappings"]
     tabs = [
-        {"label": "To decide", "url": address(request, show=""), "current": not mine, "count": to_decide_in_all},
         {
-            "label": "Prepared by me",
+            "label": gettext("To decide"),
+            "url": address(request, show=""),
+            "current": not mine,
+            "count": to_decide_in_all,
+        },
+        {
+            "label": gettext("Prepared by me"),
             "url": address(request, show=PREPARED),
             "current": mine,
             "count": counts["prepared"],

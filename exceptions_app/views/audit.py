@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -20,13 +21,14 @@ from django.views.decorators.vary import vary_on_headers
 
 from audit import verify_evidence
 from audit.evidence import NothingSealed
+from audit.formats import FORMATS
 from audit.queries import EventFilter, LogEntry
 from exceptions_app.actions.audit_export import CSV, EVIDENCE, JSON_LINES, MISSING_EXPORT, Export, export_events
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.queries.access_conflicts import held_together
 from exceptions_app.queries.audit_page import AuditPage, chain_state, read_audit_page, readable_scopes
 from exceptions_app.queries.connections import case_number
-from exceptions_app.views.audit_filter import AuditExportForm, AuditFilterForm
+from exceptions_app.views.audit_filter import ASKED, AuditExportForm, AuditFilterForm
 from exceptions_app.views.audit_words import in_words
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
@@ -35,7 +37,7 @@ from exceptions_app.views.scope import person
 _MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/jsonl", EVIDENCE: "application/zip"}
 _ENDINGS = {EVIDENCE: "evidence.zip"}
 MOST_HELD_TOGETHER = 20
-_PERMISSION = "export on a queue and on a legal entity"
+PERMISSION = "export on a queue and on a legal entity"
 
 
 @require_safe
@@ -45,8 +47,9 @@ _PERMISSION = "export on a queue and on a legal entity"
 def audit(request: HttpRequest) -> HttpResponse:
     scopes = readable_scopes(person(request))
     if not scopes:
-        return not_permitted(request, MISSING_EXPORT, permission=_PERMISSION)
-    return _timeline(request, AuditFilterForm(request.GET, today=localdate(), reader=person(request)), scopes)
+        return not_permitted(request, MISSING_EXPORT, permission=PERMISSION)
+    form = AuditFilterForm(request.GET, today=localdate(), reader=person(request), scopes=scopes)
+    return timeline(request, form, scopes)
 
 
 @require_GET
@@ -56,16 +59,16 @@ def audit_export(request: HttpRequest) -> HttpResponseBase:
     """The events of the filter in the address, streamed. That it was taken is an event itself."""
     scopes = readable_scopes(person(request))
     if not scopes:
-        return not_permitted(request, MISSING_EXPORT, permission=_PERMISSION)
-    form = AuditExportForm(request.GET, today=localdate(), reader=person(request))
+        return not_permitted(request, MISSING_EXPORT, permission=PERMISSION)
+    form = AuditExportForm(request.GET, today=localdate(), reader=person(request), scopes=scopes)
     if not form.is_valid():
-        return _timeline(request, form, scopes)
+        return timeline(request, form, scopes)
     at, wanted, kind = now(), form.events(scopes), form.cleaned_data["format"]
     try:
         found = export_events(wanted, kind, by=person(request), at=at)
     except NothingSealed as reason:
         form.add_error(None, str(reason))
-        return _timeline(request, form, scopes)
+        return timeline(request, form, scopes)
     return _download(found, kind, _file_name(wanted, kind, at=at))
 
 
@@ -94,7 +97,8 @@ def _file_name(wanted: EventFilter, kind: str, *, at: datetime) -> str:
     return f"audit-{since}-to-{last.isoformat()}.{_ENDINGS.get(kind, kind)}"
 
 
-def _timeline(request: HttpRequest, form: AuditFilterForm, scopes: Collection[str]) -> HttpResponse:
+def timeline(request: HttpRequest, form: AuditFilterForm, scopes: Collection[str]) -> HttpResponse:
+    """The page of the trail for this form, or what is wrong with it."""
     fragment = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     template = "exceptions/_audit_events.html" if fragment else "exceptions/audit.html"
     context: dict[str, Any] = {"form": form}
@@ -120,10 +124,17 @@ def _events(form: AuditFilterForm, scopes: Collection[str]) -> dict[str, Any]:
         "csv_url": export + form.address(format=CSV),
         "jsonl_url": export + form.address(format=JSON_LINES),
         "evidence_url": export + form.address(format=EVIDENCE),
+        "file_form": _file_form(form),
         "newest_url": form.address() if form.cleaned_data["after"] else "",
         "next_url": form.address(after=str(page.next)) if page.next else "",
         "all_time_url": form.address(since="") if form.data.get("since") else "",
     }
+
+
+def _file_form(form: AuditFilterForm) -> dict[str, Any]:
+    """What the form for a file in the background sends on: the filter as it stands in the address."""
+    asked = {name: str(form.data.get(name, "")) for name in ASKED}
+    return {"asked": asked, "key": str(uuid4()), "formats": FORMATS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

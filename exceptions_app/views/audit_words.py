@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from exceptions_app.wording import shown
+
 ACTIONS: Mapping[str, Mapping[str, str]] = {
     "Exceptions": {
         "case.": "Anything about exceptions",
@@ -13,6 +15,9 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "case.resumed": "Resumed",
         "case.hold_ended": "Hold ended",
         "case.snoozed": "Snoozed",
+        "case.tagged": "Tagged",
+        "case.cause_changed": "Put under another cause",
+        "case.playbook_used": "Playbook used",
         "case.woken": "Woken",
         "case.snooze_ended": "Snooze ended",
         "case.move_undone": "Move undone",
@@ -38,6 +43,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "case.booking_confirmed": "Statement approved: booked",
         "case.absence_confirmed": "Statement approved: not there",
         "case.reopened": "Reopened",
+        "case.erased": "Content erased",
     },
     "Outcomes": {
         "case.resolved": "Resolved",
@@ -105,6 +111,13 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "cause.": "Anything about causes",
         "cause.noted": "Note on a cause written",
         "cause.owner_set": "Owner of a cause set",
+        "cause.joined": "Joined with another cause",
+        "cause.taken_back": "Taken back from another cause",
+        "cause.split": "Exceptions taken out of a cause",
+        "playbook.": "Anything about playbooks",
+        "playbook.written": "Playbook written",
+        "playbook.approved": "Playbook approved",
+        "playbook.rejected": "Playbook rejected",
     },
     "Deliveries": {
         "delivery.stopped": "Delivery stopped",
@@ -142,6 +155,26 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "approval_rule.approved": "Rule of approval approved",
         "approval_rule.rejected": "Rule of approval rejected",
         "approval_rule.withdrawn": "Rule of approval withdrawn",
+        "routing_rule.": "Anything about routing rules",
+        "routing_rule.proposed": "Routing rule proposed",
+        "routing_rule.approved": "Routing rule approved",
+        "routing_rule.rejected": "Routing rule rejected",
+        "routing_rule.withdrawn": "Routing rule withdrawn",
+        "retention.": "Anything about policies of retention",
+        "retention.proposed": "Policy of retention proposed",
+        "retention.approved": "Policy of retention approved",
+        "retention.rejected": "Policy of retention rejected",
+        "retention.withdrawn": "Policy of retention withdrawn",
+        "hold.": "Anything about legal holds",
+        "hold.placed": "Legal hold placed",
+        "hold.lifted": "Legal hold lifted",
+        "purge.done": "Content of exceptions erased",
+        "erasure.": "Anything about erasures on request",
+        "erasure.proposed": "Erasure on request proposed",
+        "erasure.approved": "Erasure on request approved",
+        "erasure.rejected": "Erasure on request rejected",
+        "erasure.withdrawn": "Erasure on request withdrawn",
+        "erasure.done": "Erasure on request carried out",
         "exchange_rates.imported": "Exchange rates imported",
         "connection.paused": "Connection paused",
         "connection.resumed": "Connection resumed",
@@ -165,6 +198,10 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "delegation.": "Anything about deciding in somebody's place",
         "delegation.given": "Somebody decides in one's place",
         "delegation.ended": "Deciding in somebody's place ended",
+        "emergency.": "Anything about emergency access",
+        "emergency.taken": "Emergency access taken",
+        "emergency.ended": "Emergency access ended",
+        "emergency.reviewed": "Emergency access reviewed",
         "access.exported": "List of access exported",
         "access_review.": "Anything about reviews of access",
         "access_review.opened": "Review of access opened",
@@ -181,6 +218,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "role.not_given": "Role not given",
         "token.made": "API token made",
         "token.withdrawn": "API token withdrawn",
+        "token.issued": "Short-lived token given",
     },
     "People": {
         "person.": "Anything about people",
@@ -202,11 +240,23 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "person.recovery_code_used": "Recovery code used",
         "role.added": "Role added",
     },
-    "This log": {"audit.exported": "Audit trail exported"},
+    "This log": {
+        "audit.exported": "Audit trail exported",
+        "audit.export_started": "Export asked for",
+        "audit.export_paused": "Export paused",
+        "audit.export_resumed": "Export resumed",
+        "audit.export_cancelled": "Export cancelled",
+        "audit.export_finished": "Export finished",
+        "audit.export_failed": "Export failed",
+        "audit.export_downloaded": "File of an export taken",
+        "audit.export_removed": "File of an export removed",
+    },
 }
 _WORDS = {name: words for group in ACTIONS.values() for name, words in group.items()}
 
 
 def in_words(action: str) -> str:
     """What the event is called on a page; a name that is not listed is read out."""
-    return _WORDS.get(action) or action.replace(".", " ").replace("_", " ").strip().capitalize()
+    return (
+        shown(_WORDS[action]) if action in _WORDS else action.replace(".", " ").replace("_", " ").strip().capitalize()
+    )

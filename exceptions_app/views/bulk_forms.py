@@ -7,17 +7,20 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.bulk_states import LONGEST_REASON, LONGEST_TEXT, LONGEST_VALUE, BulkKind, Instruction
 from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.forms import PersonField
 from exceptions_app.models import ExceptionCase, PayloadVersion
+from exceptions_app.tag_form import TagsField
 from exceptions_app.views.replay_batch_forms import ListField
+from exceptions_app.wording import say
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.records.record import label_with_term
 from integrations.refusals import MessageNotUnderstood
 
-UNREADABLE = "The list came back incomplete. Nothing was done; look at it again."
+UNREADABLE = say("The list came back incomplete. Nothing was done; look at it again.")
 MOST_LOOKED_INTO = 20  # documents, for the fields that they have
 _BETWEEN = "|"  # the standard's name of a field and that of people
 
@@ -43,8 +46,10 @@ def _reason(*, required: bool) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": 2})
     if required:
         words = "Whoever decides and the auditor read this with each exception."
-        return ActionCheckedField(label="Reason", max_length=LONGEST_REASON, widget=widget, help_text=words)
-    return forms.CharField(label="Note", max_length=LONGEST_REASON, widget=widget, required=False)
+        return ActionCheckedField(
+            label=gettext_lazy("Reason"), max_length=LONGEST_REASON, widget=widget, help_text=words
+        )
+    return forms.CharField(label=gettext_lazy("Note"), max_length=LONGEST_REASON, widget=widget, required=False)
 
 
 class BulkForm(forms.Form):
@@ -63,9 +68,15 @@ class BulkForm(forms.Form):
 
 class AssignManyForm(BulkForm):
     to = PersonField(
-        queryset=get_user_model().objects.none(), to_field_name="username", label="Assign to", empty_label="Choose",
-        error_messages={"required": "Choose a colleague.", "invalid_choice": "Choose a colleague of the list."},
-    )  # fmt: skip
+        queryset=get_user_model().objects.none(),
+        to_field_name="username",
+        label=gettext_lazy("Assign to"),
+        empty_label=gettext_lazy("Choose"),
+        error_messages={
+            "required": gettext_lazy("Choose a colleague."),
+            "invalid_choice": gettext_lazy("Choose a colleague of the list."),
+        },
+    )
     because = _reason(required=False)
 
     def _worded(self, given: Mapping[str, Any]) -> dict[str, str]:
@@ -78,23 +89,38 @@ class GiveBackManyForm(BulkForm):
 
 class SetValueForm(BulkForm):
     field = forms.CharField(
-        label="Field", max_length=300, widget=forms.Select, error_messages={"required": "Choose the field."}
+        label=gettext_lazy("Field"),
+        max_length=300,
+        widget=forms.Select,
+        error_messages={"required": gettext_lazy("Choose the field.")},
     )
     was = forms.CharField(
-        label="Where it is", max_length=LONGEST_VALUE, required=False,
-        help_text="Exactly as it stands in the document. Leave it empty for documents that lack the field.",
-    )  # fmt: skip
+        label=gettext_lazy("Where it is"),
+        max_length=LONGEST_VALUE,
+        required=False,
+        help_text=gettext_lazy(
+            "Exactly as it stands in the document. Leave it empty for documents that lack the field."
+        ),
+    )
     will_be = forms.CharField(
-        label="Set it to", max_length=LONGEST_VALUE, required=False,
-        help_text="As the document has it, for example 2026-03-31 or 1428.00. Leave it empty to take the field away.",
-    )  # fmt: skip
+        label=gettext_lazy("Set it to"),
+        max_length=LONGEST_VALUE,
+        required=False,
+        help_text=gettext_lazy(
+            "As the document has it, for example 2026-03-31 or 1428.00. Leave it empty to take the field away."
+        ),
+    )
     because = _reason(required=True)
 
     def _worded(self, given: Mapping[str, Any]) -> dict[str, str]:
         term, _, label = str(given["field"]).partition(_BETWEEN)
         return {
-            "term": term, "label": label, "was": given["was"], "will_be": given["will_be"], "because": given["because"]
-        }  # fmt: skip
+            "term": term,
+            "label": label,
+            "was": given["was"],
+            "will_be": given["will_be"],
+            "because": given["because"],
+        }
 
 
 class ReasonManyForm(BulkForm):
@@ -103,9 +129,27 @@ class ReasonManyForm(BulkForm):
 
 class CommentManyForm(BulkForm):
     text = ActionCheckedField(
-        label="Comment", max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Everybody who may see one of the exceptions reads it there. It stays.",
+        label=gettext_lazy("Comment"), max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("Everybody who may see one of the exceptions reads it there. It stays."),
     )  # fmt: skip
+
+
+class TagManyForm(BulkForm):
+    tags = TagsField(label=gettext_lazy("Tags"), error_messages={"required": gettext_lazy("Write at least one tag.")})
+    because = _reason(required=False)
+
+    def _worded(self, given: Mapping[str, Any]) -> dict[str, str]:
+        return {"tags": ",".join(given["tags"]), "because": str(given["because"])}
+
+
+class PlaybookManyForm(BulkForm):
+    playbook = forms.CharField(
+        label=gettext_lazy("Playbook"),
+        max_length=30,
+        widget=forms.Select,
+        error_messages={"required": gettext_lazy("Choose a playbook.")},
+        help_text=gettext_lazy("All its steps with each exception, or none where one of them is not possible."),
+    )
 
 
 BULK_FORMS: Mapping[BulkKind, type[BulkForm]] = {
@@ -115,6 +159,9 @@ BULK_FORMS: Mapping[BulkKind, type[BulkForm]] = {
     BulkKind.PROPOSE: ReasonManyForm,
     BulkKind.WRITE_OFF: ReasonManyForm,
     BulkKind.COMMENT: CommentManyForm,
+    BulkKind.TAG: TagManyForm,
+    BulkKind.UNTAG: TagManyForm,
+    BulkKind.PLAYBOOK: PlaybookManyForm,
 }
 
 
@@ -124,15 +171,19 @@ def bulk_form(
     *,
     people: QuerySet[AbstractUser] | None = None,
     choices: Sequence[FieldChoice] = (),
+    tags: Sequence[str] = (),
     initial: Mapping[str, Any] | None = None,
 ) -> BulkForm:
-    """The form of a kind; `people` and `choices` are what it lets one choose among."""
+    """The form of a kind; `people`, `choices` and `tags` are what it lets one choose among."""
     form = BULK_FORMS[kind](data, initial={**(initial or {}), "kind": kind.value})
-    to, field = form.fields.get("to"), form.fields.get("field")
+    to, several = form.fields.get("to"), form.fields.get("tags")
+    field = form.fields.get("field") or form.fields.get("playbook")
     if isinstance(to, PersonField) and people is not None:
         to.queryset = people
+    if isinstance(several, TagsField):
+        several.offer(tags)
     if field is not None and isinstance(field.widget, forms.Select):
-        field.widget.choices = [("", "Choose"), *choices]
+        field.widget.choices = [("", gettext_lazy("Choose")), *choices]
     return form
 
 

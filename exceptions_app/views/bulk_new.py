@@ -22,7 +22,9 @@ from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.case_page import people_within
 from exceptions_app.queries.mapping_effect import money_of_cases
 from exceptions_app.queries.picks import may_act_on_many, picked, picked_cases, places_of
+from exceptions_app.queries.playbooks import holding_among
 from exceptions_app.queries.reach import Reach
+from exceptions_app.queries.tags import tags_in_use
 from exceptions_app.states import TRANSITIONS, Verb
 from exceptions_app.views.bulk_forms import MOST_LOOKED_INTO, BulkForm, StartForm, bulk_form, fields_of
 from exceptions_app.views.bulk_select import NOTHING_TO_DO_THERE
@@ -31,6 +33,7 @@ from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replay_batch_forms import ProposeBatchForm
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import shown, told_by
 
 MOST_NAMED = 5  # exceptions beside one reason
 MOST_LISTED = 50
@@ -74,6 +77,11 @@ def _form(
     cases = picked_cases(person(request), reach_for(request))
     if kind is BulkKind.ASSIGN:
         return bulk_form(kind, data, people=people_within(Verb.CORRECT, *places_of(cases)), initial=initial)
+    if kind in (BulkKind.TAG, BulkKind.UNTAG):
+        return bulk_form(kind, data, tags=tags_in_use(reach_for(request)), initial=initial)
+    if kind is BulkKind.PLAYBOOK:
+        choices = [(one.ref, f"{one.code}: {one.ref}, {len(one.steps)} steps") for one in holding_among(cases)]
+        return bulk_form(kind, data, choices=choices, initial=initial)
     looked_into = kind is BulkKind.SET_VALUE
     few = cases.select_related("connection").order_by("pk")[:MOST_LOOKED_INTO] if looked_into else cases.none()
     return bulk_form(kind, data, choices=fields_of(few), initial=initial)
@@ -117,7 +125,7 @@ def _preview(request: HttpRequest, form: BulkForm, *, notice: str = "", status: 
     try:
         verdicts = judge(list(found[:MOST_ITEMS]), instruction, by=person(request))
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, form, status=422)
     fit = [verdict.case for verdict in verdicts if not verdict.refusal]
     revisions = {case.pk: case.revision for case in fit}
@@ -171,10 +179,10 @@ def bulk_start(request: HttpRequest, ref: str) -> HttpResponse:
             key=given["key"],
         )  # fmt: skip
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, form, status=422)
     except BulkListChanged as error:
-        return _preview(request, form, notice=str(error), status=409)
+        return _preview(request, form, notice=told_by(error), status=409)
     forget(request, _page_of_new(request, ref))
     if run.count <= FEW:
         carry_on_unless_broken(run.pk, ends_at=time.monotonic() + PATIENCE)

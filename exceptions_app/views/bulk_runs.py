@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -27,6 +28,7 @@ from exceptions_app.views.polling import STATE_SEEN, stops_when_refused
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import is_htmx
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, told_by
 
 POLL_EVERY = 2  # seconds, while it runs
 
@@ -121,7 +123,7 @@ def _address(request: HttpRequest, **changes: str) -> str:
 
 def _tabs(request: HttpRequest, progress: reads.BulkProgress, wanted: str) -> list[dict[str, Any]]:
     everything = {
-        "label": "All",
+        "label": gettext("All"),
         "url": _address(request, items=""),
         "current": not wanted,
         "count": f"{progress.count:,}",
@@ -158,13 +160,13 @@ def _halting(move: Callable[..., BulkRun], done: str) -> Callable[[HttpRequest, 
         try:
             run = move(run.pk, by=person(request), at=now())
         except RunMoveNotAllowed as error:
-            return changed_meanwhile(request, f"{error} Nothing was done.", back_url=_url_of(run))
-        messages.success(request, done.format(ref=run.ref))
+            return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=_url_of(run))
+        messages.success(request, shown(say(done, ref=run.ref)))
         return HttpResponseRedirect(_url_of(run))
 
     return view
 
 
-pause = _halting(pause_bulk, "{ref} is paused. No further exception is begun.")
-resume = _halting(resume_bulk, "{ref} goes on.")
-cancel = _halting(cancel_bulk, "{ref} is cancelled. What was done stays done.")
+pause = _halting(pause_bulk, gettext_noop("{ref} is paused. No further exception is begun."))
+resume = _halting(resume_bulk, gettext_noop("{ref} goes on."))
+cancel = _halting(cancel_bulk, gettext_noop("{ref} is cancelled. What was done stays done."))

@@ -23,9 +23,10 @@ from exceptions_app.views.listing import QueueFilter
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import is_htmx
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import say
 
 PAGES = ("queue", "my_queue")
-NOTHING_TO_DO_THERE = "You may do nothing with several exceptions at once."
+NOTHING_TO_DO_THERE = say("You may do nothing with several exceptions at once.")
 _MOST_SHOWN = 2 * PAGE_SIZE
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_GET
 
 from exceptions_app import policies
@@ -16,11 +17,13 @@ from exceptions_app.forms import mine_of, typed_texts
 from exceptions_app.models import Attachment, Evidence, ExceptionCase, Occurrence
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import content_of
+from exceptions_app.queries.erasures import erasure_of
 from exceptions_app.states import Action
 from exceptions_app.veiling import may_have
 from exceptions_app.views.case_context import Asked, Notice
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.conflict import show_conflict
+from exceptions_app.views.errors import erased
 from exceptions_app.views.interrupted import Interrupted, forget, interrupted_at, signed_in
 from exceptions_app.views.polling import stops_when_refused
 from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
@@ -30,17 +33,17 @@ from integrations.models import InboxContent
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file, in the header of a download
 # What belongs to the page that was shown, not to the words that were typed.
-_OF_THE_OLD_PAGE = frozenset({"base_version", "revision", "frozen_sha256"})
+_OF_THE_OLD_PAGE = frozenset({"base_version", "revision", "frozen_sha256", "as_first"})
 _INTERRUPTED = Notice(
     tone="warning",
-    title="You had been signed out",
-    text="What you typed is below. It has not been sent; look it over and send it again.",
+    title=gettext_noop("You had been signed out"),
+    text=gettext_noop("What you typed is below. It has not been sent; look it over and send it again."),
 )
 
 _PROVING = Notice(
     tone="warning",
-    title="Your decision is not sent yet",
-    text="What you typed is below. Look it over and send it again, now that it is known to be you.",
+    title=gettext_noop("Your decision is not sent yet"),
+    text=gettext_noop("What you typed is below. Look it over and send it again, now that it is known to be you."),
 )
 
 
@@ -126,6 +129,8 @@ def version(request: HttpRequest, ref: str, number: int) -> HttpResponse:
     wanted = content_of(found, number)
     if wanted is None:
         raise Http404
+    if not wanted.content:
+        return _gone(request, found)
     return _file(request, found, bytes(wanted.content), wanted.media_type, name=f"{found.ref}-version-{number}")
 
 
@@ -135,6 +140,8 @@ def payload(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
     """The document of one arrival, exactly as it was handed in."""
     found = visible_case(request, ref)
     content = _handed_in(found, occurrence_id)
+    if not content.payload:
+        return _gone(request, found)
     name = f"{found.ref}-message-{occurrence_id}-document"
     return _file(request, found, bytes(content.payload), content.payload_media_type, name=name)
 
@@ -145,6 +152,8 @@ def refusal(request: HttpRequest, ref: str, occurrence_id: int) -> HttpResponse:
     """The refusal of one arrival, exactly as it was handed in."""
     found = visible_case(request, ref)
     content = _handed_in(found, occurrence_id)
+    if not content.payload:
+        return _gone(request, found)
     name = f"{found.ref}-message-{occurrence_id}-refusal"
     body = bytes(content.refusal)
     if not may_have(request, found, body, is_answer=True):
@@ -158,6 +167,8 @@ def evidence(request: HttpRequest, ref: str, proposal_id: int) -> HttpResponse:
     """The file that proves a statement about a sending of unknown outcome."""
     found = visible_case(request, ref)
     kept = get_object_or_404(Evidence.objects.exclude(file_name=""), pk=proposal_id, proposal__case=found)
+    if not kept.content:
+        return _gone(request, found)
     name = f"{found.ref}-proof-{proposal_id}-{Path(kept.file_name).stem}"
     return as_attachment(bytes(kept.content), kept.media_type, name=name)
 
@@ -168,6 +179,8 @@ def attachment(request: HttpRequest, ref: str, attachment_id: int) -> HttpRespon
     """A file that came with a comment, to be saved."""
     found = visible_case(request, ref)
     kept = get_object_or_404(Attachment, pk=attachment_id, case=found)
+    if not kept.content:
+        return _gone(request, found)
     stem = _NOT_IN_A_NAME.sub("-", Path(kept.file_name).stem).strip("-")
     name = f"{found.ref}-{stem or 'file'}-{kept.pk}"
     return as_attachment(bytes(kept.content), kept.media_type, name=name)
@@ -176,6 +189,12 @@ def attachment(request: HttpRequest, ref: str, attachment_id: int) -> HttpRespon
 def _file(request: HttpRequest, found: ExceptionCase, content: bytes, media_type: str, *, name: str) -> HttpResponse:
     """The very bytes, for who may see all that is in them now."""
     return as_attachment(content, media_type, name=name) if may_have(request, found, content) else refused_file(request)
+
+
+def _gone(request: HttpRequest, found: ExceptionCase) -> HttpResponse:
+    gone = erasure_of(found)
+    words = gone.words if gone is not None else gettext("What was here was erased under a policy of retention.")
+    return erased(request, words, back_url=case_url(found))
 
 
 def _handed_in(found: ExceptionCase, occurrence_id: int) -> InboxContent:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.forms import Field, Form, Textarea, TextInput
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.forms import MOVE_FORMS, ApproveForm, AssignForm, CorrectionForm, RawForm, ReverseForm
 from exceptions_app.queries.case_page import (
@@ -14,10 +16,14 @@ from exceptions_app.queries.case_page import (
     possible_actions,
     was_refused_as_it_is,
 )
+from exceptions_app.queries.reach import Reach
 from exceptions_app.queries.retyping import retyping_on
 from exceptions_app.queries.reversals import reversible_references
+from exceptions_app.queries.tags import tags_in_use
 from exceptions_app.shortcuts import ACTION_KEYS
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, ProposalKind, Verb
+from exceptions_app.tag_form import TagForm
+from exceptions_app.wording import shown
 from integrations.records.record import Record
 
 _ICONS: Mapping[Action, str] = {
@@ -27,6 +33,7 @@ _ICONS: Mapping[Action, str] = {
     Action.RESUME: "resume",
     Action.SNOOZE: "clock",
     Action.WAKE: "resume",
+    Action.TAG: "tag",
     Action.CORRECT: "correct",
     Action.TRANSLATE: "reopen",
     Action.PROPOSE: "propose",
@@ -79,20 +86,23 @@ class ActionItem:
 
 
 def action_items(
-    page: CasePage, *, bound: Mapping[Action, Form], typed: Mapping[Action, Mapping[str, str]]
+    page: CasePage, reach: Reach, *, bound: Mapping[Action, Form], typed: Mapping[Action, Mapping[str, str]]
 ) -> dict[Action, ActionItem]:
-    """Every action of this kind of exception. `bound` are forms with errors, `typed` values to begin with."""
+    """Every action of this kind of exception. `bound` are forms with errors, `typed` values to begin with.
+
+    `reach` is the reader's.
+    """
     found: dict[Action, ActionItem] = {}
     for possible in possible_actions(page):
         action = possible.action
-        form = (bound.get(action) or _form(action, page, typed.get(action, {}))) if possible.allowed else None
+        form = (bound.get(action) or _form(action, page, typed.get(action, {}), reach)) if possible.allowed else None
         found[action] = ActionItem(
             action=action,
-            label=possible.label,
+            label=shown(possible.label),
             icon=_ICONS[action],
             url=reverse(f"exceptions:{action.value}", kwargs={"ref": page.case.ref}),
             allowed=possible.allowed,
-            reason=possible.reason,
+            reason=shown(possible.reason),
             form=form,
             anchor=_ANCHORS.get(action, ""),
             is_open=action in bound or action in typed,
@@ -100,7 +110,7 @@ def action_items(
     return found
 
 
-def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | None:
+def _form(action: Action, page: CasePage, typed: Mapping[str, str], reach: Reach) -> Form | None:
     form_class = MOVE_FORMS.get(action)
     if form_class is None:
         return None
@@ -109,16 +119,18 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str]) -> Form | No
         more = {"references": reversible_references(page.case)}
     if form_class is ApproveForm:
         more = {"to_retype": retyping_on(page)}
+    if form_class is TagForm:
+        more = {"tags": page.case.tags, "in_use": partial(tags_in_use, reach)}
     initial = {**_beginning(action, page), **{name: value for name, value in typed.items() if name != "agreed"}}
     form = form_class(initial=initial, auto_id=_auto_id(action, page), **more)
     if action is Action.APPROVE and _states_something(page):
-        form.fields["agreed"].label = "I have looked at the proof, and it is right."
+        form.fields["agreed"].label = gettext_lazy("I have looked at the proof, and it is right.")
     elif action is Action.APPROVE and not _changes_something(page):
-        form.fields["agreed"].label = "I have checked what is proposed, and it is right."
+        form.fields["agreed"].label = gettext_lazy("I have checked what is proposed, and it is right.")
     if action is Action.PROPOSE and was_refused_as_it_is(page):
-        form.fields[
-            "because"
-        ].help_text = "This version was refused as it is. Say what has changed since, or correct it first."
+        form.fields["because"].help_text = gettext_lazy(
+            "This version was refused as it is. Say what has changed since, or correct it first."
+        )
     return form
 
 
@@ -145,6 +157,8 @@ def _beginning(action: Action, page: CasePage) -> dict[str, Any]:
         start["to"] = page.case.assignee_id or page.standing.user.pk
     if action in (Action.APPROVE, Action.REJECT) and proposal is not None:
         start["frozen_sha256"] = proposal.frozen_sha256
+    if action is Action.APPROVE:
+        start["as_first"] = page.standing.missing > 1
     if action in (Action.PROPOSE, Action.RELEASE):
         start["because"] = page.latest.reason
     return start

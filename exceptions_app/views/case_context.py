@@ -16,6 +16,7 @@ from exceptions_app.models import ExceptionCase, Proposal, Transaction
 from exceptions_app.policies import REVERSIBLE, TWICE_THERE
 from exceptions_app.queries.case_history import attachments_of
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
+from exceptions_app.queries.erasures import erasure_of
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.queries.presence import BEAT
 from exceptions_app.queries.reach import Reach
@@ -104,7 +105,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
     first = record if page.latest.number == 1 else record_of(page, page.first_content)
     problems = problems_of(page, record, first)
     typed = _typed_with_draft(page, asked)
-    items = action_items(page, bound=asked.bound, typed=typed)
+    items = action_items(page, reach, bound=asked.bound, typed=typed)
     changes, transactions = _changes(page, first, record), taken_up_by(case)
     context: dict[str, Any] = {
         "case": case,
@@ -130,8 +131,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         **_proposal(page.proposal, missing=page.standing.missing),
         "target_can_be_asked": can_be_asked(case),
         "target_address": without_secrets(page.case.connection.target_url),
-        "decision": page.decision,
-        "approved_by": _approved_by(page),
+        **_decided(page),
         "submission": page.submission,
         "hold": _hold_of(page),
         "held": conflict_view(page, words),
@@ -144,6 +144,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "may_read_audit": Verb.EXPORT in page.standing.verbs,
         "kept": kept_texts(items, bound=asked.bound, typed=typed, record=record),
         "attachments": attachments_of(case),
+        "erased": erasure_of(case) if not page.latest_content else None,
         **masked_values(page, asked.reveal),
         **_at_work(page, asked, typed),
         **answer_context(case, page.standing.user),
@@ -151,13 +152,19 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
     may_type = items[Action.CORRECT].allowed and not asked.raw
     suggested = suggestions_for(page, record, first, problems, reach) if may_type else {}
     context |= _correction(page, record, problems, items, asked, typed.get(Action.CORRECT, {}), suggested)
+    context |= _arranged(context, items, page)
+    return context | history_context(page.case, tab=asked.tab, after=asked.after, verbs=page.standing.verbs)
+
+
+def _arranged(context: Mapping[str, Any], items: Mapping[Action, ActionItem], page: CasePage) -> dict[str, Any]:
+    """Which parts stand below each other, and what leads to them."""
     names = _sections(context, items, page)
-    context["sections"] = [f"exceptions/{name}.html" for name in names]
-    anchors = context["anchors"] = [_ANCHORS[name] for name in names if name in _ANCHORS]
+    anchors = [_ANCHORS[name] for name in names if name in _ANCHORS]
+    arranged: dict[str, Any] = {"sections": [f"exceptions/{name}.html" for name in names], "anchors": anchors}
     if context["held"] is not None:
         askable = context["target_can_be_asked"]
-        context["held_steps"] = next_steps(page, items, anchors, words=words, can_be_asked=askable)
-    return context | history_context(page.case, tab=asked.tab, after=asked.after, verbs=page.standing.verbs)
+        arranged["held_steps"] = next_steps(page, items, anchors, words=context["words"], can_be_asked=askable)
+    return arranged
 
 
 def _state(case: ExceptionCase) -> dict[str, Any]:
@@ -200,13 +207,14 @@ def _approvals(proposal: Proposal | None, *, missing: int) -> dict[str, Any] | N
     }
 
 
-def _approved_by(page: CasePage) -> str:
-    """Whoever approved what was decided last, both where there were two."""
+def _decided(page: CasePage) -> dict[str, Any]:
+    """What was decided last, and whoever approved it: both where there were two."""
     if page.decision is None:
-        return ""
+        return {"decision": None, "approved_by": ""}
     proposal = page.proposal
     first = getattr(proposal, "first_approval", None) if proposal and proposal.pk == page.decision.proposal_id else None
-    return " and ".join(str(said.decider) for said in (first, page.decision) if said is not None)
+    people = " and ".join(str(said.decider) for said in (first, page.decision) if said is not None)
+    return {"decision": page.decision, "approved_by": people}
 
 
 def _deciders(

@@ -27,6 +27,7 @@ from exceptions_app.states import Verb
 from exceptions_app.targets import without_secrets
 from exceptions_app.templatetags.presentation import with_amounts
 from exceptions_app.views.changes import for_the_table
+from exceptions_app.wording import say, shown
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.models import Delivery, DeliveryAnswer, DeliveryAttempt
 from integrations.records.record import Record
@@ -45,6 +46,9 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.snoozed": ("", "clock"),
     "case.woken": ("", "resume"),
     "case.snooze_ended": ("", "resume"),
+    "case.tagged": ("", "tag"),
+    "case.cause_changed": ("", "filter"),
+    "case.playbook_used": ("info", "audit"),
     "case.move_undone": ("", "reopen"),
     "case.disagreement_found": ("danger", "danger"),
     "case.corrected": ("info", "correct"),
@@ -62,6 +66,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "case.rejected": ("danger", "close"),
     "case.reopened": ("", "reopen"),
     "case.commented": ("", "comment"),
+    "case.erased": ("", "info"),
     "case.values_revealed": ("info", "eye"),
     "case.outcome_unknown": ("warning", "outcome-unknown"),
     "case.refused_again": ("danger", "danger"),
@@ -128,14 +133,16 @@ def _event_row(event: LogEntry, names: Mapping[str, str], *, with_number: bool, 
         actor=actor,
         tone=tone,
         icon=icon,
-        note=f"Sealed as number {event.sequence}" if with_number and event.sequence is not None else "",
+        note=shown(say("Sealed as number {number}", number=event.sequence))
+        if with_number and event.sequence is not None
+        else "",
         quote=comment or ("" if event.because and event.because in event.summary else event.because),
         reference=str(event.data.get("reference") or "") if event.action == "case.resolved" else "",
     )
 
 
 # What an answer comes to: the badge that it borrows, and its words.
-_ANSWERS: Mapping[str, tuple[str, str]] = {
+ANSWERS: Mapping[str, tuple[str, str]] = {
     "absent": ("queued", "Not there"),
     "same": ("already_there", "There, same content"),
     "different": ("conflict", "There, other content"),
@@ -147,7 +154,7 @@ _ANSWERS: Mapping[str, tuple[str, str]] = {
     "pending": ("unknown", "Not decided yet"),
     "misconfigured": ("refused", "Connection turned down"),
 }
-_NO_ANSWER = ("unknown", "Outcome unknown")
+NO_ANSWER = ("unknown", "Outcome unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +187,12 @@ def _attempt_row(number: int, attempt: DeliveryAttempt, *, shows: bool) -> Attem
     body = whole.decode("utf-8", errors="replace")
     body = body if shows or not body else masked_text(body, whole=whole)
     took = answer.finished_at - attempt.started_at if answer else None
-    badge, words = _ANSWERS.get(answer.outcome, _NO_ANSWER) if answer else _NO_ANSWER
+    badge, words = ANSWERS.get(answer.outcome, NO_ANSWER) if answer else NO_ANSWER
     return AttemptRow(
         number=number,
-        phase=str(DeliveryAttempt.Phase(attempt.phase).label),
+        phase=shown(DeliveryAttempt.Phase(attempt.phase).label),
         badge=badge,
-        words=words,
+        words=shown(words),
         at=attempt.started_at,
         http_status=answer.http_status if answer else None,
         milliseconds=round(took.total_seconds() * 1000) if took is not None else None,
@@ -221,22 +228,23 @@ def history_context(
         "tab": part.value,
         "tabs": [
             {
-                "label": label,
+                "label": shown(label),
                 "url": f"{url}?tab={name}#case-history",
                 "current": name is part,
                 "count": counts[name],
             }
-            for name, label in _LABELS.items()
+            for name, label in LABELS.items()
         ],
         "rows": rows,
         "count": counts[part],
-        "noun": _LABELS[part].lower(),
+        "noun": shown(LABELS[part]).lower(),
+        "older": older,
         "older_url": f"{url}?{urlencode({'tab': part.value, 'after': older})}#case-history" if older else "",
         "newest_url": f"{url}?tab={part.value}#case-history" if after else "",
     }
 
 
-_LABELS: Mapping[Part, str] = {
+LABELS: Mapping[Part, str] = {
     Part.TIMELINE: "Timeline",
     Part.VERSIONS: "Versions",
     Part.ATTEMPTS: "Deliveries",

@@ -1,6 +1,7 @@
 """One exception on paper: what is known about it with its whole history, and nothing to press."""
 
 from typing import Any
+from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -38,6 +39,7 @@ def case_print(request: HttpRequest, ref: str) -> HttpResponse:
         "parts": [_part(page, part) for part in _PARTS],
         "printed_at": now(),
         "printed_by": person(request),
+        "pack_key": str(uuid4()),
     }
     return render(request, "exceptions/case_print.html", context)
 

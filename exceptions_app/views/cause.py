@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -23,24 +24,29 @@ from exceptions_app.queries.causes import CauseLine
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
 from exceptions_app.views.cause_forms import NoteForm, OwnerForm
+from exceptions_app.views.cause_parts import JOIN, SPLIT, one_or_two
 from exceptions_app.views.causes import row_of
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import NOTHING_WAS_DONE, shown, told_by
 from integrations.connectors.registry import CONNECTORS
 
-NOTE, OWNER = "note", "owner"
+NOTE, OWNER, ONE_OR_TWO = "note", "owner", "one_or_two"
 
 
 @require_safe
 @never_cache
 @signed_in
 def cause(request: HttpRequest, ref: str) -> HttpResponse:
-    return _show(request, _visible(request, ref))
+    line = visible_cause(request, ref)
+    if line.cause.ref != ref and Cause.objects.with_ref(ref).exclude(pk=line.cause.pk).exists():
+        return HttpResponseRedirect(url_of_cause(line.cause))  # one with another: told there
+    return show_cause(request, line)
 
 
-def _visible(request: HttpRequest, ref: str) -> CauseLine:
+def visible_cause(request: HttpRequest, ref: str) -> CauseLine:
     """The cause, when the person sees an exception of it; 404 otherwise, as if it were not there."""
     found = reads.find_cause(reach_for(request), ref, at=now())
     if found is None:
@@ -48,15 +54,15 @@ def _visible(request: HttpRequest, ref: str) -> CauseLine:
     return found
 
 
-def _url_of(found: Cause) -> str:
+def url_of_cause(found: Cause) -> str:
     return reverse("exceptions:cause", args=[found.ref])
 
 
-def _page_of_cause(request: HttpRequest, ref: str) -> str:
-    return _url_of(_visible(request, ref).cause)
+def page_of_cause(request: HttpRequest, ref: str) -> str:
+    return url_of_cause(visible_cause(request, ref).cause)
 
 
-def _show(
+def show_cause(
     request: HttpRequest, line: CauseLine, *, bound: Mapping[str, Form] | None = None, status: int = 200
 ) -> HttpResponse:
     reach, found = reach_for(request), line.cause
@@ -78,26 +84,28 @@ def _show(
         "values_used": reads.values_used(found, reach) if resolution else [],
         "values_lacking": reads.values_lacking(found, reach) if line.open else [],
         "batches": reads.batches_of(found, reach),
-        "forms": _forms(request, found, owner=owners[0] if owners else None, bound=bound or {}),
+        "failed_form": next((form for form in (bound or {}).values() if form.is_bound), None),
+        "forms": _forms(request, line, owner=owners[0] if owners else None, bound=bound or {}),
         "may_propose": reach.has(Verb.PROPOSE),
-        "trail": [{"label": "Causes", "url": reverse("exceptions:causes")}],
+        "trail": [{"label": gettext("Causes"), "url": reverse("exceptions:causes")}],
         "at": now(),
     }
     return render(request, "exceptions/cause.html", context, status=status)
 
 
 def _forms(
-    request: HttpRequest, found: Cause, *, owner: CauseOwner | None, bound: Mapping[str, Form]
+    request: HttpRequest, line: CauseLine, *, owner: CauseOwner | None, bound: Mapping[str, Form]
 ) -> dict[str, dict[str, Any]]:
     """A form for each thing that the person may do here, with what they typed before their sign-in ended."""
-    reach = reach_for(request)
-    kept = interrupted_at(request, _url_of(found))
-    typed = {name: dict(kept.typed) if kept.action == name else {} for name in (NOTE, OWNER)}
+    reach, found = reach_for(request), line.cause
+    kept = interrupted_at(request, url_of_cause(found))
+    typed = {name: dict(kept.typed) if kept.action == name else {} for name in (NOTE, OWNER, JOIN, SPLIT)}
     forms: dict[str, dict[str, Any]] = {}
     if reads.may_on_cause(found, reads.NOTING, reach).allowed:
         form = bound.get(NOTE) or NoteForm(initial=typed[NOTE], auto_id="note-%s")
         forms[NOTE] = {"form": form, "url": reverse("exceptions:cause_note", args=[found.ref])}
     if reads.may_on_cause(found, reads.OWNING, reach).allowed:
+        forms[ONE_OR_TWO] = one_or_two(request, line, bound=bound, typed=typed)
         initial = {
             "person": owner.person_id if owner else None,
             "team": owner.team if owner else "",
@@ -122,33 +130,33 @@ def owner_form(reach: Reach, current: CauseOwner | None, *args: Any, **more: Any
 def _carry_out(
     request: HttpRequest, ref: str, name: str, form: Form, act: Callable[[CauseLine, Form], object], done: str
 ) -> HttpResponse:
-    line = _visible(request, ref)
+    line = visible_cause(request, ref)
     if not form.is_valid():
-        return _show(request, line, bound={name: form}, status=422)
+        return show_cause(request, line, bound={name: form}, status=422)
     try:
         act(line, form)
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
-        return _show(request, line, bound={name: form}, status=422)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
+        return show_cause(request, line, bound={name: form}, status=422)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     except OwnerChanged as error:
-        return changed_meanwhile(request, f"{error} Nothing was done.", back_url=_url_of(line.cause))
-    forget(request, _url_of(line.cause))
+        return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=url_of_cause(line.cause))
+    forget(request, url_of_cause(line.cause))
     messages.success(request, done)
-    return HttpResponseRedirect(_url_of(line.cause))
+    return HttpResponseRedirect(url_of_cause(line.cause))
 
 
-@posted_from(_page_of_cause)
+@posted_from(page_of_cause)
 def note(request: HttpRequest, ref: str) -> HttpResponse:
     def act(line: CauseLine, form: Form) -> object:
         return note_cause(line.cause.pk, text=form.cleaned_data["text"], by=person(request), at=now())
 
     form = NoteForm(request.POST, auto_id="note-%s")
-    return _carry_out(request, ref, NOTE, form, act, "Your note is kept with the cause.")
+    return _carry_out(request, ref, NOTE, form, act, gettext("Your note is kept with the cause."))
 
 
-@posted_from(_page_of_cause)
+@posted_from(page_of_cause)
 def owner(request: HttpRequest, ref: str) -> HttpResponse:
     def act(line: CauseLine, form: Form) -> object:
         given = form.cleaned_data
@@ -158,4 +166,4 @@ def owner(request: HttpRequest, ref: str) -> HttpResponse:
         )  # fmt: skip
 
     form = owner_form(reach_for(request), reads.owner_of(ref), request.POST)
-    return _carry_out(request, ref, OWNER, form, act, "The owner of the cause is set.")
+    return _carry_out(request, ref, OWNER, form, act, gettext("The owner of the cause is set."))

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -41,7 +42,7 @@ def causes(request: HttpRequest) -> HttpResponse:
     asked = form.cleaned_data if form.is_valid() else {}
     sort = request.GET.get("sort", "")
     if sort and sort not in SORTS:
-        notices.append("There is no such order; the list is in its usual order.")
+        notices.append(gettext("There is no such order; the list is in its usual order."))
     chosen = {
         "search": asked.get("contains", "").strip(),
         "state": asked.get("state", ""),
@@ -77,7 +78,7 @@ def _page(request: HttpRequest, chosen: Mapping[str, Any], notices: list[str]) -
     try:
         return cause_page(reach, at=at, cursor=request.GET.get(direction, ""), direction=direction, **chosen)
     except InvalidCursor:
-        notices.append("That place in the list is not known any more; this is the first page.")
+        notices.append(gettext("That place in the list is not known any more; this is the first page."))
         return cause_page(reach, at=at, **chosen)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from exceptions_app.actions.correct import business_changes
 from exceptions_app.field_classes import CLASS_WORDS, FieldClass, class_of
 from exceptions_app.templatetags.presentation import field_text
+from exceptions_app.wording import shown
 from integrations.records.record import Record, ValueKind, label_with_term
 
 
@@ -21,7 +22,7 @@ def for_the_table(
     was, will = _currencies(before), _currencies(after)
     return [
         {
-            "label": label_with_term(change["label"], change["term"]),
+            "label": label_with_term(shown(change["label"]), change["term"]),
             "was": field_text(change["was"], was.get(path) or will.get(path)),
             "will": field_text(change["will_be"], will.get(path) or was.get(path)),
             "note": _note(change),

@@ -12,7 +12,8 @@ from django.utils.timezone import now
 
 from exceptions_app import policies
 from exceptions_app.actions.correct import business_changes
-from exceptions_app.forms import CorrectionForm, RawForm, choice_name, field_name, full_name
+from exceptions_app.form_names import field_name
+from exceptions_app.forms import CorrectionForm, RawForm, choice_name, full_name
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.queries.case_page import content_of, read_case_page
 from exceptions_app.states import Action

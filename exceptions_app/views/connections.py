@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -33,6 +34,7 @@ from exceptions_app.views.pull_sources import row_of
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.sending import StopForm
 from exceptions_app.views.transactions import Row, rows_of
+from exceptions_app.wording import say, shown
 from integrations import delivery as engine
 from integrations.connectors.base import Capabilities, Ordering, TargetKind
 from integrations.connectors.held import ShowsContent
@@ -42,7 +44,7 @@ from integrations.left_lying import LeftLying, left_lying
 from integrations.models import Connection, Delivery
 from integrations.promises import effective_capabilities
 
-MISSING_REACH = (
+MISSING_REACH = say(
     "You may not see any connection. A connection is shown to whoever has a role on a queue that it leads to, "
     "and to whoever was granted something on the connection itself."
 )
@@ -65,11 +67,13 @@ _ORDERINGS = {
 class PauseForm(forms.Form):
     use_required_attribute = False
     because = forms.CharField(
-        label="Why nothing shall be sent",
+        label=gettext_lazy("Why nothing shall be sent"),
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Shown to everybody who sees this connection.",
-        error_messages={"required": "Say why, for example: the tax authority announced maintenance until 18:00."},
+        help_text=gettext_lazy("Shown to everybody who sees this connection."),
+        error_messages={
+            "required": gettext_lazy("Say why, for example: the tax authority announced maintenance until 18:00.")
+        },
     )
 
 
@@ -122,7 +126,9 @@ def _detail(
         "connection": found,
         "form": form,
         "may_configure": may_configure,
-        "why_not": f"It needs the permission to configure {found}. An administrator can grant it.",
+        "why_not": shown(
+            say("It needs the permission to configure {found}. An administrator can grant it.", found=found)
+        ),
         "sees_failures": sees_failures,
         "connector_title": _connector_title(found),
         "promises": _promises(found),
@@ -140,7 +146,7 @@ def _detail(
         "tell_hold": engine.hold_on(found.pk, Delivery.Operation.WRITE_BACK),
         "windows": windows_of(found, at=now()),
         "admin_url": _admin_url(request, found),
-        "trail": [{"label": "Connections", "url": reverse("exceptions:connections")}],
+        "trail": [{"label": gettext("Connections"), "url": reverse("exceptions:connections")}],
     }
     return render(request, "exceptions/connection.html", context, status=status)
 
@@ -191,7 +197,9 @@ def _promises(found: Connection) -> Promises | None:
     )
     if promised.target_kind is CONNECTORS[found.connector].capabilities.target_kind:
         return words
-    return replace(words, kind=f"{words.kind} Set on this connection; its connector declares more.")
+    return replace(
+        words, kind=shown(say("{kind} Set on this connection; its connector declares more.", kind=words.kind))
+    )
 
 
 def promises_in_words(declared: Capabilities, *, resends: bool, waits: str = "") -> Promises:
@@ -224,18 +232,20 @@ _SHOWN = {
 
 def _resend(kind: TargetKind, *, resends: bool) -> str:
     if kind is TargetKind.NEITHER:
-        return "Only when a person decides it."
+        return gettext("Only when a person decides it.")
     if kind is TargetKind.ASKABLE and not resends:
-        return "Only when a person decides it; this connection has not opted in."
-    return "By itself, once the target was asked and has nothing and its settle time has passed."
+        return gettext("Only when a person decides it; this connection has not opted in.")
+    return gettext("By itself, once the target was asked and has nothing and its settle time has passed.")
 
 
 def _together(most: int, waits: str) -> str:
     if most == 1:
-        return "One at a time."
+        return gettext("One at a time.")
     if not waits:
-        return f"Up to {most} in one file; on this connection each travels alone."
-    return f"Up to {most} in one file; the first that is approved waits {waits} for others."
+        return shown(say("Up to {most} in one file; on this connection each travels alone.", most=most))
+    return shown(
+        say("Up to {most} in one file; the first that is approved waits {waits} for others.", most=most, waits=waits)
+    )
 
 
 def _span(length: timedelta) -> str:
@@ -279,14 +289,16 @@ def pause(request: HttpRequest, ref: str) -> HttpResponse:
     if not form.is_valid() and found.pk in reach.configured:
         return _detail(request, found, reach, form, status=422)
     actions.pause(found.pk, by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
-    return _done(request, found, f"{found} is paused. Nothing is sent there until it is resumed.")
+    return _done(
+        request, found, shown(say("{found} is paused. Nothing is sent there until it is resumed.", found=found))
+    )
 
 
 @posted_from(_page_of_connection)
 def resume(request: HttpRequest, ref: str) -> HttpResponse:
     found, _ = _connection(request, ref)
     actions.resume(found.pk, by=person(request), at=now())
-    return _done(request, found, f"{found} runs again. What was waiting is sent now.")
+    return _done(request, found, shown(say("{found} runs again. What was waiting is sent now.", found=found)))
 
 
 def _done(request: HttpRequest, found: Connection, text: str) -> HttpResponseRedirect:

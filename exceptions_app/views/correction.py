@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_lazy
 
 from exceptions_app.actions.correct import correct as save_version
 from exceptions_app.actions.drafts import Kept, save_draft
@@ -28,6 +29,7 @@ from exceptions_app.views.problems import problems_of
 from exceptions_app.views.raw_text import NotText, as_payload
 from exceptions_app.views.replies import case_url, done, page_of_case, refusal_notice, show
 from exceptions_app.views.scope import person, reach_for, visible_case
+from exceptions_app.wording import say, shown, told_by
 from integrations.connectors.base import CorrectionError
 from integrations.connectors.registry import get_connector
 from integrations.refusals import MessageNotUnderstood
@@ -45,7 +47,7 @@ def correct(request: HttpRequest, ref: str) -> HttpResponse:
         _keep(request, case, base, form)
         return _with_more_of_it(request, case, form)
     if "keep" in request.POST and _keep(request, case, base, form):
-        messages.info(request, "Your draft is kept. Nobody else sees what is in it.")
+        messages.info(request, gettext("Your draft is kept. Nobody else sees what is in it."))
         return HttpResponseRedirect(case_url(case))
     if base is not None and base.number != page.latest.number and _may_type(page):
         kept = _keep(request, case, base, form)
@@ -124,7 +126,9 @@ def _judged(form: _Form | None, case: ExceptionCase, base: PayloadVersion | None
         return None
     form.is_valid()
     if base is None:
-        form.add_error(None, "The version that you started from is not known. Reload the page, then enter it again.")
+        form.add_error(
+            None, gettext_lazy("The version that you started from is not known. Reload the page, then enter it again.")
+        )
         return None
     what: Mapping[str, Any] = {}
     try:
@@ -150,12 +154,12 @@ def _what_to_save(form: _Form, case: ExceptionCase, base: PayloadVersion) -> Map
 def _name(error: Invalid | CorrectionError | NotText, form: _Form) -> None:
     """Put an error beside the field that it is about."""
     if isinstance(error, Invalid):
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
     elif isinstance(error, CorrectionError):
         beside = form.name_at(error.path) if isinstance(form, CorrectionForm) else "payload"
         form.add_error(beside, f"{error.problem} {error.remedy}".strip())
     else:
-        form.add_error("payload", str(error))
+        form.add_error("payload", told_by(error))
 
 
 def _again(
@@ -174,7 +178,10 @@ def _with_more_of_it(request: HttpRequest, case: ExceptionCase, form: _Form | No
     used = request.POST.get("use", "")
     if used in form.record_fields and offered_name(used) in typed:
         typed[used] = typed[offered_name(used)]
-        notice = Notice(tone="info", text=f"“{typed[used]}” is filled in and not saved yet. Say why it is right.")
+        notice = Notice(
+            tone="info",
+            text=shown(say("“{used}” is filled in and not saved yet. Say why it is right.", used=typed[used])),
+        )
     fresh = CorrectionForm(
         record=form.record,
         typed=typed,
@@ -196,7 +203,7 @@ def _offered(request: HttpRequest, page: CasePage) -> list[Precedent]:
 
 def _what_came_of_it(version: PayloadVersion) -> str:
     if version.check_passed:
-        return f"Version {version.number} is saved and passes the check."
+        return shown(say("Version {number} is saved and passes the check.", number=version.number))
     count = len(version.check_errors)
     left = "1 problem is" if count == 1 else f"{count} problems are"
-    return f"Version {version.number} is saved. {left} left."
+    return shown(say("Version {number} is saved. {left} left.", number=version.number, left=left))

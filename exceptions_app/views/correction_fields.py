@@ -7,7 +7,9 @@ from types import MappingProxyType
 from django.forms import BoundField
 from django.utils.text import slugify
 
-from exceptions_app.forms import CorrectionForm, field_name
+from exceptions_app.form_names import field_name
+from exceptions_app.forms import CorrectionForm
+from exceptions_app.notation import as_written
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.views.problems import Problem, named_paths, neighbours
 from integrations.records.record import Record, RecordField, ValueKind, readable_term
@@ -124,7 +126,7 @@ def _row(form: CorrectionForm, item: RecordField, problem: Problem | None, sugge
         value=form.shown(name),
         label=item.label,
         term=readable_term(item.term),
-        was=item.value or "",
+        was=as_written(item),
         changed=form.differs(name),
         modifier="number" if item.kind in _RIGHT_ALIGNED else "",
         currency=item.currency,

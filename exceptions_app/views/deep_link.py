@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
@@ -18,6 +19,7 @@ from exceptions_app.queries.deep_links import Arrived, arrived
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.replies import case_url, is_htmx
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import shown
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -61,9 +63,9 @@ def _expect(request: HttpRequest, connection: str, external_id: str) -> None:
     try:
         inbox.expect(connection, external_id, by=person(request), at=now())
     except Invalid as error:
-        messages.error(request, error.problem)
+        messages.error(request, shown(error.problem))
     else:
-        messages.success(request, "You will be told when it has come in.")
+        messages.success(request, gettext("You will be told when it has come in."))
 
 
 def _waits(request: HttpRequest, connection: str, external_id: str) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.forms import REASON_LENGTH
@@ -18,13 +19,17 @@ class DelegationForm(forms.Form):
 
     use_required_attribute = False
     taker = forms.ChoiceField(
-        label="Who decides in your place",
+        label=gettext_lazy("Who decides in your place"),
         choices=(),
-        help_text="Whoever sees what you decide on. Where they had a hand in it, or you had, neither of you decides.",
+        help_text=gettext_lazy(
+            "Whoever sees what you decide on. Where they had a hand in it, or you had, neither of you decides."
+        ),
     )
-    first_day = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    last_day = forms.DateField(label="To, included", widget=forms.DateInput(attrs={"type": "date"}))
-    because = ActionCheckedField(label="Reason", max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
+    first_day = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
+    last_day = forms.DateField(label=gettext_lazy("To, included"), widget=forms.DateInput(attrs={"type": "date"}))
+    because = ActionCheckedField(
+        label=gettext_lazy("Reason"), max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
     def __init__(self, data: QueryDict | None, *, people: list[tuple[str, str]]) -> None:
         super().__init__(data, auto_id="delegation-%s")

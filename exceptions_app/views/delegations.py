@@ -15,6 +15,7 @@ from exceptions_app.views.approvals import show_approvals
 from exceptions_app.views.delegation_forms import delegations_context, form_of
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 
 
 def _page(_request: HttpRequest, _ref: object) -> str:
@@ -30,13 +31,21 @@ def delegation_give(request: HttpRequest, ref: str) -> HttpResponse:
         try:
             given = delegate(taker, **typed, by=person(request), at=now())
         except Invalid as error:
-            form.add_error(error.field if error.field in form.fields else None, error.problem)
+            form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         except NotPermitted as error:
             note_refused_move(request, error)
-            form.add_error(None, error.reason)
+            form.add_error(None, shown(error.reason))
         else:
             messages.success(
-                request, f"{given.taker} decides in your place from {given.first_day} to {given.last_day}."
+                request,
+                shown(
+                    say(
+                        "{taker} decides in your place from {first_day} to {last_day}.",
+                        taker=given.taker,
+                        first_day=given.first_day,
+                        last_day=given.last_day,
+                    )
+                ),
             )
             return HttpResponseRedirect(_page(request, ref))
     return show_approvals(request, delegations_context(request, form), status=422)
@@ -47,5 +56,8 @@ def delegation_end(request: HttpRequest, ref: int) -> HttpResponse:
     if not delegations_of(person(request)).filter(pk=ref).exists():
         raise Http404
     given = end_delegation(ref, by=person(request), at=now())
-    messages.success(request, f"{given.taker} does not decide in place of {given.giver} any more.")
+    messages.success(
+        request,
+        shown(say("{taker} does not decide in place of {giver} any more.", taker=given.taker, giver=given.giver)),
+    )
     return HttpResponseRedirect(_page(request, ref))

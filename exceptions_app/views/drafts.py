@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from exceptions_app.actions.drafts import Kept, discard_draft, save_draft
@@ -51,7 +52,7 @@ def discard(request: HttpRequest, ref: str) -> HttpResponse:
     case = visible_case(request, ref)
     discard_draft(case.pk, by=person(request))
     forget(request, case_url(case))
-    messages.info(request, "Your draft is discarded.")
+    messages.info(request, gettext("Your draft is discarded."))
     return HttpResponseRedirect(case_url(case))
 
 

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -31,10 +32,11 @@ from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import say, shown
 from integrations.models import Connection, Delivery
 
 USUAL_DAYS = 30
-MISSING = (
+MISSING = say(
     "You may not see any effect. One is shown to whoever may see exceptions in the queue and for the legal entity to "
     "which its document belongs, and to whoever hands in for its connection."
 )
@@ -56,9 +58,11 @@ class PeriodForm(forms.Form):
     use_required_attribute = False
     since = _day("Decided from")
     until = _day("To")
-    connection = forms.ChoiceField(label="Connection", required=False)
+    connection = forms.ChoiceField(label=gettext_lazy("Connection"), required=False)
     standing = forms.ChoiceField(
-        label="Standing", required=False, choices=[("", "All"), *((s.value, words) for s, words in WORDS.items())]
+        label=gettext_lazy("Standing"),
+        required=False,
+        choices=[("", gettext_lazy("All")), *((s.value, words) for s, words in WORDS.items())],
     )
 
     def __init__(self, asked: Mapping[str, str], *, today: date, connections: list[Connection]) -> None:
@@ -70,16 +74,19 @@ class PeriodForm(forms.Form):
         super().__init__(asked)
         field = self.fields["connection"]
         if isinstance(field, forms.ChoiceField):
-            field.choices = [("", "All"), *((found.slug, found.name) for found in connections)]
+            field.choices = [("", gettext_lazy("All")), *((found.slug, found.name) for found in connections)]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         since, until = cleaned.get("since"), cleaned.get("until")
         for name, day in (("since", since), ("until", until)):
             if day is not None and not _EARLIEST <= day <= _LATEST:
-                self.add_error(name, f"Use a day between {_EARLIEST} and {_LATEST}.")
+                self.add_error(
+                    name,
+                    shown(say("Use a day between {earliest} and {latest}.", earliest=_EARLIEST, latest=_LATEST)),
+                )
         if since is not None and until is not None and until < since:
-            self.add_error("until", "The period ends before it begins.")
+            self.add_error("until", gettext_lazy("The period ends before it begins."))
         return cleaned
 
     def period(self, *, standing: bool = True) -> Period:

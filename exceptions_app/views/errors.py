@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 
 from exceptions_app.outages import Outage, outage_of
 from exceptions_app.refusing import note_refusal
+from exceptions_app.wording import shown
 
 ADMINISTRATOR = "an administrator of the workbench"
 
@@ -24,7 +25,7 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The reason of a refusal, when whoever refused it gave one."""
-    return not_permitted(request, str(getattr(exception, "reason", "") or exception))
+    return not_permitted(request, getattr(exception, "reason", "") or str(exception))
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django names it
@@ -52,12 +53,17 @@ def not_permitted(request: HttpRequest, reason: str, *, permission: str = "") ->
     """What is missing, and who can grant it."""
     note_refusal(request, reason)
     context = {
-        "reason": reason,
+        "reason": shown(reason),
         "permission": permission,
         "granted_by": ADMINISTRATOR,
         "request_id": _request_id(request),
     }
     return render(request, "403.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def erased(request: HttpRequest, words: str, *, back_url: str) -> HttpResponse:
+    """In the place of a file whose content a policy of retention let go."""
+    return render(request, "errors/410.html", {"words": words, "back_url": back_url}, status=HTTPStatus.GONE)
 
 
 def changed_meanwhile(request: HttpRequest, reason: str, *, back_url: str) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -32,6 +33,7 @@ from exceptions_app.views.field_map_forms import MapForm, UseForm
 from exceptions_app.views.field_maps import changes_between, connection_for, key_of, page_of, title_of, trail_of
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.scope import person
+from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, told_by
 from integrations.fieldmaps.active import context_of
 from integrations.fieldmaps.declaration import MapNotUnderstood, read_text
 from integrations.fieldmaps.fit import require_fit
@@ -39,7 +41,7 @@ from integrations.fieldmaps.lines import line_of
 from integrations.fieldmaps.starter import starter_for
 from integrations.models import Connection
 
-_ONLY_PREVIEW = (
+_ONLY_PREVIEW = say(
     "You may read and preview field maps here. To save one or put it to use, you need configure_connection on this "
     "connection; an administrator can grant it."
 )
@@ -161,15 +163,18 @@ def _save(request: HttpRequest, place: _Place, form: MapForm) -> HttpResponse:
             declared=typed["declared"], note=typed["note"], base=typed["base"], by=person(request), at=now(),
         )  # fmt: skip
     except MapInvalid as error:
-        form.add_error("declared", in_its_line(typed["declared"], error.place, error.problem))
+        form.add_error("declared", in_its_line(typed["declared"], error.place, shown(error.problem)))
         return _page(request, place, form, status=422)
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, place, form, status=422)
     except MapChangedMeanwhile:
         return _someone_was_faster(request, place, typed["base"])
     forget(request, place.page)
-    messages.success(request, f"Version {saved.number} is saved. It translates nothing until it is put to use.")
+    messages.success(
+        request,
+        shown(say("Version {number} is saved. It translates nothing until it is put to use.", number=saved.number)),
+    )
     return HttpResponseRedirect(reverse("exceptions:field_map_version", args=[*_ref(place), saved.number]))
 
 
@@ -198,7 +203,7 @@ def _preview(request: HttpRequest, place: _Place, form: MapForm) -> HttpResponse
             object_type=place.key.object_type,
         )
     except MapNotUnderstood as error:
-        form.add_error("declared", in_its_line(typed["declared"], error.place, str(error)))
+        form.add_error("declared", in_its_line(typed["declared"], error.place, told_by(error)))
         return _page(request, place, form, status=422)
     chosen = typed.get("message")
     if chosen:
@@ -208,7 +213,7 @@ def _preview(request: HttpRequest, place: _Place, form: MapForm) -> HttpResponse
     elif typed["pasted"].strip():
         payload, media_type, context = typed["pasted"].encode(), typed["media_type"] or "application/json", None
     else:
-        form.add_error("pasted", "Choose a message or paste a payload to see what the map makes of it.")
+        form.add_error("pasted", gettext_lazy("Choose a message or paste a payload to see what the map makes of it."))
         return _page(request, place, form, status=422)
     shown = preview_of(place.connection, place.key, typed["declared"], payload, media_type, context=context, at=now())
     if chosen:  # what was pasted the person has in front of them
@@ -244,10 +249,14 @@ def field_map_use(request: HttpRequest, slug: str, ref: str) -> HttpResponse:
             revision=form.cleaned_data["revision"], because=form.cleaned_data["because"], by=person(request), at=now(),
         )  # fmt: skip
     except MapChangedMeanwhile as error:
-        return changed_meanwhile(request, f"{error} Nothing was done.", back_url=place.page)
+        return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=place.page)
     except Invalid as error:
-        return changed_meanwhile(request, error.problem, back_url=place.page)
+        return changed_meanwhile(request, shown(error.problem), back_url=place.page)
     forget(request, place.page)
-    done = f"Version {number} translates from now on." if number else "The map is switched off. Payloads pass it as is."
+    done = (
+        shown(say("Version {number} translates from now on.", number=number))
+        if number
+        else gettext("The map is switched off. Payloads pass it as is.")
+    )
     messages.success(request, done)
     return HttpResponseRedirect(place.page)

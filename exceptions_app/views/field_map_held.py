@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -15,6 +16,7 @@ from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.views.field_maps import connection_for, key_of, page_of
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 
 MOST_TOLD = 5
 
@@ -51,6 +53,8 @@ def _tell(request: HttpRequest, done: int, refused: list[str]) -> None:
         messages.success(request, one if done == 1 else f"{done} exceptions are translated again. Propose each.")
     if refused:
         more = f" {len(refused) - MOST_TOLD} more stay as they are." if len(refused) > MOST_TOLD else ""
-        messages.warning(request, f"Not translated. {' '.join(refused[:MOST_TOLD])}{more}")
+        messages.warning(
+            request, shown(say("Not translated. {list}{more}", list=" ".join(refused[:MOST_TOLD]), more=more))
+        )
     if not (done or refused):
-        messages.warning(request, "There was nothing left to translate.")
+        messages.warning(request, gettext("There was nothing left to translate."))

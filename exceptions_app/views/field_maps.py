@@ -5,6 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -49,11 +50,11 @@ def page_of(found: Connection, key: MapKey) -> str:
 
 def trail_of(found: Connection, key: MapKey | None = None) -> list[dict[str, str]]:
     trail = [
-        {"label": "Connections", "url": reverse("exceptions:connections")},
+        {"label": gettext("Connections"), "url": reverse("exceptions:connections")},
         {"label": found.name, "url": reverse("exceptions:connection", args=[found.slug])},
     ]
     if key is not None:
-        trail.append({"label": "Field maps", "url": reverse("exceptions:field_maps", args=[found.slug])})
+        trail.append({"label": gettext("Field maps"), "url": reverse("exceptions:field_maps", args=[found.slug])})
         trail.append({"label": title_of(key), "url": page_of(found, key)})
     return trail
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from exceptions_app.field_classes import masked_value
 from exceptions_app.queries.case_page import CasePage
@@ -13,6 +14,7 @@ from exceptions_app.queries.sensitive import shown_until
 from exceptions_app.states import Action
 from exceptions_app.templatetags.presentation import field_text
 from exceptions_app.views.case_actions import ActionItem
+from exceptions_app.wording import say, shown
 from integrations.connectors.base import Words
 from integrations.connectors.held import ShowsContent
 from integrations.records.record import label_with_term
@@ -90,14 +92,29 @@ def not_shown(why: Why, words: Words) -> str:
     target = words.target
     match why:
         case Why.NOT_ASKED:
-            return f"{_begin(target)} said that it has the document, and cannot be asked with which content."
+            return shown(
+                say(
+                    "{begin} said that it has the document, and cannot be asked with which content.",
+                    begin=_begin(target),
+                )
+            )
         case Why.NOT_THERE:
-            return f"{_begin(target)} said that it has the document. When it was asked for it, it did not have it."
+            return shown(
+                say(
+                    "{begin} said that it has the document. When it was asked for it, it did not have it.",
+                    begin=_begin(target),
+                )
+            )
         case Why.TOO_LARGE:
-            return f"The answer of {target} is too large to be shown beside ours. It is kept whole with the attempt."
+            return shown(
+                say(
+                    "The answer of {target} is too large to be shown beside ours. It is kept whole with the attempt.",
+                    target=target,
+                )
+            )
         case Why.UNREADABLE:
-            return "The two cannot be laid side by side, because our own document cannot be read any more."
-    return f"{_begin(target)} does not tell what it holds under this name."
+            return gettext("The two cannot be laid side by side, because our own document cannot be read any more.")
+    return shown(say("{begin} does not tell what it holds under this name.", begin=_begin(target)))
 
 
 def _begin(target: str) -> str:
@@ -130,14 +147,18 @@ def _document(beside: HeldBeside, ours_sha256: str, words: Words, *, shows: bool
 def _told(shows: ShowsContent, words: Words) -> str:
     match shows:
         case ShowsContent.FIELDS:
-            return f"{_begin(words.target)} tells some fields of a document that it has, and no more."
+            return shown(
+                say("{begin} tells some fields of a document that it has, and no more.", begin=_begin(words.target))
+            )
         case ShowsContent.HASH:
-            return (
-                f"{_begin(words.target)} gives no document back. It tells its own number, and the hash of the bytes "
-                "that it took."
+            return shown(
+                say(
+                    "{begin} gives no document back. It tells its own number, and the hash of the bytes that it took.",
+                    begin=_begin(words.target),
+                )
             )
         case ShowsContent.NOTHING:
-            return f"{_begin(words.target)} tells nothing of this document but that it has it."
+            return shown(say("{begin} tells nothing of this document but that it has it.", begin=_begin(words.target)))
     return ""
 
 
@@ -174,17 +195,25 @@ def next_steps(
         _step(items, anchors, action, text)
         for action, text in (
             (Action.CORRECT, _correct(words, can_be_asked=can_be_asked)),
-            (Action.REVERSE, f"What stands at {words.target} is wrong: propose the entry that takes it back."),
+            (
+                Action.REVERSE,
+                shown(
+                    say("What stands at {target} is wrong: propose the entry that takes it back.", target=words.target)
+                ),
+            ),
             (Action.PROPOSE, _again(words, can_be_asked=can_be_asked)),
             (Action.RELEASE, _again(words, can_be_asked=can_be_asked)),
-            (Action.DISMISS, f"What {words.target} holds is right: propose to close this without sending."),
+            (
+                Action.DISMISS,
+                shown(say("What {target} holds is right: propose to close this without sending.", target=words.target)),
+            ),
         )
     ]
     steps = [step for step in found if step is not None]
     if page.submission is not None:
         url = f"{reverse('exceptions:case', args=[page.case.ref])}?tab=attempts#case-history"
-        text = f"What {words.target} answered is kept as it came."
-        steps.append(Step(text=text, label="Show the answer", url=url, icon="eye"))
+        text = shown(say("What {target} answered is kept as it came.", target=words.target))
+        steps.append(Step(text=text, label=gettext("Show the answer"), url=url, icon="eye"))
     return steps
 
 
@@ -194,7 +223,11 @@ def _correct(words: Words, *, can_be_asked: bool) -> str:
 
 
 def _again(words: Words, *, can_be_asked: bool) -> str:
-    asked = f"{_begin(words.target)} is asked again before anything is sent." if can_be_asked else ""
+    asked = (
+        shown(say("{begin} is asked again before anything is sent.", begin=_begin(words.target)))
+        if can_be_asked
+        else ""
+    )
     return f"Ours is right: have the other one taken back there first, then propose this one. {asked}".strip()
 
 

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -28,10 +29,11 @@ from exceptions_app.views.excerpts import excerpt
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 from integrations.inbox import MessageRefused
 from integrations.models import Connection, InboxMessage
 
-MISSING_CARE = (
+MISSING_CARE = say(
     "You may not see intake failures. They belong to no queue yet, so they are shown to whoever may correct in a "
     "queue and legal entity that a connection leads to, and to whoever configures a connection."
 )
@@ -44,24 +46,26 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 class SetAsideForm(forms.Form):
     use_required_attribute = False
     because = forms.CharField(
-        label="Why nothing is to be done",
+        label=gettext_lazy("Why nothing is to be done"),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Colleagues and auditors read this.",
-        error_messages={"required": "Say why nothing is to be done, for example: sent again by the source as 4711-2."},
+        help_text=gettext_lazy("Colleagues and auditors read this."),
+        error_messages={
+            "required": gettext_lazy("Say why nothing is to be done, for example: sent again by the source as 4711-2.")
+        },
     )
 
 
 class FailureFilterForm(forms.Form):
     use_required_attribute = False
-    connection = forms.ChoiceField(label="Connection", required=False)
-    contains = forms.CharField(label="Message id contains", required=False, max_length=200)
+    connection = forms.ChoiceField(label=gettext_lazy("Connection"), required=False)
+    contains = forms.CharField(label=gettext_lazy("Message id contains"), required=False, max_length=200)
 
     def __init__(self, *args: Any, connections: list[Connection], **more: Any) -> None:
         super().__init__(*args, **more)
         field = self.fields["connection"]
         if isinstance(field, forms.ChoiceField):
-            field.choices = [("", "All"), *((found.slug, found.name) for found in connections)]
+            field.choices = [("", gettext_lazy("All")), *((found.slug, found.name) for found in connections)]
 
 
 @require_safe
@@ -165,7 +169,7 @@ def _detail(
         "may_act": may_act,
         "why_not": "" if may_act else actions.may_not_tend(message.connection),
         "original": _shown(request, message) if readable else None,
-        "trail": [{"label": "Intake failures", "url": reverse("exceptions:intake_failures")}],
+        "trail": [{"label": gettext("Intake failures"), "url": reverse("exceptions:intake_failures")}],
     }
     return render(request, "exceptions/intake_failure.html", context, status=status)
 
@@ -219,7 +223,7 @@ def read_again(request: HttpRequest, ref: int) -> HttpResponse:
         actions.read_again(message.pk, by=person(request), at=now())
     except MessageRefused as refused:
         return _no_longer(request, message, refused)
-    return _done(request, message, f"Message {message.external_id} is read again.")
+    return _done(request, message, shown(say("Message {external_id} is read again.", external_id=message.external_id)))
 
 
 @posted_from(_page_of_message)
@@ -232,7 +236,11 @@ def set_aside(request: HttpRequest, ref: int) -> HttpResponse:
         actions.set_aside(message.pk, by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
     except MessageRefused as refused:
         return _no_longer(request, message, refused)
-    return _done(request, message, f"Message {message.external_id} is set aside. Its original stays.")
+    return _done(
+        request,
+        message,
+        shown(say("Message {external_id} is set aside. Its original stays.", external_id=message.external_id)),
+    )
 
 
 def _done(request: HttpRequest, message: InboxMessage, text: str) -> HttpResponseRedirect:

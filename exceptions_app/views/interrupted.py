@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect
 
 from exceptions_app.actions.retyping import FIELD as RETYPED
@@ -108,7 +109,9 @@ def _keep(request: HttpRequest, *, ref: str) -> str:
     if not author:
         return page
     if sum(len(name) + len(value) for name, value in typed.items()) > MOST_CHARACTERS:
-        messages.warning(request, "You were signed out, and what you sent is too long to keep. Go back to copy it.")
+        messages.warning(
+            request, gettext("You were signed out, and what you sent is too long to keep. Go back to copy it.")
+        )
         return page
     request.session[SESSION_KEY] = {"page": page, "action": after.strip("/"), "author": author, "typed": typed}
     return page

@@ -12,6 +12,7 @@ from exceptions_app.queries.search import Match
 from exceptions_app.search_box import look_up
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import shown
 
 MOST_FOUND = 8
 GROUPS = (
@@ -29,7 +30,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": GROUPS,
         "go_to": shortcuts.GO_TO,
-        "places": [(entry.key, entry.label) for entry in ENTRIES if entry.key],
+        "places": [(entry.key, shown(entry.label)) for entry in ENTRIES if entry.key],
     }
     fragment = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     return render(request, "exceptions/_keys_list.html" if fragment else "exceptions/keys.html", context)

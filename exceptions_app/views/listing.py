@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from exceptions_app.filters import AWAKE, OPEN, CaseFilter
 from exceptions_app.list_layout import LAYOUT_NAMES, columns_of, density_of, unknown_layout
@@ -15,6 +16,7 @@ from exceptions_app.queries.reach import cases_within
 from exceptions_app.states import OPEN_STATES
 from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.scope import reach_for
+from exceptions_app.wording import say, shown
 
 _SHORT = 60  # characters of a value that are repeated in a notice
 
@@ -73,12 +75,14 @@ def _usual_order(chosen: QueueFilter) -> Sort:
 
 def unknown_names(request: HttpRequest, known: Container[str]) -> list[str]:
     names = [name for name in request.GET if name not in known and name not in ("sort", *PLACE)]
-    return [f"There is no filter “{name[:_SHORT]}”; it was left out." for name in names]
+    return [shown(say("There is no filter “{name}”; it was left out.", name=name[:_SHORT])) for name in names]
 
 
 def _errors(chosen: QueueFilter) -> list[str]:
     return [
-        f"The filter “{chosen.form.fields[name].label}” was left out: {' '.join(problems)}"
+        shown(
+            say("The filter “{name}” was left out: {why}", name=chosen.form.fields[name].label, why=" ".join(problems))
+        )
         for name, problems in chosen.errors.items()
     ]
 
@@ -86,7 +90,8 @@ def _errors(chosen: QueueFilter) -> list[str]:
 def sort_of(request: HttpRequest, sorts: Mapping[str, Sort], default: Sort, notices: list[str]) -> Sort:
     name = request.GET.get("sort", "")
     if name and name not in sorts:
-        notices.append(f"There is no order “{name[:_SHORT]}”; the list is in its usual order.")
+        unknown = say("There is no order “{name}”; the list is in its usual order.", name=name[:_SHORT])
+        notices.append(shown(unknown))
     return sorts.get(name, default)
 
 
@@ -96,7 +101,7 @@ def page_of(request: HttpRequest, read: Callable[[str, Direction], Page[Any]], n
     try:
         return read(request.GET.get(direction, ""), direction)
     except InvalidCursor:
-        notices.append("That place in the list is not known any more; this is the first page.")
+        notices.append(gettext("That place in the list is not known any more; this is the first page."))
         return read("", "after")
 
 

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -22,6 +23,7 @@ from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import MendsForm, ProposeMappingForm
 from exceptions_app.views.value_mappings import visible_mapping
+from exceptions_app.wording import say, shown, told_by
 
 
 @require_safe
@@ -47,7 +49,7 @@ def _page(request: HttpRequest, mapping: ValueMapping, form: MendsForm, *, statu
         "most": MOST_ITEMS,
         "may_propose": may_propose(mapping, mapping_standing(mapping, person(request))),
         "trail": [
-            {"label": "Value mappings", "url": reverse("exceptions:value_mappings")},
+            {"label": gettext("Value mappings"), "url": reverse("exceptions:value_mappings")},
             {"label": mapping.ref, "url": reverse("exceptions:value_mapping", args=[mapping.ref])},
         ],
     }
@@ -68,13 +70,13 @@ def propose(request: HttpRequest, ref: str) -> HttpResponse:
     try:
         batch = propose_mends(mapping.pk, given["items"], by=person(request), at=now(), because=given["because"])
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, mapping, form, status=422)
     except (ItemsRefused, ListChanged) as error:
-        form.add_error(None, str(error))
+        form.add_error(None, told_by(error))
         return _page(request, mapping, form, status=409)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_mends(request, ref))
-    messages.success(request, f"{batch.ref} is proposed. It waits for somebody else's decision.")
+    messages.success(request, shown(say("{ref} is proposed. It waits for somebody else's decision.", ref=batch.ref)))
     return HttpResponseRedirect(reverse("exceptions:batch", args=[batch.ref]))

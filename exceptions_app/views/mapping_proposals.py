@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -37,6 +38,7 @@ from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import is_htmx
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import MAPPING_FORMS
+from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, told_by
 
 POLL_EVERY = 3  # seconds, while it is prepared
 
@@ -109,7 +111,7 @@ def _page(
         "poll_url": address(request, **{STATE_SEEN: proposal.state}),
         "actions": _actions(request, proposal, bound or {}),
         "trail": [
-            {"label": "Value mappings", "url": reverse("exceptions:value_mappings")},
+            {"label": gettext("Value mappings"), "url": reverse("exceptions:value_mappings")},
             {"label": mapping.ref, "url": reverse("exceptions:value_mapping", args=[mapping.ref])},
         ],
         "notices": notices,
@@ -174,14 +176,14 @@ def _carry_out(
     try:
         act(proposal, form)
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, proposal, bound={action: form}, status=422)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     except (ApprovalNoLongerHolds, MappingMoveNotAllowed) as error:
-        return changed_meanwhile(request, f"{error} Nothing was done.", back_url=_url_of(proposal))
+        return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=_url_of(proposal))
     forget(request, _url_of(proposal))
-    messages.success(request, done.format(ref=proposal.ref))
+    messages.success(request, shown(say(done, ref=proposal.ref)))
     return HttpResponseRedirect(_url_of(proposal))
 
 
@@ -193,7 +195,9 @@ def approve(request: HttpRequest, ref: str) -> HttpResponse:
             proposal.pk, by=person(request), at=now(), frozen_sha256=given["frozen_sha256"], because=given["because"]
         )
 
-    return _carry_out(request, ref, MappingAction.APPROVE, act, "{ref} is approved. Its rows hold from now on.")
+    return _carry_out(
+        request, ref, MappingAction.APPROVE, act, gettext_noop("{ref} is approved. Its rows hold from now on.")
+    )
 
 
 @posted_from(_page_of_proposal)
@@ -204,7 +208,9 @@ def reject(request: HttpRequest, ref: str) -> HttpResponse:
             proposal.pk, by=person(request), at=now(), frozen_sha256=given["frozen_sha256"], because=given["because"]
         )
 
-    return _carry_out(request, ref, MappingAction.REJECT, act, "{ref} is rejected. What holds stays as it is.")
+    return _carry_out(
+        request, ref, MappingAction.REJECT, act, gettext_noop("{ref} is rejected. What holds stays as it is.")
+    )
 
 
 @posted_from(_page_of_proposal)
@@ -212,4 +218,4 @@ def withdraw(request: HttpRequest, ref: str) -> HttpResponse:
     def act(proposal: MappingProposal, form: Form) -> object:
         return withdraw_mapping(proposal.pk, by=person(request), at=now(), because=form.cleaned_data["because"])
 
-    return _carry_out(request, ref, MappingAction.WITHDRAW, act, "{ref} is withdrawn.")
+    return _carry_out(request, ref, MappingAction.WITHDRAW, act, gettext_noop("{ref} is withdrawn."))

@@ -1,14 +1,14 @@
 """One address for each move: translate what was sent, have one action done, translate what came of it."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 
-from exceptions_app.actions import decide, propose, snoozing, unknown, work
+from exceptions_app.actions import decide, propose, snoozing, tagging, unknown, work
 from exceptions_app.actions import reverse as reversing
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.retyping import FIELD as RETYPED
@@ -20,11 +20,13 @@ from exceptions_app.models import ExceptionCase, FirstApproval
 from exceptions_app.queries.case_page import people_who_may
 from exceptions_app.queries.mentioned import Mentioned, mentioned_in
 from exceptions_app.queries.reversals import reversible_references
+from exceptions_app.queries.tags import tags_in_use
 from exceptions_app.refusing import note_typed_otherwise
 from exceptions_app.states import Action, Outcome, Verb
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import carry_out, page_of_case
-from exceptions_app.views.scope import person, visible_case
+from exceptions_app.views.scope import person, reach_for, visible_case
+from exceptions_app.wording import say, together
 
 _Typed = Mapping[str, Any]
 _View = Callable[[HttpRequest, str], HttpResponse]
@@ -50,7 +52,9 @@ def claim(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     def act(_: _Typed) -> object:
         return work.claim(case.pk, by=person(request), at=now())
 
-    return carry_out(request, case, Action.CLAIM, _form(request, Action.CLAIM), act, words=f"You have {case.ref} now.")
+    return carry_out(
+        request, case, Action.CLAIM, _form(request, Action.CLAIM), act, words=say("You have {ref} now.", ref=case.ref)
+    )
 
 
 @_move
@@ -63,7 +67,11 @@ def assign(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
         )
 
     to = form.cleaned_data.get("to") if form.is_valid() and isinstance(form, AssignForm) else None
-    words = f"{case.ref} is assigned to {full_name(to)}." if to else f"{case.ref} is back in its queue."
+    words = (
+        say("{ref} is assigned to {person}.", ref=case.ref, person=full_name(to))
+        if to
+        else say("{ref} is back in its queue.", ref=case.ref)
+    )
     return carry_out(request, case, Action.ASSIGN, form, act, words=words)
 
 
@@ -75,7 +83,9 @@ def hold(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
             revision=typed["revision"],
         )  # fmt: skip
 
-    return carry_out(request, case, Action.HOLD, _form(request, Action.HOLD), act, words=f"{case.ref} is on hold.")
+    return carry_out(
+        request, case, Action.HOLD, _form(request, Action.HOLD), act, words=say("{ref} is on hold.", ref=case.ref)
+    )
 
 
 @_move
@@ -83,7 +93,9 @@ def resume(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     def act(_: _Typed) -> object:
         return work.resume(case.pk, by=person(request), at=now())
 
-    return carry_out(request, case, Action.RESUME, _form(request, Action.RESUME), act, words=f"{case.ref} is resumed.")
+    return carry_out(
+        request, case, Action.RESUME, _form(request, Action.RESUME), act, words=say("{ref} is resumed.", ref=case.ref)
+    )
 
 
 @_move
@@ -94,7 +106,7 @@ def snooze(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
             revision=typed["revision"],
         )  # fmt: skip
 
-    words = f"{case.ref} is snoozed. It is among the snoozed ones of its list until it comes back."
+    words = say("{ref} is snoozed. It is among the snoozed ones of its list until it comes back.", ref=case.ref)
     return carry_out(request, case, Action.SNOOZE, _form(request, Action.SNOOZE), act, words=words)
 
 
@@ -103,8 +115,23 @@ def wake(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     def act(_: _Typed) -> object:
         return snoozing.wake(case.pk, by=person(request), at=now())
 
-    words = f"{case.ref} is back in the lists."
+    words = say("{ref} is back in the lists.", ref=case.ref)
     return carry_out(request, case, Action.WAKE, _form(request, Action.WAKE), act, words=words)
+
+
+@_move
+def tag(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
+    def act(typed: _Typed) -> object:
+        return tagging.tag(
+            case.pk, add=typed["add"], remove=typed["remove"], by=person(request), at=now(), revision=typed["revision"]
+        )
+
+    def words(moved: object) -> str:
+        tags = moved.tags if isinstance(moved, ExceptionCase) else ()
+        return f"{case.ref} is tagged {', '.join(tags)}." if tags else f"{case.ref} has no tag any more."
+
+    form = _form(request, Action.TAG, tags=case.tags, in_use=partial(tags_in_use, reach_for(request)))
+    return carry_out(request, case, Action.TAG, form, act, words=words)
 
 
 @_move
@@ -112,7 +139,7 @@ def translate(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     def act(typed: _Typed) -> object:
         return translate_again(case.pk, by=person(request), at=now(), revision=typed["revision"])
 
-    words = f"{case.ref} is translated again. Look at what changed, then propose it."
+    words = say("{ref} is translated again. Look at what changed, then propose it.", ref=case.ref)
     return carry_out(request, case, Action.TRANSLATE, _form(request, Action.TRANSLATE), act, words=words)
 
 
@@ -127,14 +154,21 @@ def _proposing(
                 case.pk, by=person(request), at=now(), because=typed["because"], revision=typed["revision"]
             )
 
-        return carry_out(request, case, action, _form(request, action), act, words=f"{words} Someone else decides now.")
+        return carry_out(
+            request,
+            case,
+            action,
+            _form(request, action),
+            act,
+            words=together(words, say("Someone else decides now.")),
+        )
 
     return view
 
 
-replay = _move(_proposing(Action.PROPOSE, propose.propose_replay, "The replay is proposed."))
-release = _move(_proposing(Action.RELEASE, propose.propose_release, "The release is proposed."))
-decline = _move(_proposing(Action.DECLINE, propose.propose_decline, "It is proposed to decline it."))
+replay = _move(_proposing(Action.PROPOSE, propose.propose_replay, say("The replay is proposed.")))
+release = _move(_proposing(Action.RELEASE, propose.propose_release, say("The release is proposed.")))
+decline = _move(_proposing(Action.DECLINE, propose.propose_decline, say("It is proposed to decline it.")))
 
 
 @_move
@@ -145,7 +179,7 @@ def dismiss(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
             revision=typed["revision"],
         )  # fmt: skip
 
-    words = "It is proposed to close it without sending. Someone else decides now."
+    words = say("It is proposed to close it without sending. Someone else decides now.")
     return carry_out(request, case, Action.DISMISS, _form(request, Action.DISMISS), act, words=words)
 
 
@@ -157,7 +191,7 @@ def reverse(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
             revision=typed["revision"],
         )  # fmt: skip
 
-    words = "The reversal is proposed. Someone else decides now."
+    words = say("The reversal is proposed. Someone else decides now.")
     form = _form(request, Action.REVERSE, references=reversible_references(case))
     return carry_out(request, case, Action.REVERSE, form, act, words=words)
 
@@ -170,7 +204,7 @@ def report_wrong_booking(request: HttpRequest, case: ExceptionCase) -> HttpRespo
         )
 
     form = _form(request, Action.REPORT_WRONG_BOOKING)
-    words = "It is reported. The exception that follows this one is where it is reversed."
+    words = say("It is reported. The exception that follows this one is where it is reversed.")
     return carry_out(request, case, Action.REPORT_WRONG_BOOKING, form, act, words=words)
 
 
@@ -181,7 +215,7 @@ def withdraw(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
             case.pk, by=person(request), at=now(), because=typed["because"], revision=typed["revision"]
         )
 
-    words = "The proposal is withdrawn."
+    words = say("The proposal is withdrawn.")
     return carry_out(request, case, Action.WITHDRAW, _form(request, Action.WITHDRAW), act, words=words)
 
 
@@ -194,17 +228,20 @@ def approve(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
         try:
             return decide.approve(
                 case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"],
-                retyped=retyped,
+                retyped=retyped, as_first=typed["as_first"],
             )  # fmt: skip
         except NotTypedAgain as error:
             note_typed_otherwise(request, error, case=case)
             raise
 
     def words(opinion: object) -> str:
-        approved = f"You approved what was proposed on {case.ref}"
         if isinstance(opinion, FirstApproval):
-            return f"{approved}, as the first of two. Nothing is done yet: somebody else must approve it as well."
-        return f"{approved}."
+            return say(
+                "You approved what was proposed on {ref}, as the first of two. Nothing is done yet: somebody else must "
+                "approve it as well.",
+                ref=case.ref,
+            )
+        return say("You approved what was proposed on {ref}.", ref=case.ref)
 
     form = _form(request, Action.APPROVE, to_retype=to_retype)
     return carry_out(request, case, Action.APPROVE, form, act, words=words)
@@ -217,7 +254,7 @@ def reject(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
             case.pk, by=person(request), at=now(), frozen_sha256=typed["frozen_sha256"], because=typed["because"]
         )
 
-    words = f"You rejected what was proposed on {case.ref}."
+    words = say("You rejected what was proposed on {ref}.", ref=case.ref)
     return carry_out(request, case, Action.REJECT, _form(request, Action.REJECT), act, words=words)
 
 
@@ -226,7 +263,7 @@ def reopen(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     def act(typed: _Typed) -> object:
         return work.reopen(case.pk, by=person(request), at=now(), because=typed["because"], revision=typed["revision"])
 
-    words = f"{case.ref} is open again."
+    words = say("{ref} is open again.", ref=case.ref)
     return carry_out(request, case, Action.REOPEN, _form(request, Action.REOPEN), act, words=words)
 
 
@@ -235,7 +272,7 @@ def ask_again(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
     def act(typed: _Typed) -> object:
         return unknown.ask_again(case.pk, by=person(request), at=now(), revision=typed["revision"])
 
-    words = "The target is being asked. Its answer is here in a few seconds."
+    words = say("The target is being asked. Its answer is here in a few seconds.")
     return carry_out(request, case, Action.ASK_AGAIN, _form(request, Action.ASK_AGAIN), act, words=words)
 
 
@@ -247,7 +284,7 @@ def _stating(action: Action, stating: Callable[..., object]) -> Callable[[HttpRe
                 revision=typed["revision"],
             )  # fmt: skip
 
-        words = "What you found out is written down. Someone else decides now."
+        words = say("What you found out is written down. Someone else decides now.")
         return carry_out(request, case, action, _form(request, action, files=request.FILES), act, words=words)
 
     return view
@@ -287,10 +324,12 @@ def _file_in(typed: _Typed) -> work.File | None:
 
 
 def _commented(mentioned: Mentioned) -> str:
-    words = "Your comment is added."
-    if mentioned.people:
-        words += f" {' and '.join(full_name(person) for person in mentioned.people)} will be told."
-    if mentioned.unknown:
-        names = ", ".join(f"@{name}" for name in mentioned.unknown)
-        words += f" Nobody who may see this exception is called {names}, so nobody is told by that."
-    return words
+    people = " and ".join(full_name(person) for person in mentioned.people)
+    names = ", ".join(f"@{name}" for name in mentioned.unknown)
+    return together(
+        say("Your comment is added."),
+        say("{people} will be told.", people=people) if people else "",
+        say("Nobody who may see this exception is called {names}, so nobody is told by that.", names=names)
+        if names
+        else "",
+    )

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -22,13 +23,18 @@ from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import case_url, page_of_case
 from exceptions_app.views.scope import person, reach_for, visible_case
+from exceptions_app.wording import say, shown
 
 _SHOWN = {"": "Unread", "all": "All"}
 _SAID = {
-    Subscription.Wants.CHANGES: "You are told of every change of {ref}.",
-    Subscription.Wants.USUAL: "You are told of {ref} what is yours: that it is assigned to you, that you are mentioned "
-    "and what is decided about what you prepared.",
-    Subscription.Wants.NOTHING: "You are told nothing more of {ref}, but that it is assigned to you or mentions you.",
+    Subscription.Wants.CHANGES: gettext_noop("You are told of every change of {ref}."),
+    Subscription.Wants.USUAL: gettext_noop(
+        "You are told of {ref} what is yours: that it is assigned to you, that you are mentioned "
+        "and what is decided about what you prepared."
+    ),
+    Subscription.Wants.NOTHING: gettext_noop(
+        "You are told nothing more of {ref}, but that it is assigned to you or mentions you."
+    ),
 }
 
 
@@ -108,9 +114,9 @@ def subscription(request: HttpRequest, ref: str) -> HttpResponse:
     try:
         wish = inbox.subscribe(case, request.POST.get("wants", ""), by=person(request), at=now())
     except Invalid as error:
-        messages.error(request, error.problem)
+        messages.error(request, shown(error.problem))
     else:
-        messages.success(request, _SAID[Subscription.Wants(wish.wants)].format(ref=case.ref))
+        messages.success(request, shown(say(_SAID[Subscription.Wants(wish.wants)], ref=case.ref)))
     return HttpResponseRedirect(_page_asked(request, case))
 
 

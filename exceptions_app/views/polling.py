@@ -9,10 +9,11 @@ from django_htmx.http import HttpResponseStopPolling, reswap, trigger_client_eve
 
 from exceptions_app.policies import NotPermitted
 from exceptions_app.refusing import NOTHING_THERE, note_refusal
+from exceptions_app.wording import say
 
 STATE_SEEN = "seen"
 """The state that a page showed, in the address of its refresh: by it such a page is known to ask by itself."""
-STOPPED = (
+STOPPED = say(
     "This page is not kept up to date any more: what it shows is not there any more, or you may not see it any more."
 )
 

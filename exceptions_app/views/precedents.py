@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from exceptions_app.forms import field_name, offered_name
+from exceptions_app.form_names import field_name
+from exceptions_app.forms import offered_name
 from exceptions_app.queries.case_page import CasePage
 from exceptions_app.queries.precedents import Asked, Precedent, precedents_of
 from exceptions_app.queries.reach import Reach

@@ -8,7 +8,12 @@ from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-CHOICES = {"theme": ("system", "light", "dark"), "density": ("comfortable", "compact"), "shortcuts": ("on", "off")}
+CHOICES = {
+    "theme": ("system", "light", "dark"),
+    "density": ("comfortable", "compact"),
+    "shortcuts": ("on", "off"),
+    "language": tuple(code for code, _ in settings.LANGUAGES),
+}
 ONE_YEAR = 365 * 24 * 3600  # seconds
 
 

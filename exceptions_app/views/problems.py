@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from exceptions_app.actions.handover_hold import THE_CHECK, THE_WORKBENCH
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.queries.case_page import MOST_CHECKED_IN_PASSING, CasePage, Judge, present_errors
 from exceptions_app.states import Kind, State
 from exceptions_app.templatetags.presentation import with_amounts
 from exceptions_app.translation import CODE as FIELD_MAP
+from exceptions_app.wording import shown
 from integrations.connectors.base import Connector, Words
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.records.record import Record, RecordField, label_with_term
@@ -244,7 +245,7 @@ def said_by_of(page: CasePage) -> str:
 
 def _label(label: str, term: str, field: RecordField | None) -> str:
     """The name of the field with its term; of one row among several, the row is named first."""
-    named = label_with_term(label, term)
+    named = label_with_term(shown(label), term)
     return f"{field.group}: {named}" if field is not None and _is_row(field.group) else named
 
 

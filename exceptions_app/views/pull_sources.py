@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -23,6 +24,7 @@ from exceptions_app.views.intake_failures import SetAsideForm
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 from integrations.inbox import MessageRefused
 from integrations.models import PullSource, SequenceGap
 
@@ -32,11 +34,11 @@ _SHOWN_CURSOR = 40  # characters
 class PauseSourceForm(forms.Form):
     use_required_attribute = False
     because = forms.CharField(
-        label="Why nothing shall be fetched",
+        label=gettext_lazy("Why nothing shall be fetched"),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Shown to everybody who sees this source.",
-        error_messages={"required": "Say why, for example: the partner moves its server until Monday."},
+        help_text=gettext_lazy("Shown to everybody who sees this source."),
+        error_messages={"required": gettext_lazy("Say why, for example: the partner moves its server until Monday.")},
     )
 
 
@@ -105,12 +107,17 @@ def _detail(
         "waiting": waiting[: reads.MOST_FILES] if connection.pk in reach.cared_for else [],
         "number_waiting": len(waiting),
         "may_configure": connection.pk in reach.configured,
-        "why_not": f"It needs the permission to configure {connection}. An administrator can grant it.",
+        "why_not": shown(
+            say(
+                "It needs the permission to configure {connection}. An administrator can grant it.",
+                connection=connection,
+            )
+        ),
         "admin_url": (
             reverse("admin:integrations_pullsource_change", args=[source.pk]) if person(request).is_staff else ""
         ),
         "trail": [
-            {"label": "Connections", "url": reverse("exceptions:connections")},
+            {"label": gettext("Connections"), "url": reverse("exceptions:connections")},
             {"label": connection.name, "url": reverse("exceptions:connection", args=[connection.slug])},
         ],
     }
@@ -124,14 +131,16 @@ def pause(request: HttpRequest, ref: str) -> HttpResponse:
     if not form.is_valid() and source.connection_id in reach.configured:
         return _detail(request, source, reach, form, status=422)
     actions.pause_source(source.pk, by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
-    return _done(request, source, f"{source} is paused. Nothing is fetched until it is resumed.")
+    return _done(
+        request, source, shown(say("{source} is paused. Nothing is fetched until it is resumed.", source=source))
+    )
 
 
 @posted_from(_page_of_source)
 def resume(request: HttpRequest, ref: str) -> HttpResponse:
     source, _ = _source(request, ref)
     actions.resume_source(source.pk, by=person(request), at=now())
-    return _done(request, source, f"{source} runs again. It goes on where it was.")
+    return _done(request, source, shown(say("{source} runs again. It goes on where it was.", source=source)))
 
 
 @posted_from(_page_of_source)
@@ -141,7 +150,7 @@ def pull_now(request: HttpRequest, ref: str) -> HttpResponse:
         actions.pull_now(source.pk, by=person(request), at=now())
     except Invalid as refused:
         return changed_meanwhile(request, str(refused), back_url=_page_of_source(request, ref))
-    return _done(request, source, f"{source} is fetched from within seconds.")
+    return _done(request, source, shown(say("{source} is fetched from within seconds.", source=source)))
 
 
 def _done(request: HttpRequest, source: PullSource, text: str) -> HttpResponseRedirect:
@@ -185,7 +194,7 @@ def _gap_page(
         "asks_again": bool(found.source.settings.get("gap_url")),
         "may_act": may_act,
         "why_not": "" if may_act else may_not_tend(connection),
-        "trail": [{"label": "Intake failures", "url": reverse("exceptions:intake_failures")}],
+        "trail": [{"label": gettext("Intake failures"), "url": reverse("exceptions:intake_failures")}],
     }
     return render(request, "exceptions/sequence_gap.html", context, status=status)
 
@@ -202,5 +211,8 @@ def set_gap_aside(request: HttpRequest, ref: int) -> HttpResponse:
     except MessageRefused as refused:
         return changed_meanwhile(request, f"{refused.problem} {refused.remedy}", back_url=page)
     forget(request, page)
-    messages.success(request, f"The gap {found} is set aside. When the items come after all, they are taken in.")
+    messages.success(
+        request,
+        shown(say("The gap {found} is set aside. When the items come after all, they are taken in.", found=found)),
+    )
     return HttpResponseRedirect(page)

@@ -5,6 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -16,6 +17,7 @@ from exceptions_app.views.intake_failures import SetAsideForm
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 from integrations.inbox import MessageRefused
 from integrations.models import FolderProblem
 
@@ -50,7 +52,7 @@ def _page(
         "form": form,
         "may_act": may_act,
         "why_not": "" if may_act else actions.may_not_tend(found.connection),
-        "trail": [{"label": "Intake failures", "url": reverse("exceptions:intake_failures")}],
+        "trail": [{"label": gettext("Intake failures"), "url": reverse("exceptions:intake_failures")}],
     }
     return render(request, "exceptions/quarantined_file.html", context, status=status)
 
@@ -67,5 +69,7 @@ def set_aside(request: HttpRequest, ref: int) -> HttpResponse:
     except MessageRefused as refused:
         return changed_meanwhile(request, f"{refused.problem} {refused.remedy}", back_url=page)
     forget(request, page)
-    messages.success(request, f"File {found.file_name} is set aside. It stays in quarantine.")
+    messages.success(
+        request, shown(say("File {file_name} is set aside. It stays in quarantine.", file_name=found.file_name))
+    )
     return HttpResponseRedirect(page)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
@@ -33,7 +34,7 @@ _OF_THE_LIST = frozenset({"sort", *LAYOUT_NAMES, *PLACE})
 # Those that unfold below the usual ones; they stay in sight while one of them is on or was not understood.
 MORE_FILTERS = (
     "cause", "category", "kind", "connection", "amount_min", "amount_max", "currency", "opened_from", "opened_to",
-    "age", "snoozed",
+    "age", "snoozed", "tag",
 )  # fmt: skip
 
 
@@ -156,9 +157,9 @@ def _chosen_tab(listing: Listing) -> str:
 
 def _state_tabs(request: HttpRequest, counts: StateCounts, chosen: str) -> list[dict[str, Any]]:
     """Open states that have exceptions, then the closed ones, which are not counted: there are ever more of them."""
-    tabs: list[tuple[str, str, Count | None]] = [(OPEN, "All open", counts.open)]
+    tabs: list[tuple[str, str, Count | None]] = [(OPEN, gettext("All open"), counts.open)]
     tabs += [(state, STATE_WORDS[state].capitalize(), count) for state, count in counts.by_state.items()]
-    tabs += [(_SNOOZED_TAB, "Snoozed", counts.snoozed)]
+    tabs += [(_SNOOZED_TAB, gettext("Snoozed"), counts.snoozed)]
     tabs += [(state, STATE_WORDS[state].capitalize(), None) for state in (State.RESOLVED, State.DISMISSED)]
     return [
         {"label": label, "url": address(request, **_of_tab(request, value)), "current": value == chosen, "count": count}
@@ -180,7 +181,7 @@ def _queue_switch(request: HttpRequest) -> list[dict[str, Any]]:
     if not 1 < len(queues) <= MOST_SWITCHED:
         return []
     chosen = request.GET.get("queue", "")
-    everything = [{"label": "All", "url": address(request, queue=""), "current": not chosen, "count": None}]
+    everything = [{"label": gettext("All"), "url": address(request, queue=""), "current": not chosen, "count": None}]
     return everything + [
         {
             "label": found.name,

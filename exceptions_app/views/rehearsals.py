@@ -11,8 +11,9 @@ from exceptions_app.states import Verb
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import reach_for
+from exceptions_app.wording import say
 
-MISSING = "Rehearsals are shown to whoever may approve or export somewhere."
+MISSING = say("Rehearsals are shown to whoever may approve or export somewhere.")
 PERMISSION = "approve or export on a queue and on a legal entity"
 BLOWS = {
     "kill": "SIGKILL to a worker",

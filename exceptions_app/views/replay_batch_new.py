@@ -23,6 +23,7 @@ from exceptions_app.views.listing import QueueFilter, chips_of
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replay_batch_forms import ProposeBatchForm
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import say, shown, told_by
 
 MOST_NAMED = 5  # exceptions beside one reason
 _RELATED = ("queue", "entity", "connection", "assignee", "cause")
@@ -123,11 +124,11 @@ def batch_propose(request: HttpRequest, ref: str) -> HttpResponse:
             failure_limit=form.cleaned_data["failure_limit"], revisions=seen,
         )  # fmt: skip
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _preview(request, _cases_of(request, form), form=form, status=422)
     except (ItemsRefused, ListChanged) as error:
-        form.add_error(None, str(error))
+        form.add_error(None, told_by(error))
         return _preview(request, _cases_of(request, form), form=form, status=409)
     forget(request, _page_of_new(request, ref))
-    messages.success(request, f"{batch.ref} is proposed. It waits for somebody else's decision.")
+    messages.success(request, shown(say("{ref} is proposed. It waits for somebody else's decision.", ref=batch.ref)))
     return HttpResponseRedirect(reverse("exceptions:batch", args=[batch.ref]))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import messages
 from django.forms import Form
@@ -10,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -33,6 +35,7 @@ from exceptions_app.queries import replay_batches as reads
 from exceptions_app.queries.batch_changes import changes_of
 from exceptions_app.queries.batch_standing import BatchPossibility, batch_possibilities, standing_on
 from exceptions_app.queries.case_page import full_names
+from exceptions_app.states import Verb
 from exceptions_app.views.addresses import address
 from exceptions_app.views.audit_words import in_words
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
@@ -43,6 +46,7 @@ from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replay_batch_forms import BATCH_FORMS
 from exceptions_app.views.replies import is_htmx
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, told_by
 
 POLL_EVERY = 3  # seconds, while something of it moves
 MOST_EVENTS = 30
@@ -68,8 +72,13 @@ def batches(request: HttpRequest) -> HttpResponse:
         "rows": reads.rows_of_batches(page.rows),
         "shows_all": shown == _ALL,
         "tabs": [
-            {"label": "Not over yet", "url": address(request, show=""), "current": shown != _ALL, "count": None},
-            {"label": "All", "url": address(request, show=_ALL), "current": shown == _ALL, "count": None},
+            {
+                "label": gettext("Not over yet"),
+                "url": address(request, show=""),
+                "current": shown != _ALL,
+                "count": None,
+            },
+            {"label": gettext("All"), "url": address(request, show=_ALL), "current": shown == _ALL, "count": None},
         ],
         "notices": notices,
         "at": now(),
@@ -103,7 +112,7 @@ def batch(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 def _visible(request: HttpRequest, ref: str) -> ReplayBatch:
-    found = reads.find_batch(person(request), ref)
+    found = reads.find_batch(person(request), ref, reach_for(request))
     if found is None:
         raise Http404
     return found
@@ -139,6 +148,7 @@ def _page(
         "look_url": reverse("exceptions:batch_look", args=[batch.ref]),
         "kinds": reads.kinds_of_error(batch),
         "decision": reads.decision_on(batch),
+        "pack_key": str(uuid4()) if reach_for(request).has(Verb.EXPORT) else "",
         "items": page.rows,
         "tabs": _tabs(request, progress, wanted),
         "wanted": wanted,
@@ -164,7 +174,9 @@ def _address(request: HttpRequest, **changes: str) -> str:
 
 
 def _tabs(request: HttpRequest, progress: reads.Progress, wanted: str) -> list[dict[str, Any]]:
-    tabs = [{"label": "All", "url": _address(request, items=""), "current": not wanted, "count": progress.count}]
+    tabs = [
+        {"label": gettext("All"), "url": _address(request, items=""), "current": not wanted, "count": progress.count}
+    ]
     return tabs + [
         {
             "label": words.capitalize(),
@@ -217,14 +229,14 @@ def _carry_out(
     try:
         act(batch, form)
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, batch, bound={action: form}, status=422)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     except (ApprovalNoLongerHolds, BatchMoveNotAllowed) as error:
-        return changed_meanwhile(request, f"{error} Nothing was done.", back_url=_url_of(batch))
+        return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=_url_of(batch))
     forget(request, _url_of(batch))
-    messages.success(request, done.format(ref=batch.ref))
+    messages.success(request, shown(say(done, ref=batch.ref)))
     return HttpResponseRedirect(_url_of(batch))
 
 
@@ -247,7 +259,7 @@ def approve(request: HttpRequest, ref: str) -> HttpResponse:
             batch.pk, by=person(request), at=now(), frozen_sha256=given["frozen_sha256"], because=given["because"]
         )
 
-    done = "{ref} is approved. The first item goes alone; the others follow step by step."
+    done = gettext_noop("{ref} is approved. The first item goes alone; the others follow step by step.")
     return _carry_out(request, ref, BatchAction.APPROVE, act, done)
 
 
@@ -259,7 +271,9 @@ def reject(request: HttpRequest, ref: str) -> HttpResponse:
             batch.pk, by=person(request), at=now(), frozen_sha256=given["frozen_sha256"], because=given["because"]
         )
 
-    return _carry_out(request, ref, BatchAction.REJECT, act, "{ref} is rejected. Its exceptions go back to work.")
+    return _carry_out(
+        request, ref, BatchAction.REJECT, act, gettext_noop("{ref} is rejected. Its exceptions go back to work.")
+    )
 
 
 def _with_reason(
@@ -273,17 +287,17 @@ def _with_reason(
 
 @posted_from(_page_of_batch)
 def suspend(request: HttpRequest, ref: str) -> HttpResponse:
-    done = "{ref} is suspended. What is under way comes to its end; nothing else is begun."
+    done = gettext_noop("{ref} is suspended. What is under way comes to its end; nothing else is begun.")
     return _with_reason(request, ref, BatchAction.SUSPEND, suspend_batch, done)
 
 
 @posted_from(_page_of_batch)
 def resume(request: HttpRequest, ref: str) -> HttpResponse:
-    done = "{ref} goes on, the next item alone."
+    done = gettext_noop("{ref} goes on, the next item alone.")
     return _with_reason(request, ref, BatchAction.RESUME, resume_batch, done)
 
 
 @posted_from(_page_of_batch)
 def cancel(request: HttpRequest, ref: str) -> HttpResponse:
-    done = "{ref} is cancelled. What was not sent goes back to work."
+    done = gettext_noop("{ref} is cancelled. What was not sent goes back to work.")
     return _with_reason(request, ref, BatchAction.CANCEL, cancel_batch, done)

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.contrib import messages
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
 
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
@@ -27,9 +28,10 @@ from exceptions_app.views.case_history import event_rows
 from exceptions_app.views.interrupted import forget
 from exceptions_app.views.scope import person, reach_for, visible_case
 from exceptions_app.views.undo_offer import Undo, undo_of
+from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, together, told_by
 from integrations.outbox import AlreadyUnderWay
 
-NOTHING_DONE = "Nothing was done. What you typed is still here."
+NOTHING_DONE = together(NOTHING_WAS_DONE, say("What you typed is still here."))
 
 
 def case_url(case: ExceptionCase) -> str:
@@ -101,25 +103,24 @@ def carry_out(
     try:
         moved = act(form.cleaned_data)
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _again(request, case, action, form, None, status=422)
     except (CheckFailed, TranslationFailed, AlreadyUnderWay, NotPermitted, *CONFLICTS) as error:
         note_refused_move(request, error)
         notice, status = refusal_notice(error, case, seen=form.cleaned_data.get("revision"))
         return _again(request, case, action, form, notice, status=status)
     said = words if isinstance(words, str) else words(moved)
-    return done(request, case, said, undo=undo_of(action, moved))
+    return done(request, case, shown(said), undo=undo_of(action, moved))
 
 
-def _for_now(data: dict[str, str], page: CasePage) -> dict[str, str]:
+def _for_now(sent: QueryDict, page: CasePage) -> QueryDict:
     """What was typed, for the exception as it is shown now. A tick was for what was shown before."""
-    proposal = page.standing.proposal
+    proposal, data = page.standing.proposal, sent.copy()
     data.pop("agreed", None)
-    return {
-        **data,
-        "revision": str(page.case.revision),
-        "frozen_sha256": proposal.frozen_sha256 if proposal is not None else "",
-    }
+    data["revision"] = str(page.case.revision)
+    data["frozen_sha256"] = proposal.frozen_sha256 if proposal is not None else ""
+    data["as_first"] = str(page.standing.missing > 1)
+    return data
 
 
 CONFLICTS = (TransitionNotAllowed, ChangedMeanwhile, ApprovalNoLongerHolds)
@@ -131,28 +132,30 @@ def _again(
     """The page as it stands now with the form as it was sent; sending it again is for what is seen now."""
     page = read_case_page(visible_case(request, case.ref), person(request))
     if status == 409:
-        form.data = _for_now(request.POST.dict(), page)
+        form.data = _for_now(request.POST, page)
     return _shown(request, page, Asked(bound={action: form}, notice=notice), status=status)
 
 
 def refusal_notice(error: Exception, case: ExceptionCase, *, seen: int | None = None) -> tuple[Notice, int]:
     """The words for an action that was refused, and the status of the answer."""
     if isinstance(error, NotPermitted):
-        return Notice(tone="warning", title="You may not do this", text=f"{error.reason} {NOTHING_DONE}"), 403
+        return Notice(tone="warning", title=gettext("You may not do this"), text=told_by(error, NOTHING_DONE)), 403
     if isinstance(error, CheckFailed):
         lines = [problem.plain or problem.text for problem in error.report.errors]
-        return Notice(tone="danger", title="It does not pass the check", text=str(error), lines=lines), 422
+        return Notice(tone="danger", title=gettext("It does not pass the check"), text=told_by(error), lines=lines), 422
     if isinstance(error, TranslationFailed):
         lines = [problem.plain for problem in error.errors]
-        return Notice(tone="danger", title="It was not translated", text=str(error), lines=lines), 422
+        return Notice(tone="danger", title=gettext("It was not translated"), text=told_by(error), lines=lines), 422
     if isinstance(error, AlreadyUnderWay):
-        return Notice(tone="danger", title="It is under way already", text=f"{error} {NOTHING_DONE}"), 422
+        return Notice(tone="danger", title=gettext("It is under way already"), text=told_by(error, NOTHING_DONE)), 422
     if isinstance(error, DecidedAlready):
-        return Notice(tone="info", title="Nothing is left to decide", text=str(error)), 409
+        return Notice(tone="info", title=gettext("Nothing is left to decide"), text=told_by(error)), 409
     if isinstance(error, ApprovalNoLongerHolds):
-        return Notice(tone="danger", title="Nothing was decided", text=str(error)), 409
-    text = f"{error} {NOTHING_DONE}"
-    return Notice(tone="warning", title="This changed meanwhile", text=text, lines=_what_happened(case, seen)), 409
+        return Notice(tone="danger", title=gettext("Nothing was decided"), text=told_by(error)), 409
+    text = told_by(error, NOTHING_DONE)
+    return Notice(
+        tone="warning", title=gettext("This changed meanwhile"), text=text, lines=_what_happened(case, seen)
+    ), 409
 
 
 def _what_happened(case: ExceptionCase, seen: int | None) -> Sequence[str]:

@@ -12,9 +12,10 @@ from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import done, page_of_case, show
 from exceptions_app.views.scope import person, visible_case
+from exceptions_app.wording import say, shown
 
 PERMISSION = "reveal"
-NOT_SHOWN = (
+NOT_SHOWN = say(
     "This file holds bank details or personal data, and you do not have them shown now. "
     "On the page of the exception you can have them shown for some minutes, if you were granted that."
 )
@@ -26,14 +27,17 @@ def reveal(request: HttpRequest, ref: str) -> HttpResponse:
     if not form.is_valid():
         return show(request, case, Asked(reveal=form), status=422)
     try:
-        shown = have_shown(case.pk, by=person(request), at=now(), **form.cleaned_data)
+        opened = have_shown(case.pk, by=person(request), at=now(), **form.cleaned_data)
     except NotPermitted as error:
         return not_permitted(request, error.reason, permission=PERMISSION)
     except Invalid as error:
-        form.add_error(error.field, error.problem)
+        form.add_error(error.field, shown(error.problem))
         return show(request, case, Asked(reveal=form), status=422)
-    minutes = round((shown.until - shown.revealed_at).total_seconds() / 60)
-    return done(request, case, f"You see the masked values of {case.ref} for {minutes} minutes. It is on record.")
+    minutes = round((opened.until - opened.revealed_at).total_seconds() / 60)
+    said = say(
+        "You see the masked values of {ref} for {minutes} minutes. It is on record.", ref=case.ref, minutes=minutes
+    )
+    return done(request, case, shown(said))
 
 
 def refused_file(request: HttpRequest) -> HttpResponse:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.actions.saved_views import EVERYONE, ONLY_ME, SharedWith
 from exceptions_app.filters import CaseFilter
@@ -14,6 +15,7 @@ from exceptions_app.models import Queue, SavedView
 from exceptions_app.models.saved_view import LONGEST_NAME
 from exceptions_app.queries.reach import Reach
 from exceptions_app.queries.saved_views import may_share_with_everyone, queues_to_share_with
+from exceptions_app.wording import say, shown
 
 _SHARING = SavedView.Sharing
 _WITH_QUEUE = "queue:"
@@ -25,33 +27,36 @@ class ViewForm(forms.Form):
 
     use_required_attribute = False
     name = ActionCheckedField(
-        label="Name",
+        label=gettext_lazy("Name"),
         max_length=LONGEST_NAME,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text="As you would call it to a colleague, such as “Credit notes over 10,000”.",
+        help_text=gettext_lazy("As you would call it to a colleague, such as “Credit notes over 10,000”."),
     )
-    shared_with = forms.ChoiceField(label="Who has it", choices=())
+    shared_with = forms.ChoiceField(label=gettext_lazy("Who has it"), choices=())
 
     def __init__(self, *args: Any, reach: Reach, **more: Any) -> None:
         super().__init__(*args, **more)
         self.queues = {
             found.slug: found for found in Queue.objects.filter(pk__in=queues_to_share_with(reach)).order_by("name")
         }
-        choices = [(_SHARING.OWNER.value, "Only me")]
-        choices += [(f"{_WITH_QUEUE}{slug}", f"Everybody who sees {queue}") for slug, queue in self.queues.items()]
+        choices: list[tuple[str, Any]] = [(_SHARING.OWNER.value, gettext_lazy("Only me"))]
+        choices += [
+            (f"{_WITH_QUEUE}{slug}", shown(say("Everybody who sees {queue}", queue=queue)))
+            for slug, queue in self.queues.items()
+        ]
         if may_share_with_everyone(reach):
-            choices.append((_SHARING.EVERYONE.value, "Everyone"))
+            choices.append((_SHARING.EVERYONE.value, gettext_lazy("Everyone")))
         self.offer(choices)
 
-    def offer(self, choices: Sequence[tuple[str, str]]) -> None:
+    def offer(self, choices: Sequence[tuple[str, Any]]) -> None:
         field = self.fields["shared_with"]
         if isinstance(field, forms.ChoiceField):
             field.choices = choices
             now = str(self.initial.get("shared_with", _SHARING.OWNER.value))
             if now not in dict(choices):  # of a queue that its owner works in no more
-                field.choices = [*choices, (now, "As it is now")]
+                field.choices = [*choices, (now, gettext_lazy("As it is now"))]
             if len(field.choices) == 1:
-                field.help_text = "To share a view, work or decide in a queue."
+                field.help_text = gettext_lazy("To share a view, work or decide in a queue.")
 
     def shared(self) -> SharedWith | None:
         """What was chosen; None when it stays as it is and could not be chosen anew."""
@@ -67,13 +72,15 @@ class ViewForm(forms.Form):
 class NewViewForm(ViewForm):
     query = forms.CharField(widget=forms.HiddenInput, required=False)
     pinned = forms.BooleanField(
-        label="Pin it to the head of my lists", required=False, help_text="With the number of exceptions in it."
+        label=gettext_lazy("Pin it to the head of my lists"),
+        required=False,
+        help_text=gettext_lazy("With the number of exceptions in it."),
     )
     replaces = forms.ChoiceField(
-        label="Instead of one of mine",
+        label=gettext_lazy("Instead of one of mine"),
         required=False,
         choices=(),
-        help_text="It keeps its name, its readers and its pins, and shows this list from now on.",
+        help_text=gettext_lazy("It keeps its name, its readers and its pins, and shows this list from now on."),
     )
     field_order = ("query", "name", "shared_with", "pinned", "replaces")
 
@@ -81,7 +88,7 @@ class NewViewForm(ViewForm):
         super().__init__(*args, **more)
         replaces = self.fields["replaces"]
         if isinstance(replaces, forms.ChoiceField):
-            replaces.choices = [("", "No, a new one"), *((str(view.pk), view.name) for view in own)]
+            replaces.choices = [("", gettext_lazy("No, a new one")), *((str(view.pk), view.name) for view in own)]
         if not own:
             self.fields.pop("replaces")
 

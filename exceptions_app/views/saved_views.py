@@ -23,6 +23,7 @@ from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.saved_view_forms import NewViewForm, ViewForm, query_in_words, readers_of, sharing_of
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import say, shown
 
 
 def list_url(query: str) -> str:
@@ -95,12 +96,17 @@ def view_save(request: HttpRequest, ref: str) -> HttpResponse:
         try:
             view = _save(request, form, query)
         except Invalid as error:
-            form.add_error(error.field if error.field in form.fields else None, error.problem)
+            form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         except NotPermitted as error:
             note_refused_move(request, error)
-            form.add_error("replaces" if form.cleaned_data.get("replaces") else "shared_with", error.reason)
+            form.add_error("replaces" if form.cleaned_data.get("replaces") else "shared_with", shown(error.reason))
         else:
-            return _done(request, _page_of_new(request, ref), list_url(view.query), f"The view “{view}” is kept.")
+            return _done(
+                request,
+                _page_of_new(request, ref),
+                list_url(view.query),
+                shown(say("The view “{view}” is kept.", view=view)),
+            )
     return _new_page(request, form, query, status=422)
 
 
@@ -168,12 +174,12 @@ def view_change(request: HttpRequest, ref: int) -> HttpResponse:
                 found.pk, by=person(request), at=now(), name=form.cleaned_data["name"], shared_with=form.shared()
             )
         except Invalid as error:
-            form.add_error(error.field if error.field in form.fields else None, error.problem)
+            form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         except NotPermitted as error:
             if found.owner_id != person(request).pk:
                 raise
             note_refused_move(request, error)
-            form.add_error("shared_with", error.reason)
+            form.add_error("shared_with", shown(error.reason))
         except SavedView.DoesNotExist as error:
             raise Http404 from error  # deleted or shared no longer since it was looked up
         else:
@@ -189,7 +195,7 @@ def _deed(act: Callable[[HttpRequest, SavedView], str]) -> Callable[..., HttpRes
         try:
             words = act(request, visible_view(request, ref))
         except Invalid as error:
-            messages.warning(request, error.problem)
+            messages.warning(request, shown(error.problem))
             return HttpResponseRedirect(reverse("exceptions:views"))
         except SavedView.DoesNotExist as error:
             raise Http404 from error  # deleted or shared no longer since it was looked up
@@ -200,27 +206,27 @@ def _deed(act: Callable[[HttpRequest, SavedView], str]) -> Callable[..., HttpRes
 
 def _delete(request: HttpRequest, found: SavedView) -> str:
     actions.delete_view(found.pk, by=person(request), at=now())
-    return f"The view “{found}” is deleted."
+    return shown(say("The view “{found}” is deleted.", found=found))
 
 
 def _stop_sharing(request: HttpRequest, found: SavedView) -> str:
     actions.stop_sharing(found.pk, by=person(request), at=now())
-    return f"Only {found.owner} has “{found}” now."
+    return shown(say("Only {owner} has “{found}” now.", owner=found.owner, found=found))
 
 
 def _pin(request: HttpRequest, found: SavedView) -> str:
     actions.pin(found.pk, by=person(request))
-    return f"“{found}” is at the head of your lists."
+    return shown(say("“{found}” is at the head of your lists.", found=found))
 
 
 def _unpin(request: HttpRequest, found: SavedView) -> str:
     actions.unpin(found.pk, by=person(request))
-    return f"“{found}” is no longer at the head of your lists."
+    return shown(say("“{found}” is no longer at the head of your lists.", found=found))
 
 
 def _move_up(request: HttpRequest, found: SavedView) -> str:
     actions.move_up(found.pk, by=person(request))
-    return f"“{found}” comes earlier now."
+    return shown(say("“{found}” comes earlier now.", found=found))
 
 
 view_delete, view_stop_sharing = _deed(_delete), _deed(_stop_sharing)

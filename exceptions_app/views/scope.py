@@ -11,6 +11,8 @@ from exceptions_app.queries.reach import Reach, cases_within, reach_of
 from exceptions_app.queries.sensitive import with_reveal
 from exceptions_app.veiling import speaks_of
 
+RELATED = ("queue", "entity", "connection", "assignee", "cause", "follows", "snoozed_by")
+
 
 def person(request: HttpRequest) -> AbstractUser:
     """The signed-in person, for views that let nobody else in."""
@@ -29,9 +31,7 @@ def reach_for(request: HttpRequest) -> Reach:
 def visible_case(request: HttpRequest, ref: str) -> ExceptionCase:
     """The exception, when its queue and legal entity are granted to the person; else 404, as if it were not there."""
     # With subqueries of grants the database would plan for longer than it reads.
-    cases = cases_within(reach_for(request)).select_related(
-        "queue", "entity", "connection", "assignee", "cause", "follows", "snoozed_by"
-    )
+    cases = cases_within(reach_for(request)).select_related(*RELATED)
     return speaks_of(request, get_object_or_404(with_reveal(cases.with_ref(ref), person(request))))
 
 

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import get_current_timezone_name, localtime, now
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -20,6 +21,7 @@ from exceptions_app.queries.sending import TermsRow, gate_of, terms_of, windows_
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 from integrations import delivery as engine
 from integrations.models import Connection, MaintenanceWindow
 
@@ -30,11 +32,11 @@ _HELD_BY_THE_TARGET = frozenset({engine.HeldBy.BREAKER, engine.HeldBy.ASKED})
 class StopForm(forms.Form):
     use_required_attribute = False
     because = forms.CharField(
-        label="Why nothing at all shall be sent",
+        label=gettext_lazy("Why nothing at all shall be sent"),
         max_length=actions.REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Shown to everybody, on every page.",
-        error_messages={"required": "Say why, for example: wrong tax rates go out since this morning."},
+        help_text=gettext_lazy("Shown to everybody, on every page."),
+        error_messages={"required": gettext_lazy("Say why, for example: wrong tax rates go out since this morning.")},
     )
 
 
@@ -44,8 +46,8 @@ def _time(label: str) -> forms.DateTimeField:
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=_TIME_FORMATS,
         error_messages={
-            "required": "Write a date and time, such as 2026-03-31 14:00.",
-            "invalid": "This is not a date and time. Write it as 2026-03-31 14:00.",
+            "required": gettext_lazy("Write a date and time, such as 2026-03-31 14:00."),
+            "invalid": gettext_lazy("This is not a date and time. Write it as 2026-03-31 14:00."),
         },
     )
 
@@ -55,15 +57,17 @@ class MaintenanceForm(forms.Form):
     starts_at = _time("From")
     ends_at = _time("Until")
     because = forms.CharField(
-        label="What is done there",
+        label=gettext_lazy("What is done there"),
         max_length=actions.REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say what is done there, as it was announced."},
+        error_messages={"required": gettext_lazy("Say what is done there, as it was announced.")},
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.fields["ends_at"].help_text = f"Both times are those of {get_current_timezone_name()}."
+        self.fields["ends_at"].help_text = shown(
+            say("Both times are those of {zone}.", zone=get_current_timezone_name())
+        )
 
 
 @require_safe
@@ -109,10 +113,12 @@ def _page(
         "windows": windows_of(found, at=now()),
         "form": form,
         "may_configure": found.pk in reach.configured,
-        "why_not": f"It needs the permission to configure {found}. An administrator can grant it.",
+        "why_not": shown(
+            say("It needs the permission to configure {found}. An administrator can grant it.", found=found)
+        ),
         "now": now(),
         "trail": [
-            {"label": "Connections", "url": reverse("exceptions:connections")},
+            {"label": gettext("Connections"), "url": reverse("exceptions:connections")},
             {"label": found.name, "url": reverse("exceptions:connection", args=[found.slug])},
         ],
     }
@@ -149,10 +155,16 @@ def plan_maintenance(request: HttpRequest, ref: str) -> HttpResponse:
                 found.pk, **times, by=person(request), at=now(), because=typed.get("because", "")
             )
         except Invalid as error:
-            form.add_error(error.field, error.problem)
+            form.add_error(error.field, shown(error.problem))
         else:
             from_, until = (f"{localtime(moment):%d %b %Y, %H:%M}" for moment in (window.starts_at, window.ends_at))
-            return _done(request, _page_of(request, ref), f"Nothing is sent to {found} from {from_} until {until}.")
+            return _done(
+                request,
+                _page_of(request, ref),
+                shown(
+                    say("Nothing is sent to {found} from {from_} until {until}.", found=found, from_=from_, until=until)
+                ),
+            )
     return _page(request, found, reach, form, status=422)
 
 
@@ -160,7 +172,9 @@ def plan_maintenance(request: HttpRequest, ref: str) -> HttpResponse:
 def cancel_maintenance(request: HttpRequest, ref: int) -> HttpResponse:
     window = _window(request, ref)
     actions.cancel_maintenance(window.pk, by=person(request), at=now())
-    return _done(request, _page_of_window(request, ref), "The maintenance is cancelled. What waited for it goes on.")
+    return _done(
+        request, _page_of_window(request, ref), gettext("The maintenance is cancelled. What waited for it goes on.")
+    )
 
 
 def _window(request: HttpRequest, ref: int) -> MaintenanceWindow:
@@ -175,7 +189,7 @@ def _window(request: HttpRequest, ref: int) -> MaintenanceWindow:
 def send_again(request: HttpRequest, ref: str) -> HttpResponse:
     found, _ = _connection(request, ref)
     actions.send_again(found.pk, by=person(request), at=now())
-    return _done(request, _page_of(request, ref), f"What waits for {found} is sent now.")
+    return _done(request, _page_of(request, ref), shown(say("What waits for {found} is sent now.", found=found)))
 
 
 @posted_from(_page_of_all)
@@ -183,16 +197,18 @@ def stop_all(request: HttpRequest, ref: str) -> HttpResponse:
     page = _page_of_all(request, ref)
     form = StopForm(request.POST)
     if not form.is_valid() and actions.may_stop_sending(person(request)):
-        messages.error(request, "Nothing was stopped. Say why; everybody who opens a page reads it.")
+        messages.error(request, gettext("Nothing was stopped. Say why; everybody who opens a page reads it."))
         return HttpResponseRedirect(page)
     actions.stop_all(by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
-    return _done(request, page, "All sending is stopped. What a worker had in its hands is finished.")
+    return _done(request, page, gettext("All sending is stopped. What a worker had in its hands is finished."))
 
 
 @posted_from(_page_of_all)
 def resume_all(request: HttpRequest, ref: str) -> HttpResponse:
     actions.resume_all(by=person(request), at=now())
-    return _done(request, _page_of_all(request, ref), "Sending goes on. What was paused by itself stays paused.")
+    return _done(
+        request, _page_of_all(request, ref), gettext("Sending goes on. What was paused by itself stays paused.")
+    )
 
 
 def _done(request: HttpRequest, page: str, text: str) -> HttpResponseRedirect:

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -68,7 +69,7 @@ def transaction(request: HttpRequest, ref: str) -> HttpResponse:
         "unchanged": _is_unchanged(page),
         "deliveries": _deliveries(page),
         "events": event_rows(page.events, full_names({event.actor for event in page.events}), currency=found.currency),
-        "trail": [{"label": "Transactions", "url": reverse("exceptions:transactions")}],
+        "trail": [{"label": gettext("Transactions"), "url": reverse("exceptions:transactions")}],
     }
     return render(request, "exceptions/transaction.html", context)
 

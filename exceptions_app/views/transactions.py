@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -20,10 +21,11 @@ from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import say
 from integrations import delivery as engine
 from integrations.models import Connection
 
-MISSING_SIGHT = (
+MISSING_SIGHT = say(
     "You may not see any transaction. One is shown to whoever may see exceptions in the queue and for the legal entity "
     "to which it belongs, and to whoever hands in for its connection or configures it."
 )
@@ -33,18 +35,23 @@ _PERMISSION = "see on a queue and on a legal entity"
 class TransactionFilterForm(forms.Form):
     use_required_attribute = False
     state = forms.ChoiceField(
-        label="State",
+        label=gettext_lazy("State"),
         required=False,
-        choices=[("", "All"), *((state.value, words[:1].upper() + words[1:]) for state, words in STATE_WORDS.items())],
+        choices=[
+            ("", gettext_lazy("All")),
+            *((state.value, words[:1].upper() + words[1:]) for state, words in STATE_WORDS.items()),
+        ],
     )
-    connection = forms.ChoiceField(label="Connection", required=False)
-    contains = forms.CharField(label="Reference, identifier or number contains", required=False, max_length=200)
+    connection = forms.ChoiceField(label=gettext_lazy("Connection"), required=False)
+    contains = forms.CharField(
+        label=gettext_lazy("Reference, identifier or number contains"), required=False, max_length=200
+    )
 
     def __init__(self, *args: Any, connections: list[Connection], **more: Any) -> None:
         super().__init__(*args, **more)
         field = self.fields["connection"]
         if isinstance(field, forms.ChoiceField):
-            field.choices = [("", "All"), *((found.slug, found.name) for found in connections)]
+            field.choices = [("", gettext_lazy("All")), *((found.slug, found.name) for found in connections)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from exceptions_app.views.case_context import Asked, Notice
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import done, page_of_case, show
 from exceptions_app.views.scope import person, visible_case
+from exceptions_app.wording import say, shown, told_by
 
 _NOT_UNDONE = "It was not undone"
 
@@ -28,7 +29,7 @@ def undo(request: HttpRequest, ref: str) -> HttpResponse:
     except (NotPermitted, ChangedMeanwhile, TransitionNotAllowed, Invalid) as error:
         note_refused_move(request, error)
         status = {NotPermitted: 403, Invalid: 422}.get(type(error), 409)
-        text = error.problem if isinstance(error, Invalid) else str(error)
+        text = shown(error.problem) if isinstance(error, Invalid) else told_by(error)
         notice = Notice(tone="warning", title=_NOT_UNDONE, text=text)
         return show(request, visible_case(request, ref), Asked(notice=notice), status=status)
-    return done(request, undone, f"{undone.ref} is as it was before.")
+    return done(request, undone, shown(say("{ref} is as it was before.", ref=undone.ref)))

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -27,6 +28,7 @@ from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import ImportMappingForm
 from exceptions_app.views.value_mapping_new import effect_for, offered, scope_of, unseen
 from exceptions_app.views.value_mappings import visible_mapping
+from exceptions_app.wording import say, shown, told_by
 
 MOST_FAULTS = 100  # that are listed at once
 
@@ -78,7 +80,7 @@ def _page(
         "rows": rows,
         "items": ImportMappingForm.written(effect.revisions) if effect else "",
         "most": MOST_MENDS,
-        "trail": [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}],
+        "trail": [{"label": gettext("Value mappings"), "url": reverse("exceptions:value_mappings")}],
     }
     return render(request, "exceptions/value_mapping_import.html", context, status=status)
 
@@ -110,18 +112,20 @@ def value_mapping_import_propose(request: HttpRequest, ref: str) -> HttpResponse
             scope, lines.rows, by=person(request), at=now(), because=given["because"], mends=mends
         )
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, form, status=422)
     except RowsInvalid as error:
         _name(form, error, error.lines if isinstance(error, LinesInvalid) else lines)
         return _page(request, form, status=422)
     except (ListChanged, ItemsRefused) as error:
-        form.add_error(None, str(error))
+        form.add_error(None, told_by(error))
         return _page(request, form, effect=effect_for(request, scope, lines.rows), rows=len(lines.rows), status=409)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_import(request, ref))
-    messages.success(request, f"{proposal.ref} is proposed. {proposal.what_next}")
+    messages.success(
+        request, shown(say("{ref} is proposed. {what_next}", ref=proposal.ref, what_next=proposal.what_next))
+    )
     return HttpResponseRedirect(reverse("exceptions:mapping_proposal", args=[proposal.ref]))
 
 

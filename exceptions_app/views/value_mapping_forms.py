@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from exceptions_app.form_fields import NEEDED
 from exceptions_app.mapping_states import LONGEST_VALUE, MappingAction
 from exceptions_app.views.replay_batch_forms import ListField
+from exceptions_app.wording import offered
 from integrations.value_kinds import KIND_WORDS
 
 REASON_LENGTH = 500
 Choices = Sequence[tuple[str, str]]
-_KINDS = [(kind.value, words.title) for kind, words in KIND_WORDS.items()]
+_KINDS = offered((kind.value, words.title) for kind, words in KIND_WORDS.items())
 
 
 def _offer(form: forms.Form, name: str, choices: Choices) -> None:
@@ -29,7 +31,7 @@ def _day(label: str, help_text: str) -> forms.DateField:
         help_text=help_text,
         input_formats=["%Y-%m-%d"],
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={"invalid": "Write the day as year, month and day: 2026-11-30."},
+        error_messages={"invalid": gettext_lazy("Write the day as year, month and day: 2026-11-30.")},
     )
 
 
@@ -42,9 +44,11 @@ class MendsField(ListField):
 
 class MappingFilterForm(forms.Form):
     use_required_attribute = False
-    kind = forms.ChoiceField(label="What is mapped", required=False, choices=[("", "All"), *_KINDS])
-    connection = forms.ChoiceField(label="Target", required=False)
-    contains = forms.CharField(label="A value contains", required=False, max_length=LONGEST_VALUE)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("What is mapped"), required=False, choices=[("", gettext_lazy("All")), *_KINDS]
+    )
+    connection = forms.ChoiceField(label=gettext_lazy("Target"), required=False)
+    contains = forms.CharField(label=gettext_lazy("A value contains"), required=False, max_length=LONGEST_VALUE)
 
     def __init__(self, *args: Any, connections: Choices, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -56,29 +60,36 @@ class MappingScopeForm(forms.Form):
 
     use_required_attribute = False
     kind = forms.ChoiceField(
-        label="What is mapped", choices=_KINDS, error_messages={"required": "Choose what is mapped."}
+        label=gettext_lazy("What is mapped"),
+        choices=_KINDS,
+        error_messages={"required": gettext_lazy("Choose what is mapped.")},
     )
     connection = forms.ChoiceField(
-        label="Target", error_messages={"required": "Choose the connection that leads to the target."}
+        label=gettext_lazy("Target"),
+        error_messages={"required": gettext_lazy("Choose the connection that leads to the target.")},
     )
     entity = forms.ChoiceField(
-        label="Legal entity",
+        label=gettext_lazy("Legal entity"),
         required=False,
-        help_text="A row for one legal entity goes before a row for all of them.",
+        help_text=gettext_lazy("A row for one legal entity goes before a row for all of them."),
     )
     queue = forms.ChoiceField(
-        label="Owner",
+        label=gettext_lazy("Owner"),
         required=False,
-        help_text="The team that owns the mapping. Only asked when there is none of this kind yet.",
+        help_text=gettext_lazy("The team that owns the mapping. Only asked when there is none of this kind yet."),
     )
     items = MendsField(required=False)
-    only_mapping = forms.BooleanField(label="Leave these exceptions out; propose the mapping alone", required=False)
+    only_mapping = forms.BooleanField(
+        label=gettext_lazy("Leave these exceptions out; propose the mapping alone"), required=False
+    )
     because = forms.CharField(
-        label="Why this is right",
+        label=gettext_lazy("Why this is right"),
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2, **NEEDED}),
-        help_text="The person who decides and the auditor read this.",
-        error_messages={"required": "Say why these values belong together; the person who decides will read it."},
+        help_text=gettext_lazy("The person who decides and the auditor read this."),
+        error_messages={
+            "required": gettext_lazy("Say why these values belong together; the person who decides will read it.")
+        },
     )
 
     @staticmethod
@@ -97,16 +108,16 @@ class ProposeMappingForm(MappingScopeForm):
     """One row of a mapping, with the mapping that it is for."""
 
     source_value = forms.CharField(
-        label="Source value",
+        label=gettext_lazy("Source value"),
         max_length=LONGEST_VALUE,
-        help_text="As the source writes it, capitals included.",
-        error_messages={"required": "Write the value as the source sends it."},
+        help_text=gettext_lazy("As the source writes it, capitals included."),
+        error_messages={"required": gettext_lazy("Write the value as the source sends it.")},
     )
     target_value = forms.CharField(
-        label="Target value",
+        label=gettext_lazy("Target value"),
         max_length=LONGEST_VALUE,
         required=False,
-        help_text="What the target is to get. Left empty, what holds on these days ends.",
+        help_text=gettext_lazy("What the target is to get. Left empty, what holds on these days ends."),
     )
     valid_from = _day("Valid from", "The first day, by the date of the document. Empty: from the beginning.")
     valid_to = _day("Valid to", "The last day. Empty: until it is changed.")
@@ -116,24 +127,30 @@ class ImportMappingForm(MappingScopeForm):
     """Rows of a mapping as CSV: typed in, pasted, or in a file."""
 
     text = forms.CharField(
-        label="Rows as CSV",
+        label=gettext_lazy("Rows as CSV"),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
-        help_text="The first line names the columns: source_value, target_value, valid_from, valid_to.",
+        help_text=gettext_lazy("The first line names the columns: source_value, target_value, valid_from, valid_to."),
     )
-    file = forms.FileField(label="Or a file", required=False, help_text="UTF-8. It is read instead of the text above.")
+    file = forms.FileField(
+        label=gettext_lazy("Or a file"),
+        required=False,
+        help_text=gettext_lazy("UTF-8. It is read instead of the text above."),
+    )
 
 
 class MendsForm(forms.Form):
     use_required_attribute = False
     items = MendsField(required=False)
     because = forms.CharField(
-        label="Why they are to be replayed",
+        label=gettext_lazy("Why they are to be replayed"),
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="The person who decides and the auditor read this.",
-        error_messages={"required": "Say why these are to be replayed; the person who decides will read it."},
+        help_text=gettext_lazy("The person who decides and the auditor read this."),
+        error_messages={
+            "required": gettext_lazy("Say why these are to be replayed; the person who decides will read it.")
+        },
     )
 
 
@@ -141,12 +158,15 @@ class ApproveMappingForm(forms.Form):
     use_required_attribute = False
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
     agreed = forms.BooleanField(
-        label="I have looked at these rows, and they may hold from now on.",
+        label=gettext_lazy("I have looked at these rows, and they may hold from now on."),
         widget=forms.CheckboxInput(attrs={**NEEDED}),
-        error_messages={"required": "Confirm that you looked at the rows. Nothing was approved."},
+        error_messages={"required": gettext_lazy("Confirm that you looked at the rows. Nothing was approved.")},
     )
     because = forms.CharField(
-        label="Comment", max_length=REASON_LENGTH, required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Comment"),
+        max_length=REASON_LENGTH,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 
@@ -154,18 +174,20 @@ class RejectMappingForm(forms.Form):
     use_required_attribute = False
     frozen_sha256 = forms.CharField(widget=forms.HiddenInput)
     because = forms.CharField(
-        label="Reason",
+        label=gettext_lazy("Reason"),
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="What has to change before you would approve it.",
-        error_messages={"required": "Say why you reject it; the person who proposed it needs to know what to change."},
+        help_text=gettext_lazy("What has to change before you would approve it."),
+        error_messages={
+            "required": gettext_lazy("Say why you reject it; the person who proposed it needs to know what to change.")
+        },
     )
 
 
 class WithdrawMappingForm(forms.Form):
     use_required_attribute = False
     because = forms.CharField(
-        label="Reason", max_length=REASON_LENGTH, required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Reason"), max_length=REASON_LENGTH, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
 
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -25,6 +26,7 @@ from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.value_mapping_forms import Choices, ProposeMappingForm
+from exceptions_app.wording import say, shown, told_by
 from integrations.value_kinds import ValueKind
 
 _FILLED = ("kind", "connection", "entity", "queue", "source_value", "target_value", "valid_from", "valid_to")
@@ -102,7 +104,7 @@ def _page(
         "effect": effect,
         "items": ProposeMappingForm.written(effect.revisions) if effect and seen else "",
         "most": MOST_MENDS,
-        "trail": [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}],
+        "trail": [{"label": gettext("Value mappings"), "url": reverse("exceptions:value_mappings")}],
     }
     return render(request, "exceptions/value_mapping_new.html", context, status=status)
 
@@ -127,19 +129,21 @@ def value_mapping_propose(request: HttpRequest, ref: str) -> HttpResponse:
             return _page(request, form, effect=effect, seen=True)
         proposal = propose_mapping(scope, [row], by=person(request), at=now(), because=given["because"], mends=mends)
     except Invalid as error:
-        form.add_error(error.field if error.field in form.fields else None, error.problem)
+        form.add_error(error.field if error.field in form.fields else None, shown(error.problem))
         return _page(request, form, status=422)
     except RowsInvalid as error:
         for fault in error.faults:
             form.add_error(fault.column, f"{fault.problem} {fault.remedy}")
         return _page(request, form, status=422)
     except (ListChanged, ItemsRefused) as error:
-        form.add_error(None, str(error))
+        form.add_error(None, told_by(error))
         return _page(request, form, effect=effect_for(request, scope, [row]), seen=True, status=409)
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     forget(request, _page_of_new(request, ref))
-    messages.success(request, f"{proposal.ref} is proposed. {proposal.what_next}")
+    messages.success(
+        request, shown(say("{ref} is proposed. {what_next}", ref=proposal.ref, what_next=proposal.what_next))
+    )
     return HttpResponseRedirect(reverse("exceptions:mapping_proposal", args=[proposal.ref]))
 
 

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -94,7 +95,7 @@ def value_mapping(request: HttpRequest, ref: str) -> HttpResponse:
         "propose_url": f"{reverse('exceptions:value_mapping_new')}?mapping={mapping.ref}",
         "import_url": f"{reverse('exceptions:value_mapping_import')}?mapping={mapping.ref}",
         "events": events_of(mapping),
-        "trail": [{"label": "Value mappings", "url": reverse("exceptions:value_mappings")}],
+        "trail": [{"label": gettext("Value mappings"), "url": reverse("exceptions:value_mappings")}],
         "notices": notices,
         "at": now(),
         "next_url": address(request, after=page.next_cursor) if page.next_cursor else "",
@@ -106,9 +107,9 @@ def value_mapping(request: HttpRequest, ref: str) -> HttpResponse:
 def _tabs(request: HttpRequest, mapping: ValueMapping, *, replaced: bool) -> list[dict[str, Any]]:
     holding, before = reads.count_entries(mapping)
     return [
-        {"label": "Holds", "url": address(request, show=""), "current": not replaced, "count": holding},
+        {"label": gettext("Holds"), "url": address(request, show=""), "current": not replaced, "count": holding},
         {
-            "label": "Replaced or ended",
+            "label": gettext("Replaced or ended"),
             "url": address(request, show=_REPLACED),
             "current": replaced,
             "count": before,

@@ -1,11 +1,18 @@
 """What came in: the message as it was handed in, and files that could not even be taken in."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    append_only,
+    append_only_until_erased,
+    audit_required,
+    frozen_columns,
+    never_deleted,
+    truncate_refused,
+)
 from integrations.models.connection import Connection
 
 
@@ -98,6 +105,9 @@ class InboxMessage(models.Model):
         return f"{self.connection_id}:{self.external_id}"
 
 
+_HANDED_IN: Final[dict[str, object]] = {"payload": b"", "refusal": b"", "refusal_headers": {}, "context": {}}
+
+
 class InboxContent(models.Model):
     """The bytes of an incoming message exactly as they were handed in."""
 
@@ -112,7 +122,7 @@ class InboxContent(models.Model):
 
     class Meta:
         default_permissions = ()
-        triggers: ClassVar = [append_only(), truncate_refused()]
+        triggers: ClassVar = [append_only_until_erased(_HANDED_IN), truncate_refused()]
 
     def __str__(self) -> str:
         return f"content of message {self.message_id}"

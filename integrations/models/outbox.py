@@ -1,12 +1,20 @@
 """What goes out: each thing to be brought about at another system, its attempts and what was answered."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
+from audit.guard import (
+    Guard,
+    append_only,
+    append_only_until_erased,
+    audit_required,
+    frozen_columns,
+    never_deleted,
+    truncate_refused,
+)
 from integrations.models.connection import Connection
 
 # What was confirmed stays confirmed, and what was refused is never revived: a new attempt is a new row. What was sent
@@ -209,6 +217,9 @@ class Delivery(models.Model):
         return self.state in self.LIVE
 
 
+_BODY: Final = {"body": b""}
+
+
 class DeliveryContent(models.Model):
     """The bytes that are sent, rendered once."""
 
@@ -218,7 +229,7 @@ class DeliveryContent(models.Model):
 
     class Meta:
         default_permissions = ()
-        triggers: ClassVar = [append_only(), truncate_refused()]
+        triggers: ClassVar = [append_only_until_erased(_BODY), truncate_refused()]
 
     def __str__(self) -> str:
         return f"content of delivery {self.delivery_id}"
@@ -278,10 +289,13 @@ class DeliveryEnvelope(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["connection", "reference"], name="envelope_reference_once")
         ]
-        triggers: ClassVar = [append_only(), truncate_refused()]
+        triggers: ClassVar = [append_only_until_erased(_BODY), truncate_refused()]
 
     def __str__(self) -> str:
         return self.reference
+
+
+_ANSWER: Final[dict[str, object]] = {"body": b"", "headers": {}, "detail": ""}
 
 
 class DeliveryEnvelopeAnswer(models.Model):
@@ -297,7 +311,7 @@ class DeliveryEnvelopeAnswer(models.Model):
 
     class Meta:
         default_permissions = ()
-        triggers: ClassVar = [append_only(), truncate_refused()]
+        triggers: ClassVar = [append_only_until_erased(_ANSWER), truncate_refused()]
 
     def __str__(self) -> str:
         return f"answer {self.outcome} to envelope {self.envelope_id}"
@@ -355,7 +369,7 @@ class DeliveryAnswer(models.Model):
 
     class Meta:
         default_permissions = ()
-        triggers: ClassVar = [append_only(), truncate_refused()]
+        triggers: ClassVar = [append_only_until_erased(_ANSWER), truncate_refused()]
 
     def __str__(self) -> str:
         return f"answer {self.outcome}"

@@ -85,6 +85,7 @@ def test_application_role_may_seal_and_record(log, application):
         assert cursor.fetchall() == [
             ("audit_backlog", "DELETE,INSERT,SELECT"),
             ("audit_checkpoint", "INSERT,SELECT"),
+            ("audit_erased", "INSERT,SELECT"),
             ("audit_event", "INSERT,SELECT"),
             ("audit_seal", "INSERT,SELECT"),
         ]

@@ -7,15 +7,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
 from django.utils.timezone import now
 
+from audit.queries import EventFilter
 from exceptions_app.actions import sending, work
 from exceptions_app.actions.access_review import open_review
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.delegations import delegate
+from exceptions_app.actions.emergencies import take_emergency
+from exceptions_app.actions.export_start import start_export
 from exceptions_app.actions.grants import grant_connection
+from exceptions_app.actions.playbooks import save_playbook
 from exceptions_app.actions.saved_views import save_view
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import (
@@ -30,10 +35,12 @@ from exceptions_app.models import (
     Route,
     SavedView,
 )
+from exceptions_app.playbook_steps import Step, StepKind
+from exceptions_app.states import Verb
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection, FolderProblem, InboxMessage, MaintenanceWindow, PullSource, SequenceGap
 from tests import factories
-from tests.cast import MORNING, SET_UP_AT, Cast, person
+from tests.cast import MORNING, SET_UP_AT, Cast, grant, person
 from tests.exceptions_app.bulk_runs.runs import start
 from tests.exceptions_app.replay_batches.target import ScriptedConnector, Target, refused_cases
 from tests.exceptions_app.value_mappings import mapping
@@ -85,6 +92,10 @@ def make_everything(cast: Cast) -> Everything:
         **of_mappings(connected(cast, "erp", "erp", 20)),
         "causes": {"ref": case.cause.ref},
         "canonical": {"object_type": "invoice"},
+        "scim/v2/Users": {"number": cast.clerk.pk},
+        "scim/v2/Groups": {"ref": "clerks"},
+        "scim/v2/ResourceTypes": {"ref": "User"},
+        "scim/v2/Schemas": {"ref": "urn:ietf:params:scim:schemas:core:2.0:User"},
         "hooks": {"slug": cast.connection.slug},
         "x": {"connection": cast.connection.slug, "ref": case.occurrences.earliest("pk").inbox_message.external_id},
     }
@@ -110,6 +121,8 @@ def make_case_with_all(cast: Cast) -> ExceptionCase:
     work.comment(case.pk, by=cast.clerk, at=MORNING, text=f"@conrad, {MARK}.", file=file)
     Draft.objects.create(case=case, author=cast.clerk, base_version=1, typed={"BT-2": MARK}, saved_at=MORNING)
     factories.make_version(case, cast.clerk, because=f"{MARK}.")
+    steps = [Step(kind=StepKind.COMMENT, value=f"{MARK}.")]
+    save_playbook(cause.pk, steps, seen=0, because=f"{MARK}.", by=cast.clerk, at=MORNING)
     proposal = factories.make_proposal(case, cast.clerk, because=f"{MARK}.")
     Evidence.objects.create(
         proposal=proposal, reference=MARK, file_name="proof.txt", media_type="text/plain", content=MARK.encode(),
@@ -142,11 +155,21 @@ def of_lists(cast: Cast) -> dict[str, Arguments]:
         by=cast.clerk, at=MORNING, because=f"{MARK}.",
     )  # fmt: skip
     review = open_review(MARK, scope="role:auditor", due_at=now() + timedelta(days=1), by=cast.administrator, at=now())
+    grant(ned := person("ned", "Ned Night"), [Verb.EMERGENCY], cast.einvoicing, cast.netherlands)
+    emergency = take_emergency(
+        cast.einvoicing, cast.netherlands, role="clerk", minutes=60, by=ned, at=now(), because=f"{MARK}."
+    )
     grow.unknown(cast, 0, 1)
     grow.comparisons(cast, 1, 2)
     grow.effects(cast, 2, 3)
     grow.rehearsals(cast, 0, 1)
+    export = start_export(
+        EventFilter(scopes={"NL01/e-invoicing"}), "csv", by=cast.auditor, at=now(), key=UUID(int=1)
+    )  # fmt: skip
     return {
+        "emergencies": {"ref": emergency.ref},
+        "audit/exports": {"ref": export.ref},
+        "audit-exports": {"ref": export.ref},
         "access/reviews": {"ref": review.pk, "number": review.pk, "position": 1},
         "views": {"ref": SavedView.objects.get().pk},
         "approvals/delegations": {"ref": Delegation.objects.get().pk},

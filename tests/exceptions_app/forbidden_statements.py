@@ -37,9 +37,14 @@ RULE = """
         because, proposed_at, frozen_sha256)
     VALUES ({state}, false, '', 0, 'EUR', 2, %(clerk)s, 'x', now(), 'x');
 """
+ROUTING_RULE = """
+    INSERT INTO exceptions_app_routingrule (state, is_end, position, object_type, category, code, country, currency,
+        priority, proposer_id, because, proposed_at, frozen_sha256)
+    VALUES ({state}, false, 1, '', '', '', '', '', 1, %(clerk)s, 'x', now(), 'x');
+"""
 DECIDE_RULE = """
-    INSERT INTO exceptions_app_approvalruledecision (rule_id, verdict, decider_id, frozen_sha256, because, decided_at)
-    SELECT max(id), 'approved', {decider}, 'x', '', now() FROM exceptions_app_approvalrule;
+    INSERT INTO exceptions_app_{table}decision (rule_id, verdict, decider_id, frozen_sha256, because, decided_at)
+    SELECT max(id), 'approved', {decider}, 'x', '', now() FROM exceptions_app_{table};
 """
 # Each with a change that somebody might want to make.
 WRITTEN_ONCE = {
@@ -110,6 +115,31 @@ def deliver(
     return DELIVER.format(operation=operation, business_key=business_key, key=key, state=state)
 
 
+def rules_by_two(kind: str, write: str) -> dict[str, tuple[str, str]]:
+    """What is refused of rules that two people keep; `write` inserts one."""
+    table, proposed = f"{kind}rule", write.format(state="'proposed'")
+    return {
+        f"a rule of {kind} in force at once": ("begins as a proposal", write.format(state="'in_force'")),
+        f"a rule of {kind} without its event": (f"no audit event about {kind}_rule", proposed),
+        f"a rule of {kind} in force without a second person": (
+            "nobody agreed that it becomes in_force",
+            f"{proposed}UPDATE exceptions_app_{table} SET state = 'in_force';",
+        ),
+        f"a rule of {kind} with another reason": (
+            "because is never changed once written",
+            f"{proposed}UPDATE exceptions_app_{table} SET because = 'y';",
+        ),
+        f"a rule of {kind} decided on by its proposer": (
+            f"is no second person for {kind} rule",
+            proposed + DECIDE_RULE.format(table=table, decider="%(clerk)s"),
+        ),
+        f"a rule of {kind} decided on by who keeps none": (
+            f"is no second person for {kind} rule",
+            proposed + DECIDE_RULE.format(table=table, decider="%(controller)s"),
+        ),
+    }
+
+
 CLOSED = "closed_at = now(), outcome = 'replayed'"
 URGENT = "UPDATE exceptions_app_exceptioncase SET priority = 1 WHERE id = %(case)s;"
 OWNER = settings.OWNER_DATABASE["USER"]
@@ -121,23 +151,16 @@ FROZEN = "is never changed once written"
 # What is tried, with the words of the refusal, so that nothing is refused for another reason than it should be.
 REFUSALS: dict[str, tuple[str, str]] = {
     # Limits of authority
-    "a rule of approval in force at once": ("begins as a proposal", RULE.format(state="'in_force'")),
-    "a rule of approval without its event": ("no audit event about approval_rule", RULE.format(state="'proposed'")),
-    "a rule of approval in force without a second person": (
-        "nobody agreed that it becomes in_force",
-        RULE.format(state="'proposed'") + "UPDATE exceptions_app_approvalrule SET state = 'in_force';",
-    ),
-    "a rule of approval decided on by its proposer": (
-        "is no second person for approval rule",
-        RULE.format(state="'proposed'") + DECIDE_RULE.format(decider="%(clerk)s"),
-    ),
-    "a rule of approval decided on by who keeps none": (
-        "is no second person for approval rule",
-        RULE.format(state="'proposed'") + DECIDE_RULE.format(decider="%(controller)s"),
-    ),
+    **rules_by_two("approval", RULE),
     "a first of two where one is enough": (
         "takes one approver",
         decide("%(controller)s").replace("_decision (", "_firstapproval ("),
+    ),
+    # Routing rules
+    **rules_by_two("routing", ROUTING_RULE),
+    "a routing rule of which the amount has no currency": (
+        "routing_rule_amount_has_currency",
+        ROUTING_RULE.format(state="'proposed'").replace("_sha256)", "_sha256, above)").replace("'x');", "'x', 5);"),
     ),
     "a proposal with another number of approvers": ("approvers is never changed", change_proposal("approvers = 2")),
     # Four eyes
@@ -206,6 +229,12 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "case_snoozed_while_worked_on",
         change("snoozed_by_id = %(other)s, snoozed_for = 'comment'"),
     ),
+    "a tag that is none": ("cannot have these tags", change("tags = '{Two Words}'")),
+    "a tag twice": ("cannot have these tags", change("tags = '{vat,vat}'")),
+    "more tags than ten": ("cannot have these tags", change("tags = '{a,b,c,d,e,f,g,h,i,j,k}'")),
+    "tags in disorder": ("cannot have these tags", change("tags = '{vat,audit}'")),
+    "a tag that is nothing": ("cannot have these tags", change("tags = '{NULL}'")),
+    "a tag and no event": (UNHEARD, "UPDATE exceptions_app_exceptioncase SET tags = '{vat}' WHERE id = %(case)s;"),
     "snoozed when it is closed": (
         "case_snoozed_while_worked_on",
         change("snoozed_by_id = %(other)s, snoozed_for = 'comment'", case="%(dismissed)s"),

@@ -161,6 +161,14 @@ def given_by_the_proposer(scene: Scene) -> User:
     return found
 
 
+def eligible_by_the_proposer(scene: Scene) -> User:
+    """Who may take the right by themselves, in an emergency, since somebody with a hand in it said so."""
+    found = scene.controller("nina")
+    subject, at = f"entity:{scene.cast.netherlands.code}", MORNING - timedelta(hours=3)
+    told("grant.given", subject, by=scene.cast.clerk, at=at, to="person:nina", permissions=["emergency"])
+    return found
+
+
 def given_to_their_role_by_the_proposer(scene: Scene) -> User:
     found = deputy(scene)
     subject, at = f"queue:{scene.cast.einvoicing.slug}", MORNING - timedelta(hours=3)
@@ -218,6 +226,9 @@ REFUSED: dict[str, tuple[Callable[[Scene], User], str, str]] = {
     "an account that the proposer added": (added_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
     "a token that the proposer made": (with_a_token_of_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
     "a right that the proposer gave": (given_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
+    "a way to take it in an emergency that the proposer gave": (
+        eligible_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED,
+    ),
     "a right that the proposer gave to their role": (
         given_to_their_role_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED,
     ),

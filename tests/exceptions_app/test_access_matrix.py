@@ -34,13 +34,18 @@ PASSING = re.compile(
 )
 
 SAME = {"x-request-id": "the-same"}
-# Who decides in whose place, and who has which access, is seen by administrators too.
+# Who decides in whose place, who has which access and who is in an emergency is seen by administrators too; and which
+# connections there are, by their names, where they keep the rules of what goes where.
 OVERSEEN = {"api:delegations", "api:end-delegation", "exceptions:approvals", "exceptions:delegation_end",
             "exceptions:delegation_give", "exceptions:access", "exceptions:access_export", "api:access",
             "exceptions:access_reviews", "exceptions:access_review_open", "exceptions:access_review",
             "exceptions:access_review_close", "exceptions:access_review_confirm", "exceptions:access_review_end",
             "exceptions:access_review_cancel", "api:cancel-access-review", "api:access-reviews", "api:access-review",
-            "api:access-review-items", "api:close-access-review", "api:confirm-access", "api:end-access"}  # fmt: skip
+            "api:access-review-items", "api:close-access-review", "api:confirm-access", "api:end-access",
+            "exceptions:routing_rules", "exceptions:routing_rule_propose", "exceptions:routing_rule_move",
+            "exceptions:emergencies", "exceptions:emergency", "exceptions:emergency_end", "exceptions:emergency_review",
+            "exceptions:emergency_take",
+            "api:emergencies", "api:emergency", "api:end-emergency", "api:review-emergency"}  # fmt: skip
 WHOLE = {"exceptions:audit": {"configuration"}}
 """Who reads the trail anywhere reads of configuration everywhere, such as a connection, who decides in whose place and
 a maintenance: it is of the whole workbench. What is read of anything else is tried there and in `views/test_audit.py`.

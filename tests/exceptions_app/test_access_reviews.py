@@ -66,8 +66,8 @@ def test_list_is_frozen_as_it_stands_and_each_line_says_since_when(cast: Cast):
     factories.claim(factories.make_case(cast), cast.clerk)
     review = opened(admin)
     lines = {(item.kind, item.holder, item.role, item.place): item for item in review.items.select_related("person")}
-    # Five with a role, the local clerk in two places, one connection, the administrator, four roles in four places.
-    assert len(lines) == review.count == 5 + 2 + 1 + 1 + 16
+    # Five with a role, the local clerk in two places, one connection, the administrator, five roles in four places.
+    assert len(lines) == review.count == 5 + 2 + 1 + 1 + 20
     clerk = lines["role", "person:clara", "clerk", ""]
     assert (clerk.verbs, clerk.since, clerk.given_by) == (
         ["comment", "correct", "propose", "reveal", "see"], SET_UP_AT, "machine:setup",
@@ -84,7 +84,7 @@ def test_list_is_frozen_as_it_stands_and_each_line_says_since_when(cast: Cast):
     role = opened(admin, "role:auditor", "Auditors")
     assert Counter(role.items.values_list("kind", flat=True)) == {"role": 1, "queue": 2, "entity": 2}
     place = opened(admin, "queue:policy-holds", "Holds")
-    assert Counter(place.items.values_list("kind", flat=True)) == {"role": 5, "queue": 4}
+    assert Counter(place.items.values_list("kind", flat=True)) == {"role": 5, "queue": 5}
     for scope in ("queue:nowhere", "role:nobody"):
         refused(Invalid, "Nothing is granted there.", partial(opened, admin, scope, "Nothing"))
     refused(Invalid, "open already", lambda: opened(admin))

@@ -97,6 +97,7 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("role.taken", {"role": "support"}),
     ("role.not_given", {"role": "controller"}),
     ("token.withdrawn", {"name": "theirs"}),
+    ("token.issued", {"name": "theirs"}),
     ("person.sessions_ended", {"sessions": 2}),
     ("person.refused", {"what": "POST exceptions:approve"}),
     ("person.refused_more", {"count": 3}),

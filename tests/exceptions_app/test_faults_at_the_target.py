@@ -44,6 +44,7 @@ def ended(case: ExceptionCase) -> tuple[str, str, str]:
     return case.state, case.outcome, submission(case).state
 
 
+@pytest.mark.alike
 @EACH
 @pytest.mark.parametrize("fault", ["throttled_403", "throttled_400", "too_many_requests", "down"])
 def test_throttled_in_any_dialect_is_not_sent_and_goes_again(
@@ -62,6 +63,7 @@ def test_throttled_in_any_dialect_is_not_sent_and_goes_again(
     assert not cast.connection.is_paused
 
 
+@pytest.mark.alike
 @EACH
 @pytest.mark.parametrize("fault", ["book_late", "drop_mid_answer", "garbage", "error_after", "reorder"])
 def test_answer_that_says_nothing_takes_effect_once(

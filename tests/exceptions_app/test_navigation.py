@@ -33,7 +33,7 @@ def fresh_numbers(fragment):
 
 
 EVERYBODY = ["All queues", "Search", "API"]
-SEEING = ["Batches", "Causes", "Value mappings", "Notifications", "Transactions", "Effects", "Connections"]
+SEEING = ["Batches", "Causes", "Playbooks", "Value mappings", "Notifications", "Transactions", "Effects", "Connections"]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ SEEING = ["Batches", "Causes", "Value mappings", "Notifications", "Transactions"
                 "Intake failures",
                 "Batches",
                 "Causes",
+                "Playbooks",
                 "Bulk runs",
                 "Value mappings",
                 "Notifications",
@@ -58,14 +59,23 @@ SEEING = ["Batches", "Causes", "Value mappings", "Notifications", "Transactions"
         ),
         (
             "controller",
-            ["Approvals", "Outcome unknown", "Bulk runs", *SEEING, "Rehearsals"],
+            ["Approvals", "Outcome unknown", "Bulk runs", *SEEING, "Emergency access", "Rehearsals"],
         ),
         ("support", ["Outcome unknown", *SEEING]),
-        ("auditor", ["Outcome unknown", *SEEING, "Access", "Audit", "Rehearsals"]),
+        ("auditor", ["Outcome unknown", *SEEING, "Access", "Audit", "Emergency access", "Rehearsals"]),
         ("outsider", []),
         (
             "administrator",
-            ["Outcome unknown", "Intake failures", "Transactions", "Connections", "Access", "Administration"],
+            [
+                "Outcome unknown",
+                "Notifications",
+                "Intake failures",
+                "Transactions",
+                "Connections",
+                "Access",
+                "Emergency access",
+                "Administration",
+            ],
         ),
     ],
 )

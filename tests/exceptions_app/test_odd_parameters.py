@@ -10,7 +10,10 @@ PAGES = {
     "/approvals/": ("show", "sort"),
     "/causes/": ("contains", "state", "sort", "after", "before"),
     "/intake-failures/": ("q", "contains", "connection", "kind"),
-    "/audit/": ("about", "subject", "actor", "action", "since", "until"),
+    "/playbooks/": ("contains", "state", "connector", "after", "before"),
+    "/exchange-rates/": ("currency", "show", "after", "before"),
+    "/audit/": ("about", "subject", "actor", "action", "since", "until", "entity"),
+    "/audit/exports/": ("after", "before"),
 }
 
 

@@ -117,6 +117,11 @@ def test_age_names_the_two_largest_units(span: timedelta, shown: str) -> None:
     assert f">{shown}</time>" in render("{% age at now %}", at=AT - span, now=AT)
 
 
+def test_age_in_german_where_babel_has_no_narrow_hours() -> None:
+    with translation.override("de"):
+        assert ">2 Std. 5 Min.</time>" in render("{% age at now %}", at=AT - timedelta(hours=2, minutes=5), now=AT)
+
+
 def test_exact_time_in_the_title_has_seconds_and_offset() -> None:
     with timezone.override("Europe/Berlin"):
         shown = render("{% local_time at %}", at=AT)

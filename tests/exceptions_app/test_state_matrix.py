@@ -37,6 +37,7 @@ TYPED: dict[Action, dict[str, Any]] = {
     Action.ASSIGN: {"to": "cem"},
     Action.HOLD: {"waiting_for": "An answer."},
     Action.SNOOZE: {"event": "comment"},
+    Action.TAG: {"add": ["vat"]},
     Action.PROPOSE: WHY,
     Action.RELEASE: WHY,
     Action.DECLINE: WHY,

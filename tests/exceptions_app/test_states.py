@@ -41,18 +41,19 @@ def test_target_of_follows_the_table_and_refuses_the_rest(action: Action, state:
         assert refused.value.reason == refusal_of(action, state=state, kind=kind) != ""
 
 
-def test_no_move_but_reopen_comment_and_the_report_of_a_wrong_booking_starts_from_a_closed_state():
+def test_no_move_but_reopen_comment_another_cause_and_the_report_of_a_wrong_booking_starts_from_a_closed_state():
     closed = frozenset(State) - OPEN_STATES
     assert {action for action, row in TRANSITIONS.items() if row.sources & closed} == {
         Action.REOPEN,
         Action.COMMENT,
         Action.REPORT_WRONG_BOOKING,
+        Action.REGROUP,
     }
 
 
-def test_nothing_on_its_way_can_be_moved_by_a_person_except_assign_and_comment():
+def test_nothing_on_its_way_can_be_moved_by_a_person_except_by_what_decides_nothing():
     by_person = {action for action, row in TRANSITIONS.items() if State.REPLAYING in row.sources and not row.by_machine}
-    assert by_person == {Action.ASSIGN, Action.COMMENT}
+    assert by_person == {Action.ASSIGN, Action.COMMENT, Action.TAG, Action.REGROUP}
 
 
 def test_what_is_unknown_is_left_by_a_person_only_with_the_agreement_of_another():

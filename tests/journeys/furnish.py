@@ -11,14 +11,18 @@ from uuid import uuid4
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.timezone import now
+from audit.queries import EventFilter
 from exceptions_app import intake
 from exceptions_app.actions.bulk_start import frozen_bulk_hash, start_bulk
 from exceptions_app.actions.connections import save_configuration
+from exceptions_app.actions.export_start import start_export
 from exceptions_app.actions.mapping_decide import approve_mapping
 from exceptions_app.actions.mapping_propose import Scope, propose_mapping
+from exceptions_app.actions.playbooks import save_playbook
 from exceptions_app.bulk_states import BulkKind, Instruction
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import ExceptionCase, LegalEntity, Queue
+from exceptions_app.playbook_steps import Step, StepKind
 from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.value_rows import WrittenRow
 from integrations import inbox
@@ -47,17 +51,20 @@ inbox.receive(ledger, HandedIn(made["id"], made["payload"]["text"].encode(), "ap
 while not ExceptionCase.objects.filter(document_number="4900000099").exists():
     intake.read_messages(limit=100, at=now())
 case = ExceptionCase.objects.get(document_number="4900000099")
+save_playbook(case.cause_id, [Step(kind=StepKind.WORDS, value="Ask the cost centre."),
+    Step(kind=StepKind.TAG, value="month-end")], seen=0, because="As agreed.", by=people["accountant"], at=now())
 seen = list(cases_within(reach_of(people["clerk"])).order_by("pk")[:3])
 revisions, asked = {one.pk: one.revision for one in seen}, Instruction(kind=BulkKind.COMMENT, text="Seen.")
 start_bulk(asked, revisions, by=people["clerk"], at=now(), key=uuid4(),
     frozen_sha256=frozen_bulk_hash(asked, seen, revisions))
+start_export(EventFilter(scopes=None), "xlsx", by=people["auditor"], at=now(), key=uuid4())
 propose_mapping(Scope(**terms | {"kind": "cost_center"}), [WrittenRow(source_value="CC-7000", target_value="CC-2000")],
     by=people["accountant"], at=now(), because=closed.because, mends={case.pk: case.revision})
 """
 
 
 def furnish(stack: RunningStack) -> None:
-    """A feed with a gap, a mapping that holds and one that waits with its batch, a bulk run, a file in quarantine."""
+    """A feed with a gap, a mapping that holds and one that waits, a bulk run, an export, a file in quarantine."""
     stack.manage("shell", "--no-imports", "-c", _BY_ACTIONS)
     folder = stack.home / "intake" / "billing-nl"
     stack.wait_until(folder.is_dir)  # it is made by whoever looks into it first

@@ -59,6 +59,13 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
         Place("auditor", "/queue/?state=resolved&text=nothing-like-this"),
     ),
     "exceptions:approval_rules": (Place("administrator", "/approval-rules/"), Place("controller", "/approval-rules/")),
+    "exceptions:routing_rules": (Place("administrator", "/routing-rules/"), Place("controller", "/routing-rules/")),
+    "exceptions:exchange_rates": (
+        Place("administrator", "/exchange-rates/"),
+        Place("auditor", "/exchange-rates/?show=all"),
+    ),
+    "exceptions:retention": (Place("administrator", "/retention/"), Place("controller", "/retention/")),
+    "exceptions:erasures": _one("administrator", "/retention/erasures/"),
     "exceptions:approvals": (Place("controller", "/approvals/"), Place("auditor", "/approvals/")),
     "exceptions:unknown": _one("clerk", "/unknown/"),
     "exceptions:batches": _one("clerk", "/batches/?show=all"),
@@ -84,11 +91,18 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:answer": (Place("support", "/queue/?state=in_progress", ("exceptions:case",), "answer/"),),
     "exceptions:case_print": (_case("auditor", "state=resolved", "case_print"),),
     "exceptions:causes": _one("clerk", "/causes/"),
+    "exceptions:playbooks": (Place("clerk", "/playbooks/"), Place("auditor", "/playbooks/?state=over")),
+    "exceptions:playbook": _one("clerk", "/causes/", "cause", "playbook"),
+    "exceptions:case_playbook": _one("clerk", "/search/?q=4900000099", "case_playbook"),
     "exceptions:cause": _one("clerk", "/causes/", "cause"),
     "exceptions:deep_link": (Place("support", "/x/billing-nl/not-arrived-yet/", status=404),),
     "exceptions:notifications": (Place("clerk", "/notifications/"), Place("clerk", "/notifications/?show=all")),
     "exceptions:access": _one("administrator", "/access/"),
     "exceptions:access_reviews": _one("administrator", "/access/reviews/"),
+    "services": _one("administrator", "/accounts/services/"),
+    "exceptions:emergencies": _one("controller", "/emergencies/"),
+    "exceptions:audit_exports": _one("auditor", "/audit/exports/"),
+    "exceptions:audit_made": _one("auditor", "/audit/exports/", "audit_made"),
     "exceptions:audit": (Place("auditor", "/audit/"), Place("auditor", "/audit/?action=nonsense", status=422)),
     "exceptions:effects": _one("controller", "/effects/"),
     "exceptions:rehearsals": _one("controller", "/rehearsals/"),
@@ -112,8 +126,8 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:mapping_mends": _one("accountant", "/mappings/", "value_mapping", query="mends/"),
     "exceptions:mapping_proposal": _one("controller", "/approvals/", "mapping_proposal"),
 }
-# Pages that come about by what was typed: `test_accessible` brings them about.
-ELSEWHERE = frozenset({"exceptions:access_review", "exceptions:compare"})
+# Pages that come about by what was typed: `test_accessible` brings them about, but for that of an emergency.
+ELSEWHERE = frozenset({"exceptions:access_review", "exceptions:compare", "exceptions:emergency"})
 
 
 def find(page: Page, place: Place) -> str:

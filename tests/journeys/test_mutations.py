@@ -37,6 +37,7 @@ def source(cast: Cast, simulator: RunningSimulator) -> User:
     return account
 
 
+@pytest.mark.alike
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "change", "rules"), base_invoices.mutations())
 def test_mutation_is_one_exception_that_only_its_reversal_resolves(
@@ -45,6 +46,7 @@ def test_mutation_is_one_exception_that_only_its_reversal_resolves(
     _only_the_reversal_resolves(cast, source, simulator, base_invoices.base_invoices()[name], change, rules)
 
 
+@pytest.mark.alike
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "change", "rules"), real_inputs.mutations())
 def test_mutation_of_a_published_invoice_is_resolved_by_its_reversal(

@@ -297,6 +297,7 @@ def side_by_side(cast: Cast) -> Iterator[type[SideBySide]]:
     CONNECTORS.pop("in-memory", None)
 
 
+@pytest.mark.one_engine
 def test_engine_does_what_the_model_says_event_by_event(side_by_side: type[SideBySide], pytestconfig: pytest.Config):
     run_state_machine_as_test(
         side_by_side,

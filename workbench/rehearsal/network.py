@@ -16,6 +16,9 @@ _CHUNK: Final = 16 * 1024
 _LATENCY: Final = 0.3  # seconds on each way
 _SLOW_BYTES: Final = 200  # per 50 ms
 _LET_THROUGH: Final = 120  # bytes of an answer
+# A target promises when at the latest something takes effect that reached it: nothing may wait longer on its way there.
+# The system itself tries for minutes to connect, such as to a port that remembers an earlier connection of this number.
+_LONGEST_WAIT: Final = 1.0  # seconds
 _NO_LINGER: Final = struct.pack("ii", 1, 0)  # closing resets
 
 
@@ -104,7 +107,8 @@ class Network:
             await reader.read()  # until the client goes
             return
         with contextlib.suppress(OSError):
-            there, back = await asyncio.open_connection("127.0.0.1", port)
+            async with asyncio.timeout(_LONGEST_WAIT):
+                there, back = await asyncio.open_connection("127.0.0.1", port)
             try:
                 await asyncio.gather(_copy(reader, back, toxic, answer=False), _copy(there, writer, toxic, answer=True))
             finally:

@@ -21,5 +21,5 @@ class Command(OperatorCommand):
             content = options["file"].read_bytes()
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
-        imported = import_rates(content, **signed)
+        imported = import_rates(content, source=options["file"].name, **signed)
         return [f"{imported.new} rates imported; {imported.known} were known already."]

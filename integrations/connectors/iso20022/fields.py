@@ -33,7 +33,7 @@ class _Spec:
 
 _IBAN_HINT: Final = "International account number, without spaces."
 _BIC_HINT: Final = "8 or 11 letters and digits."
-_SPECS: Final = (
+SPECS: Final = (
     _Spec(_PAYMENT, ("Amt/InstdAmt", "Amt/EqvtAmt/Amt"), "Amount", "Payment", ValueKind.AMOUNT, About.AMOUNT, _ALWAYS),
     _Spec(_PAYMENT, ("Amt/InstdAmt/@Ccy", "Amt/EqvtAmt/Amt/@Ccy"), "Currency", "Payment", ValueKind.CODE),
     _Spec(
@@ -135,12 +135,12 @@ _SPECS: Final = (
 
 def fields_of(file: PaymentFile, payment: Payment) -> tuple[RecordField, ...]:
     """Every field of a payment, those that are absent but usual among them."""
-    return tuple(field for spec in _SPECS for field in _fields(spec, file, payment))
+    return tuple(field for spec in SPECS for field in _fields(spec, file, payment))
 
 
 def field_about(about: About, file: PaymentFile, payment: Payment) -> RecordField | None:
     """The field that a reason speaks of; None for the payment as a whole."""
-    spec = next((spec for spec in _SPECS if spec.about is about), None)
+    spec = next((spec for spec in SPECS if spec.about is about), None)
     return next(_fields(spec, file, payment), None) if spec is not None else None
 
 

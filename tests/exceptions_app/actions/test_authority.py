@@ -37,6 +37,7 @@ from exceptions_app.models import (
     ExceptionCase,
     ExchangeRate,
     FirstApproval,
+    KeptRule,
     Proposal,
 )
 from exceptions_app.models.demands import RATE_HOLDS
@@ -321,8 +322,8 @@ def test_same_person_twice_at_the_same_time_is_one_of_two(transactional_db: None
     assert (outcomes.count("done"), FirstApproval.objects.count(), Decision.objects.count()) == (1, 1, 0)
 
 
-def by_sql(table: str, about: Proposal | ApprovalRule, decider: User) -> None:
-    what = "rule_id" if isinstance(about, ApprovalRule) else "proposal_id"
+def by_sql(table: str, about: Proposal | KeptRule, decider: User) -> None:
+    what = "rule_id" if isinstance(about, KeptRule) else "proposal_id"
     with database.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO exceptions_app_{table} ({what}, verdict, decider_id, frozen_sha256, because, decided_at)"

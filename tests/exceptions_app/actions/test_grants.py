@@ -106,7 +106,7 @@ def test_nobody_gives_themselves_a_role(cast: Cast):
 
 
 def test_role_unknown_and_machine_are_refused(cast: Cast):
-    with pytest.raises(Invalid, match=r"There is no role “boss”[.] Use one of auditor, clerk, controller, support"):
+    with pytest.raises(Invalid, match=r"“boss”[.] Use one of auditor, clerk, controller, standby, support"):
         add_to_role("boss", cast.outsider, by=cast.administrator, at=MORNING)
     with pytest.raises(Invalid, match="There is no role “boss”"):
         grant_role("boss", [cast.holds], by=cast.administrator, at=MORNING)

@@ -9,6 +9,7 @@ from audit.queries import timeline
 from exceptions_app.actions import work
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.actions.snoozing import snooze, wake
+from exceptions_app.actions.tagging import tag
 from exceptions_app.actions.undo import undo
 from exceptions_app.models import ExceptionCase, Notification
 from exceptions_app.policies import NotPermitted
@@ -20,7 +21,7 @@ from tests.factories import make_case
 pytestmark = pytest.mark.django_db
 
 LATER = MORNING + timedelta(hours=2)
-FIELDS = ("state", "assignee_id", "snoozed_by_id", "snoozed_until", "snoozed_for", "waiting_for", "held_until")
+FIELDS = ("state", "assignee_id", "snoozed_by_id", "snoozed_until", "snoozed_for", "waiting_for", "held_until", "tags")
 Act = Callable[[ExceptionCase, Cast], ExceptionCase]
 
 MOVES: dict[str, Act] = {
@@ -31,6 +32,7 @@ MOVES: dict[str, Act] = {
         case.pk, by=cast.clerk, at=MORNING, waiting_for="An answer", until=LATER
     ),
     "snooze": lambda case, cast: snooze(case.pk, by=cast.clerk, at=MORNING, until=LATER, wakes_on=WakesOn.ARRIVAL),
+    "tag": lambda case, cast: tag(case.pk, add=["vat"], remove=["old"], by=cast.clerk, at=MORNING),
     "wake": lambda case, cast: wake(case.pk, by=cast.clerk, at=MORNING),
 }  # fmt: skip
 BEFORE: dict[str, Act] = {
@@ -38,11 +40,13 @@ BEFORE: dict[str, Act] = {
     "claimed": MOVES["claim"],
     "on hold": MOVES["hold"],
     "snoozed": MOVES["snooze"],
+    "tagged": lambda case, cast: tag(case.pk, add=["old"], by=cast.second_clerk, at=MORNING),
 }
 POSSIBLE = [
     ("claim", "new"), ("claim", "snoozed"), ("assign", "new"), ("assign", "claimed"), ("assign", "on hold"),
     ("assign", "snoozed"), ("give back", "claimed"), ("hold", "new"), ("hold", "claimed"), ("hold", "snoozed"),
     ("snooze", "new"), ("snooze", "claimed"), ("snooze", "on hold"), ("wake", "snoozed"),
+    ("tag", "new"), ("tag", "snoozed"), ("tag", "tagged"),
 ]  # fmt: skip
 
 

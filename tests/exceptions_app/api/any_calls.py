@@ -37,13 +37,13 @@ from tests.exceptions_app.everything import MARK, Arguments, Everything
 AS_DESCRIBED = [content_type_conformance, response_schema_conformance, status_code_conformance]
 HOST = "http://testserver"
 # Who has nothing granted there, and what such a one may do all the same: administrators oversee who decides in whose
-# place and who has which access, they and whoever may configure any connection stop sending, and who approves elsewhere
-# lends that.
+# place, who has which access and who is in an emergency, they and whoever may configure any connection stop sending,
+# and who approves elsewhere lends that.
 STRANGERS: Mapping[str, tuple[str, ...]] = {
     "anonymous": (),
     "outsider": (),
     "neighbour": ("/sending", "/delegations"),
-    "administrator": ("/sending", "/delegations", "/access"),
+    "administrator": ("/sending", "/delegations", "/access", "/emergencies"),
 }
 PROBLEM = {"type", "title", "status", "detail", "instance", "errors"}
 WRITTEN = "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"

@@ -62,6 +62,7 @@ ACTIONS: dict[str, tuple[Callable[[Cast], ExceptionCase], dict[str, Any], str]] 
     "resume": (on_hold, {}, "in_progress"),
     "snooze": (claimed, {"until": f"{NEXT_YEAR}-01-01T09:00:00+01:00", "event": "arrival"}, "in_progress"),
     "wake": (snoozed, {}, "in_progress"),
+    "tag": (claimed, {"add": ["VAT", "month-end"], "because": "Asked by the controller."}, "in_progress"),
     "decline": (held, WHY, "awaiting_approval"),
     "dismiss": (claimed, WHY | {"outcome": "written_off"}, "awaiting_approval"),
     "withdraw": (waiting, {}, "in_progress"),

@@ -52,6 +52,7 @@ def test_actions_say_what_is_possible_and_why_not(api: As, cast: Cast, kind: Kin
         "hold",
         "resume",
         "snooze",
+        "tag",
         "wake",
         "correct",
         "dismiss",

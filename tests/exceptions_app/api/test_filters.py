@@ -13,6 +13,7 @@ from django.utils.timezone import now
 
 from exceptions_app.actions import work
 from exceptions_app.actions.snoozing import snooze
+from exceptions_app.actions.tagging import tag
 from exceptions_app.filters import CaseFilter
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries import approvals
@@ -47,6 +48,8 @@ def mixed(cast: Cast) -> list[ExceptionCase]:
     work.claim(cases[4].pk, by=cast.second_clerk, at=now())
     work.hold(cases[4].pk, by=cast.second_clerk, at=now(), waiting_for="The order number")
     snooze(cases[5].pk, by=cast.clerk, at=now(), wakes_on=WakesOn.ARRIVAL)
+    tag(cases[0].pk, add=["vat", "audit"], by=cast.clerk, at=now())
+    tag(cases[1].pk, add=["vat"], by=cast.clerk, at=now())
     factories.dismiss(factories.make_case(cast, number="INV-CLOSED"), cast.clerk, approver=cast.controller)
     connection.check_constraints()
     return cases
@@ -83,6 +86,8 @@ ASKED: list[dict[str, str]] = [
     {"state": "open", "amount_above": "10"},
     {"state": "open", "amount_below": "10.00"},
     *({"state": "open", "snoozed": which} for which in ("no", "only", "any")),
+    {"state": "open", "tag": "vat"},
+    {"state": "open", "tag": "VAT, audit"},
     {"state": "open", "opened_from": "2026-11-03"},
     {"state": "open", "opened_to": "2026-11-02"},
     {"state": "open", "age": "1"},
@@ -96,6 +101,7 @@ def refs_on_the_page(client: Client, asked: dict[str, str]) -> list[str]:
     return [row.case.ref for row in client.get("/queue/", asked).context["rows"]]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: "&".join(f"{name}={value}" for name, value in asked.items()))
 def test_same_filters_and_orders_find_the_same_in_the_same_order(
     api: As, cast: Cast, mixed: list[ExceptionCase], client: Client, asked: dict[str, str]

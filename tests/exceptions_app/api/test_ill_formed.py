@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from integrations.connectors.en16931 import connector
 from tests.cast import Cast

@@ -49,6 +49,7 @@ def test_every_action_is_tried() -> None:
     assert all(issubclass(view, CaseAction) for view in VIEWS.values())
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("action", sorted(CHANGING))
 @pytest.mark.parametrize("stale", ['"{before}"', 'W/"{now}"', '"{before}", W/"{now}"', '"", "{now}x"', '"0{now}"'])
 def test_action_at_another_revision_does_nothing(api: As, cast: Cast, action: str, stale: str) -> None:
@@ -62,6 +63,7 @@ def test_action_at_another_revision_does_nothing(api: As, cast: Cast, action: st
     assert (after.revision, after.state, Comment.objects.count()) == (case.revision, case.state, 0)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("action", sorted(ACTIONS))
 @pytest.mark.parametrize("tag", ['"{now}"', "*", '"x", "{now}"', '"a,b",,\t"{now}" ,', 'W/"{now}", "{now}"'])
 def test_action_at_the_revision_that_was_seen(api: As, cast: Cast, action: str, tag: str) -> None:

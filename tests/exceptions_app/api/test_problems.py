@@ -153,6 +153,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("path", ["messages", "exceptions/{ref}/comment"])
 @pytest.mark.parametrize(("body", "status", "pointer"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_body_is_refused_with_the_place(

@@ -5,7 +5,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.queries import timeline
-from exceptions_app.forms import field_name, offered_name
+from exceptions_app.form_names import field_name
+from exceptions_app.forms import offered_name
 from exceptions_app.models import ExceptionCase, PayloadVersion, Suggestion
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.queries.suggestion_rates import rates_of

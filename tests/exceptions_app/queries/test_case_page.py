@@ -74,7 +74,7 @@ def eventful(cast: Cast, item_count: int) -> ExceptionCase:
 def test_page_is_read_in_a_fixed_number_of_queries(cast, django_assert_num_queries, item_count):
     case = eventful(cast, item_count)
     read_case_page(case, cast.controller)  # content types are cached from the first read on
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(13):
         page = read_case_page(case, cast.controller)
         touch(page)
     assert (page.latest.number, page.comments_count) == (item_count + 1, item_count)

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from exceptions_app.cause_states import CauseState
-from exceptions_app.queries import causes as causes_module
 from exceptions_app.queries.cause_page import (
     find_cause,
     nearest_rank,
@@ -80,15 +79,14 @@ def test_list_takes_four_queries_whatever_its_length(cast, django_assert_num_que
         assert len(cause_page(reach, at=NOW).rows) == number
 
 
-def test_list_is_searched_filtered_ordered_and_paged(cast, monkeypatch):
-    monkeypatch.setattr(causes_module, "PAGE_SIZE", 2)
+def test_list_is_searched_filtered_ordered_and_paged(cast):
     for code, number in (("BR-1", 1), ("BR-2", 3), ("BR-3", 2), ("PEPPOL-1", 1)):
         for _ in range(number):
             factories.make_case(cast, cause=factories.make_cause(code, f"Rule {code}."))
     reach = reach_of(cast.clerk)
 
     def codes(**asked):
-        page = cause_page(reach, at=NOW, **asked)
+        page = cause_page(reach, at=NOW, size=2, **asked)
         return [line.cause.code for line in page.rows], page.previous_cursor, page.next_cursor
 
     first, before, after = codes()

@@ -10,7 +10,7 @@ from exceptions_app.actions.bulk_each import NothingToDo, changes_of
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.bulk_states import BulkKind, Instruction
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.models import Draft, ExceptionCase
 from integrations.connectors.base import CorrectionError
 from integrations.connectors.en16931 import connector

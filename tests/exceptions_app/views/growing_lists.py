@@ -11,7 +11,6 @@ from audit.models import AuditEvent
 from exceptions_app.actions import sending, work
 from exceptions_app.actions.batch_propose import propose_batch
 from exceptions_app.actions.connections import save_configuration
-from exceptions_app.actions.delegations import delegate
 from exceptions_app.actions.field_maps import save_version
 from exceptions_app.actions.grants import grant_connection
 from exceptions_app.actions.mover import lock, move
@@ -25,14 +24,23 @@ from integrations.models import Connection, FieldMap, InboxMessage
 from integrations.value_kinds import ValueKind
 from tests import factories
 from tests.arrivals import configure
-from tests.cast import MORNING, SET_UP_AT, Cast, person
+from tests.cast import MORNING, SET_UP_AT, Cast
 from tests.exceptions_app.api.test_comparisons import compared, found
 from tests.exceptions_app.bulk_runs.runs import start
 from tests.exceptions_app.handover.handing_over import document, hand_in, read_all
 from tests.exceptions_app.replay_batches.target import refused_cases
 from tests.exceptions_app.value_mappings import mapping
 from tests.exceptions_app.views.growing import Asked, Grow, api
-from tests.exceptions_app.views.growing_access import granted_and_reviewed, ruled
+from tests.exceptions_app.views.growing_access import (
+    approval_rules,
+    delegations,
+    emergencies,
+    exported_and_cancelled,
+    granted_and_reviewed,
+    retention,
+    routing_rules,
+)
+from tests.exceptions_app.views.growing_kept import exchange_rates, playbooks
 from tests.exceptions_app.views.test_connections import deliver
 from tests.exceptions_app.views.test_effects import sent
 from tests.exceptions_app.views.test_pull_sources import make_source, missing
@@ -176,7 +184,11 @@ def causes(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
         factories.make_case(cast, cause=cause, opened_at=now() - timedelta(hours=1))
         factories.make_case(cast, opened_at=now() - timedelta(hours=1))
     page = reverse("exceptions:cause", args=[factories.make_cause().ref])
-    return {"exceptions:causes": Asked("clerk", "/causes/"), "exceptions:cause": Asked("clerk", page, most=0)}
+    return {
+        "exceptions:causes": Asked("clerk", "/causes/"),
+        "exceptions:cause": Asked("clerk", page, most=0),
+        "/api/v1/causes": api("clerk", "causes"),
+    }
 
 
 def effects(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
@@ -215,6 +227,13 @@ def audit(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
         work.comment(case.pk, by=(cast.clerk, cast.second_clerk)[number % 2], at=MORNING, text="Looked at.")
     assert AuditEvent.objects.filter(action="case.commented").count() == rows
     return {"exceptions:audit": Asked("auditor", f"/audit/?{ALL_TIME}&action=case.commented")}
+
+
+def audit_exports(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
+    for number in range(begun, rows):
+        exported_and_cancelled(cast, number)
+    page = Asked("auditor", "/audit/exports/")
+    return {"exceptions:audit_exports": page, "/api/v1/audit-exports": api("auditor", "audit-exports")}
 
 
 def failures(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
@@ -332,23 +351,6 @@ def rows_of_a_mapping(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     }
 
 
-def delegations(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
-    for number in range(begun, rows):
-        delegate(
-            person(f"taker{number}", f"Taker {number}", role="support"), by=cast.controller, at=now(),
-            first_day=now().date(), last_day=now().date(), because="Holiday.",
-        )  # fmt: skip
-    return {"/api/v1/delegations": api("controller", "delegations")}
-
-
-def approval_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
-    for number in range(begun, rows):
-        ruled(cast, number)
-    each = '<div class="stack stack--tight" id'
-    page = Asked("administrator", reverse("exceptions:approval_rules"), most=0, tag=each)
-    return {"exceptions:approval_rules": page, "/api/v1/approval-rules": api("administrator", "approval-rules")}
-
-
 def rehearsals(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     for number in range(begun, rows):
         make_rehearsal(at=MORNING + timedelta(hours=number))
@@ -372,11 +374,17 @@ GROWING: tuple[Grow, ...] = (
     notifications,
     causes,
     effects,
+    emergencies,
+    exchange_rates,
+    playbooks,
     comparisons,
     accesses,
     approval_rules,
     audit,
+    audit_exports,
     delegations,
+    routing_rules,
+    retention,
     failures,
     connections,
     windows,

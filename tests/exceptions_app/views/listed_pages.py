@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 
 from tests.exceptions_app.views.growing import Grow
+from tests.exceptions_app.views.growing_access import (
+    approval_rules,
+    delegations,
+    emergencies,
+    retention,
+    routing_rules,
+)
+from tests.exceptions_app.views.growing_kept import exchange_rates, playbooks
 from tests.exceptions_app.views.growing_lists import (
     accesses,
-    approval_rules,
     audit,
+    audit_exports,
     batches,
     bulk_items,
     bulk_runs,
@@ -14,7 +22,6 @@ from tests.exceptions_app.views.growing_lists import (
     causes,
     comparisons,
     connections,
-    delegations,
     effects,
     failures,
     history,
@@ -39,6 +46,7 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:access_reviews": (accesses,),
     "exceptions:approvals": (proposals, batches, mappings),
     "exceptions:audit": (audit,),
+    "exceptions:audit_exports": (audit_exports,),
     "exceptions:batch": (items,),
     "exceptions:batch_new": (cases,),
     "exceptions:batches": (batches,),
@@ -48,10 +56,15 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:case_print": (history,),
     "exceptions:cause": (causes,),
     "exceptions:causes": (causes,),
+    "exceptions:playbook": (playbooks,),
+    "exceptions:playbooks": (playbooks,),
     "exceptions:connection": (connections, failures),
     "exceptions:connection_sending": (windows,),
     "exceptions:connections": (connections,),
     "exceptions:effects": (effects,),
+    "exceptions:erasures": (retention,),
+    "exceptions:emergencies": (emergencies,),
+    "exceptions:exchange_rates": (exchange_rates,),
     "exceptions:field_map": (versions,),
     "exceptions:field_map_compare": (versions,),
     "exceptions:field_maps": (versions,),
@@ -63,6 +76,8 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:pull_source": (failures,),
     "exceptions:queue": (cases,),
     "exceptions:rehearsals": (rehearsals,),
+    "exceptions:routing_rules": (routing_rules,),
+    "exceptions:retention": (retention,),
     "exceptions:search": (cases,),
     "exceptions:transaction": (transactions,),
     "exceptions:transactions": (transactions,),
@@ -71,6 +86,7 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:value_mappings": (mappings,),
     "exceptions:views": (saved_views,),
     "/api/v1/approval-rules": (approval_rules,),
+    "/api/v1/audit-exports": (audit_exports,),
     "/api/v1/access": (accesses,),
     "/api/v1/access/reviews": (accesses,),
     "/api/v1/access/reviews/{number}/items": (accesses,),
@@ -78,6 +94,7 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "/api/v1/batches/{ref}/items": (items,),
     "/api/v1/bulk-runs": (bulk_runs,),
     "/api/v1/bulk-runs/{ref}/items": (bulk_items,),
+    "/api/v1/causes": (causes,),
     "/api/v1/connections": (connections,),
     "/api/v1/connections/{slug}/deliveries": (connections,),
     "/api/v1/connections/{slug}/field-maps": (versions,),
@@ -87,12 +104,17 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "/api/v1/effects": (effects,),
     "/api/v1/effects/comparisons": (comparisons,),
     "/api/v1/effects/findings": (comparisons,),
+    "/api/v1/emergencies": (emergencies,),
     "/api/v1/exceptions": (cases,),
     "/api/v1/exceptions/{ref}/events": (history,),
+    "/api/v1/exchange-rates": (exchange_rates,),
+    "/api/v1/legal-holds": (retention,),
     "/api/v1/messages": (failures,),
     "/api/v1/proposals": (proposals,),
     "/api/v1/quarantine": (failures,),
     "/api/v1/rehearsals": (rehearsals,),
+    "/api/v1/routing-rules": (routing_rules,),
+    "/api/v1/retention-policies": (retention,),
     "/api/v1/search": (cases,),
     "/api/v1/transactions": (transactions,),
     "/api/v1/value-mapping-proposals": (mappings,),
@@ -116,18 +138,23 @@ NO_LISTS = frozenset(
         "prove",
         "second_factor",
         "second_factor_set_up",
+        "services",  # three queries, however many: `tests/workbench/test_services.py`
         "sessions",  # one query, however many: `tests/workbench/test_sessions.py`
         # One document, message, file or gap.
         "exceptions:answer",
+        "exceptions:audit_made",
         "exceptions:compare",
         "exceptions:deep_link",
         "exceptions:field_map_version",
+        "exceptions:case_playbook",  # at most ten steps
         "exceptions:intake_failure",
         "exceptions:quarantined_file",
         "exceptions:raw",
         "exceptions:sequence_gap",
         "exceptions:view",
         "exceptions:view_new",
+        # What was done in it: counted in `tests/exceptions_app/test_emergencies.py`.
+        "exceptions:emergency",
         # One line per field: counted, of one and three, in `precedents/test_pages.py`.
         "exceptions:suggestions",
         # What is chosen is counted; its preview, of one to fifty, in `bulk_runs/test_pages.py`.

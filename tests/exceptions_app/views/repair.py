@@ -7,7 +7,7 @@ from django.test import Client
 
 from exceptions_app import intake
 from exceptions_app.actions.correct import correct
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from integrations import inbox
 from integrations.connectors.en16931 import connector

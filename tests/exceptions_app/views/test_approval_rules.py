@@ -83,7 +83,8 @@ def first_of_two(
     to_come = signed_in(cast.clerk).get(reverse("exceptions:case", args=[factories.make_case(cast, amount="1500").ref]))
     assert to_come.context["rules_to_come"] == [rule]
     before = shown(cast.controller)
-    assert all(words in before for words in ("0 of 2 approvals", "you would be the first", "Approve as the first"))
+    first = ("0 of 2 approvals", "you would be the first", "Approve as the first", 'name="as_first" value="True"')
+    assert all(words in before for words in first)
     listed = api(nina).get("proposals").json()["results"][0]
     for said in (listed, api(nina).get(f"exceptions/{case.ref}").json()["proposal"]):
         assert (said["approvers"], said["rules"], said["first_approval"]) == (2, [rule], None)
@@ -99,6 +100,14 @@ def first_of_two(
     assert (mine["approve"].allowed, mine["reject"].allowed) == (False, True)
     said = api(nina).get(f"exceptions/{case.ref}").json()["proposal"]
     assert (said["approvers"], said["first_approval"]["decider"]["username"]) == (2, "conrad")
+    # Who has a page open that said they would be the first carries out nothing by it, now that they are the last.
+    late = signed_in(nina).post(reverse("exceptions:approve", args=[case.ref]), sent | {"as_first": "True"})
+    assert late.status_code == 409
+    assert "Conrad Controller approved it meanwhile, so that yours would carry it out." in late.content.decode()
+    one = {"frozen_sha256": proposal.frozen_sha256, "as_first": True}
+    answer = api(nina).post(f"exceptions/{case.ref}/approve", one)
+    assert (answer.status_code, answer.json()["type"].rpartition("#")[2]) == (409, "approval-no-longer-holds")
+    assert "you would be the second of two" in shown(nina)
     waiting = {who: api(who).get("proposals").json()["results"] for who in (cast.controller, nina)}
     assert [len(rows) for rows in waiting.values()] == [0, 1]
     answer = api(nina).post(f"exceptions/{case.ref}/approve", {"frozen_sha256": proposal.frozen_sha256})

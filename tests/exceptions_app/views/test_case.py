@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from exceptions_app.actions import decide, propose, work
 from exceptions_app.actions.correct import correct
 from exceptions_app.actions.settle import settle
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.models import Occurrence, PayloadVersion
 from exceptions_app.queries.case_history import PAGE_SIZE
 from exceptions_app.templatetags.presentation import money_text

@@ -1,12 +1,14 @@
 """The pages of causes, without JavaScript."""
 
 import re
+from datetime import timedelta
 
 import pytest
 import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.timezone import now
 
 from exceptions_app.models import CauseNote, CauseOwner, UnmappedValue
 from tests import factories
@@ -141,3 +143,44 @@ def test_pages_cost_the_same_for_one_and_for_many(cast, signed_in):
         browser.post(page(case.cause, "owner"), {"team": f"Team {number}", "seen": 0})
         factories.make_case(cast)
     assert (cost(browser, LIST), cost(browser, page(one))) == few
+
+
+def test_api_lists_causes_as_the_page_does(cast, signed_in):
+    for number, amounts in enumerate((("10", "20"), ("5",), ("7",)), start=1):
+        cause = factories.make_cause(f"BR-{number:02}", f"Cause {number}.")
+        for amount in amounts:
+            factories.make_case(cast, cause=cause, amount=amount, opened_at=now() - timedelta(hours=number))
+    client, url = signed_in(cast.clerk), "/api/v1/causes"
+    lines = client.get("/causes/").context["rows"]
+    listed = client.get(url).json()["results"]
+    assert [row["ref"] for row in listed] == [row.line.cause.ref for row in lines]
+    first = listed[0]
+    assert (first["code"], first["open"], first["state"], first["owner"], first["joined"]) == (
+        "BR-01",
+        2,
+        "new",
+        "",
+        [],
+    )
+    assert first["sums"] == [{"amount": "30.00", "currency": "EUR"}]
+    assert first == client.get(f"{url}/{first['ref']}").json()
+
+    for asked, codes in (
+        ({"sort": "latest"}, ["BR-01", "BR-02", "BR-03"]), ({"contains": "cause 2"}, ["BR-02"]),
+        ({"state": "resolved"}, []), ({"state": "new", "contains": "BR-03"}, ["BR-03"]),
+    ):  # fmt: skip
+        assert [row["code"] for row in client.get(url, asked).json()["results"]] == codes, asked
+    pages, address = [], f"{url}?page_size=2"
+    while address:
+        pages.append(client.get(address).json())
+        address = pages[-1]["next"]
+    assert [[row["code"] for row in page["results"]] for page in pages] == [["BR-01", "BR-02"], ["BR-03"]]
+    assert client.get(pages[1]["previous"]).json()["results"] == pages[0]["results"]
+    # Before the second of them there is one, and before the first none: the list is read from its beginning then.
+    second, one = (row["ref"].removeprefix("CA-") for row in (pages[0]["results"][1], first))
+    before = client.get(url, {"page_size": 2, "cursor": f"before.{second}"}).json()["results"]
+    assert [row["code"] for row in before] == ["BR-01"]
+    assert len(client.get(url, {"page_size": 2, "cursor": f"before.{one}"}).json()["results"]) == 2
+    for asked in ({"state": "x"}, {"sort": "x"}, {"cursor": "after.0"}, {"cursor": "1"}, {"contains": "x" * 101}):
+        assert client.get(url, asked).status_code == 400, asked
+    assert signed_in(cast.outsider).get(url).json()["results"] == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from exceptions_app.actions import propose, work
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.models import ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.states import State
 from integrations.connectors.en16931 import connector

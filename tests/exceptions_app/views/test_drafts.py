@@ -3,7 +3,7 @@
 import pytest
 
 from exceptions_app.actions import work
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.models import Draft, PayloadVersion
 from tests import factories
 from tests.cast import MORNING

@@ -17,17 +17,21 @@ from exceptions_app.actions.approval_rules import Asked, propose_rule
 from exceptions_app.actions.connections import pause
 from exceptions_app.actions.decide import approve
 from exceptions_app.actions.propose import propose_release, propose_replay
+from exceptions_app.actions.retention import Asked as Kept
+from exceptions_app.actions.retention import propose_policy
 from exceptions_app.actions.settle import settle
 from exceptions_app.actions.snoozing import snooze
 from exceptions_app.demo_field_maps import seed_field_maps
 from exceptions_app.forms import MOVE_FORMS
 from exceptions_app.models import ExceptionCase
 from exceptions_app.models.case import HELD_BY_FIELD_MAP
+from exceptions_app.models.retention import RecordClass
 from exceptions_app.states import Action, Kind, ProposalKind, WakesOn
 from integrations import delivery
 from integrations.models import Delivery, FolderProblem, InboxMessage
 from tests import factories
 from tests.cast import MORNING, Cast
+from tests.exceptions_app.views.growing_access import held_and_kept, led
 from tests.exceptions_app.views.repair import BROKEN, address, correction, mend, take_in, with_value
 from tests.exceptions_app.views.test_case import HOLD
 from tests.exceptions_app.views.test_pull_sources import make_source, missing
@@ -42,7 +46,9 @@ ELSEWHERE = {
     "field_map_edit", "field_map_use", "field_map_translate_held", "preferences", "logout", "login", "password_change",
     "sending_stop", "subscription", "notification_read", "notifications_read",
     "bulk_selection", "undo", "prove", "second_factor_set_up", "login_passkey", "passkey_add", "delegation_give",
-    "reveal", "approval_rule_move", "approval_rule_propose",
+    "reveal", "approval_rule_move", "approval_rule_propose", "routing_rule_move", "routing_rule_propose",
+    "retention_move",
+    "retention_propose", "hold_place", "hold_lift", "erasure_move", "erasure_propose",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
 OF_AN_ERP = {Action.REVERSE.value, Action.REPORT_WRONG_BOOKING.value}
@@ -144,6 +150,9 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     yield address(told, "answer")
     asked = Asked(above=Decimal(1), currency="EUR", approvers=2)
     propose_rule(asked, by=cast.administrator, at=MORNING, because="The group's policy.")
+    held_and_kept(cast, 1)
+    kept = Kept(record_class=RecordClass.DOCUMENTS, days=3650)
+    propose_policy(kept, by=cast.administrator, at=MORNING, because="The law.")
     for name in (
         "notifications",
         "my_queue",
@@ -154,8 +163,11 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
         "intake_failures",
         "connections",
         "approval_rules",
+        "retention",
+        "erasures",
     ):
         yield reverse(f"exceptions:{name}")
+    yield f"{reverse('exceptions:routing_rules')}?rule={led(cast, 1).pk}"
     yield reverse("exceptions:intake_failure", args=[failed(cast).pk])
     yield reverse("exceptions:quarantined_file", args=[quarantined(cast).pk])
     fetched, halted = make_source(cast, "fetched"), make_source(cast, "halted", paused_at=MORNING)

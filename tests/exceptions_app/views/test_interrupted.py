@@ -5,7 +5,7 @@ from django.test import Client
 
 from exceptions_app.actions import work
 from exceptions_app.actions.drafts import save_draft
-from exceptions_app.forms import field_name
+from exceptions_app.form_names import field_name
 from exceptions_app.models import Comment, Draft, PayloadVersion
 from exceptions_app.views.interrupted import AUTHOR_COOKIE, MOST_CHARACTERS, SESSION_KEY
 from tests import factories

@@ -4,13 +4,17 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import now
 
 from audit.models import AuditEvent
+from audit.queries import EventFilter
+from exceptions_app.actions.export_start import start_export
 from exceptions_app.views.polling import STATE_SEEN, STOPPED
 from tests import factories
 from tests.cast import Cast
@@ -23,8 +27,8 @@ __all__ = ["target"]
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 ASKING = {
-    "_bulk_progress.html", "_case_header.html", "_case_presence.html", "_mapping_preparation.html",
-    "_replay_batch_progress.html", "deep_link.html",
+    "_audit_made_progress.html", "_bulk_progress.html", "_case_header.html", "_case_presence.html",
+    "_mapping_preparation.html", "_replay_batch_progress.html", "deep_link.html",
 }  # fmt: skip
 """What asks by itself. A new one is added to the addresses below; `deep_link` is never refused: it answers 204."""
 
@@ -41,6 +45,7 @@ def test_page_that_is_refused_is_told_to_stop_and_says_so_once(
         ("bulk_run", start([case], by=cast.clerk, text="In the background.")),
         ("batch", propose_all(cast, refused_cases(cast, 2, first=10))),
         ("mapping_proposal", propose_mapping(cast)),
+        ("audit_made", start_export(EventFilter(scopes=None), "csv", by=cast.auditor, at=now(), key=uuid4())),
     ):
         address[name] = f"{reverse(f'exceptions:{name}', args=[thing.ref])}?{STATE_SEEN}=running"
     browser = signed_in(cast.outsider)

@@ -1,4 +1,4 @@
-"""Theme, density and shortcuts: kept in cookies, and never a way to send somebody elsewhere."""
+"""Theme, density, shortcuts and language: kept in cookies, and never a way to send somebody elsewhere."""
 
 import pytest
 from django.urls import reverse
@@ -8,7 +8,9 @@ from tests import factories
 PREFERENCES = reverse("exceptions:preferences")
 
 
-@pytest.mark.parametrize(("name", "value"), [("theme", "dark"), ("density", "compact"), ("shortcuts", "off")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("theme", "dark"), ("density", "compact"), ("shortcuts", "off"), ("language", "de")]
+)
 def test_choice_is_kept_in_a_cookie(client, name, value):
     response = client.post(PREFERENCES, {name: value, "next": "/queue/?state=new"})
     cookie = response.cookies[name]
@@ -28,7 +30,9 @@ def test_cookies_have_the_name_that_keeps_them_to_this_host(cast, signed_in, set
     assert 'data-theme="dark"' in browser.get("/").content.decode()
 
 
-@pytest.mark.parametrize(("name", "value"), [("theme", "pink"), ("density", ""), ("sessionid", "stolen")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("theme", "pink"), ("language", "xx"), ("density", ""), ("sessionid", "stolen")]
+)
 def test_what_is_not_offered_changes_nothing(client, name, value):
     assert list(client.post(PREFERENCES, {name: value}).cookies) == []
 

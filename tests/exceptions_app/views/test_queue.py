@@ -179,6 +179,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("query", BROKEN)
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_what_is_not_understood_is_said_and_left_out(cast, signed_in, query, headers):

@@ -99,3 +99,13 @@ def test_what_was_only_just_accepted_is_closed_with_the_network(target: tuple[in
                 for _ in range(20):
                     clients.enter_context(socket.create_connection(("127.0.0.1", way), timeout=10))
             gc.collect()
+
+
+def test_nothing_waits_for_long_until_the_target_takes_it(network: Network):
+    """Else it would be booked after the target said that it never was."""
+    with contextlib.ExitStack() as others:
+        busy = others.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        with contextlib.suppress(TimeoutError):
+            while True:  # until no more are taken in
+                others.enter_context(socket.create_connection(busy.getsockname(), timeout=0.3))
+        assert ask(network.way_to(busy.getsockname()[1])) == b""
