@@ -370,6 +370,10 @@ SPECTACULAR_SETTINGS = {
     # Opened out, more than a hundred operations are drawn as far as one scrolls, and nobody sees what there is.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none"},
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "exceptions_app.api.schema.share_refusals",
+    ],
     # Fields of one name and with other choices: one of them has to be named.
     "ENUM_NAME_OVERRIDES": {"ValueKindEnum": "exceptions_app.api.value_mapping_shapes.KINDS"},
 }

@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.generators import SchemaGenerator
 
 from exceptions_app.api.problem_kinds import KINDS, ProblemKind
+from exceptions_app.api.schema import answers_of
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _SHAPE = "#/components/schemas/"
@@ -97,14 +98,19 @@ def reference_of(document: Mapping[str, Any]) -> Reference:
     for path, methods in document["paths"].items():
         for method in (method for method in _METHODS if methods.get(method, {}).get("summary")):
             operation = methods[method]
-            groups.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
+            groups.setdefault(operation["tags"][0], []).append(
+                _operation(method, path, operation, answers_of(document, operation))
+            )
     shapes = tuple(_shape(name, schema) for name, schema in sorted(document["components"]["schemas"].items()))
     return Reference({name: groups[name] for name in sorted(groups)}, shapes)
 
 
-def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Operation:
+def _operation(
+    method: str, path: str, operation: Mapping[str, Any], all_answers: Mapping[str, Mapping[str, Any]]
+) -> Operation:
     body = _content(operation.get("requestBody", {}))
-    problems = {example for _, answer in _answers(operation, refused=True) for example in _content(answer)["examples"]}
+    refusals = _answers(all_answers, refused=True)
+    problems = {example for _, answer in refusals for example in _content(answer)["examples"]}
     return Operation(
         anchor=operation["operationId"],
         method=method.upper(),
@@ -114,7 +120,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Operatio
         parameters=tuple(_parameter(found) for found in operation.get("parameters", ())),
         body=_type(body["schema"]) if body["schema"] else None,
         body_examples=_examples(body),
-        answers=tuple(_answer(status, answer) for status, answer in _answers(operation, refused=False)),
+        answers=tuple(_answer(status, answer) for status, answer in _answers(all_answers, refused=False)),
         problems=tuple(sorted((_KINDS[slug.lower()] for slug in problems), key=lambda kind: (kind.status, kind.slug))),
     )
 
@@ -122,8 +128,8 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Operatio
 _KINDS = {kind.slug: kind for kind in KINDS}
 
 
-def _answers(operation: Mapping[str, Any], *, refused: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for status, answer in operation["responses"].items():
+def _answers(answers: Mapping[str, Mapping[str, Any]], *, refused: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for status, answer in answers.items():
         if (status >= "400") is refused:
             yield status, answer
 

@@ -1,5 +1,6 @@
 """The description of the API: valid, complete, and what the documentation page shows."""
 
+import json
 import re
 from typing import Any
 
@@ -13,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from exceptions_app.api import urls
 from exceptions_app.api.problem_kinds import KINDS
-from exceptions_app.api.schema import Schema
+from exceptions_app.api.schema import Schema, answers_of
 from exceptions_app.states import HAS_NO_BUTTON, TRANSITIONS
 
 HOOK = "/hooks/{slug}/"
@@ -55,7 +56,7 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(schema: dict[st
         name
         for name, operation in operations(schema).items()
         if not (operation.get("summary") and len(operation.get("description", "")) > 40 and operation.get("tags"))
-        or not all(answer["description"] for answer in operation["responses"].values())
+        or not all(answer["description"] for answer in answers_of(schema, operation).values())
         or not {"400", "401", "405", "406", "429", "500"} <= operation["responses"].keys()
         or not all(
             parameter.get("description") or parameter["schema"].get("enum")
@@ -69,11 +70,23 @@ def test_every_refusal_is_described_as_a_problem(schema: dict[str, Any]) -> None
     others = [
         (name, status, media_type)
         for name, operation in operations(schema).items()
-        for status, answer in operation["responses"].items()
+        for status, answer in answers_of(schema, operation).items()
         for media_type in answer.get("content", {})
         if (status >= "400") != (media_type == "application/problem+json")
     ]
     assert others == []
+
+
+def test_refusals_are_written_once(schema: dict[str, Any]) -> None:
+    shared = schema["components"]["responses"]
+    named = [
+        answer["$ref"].rpartition("/")[2]
+        for operation in operations(schema).values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert set(named) == shared.keys()
+    assert len({json.dumps(answer, sort_keys=True) for answer in shared.values()}) == len(shared) < len(named) / 20
 
 
 def test_every_operation_that_acts_takes_an_idempotency_key(schema: dict[str, Any]) -> None:
