@@ -312,7 +312,7 @@ def rows_in(application: Application, table: str) -> int:
 
 
 def changing(table: str, column: str, kind: str, refers_to: str | None, key: str) -> sql.Composed:
-    """The row of the lowest key with another value in that column, no longer than the old one: of a reference, another row.
+    """The row of the lowest key with another value in that column, no longer than the old one; of a reference, another.
 
     Not the row that lies first: which one that is hangs on what has been vacuumed.
     """
