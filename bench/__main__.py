@@ -12,7 +12,7 @@ from bench.servers import private_servers
 from bench.sizes import DEFAULT, SIZES, Size
 
 # In this order, each with a module of its own and `measure(size)` in it.
-NAMES = ("receive", "intake", "queue_page", "deliveries", "replays", "audit_trail")
+NAMES = ("receive", "intake", "queue_page", "one_cause", "deliveries", "replays", "audit_trail")
 BY_NAME = ("long_trail",)
 """Too long to be part of all of them."""
 

@@ -41,11 +41,11 @@ class Scene:
     source: User
 
 
-def make_scene(name: str, *, target_url: str = "") -> Scene:
+def make_scene(name: str, *, connector: str = "en16931", target_url: str = "") -> Scene:
     setup, at, slug = machine(SETUP), now(), name.replace("_", "-")
     queue = Queue(slug=slug, name=f"Queue of {name}")
     entity = LegalEntity(code=slug, name=f"Entity of {name}", country="NL", currency="EUR")
-    connection = Connection(slug=slug, name=f"Connection of {name}", connector="en16931", target_url=target_url)
+    connection = Connection(slug=slug, name=f"Connection of {name}", connector=connector, target_url=target_url)
     route = Route(position=Route.objects.count() + 1, connection=connection, queue=queue, entity=entity, priority=3)
     for item in (queue, entity, connection, route):
         save_configuration(item, by=setup, at=at, because=_BECAUSE)

@@ -12,9 +12,10 @@ from django.db import connection as database
 from django.db.models import JSONField, QuerySet
 from django.db.models.expressions import RawSQL
 
-from exceptions_app.models import Proposal
+from exceptions_app.models import ApprovalRule, Proposal
 from exceptions_app.models.approval_rule import RULE_PREFIX, rule_in_words
 from exceptions_app.models.demands import RULES
+from exceptions_app.models.kept_rule import RuleState
 
 _COLUMNS = (
     "rule.id, rule.approvers, rule.role, rule.above::text, rule.currency, rule.entity, rule.object_type, "
@@ -60,6 +61,11 @@ def demands_on(cases: Collection[int], *, at: datetime) -> dict[int, list[Demand
         for case, *rule in cursor.fetchall():
             found[case].append(_demand(rule))
     return found
+
+
+def any_rule_holds() -> bool:
+    """Whether any rule is in force: when none is, none has to be looked for exception by exception. One query."""
+    return ApprovalRule.objects.filter(state=RuleState.IN_FORCE).exists()
 
 
 def with_rules(proposals: QuerySet[Proposal]) -> QuerySet[Proposal]:

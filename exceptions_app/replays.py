@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import connection as database
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.timezone import now
 
 from exceptions_app.actions import batch_run
@@ -36,14 +38,47 @@ def carry_out_due() -> int:
     """
     settled = 0
     ends_at = time.monotonic() + BUDGET
-    while time.monotonic() < ends_at:
-        moved = batch_run.start_due()
-        claims = engine.claim(limit=THREADS)
-        if not claims and not moved:
-            break
-        if claims:
-            settled += sum(_in_threads(_carry_out, engine.travelling_together(claims)))
+    with _crew() as carry_out_all:
+        while time.monotonic() < ends_at:
+            moved = batch_run.start_due()
+            claims = engine.claim(limit=THREADS)
+            if not claims and not moved:
+                break
+            if claims:
+                settled += carry_out_all(engine.travelling_together(claims))
     return settled
+
+
+@contextmanager
+def _crew() -> Iterator[Callable[[Sequence[Load]], int]]:
+    """Threads that keep their sessions of the database from one load to the next: in a new one nothing is planned yet,
+    and to read all again that the database keeps for a session costs more than a delivery itself.
+    """
+    sessions: list[BaseDatabaseWrapper] = []
+
+    def enter() -> None:
+        session = connections[DEFAULT_DB_ALIAS]
+        session.inc_thread_sharing()  # it is closed below, when its thread is gone
+        sessions.append(session)
+
+    def work(load: Load) -> int:
+        if database.connection is not None and not database.is_usable():
+            database.close()
+        try:
+            return _carry_out(load)
+        finally:
+            if database.errors_occurred:  # a lock of the session could be left in it
+                database.close()
+
+    def carry_out_all(loads: Sequence[Load]) -> int:
+        return _carry_out(loads[0]) if len(loads) == 1 else sum(pool.map(work, loads))
+
+    try:
+        with ThreadPoolExecutor(max_workers=THREADS, initializer=enter) as pool:
+            yield carry_out_all
+    finally:
+        for session in sessions:
+            session.close()
 
 
 def _in_threads(work: Callable[[Load], Result], loads: Sequence[Load]) -> list[Result]:

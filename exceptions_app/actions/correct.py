@@ -11,7 +11,7 @@ from django.db import transaction
 
 from audit.account_numbers import HIDDEN
 from exceptions_app import policies
-from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.actions.mover import ChangedMeanwhile, Held, Invalid, lock, move
 from exceptions_app.actions.scoring import scored
 from exceptions_app.actions.suggestions import for_the_trail, record_suggestions
 from exceptions_app.facts import facts_of, remember_identifiers
@@ -63,9 +63,28 @@ def correct(
     """
     if not because.strip():
         raise Invalid("because", REASON_NEEDED)
-    case = lock(case_id)
-    policies.require(Action.CORRECT, case, by)
-    latest = latest_version(case)
+    return correct_locked(
+        Held(case=lock(case_id)), by=by, at=at, because=because, base_version=base_version, operations=operations,
+        payload=payload, offered=offered, hands=hands,
+    )  # fmt: skip
+
+
+def correct_locked(
+    held: Held,
+    *,
+    by: AbstractUser,
+    at: datetime,
+    because: str,
+    base_version: int,
+    operations: Sequence[Operation] = (),
+    payload: bytes | None = None,
+    offered: Sequence[Precedent] = (),
+    hands: Sequence[Hand] = (),
+) -> PayloadVersion:
+    """The same of an exception that is locked already, in the caller's transaction."""
+    case = held.case
+    where = policies.require(Action.CORRECT, case, by, where=held.where)
+    latest = held.latest or latest_version(case)
     if latest.number != base_version:
         raise ChangedMeanwhile(
             case,
@@ -73,16 +92,19 @@ def correct(
         )
     connector = get_connector(case.connection.connector)
     before = bytes(latest.content)
-    after, steps = _apply(connector, before, operations, payload)
+    after, steps, record = _apply(connector, before, operations, payload)
     if after == before:
         raise Invalid("changes", NOTHING_CHANGED)
     _refuse_masks(after, before)
-    version = write_version(case, latest, connector, after, steps, by=by, at=at, because=because, hands=hands)
+    version = write_version(
+        case, latest, connector, after, steps, by=by, at=at, because=because, hands=hands, record=record
+    )
     suggestions = record_suggestions(version, offered, at=at)
     dropped = drop_proposal(case, by=by, at=at)
+    waiting = waiting_for([case.pk])[case.pk] if held.waiting is None else held.waiting
     _move(
-        case, version, by=by, at=at, because=because, dropped=dropped, record=connector.read(after),
-        suggestions=suggestions,
+        case, version, by=by, at=at, because=because, dropped=dropped, record=record, suggestions=suggestions,
+        where=where, waiting=waiting,
     )  # fmt: skip
     Draft.objects.filter(case=case, author_id=by.pk).delete()
     return version
@@ -94,14 +116,14 @@ def latest_version(case: ExceptionCase) -> PayloadVersion:
 
 def _apply(
     connector: Connector, before: bytes, operations: Sequence[Operation], payload: bytes | None
-) -> tuple[bytes, list[Operation]]:
+) -> tuple[bytes, list[Operation], Record]:
+    """The document as it becomes, the steps that lead there, and what it says."""
     try:
         if payload is not None:
-            connector.read(payload)
-            return payload, connector.operations_between(before, payload)
+            record = connector.read(payload)
+            return payload, connector.operations_between(before, payload), record
         after = connector.correct(before, operations)
-        connector.read(after)
-        return after, list(operations)
+        return after, list(operations), connector.read(after)
     except MessageNotUnderstood as error:
         raise CorrectionError(error.problem, remedy=error.remedy) from error
 
@@ -118,8 +140,12 @@ def write_version(
     because: str,
     field_maps: Sequence[Mapping[str, object]] = (),
     hands: Sequence[Hand] = (),
+    record: Record | None = None,
 ) -> PayloadVersion:
-    """The next version of a locked exception, with the report of its check; `steps` lead there from the latest."""
+    """The next version of a locked exception, with the report of its check; `steps` lead there from the latest.
+
+    `record` is what it says, when that was read already.
+    """
     report, before = connector.check(after), bytes(latest.content)
     return PayloadVersion.objects.create(
         case=case,
@@ -129,7 +155,7 @@ def write_version(
         sha256=hashlib.sha256(after).hexdigest(),
         author_id=by.pk,
         operations=steps,
-        changes=business_changes(connector.read(before), connector.read(after)),
+        changes=business_changes(connector.read(before), record or connector.read(after)),
         reason=because[:500],
         check_name=report.check,
         check_passed=report.passed,
@@ -217,6 +243,8 @@ def _move(
     dropped: Proposal | None,
     record: Record,
     suggestions: Sequence[Suggestion],
+    where: policies.Standing,
+    waiting: int,
 ) -> None:
     verdict = "passes" if version.check_passed else "does not pass"
     summary = f"{by} corrected {case.ref}: version {version.number} {verdict} the {version.check_name}."
@@ -239,10 +267,11 @@ def _move(
             "dropped_proposal": dropped.frozen_sha256 if dropped else "",
             **({"suggestions": for_the_trail(suggestions)} if suggestions else {}),
         },
+        where=where,
         assignee=case.assignee or by,
         waiting_for="",
         held_until=None,
         **facts,
-        **scored(case, at=at, waiting=waiting_for([case.pk])[case.pk], changed=facts),
+        **scored(case, at=at, waiting=waiting, changed=facts),
     )
     remember_identifiers(case, record)

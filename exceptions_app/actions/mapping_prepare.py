@@ -6,7 +6,8 @@ prepared with its outcome; the next one goes on from the rows. Nobody can decide
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -15,17 +16,19 @@ from django.utils.timezone import now
 
 from exceptions_app.actions import mapping_log, notify
 from exceptions_app.actions.batch_propose import freeze_list
-from exceptions_app.actions.correct import correct
+from exceptions_app.actions.correct import correct_locked
 from exceptions_app.actions.mapping_propose import frozen_rows_hash, mend_reason, rows_of
-from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock
-from exceptions_app.actions.propose import CheckFailed, propose_replay, withdraw
+from exceptions_app.actions.mover import ChangedMeanwhile, Held, Invalid, lock_all
+from exceptions_app.actions.propose import CheckFailed, propose_replay_locked, withdraw
 from exceptions_app.actions.refused import record_refused_by_task
+from exceptions_app.authority import any_rule_holds
 from exceptions_app.machines import WORKER, machine
 from exceptions_app.mapping_states import MappingState
 from exceptions_app.models import MappingMend, MappingProposal, MendOutcome, Proposal
-from exceptions_app.policies import NotPermitted
+from exceptions_app.policies import NotPermitted, Standing
 from exceptions_app.queries.mapping_effect import Mend, mends_of
 from exceptions_app.queries.reach import reach_of
+from exceptions_app.queries.score_facts import waiting_for
 from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.wording import say
 from integrations.connectors.base import CorrectionError
@@ -105,27 +108,46 @@ def prepare_some(proposal_id: int) -> int:
     if not items:
         _freeze(proposal, at=now())
         return 1
-    scope, by = rows_of(proposal.mapping, list(proposal.rows.all())), proposal.proposer
-    found = mends_of(scope, by=by, reach=reach_of(by), among=[item.case_id for item in items])
-    mends = {mend.case.pk: mend for mend in found}
+    found = _held(proposal, items)
+    outcomes = []
     for item in items:
         at = now()
-        prepared, detail = _attempt(proposal, item, mends.get(item.case_id), at=at)
-        MendOutcome.objects.create(item=item, proposal=prepared, detail=detail[:500], at=at)
+        prepared, detail = _attempt(proposal, item, *found.get(item.case_id, (None, None)), at=at)
+        outcomes.append(MendOutcome(item=item, proposal=prepared, detail=detail[:500], at=at))
+    MendOutcome.objects.bulk_create(outcomes)
     return len(items)
 
 
+def _held(proposal: MappingProposal, items: Sequence[MappingMend]) -> dict[int, tuple[Mend, Held]]:
+    """Each that can be mended still, with what both steps need: all locked first, then read with a query of all.
+
+    So whatever is read of one, such as the rights of who proposed it, is as it stands after its row was locked.
+    """
+    by, numbers = proposal.proposer, [item.case_id for item in items]
+    cases = lock_all(numbers)
+    reach, waiting, without_rules = reach_of(by), waiting_for(numbers), not any_rule_holds()
+    found = mends_of(rows_of(proposal.mapping, list(proposal.rows.all())), by=by, reach=reach, among=numbers)
+    held = {}
+    for mend in found:
+        case = cases[mend.case.pk]
+        held[case.pk] = mend, Held(
+            case=case, where=Standing(by, reach.verbs_of(case)), latest=mend.latest, waiting=waiting[case.pk],
+            without_rules=without_rules,
+        )  # fmt: skip
+    return held
+
+
 def _attempt(
-    proposal: MappingProposal, item: MappingMend, mend: Mend | None, *, at: datetime
+    proposal: MappingProposal, item: MappingMend, mend: Mend | None, held: Held | None, *, at: datetime
 ) -> tuple[Proposal | None, str]:
     """In the name of who proposed the mapping: may they, and is it as they saw it, is judged now. Or why not."""
-    if mend is None:
+    if mend is None or held is None:
         return None, GONE
     if mend.refusal:
         return None, mend.refusal
     try:
         with transaction.atomic():
-            return _prepare(proposal, item, mend, at=at), ""
+            return _prepare(proposal, item, mend, held, at=at), ""
     except ChangedMeanwhile:
         return None, CHANGED
     except _REFUSED as error:
@@ -139,11 +161,12 @@ def _attempt(
         return None, _FAULT
 
 
-def _prepare(proposal: MappingProposal, item: MappingMend, mend: Mend, *, at: datetime) -> Proposal:
-    lock(item.case_id, revision=item.revision)
+def _prepare(proposal: MappingProposal, item: MappingMend, mend: Mend, held: Held, *, at: datetime) -> Proposal:
+    if held.case.revision != item.revision:
+        raise ChangedMeanwhile(held.case)
     by, reason = proposal.proposer, mend_reason(proposal.mapping, proposal.because)
-    correct(item.case_id, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations)
-    return propose_replay(item.case_id, by=by, at=at, because=reason)
+    version = correct_locked(held, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations)
+    return propose_replay_locked(replace(held, latest=version), by=by, at=at, because=reason)
 
 
 def _freeze(proposal: MappingProposal, *, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from django.db import transaction
 
 from exceptions_app import authority, policies
 from exceptions_app.actions.correct import latest_version
-from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
+from exceptions_app.actions.mover import ChangedMeanwhile, Held, Invalid, lock, move
 from exceptions_app.actions.retyping import to_retype
 from exceptions_app.hands import arrival_hands, hands_of
 from exceptions_app.models import Contributor, ExceptionCase, PayloadVersion, Proposal
@@ -64,6 +64,11 @@ def propose_replay(
     return _propose(case_id, _REPLAY, by=by, at=at, because=because, revision=revision)
 
 
+def propose_replay_locked(held: Held, *, by: AbstractUser, at: datetime, because: str) -> Proposal:
+    """The same of an exception that is locked already, in the caller's transaction."""
+    return _propose_locked(held, _REPLAY, by=by, at=at, because=because)
+
+
 def propose_release(
     case_id: int, *, by: AbstractUser, at: datetime, because: str, revision: int | None = None
 ) -> Proposal:
@@ -101,14 +106,23 @@ def _propose(
 ) -> Proposal:
     if not because.strip():
         raise Invalid("because", say("Say why; the person who decides will read it."))
-    case = lock(case_id, revision=revision)
-    policies.require(what.action, case, by)
+    held = Held(case=lock(case_id, revision=revision))
+    return _propose_locked(held, what, by=by, at=at, because=because, outcome=outcome)
+
+
+def _propose_locked(
+    held: Held, what: _Kind, *, by: AbstractUser, at: datetime, because: str, outcome: Outcome | None = None
+) -> Proposal:
+    case = held.case
+    where = policies.require(what.action, case, by, where=held.where)
     target_of(what.action, state=State(case.state), kind=Kind(case.kind))  # before anything is written
-    version = latest_version(case)
+    version = held.latest or latest_version(case)
     if what.sends:
         _check(case, version)
-    proposal = freeze(case, version, what.kind, by=by, at=at, because=because, outcome=outcome)
-    record_proposal(case, proposal, version, what, by=by, at=at, because=because)
+    # What comes into force meanwhile is asked when it is decided on, of this as of all that are open.
+    demands: Sequence[authority.Demand] | None = () if held.without_rules else None
+    proposal = freeze(case, version, what.kind, by=by, at=at, because=because, outcome=outcome, demands=demands)
+    record_proposal(case, proposal, version, what, by=by, at=at, because=because, where=where)
     return proposal
 
 
@@ -122,8 +136,9 @@ def record_proposal(
     at: datetime,
     because: str,
     data: Mapping[str, object] | None = None,
+    where: policies.Standing | None = None,
 ) -> None:
-    """The move to a second person, with what it is bound to."""
+    """The move to a second person, with what it is bound to. `where` as in `move`."""
     move(
         case,
         what.action,
@@ -144,6 +159,7 @@ def record_proposal(
             "contributors": sorted(set(proposal.contributors.values_list("person__username", flat=True))),
             **(data or {}),
         },
+        where=where,
         assignee=case.assignee or by,
     )
 
@@ -197,10 +213,12 @@ def freeze(
     outcome: Outcome | None = None,
     evidence_sha256: str = "",
     policy_version: str = policies.POLICY_VERSION,
+    demands: Sequence[authority.Demand] | None = None,
 ) -> Proposal:
-    """Write the proposal and who had a hand in it, in the caller's transaction."""
+    """Write the proposal and who had a hand in it, in the caller's transaction. `demands` when they are known."""
     ending = outcome.value if outcome else ""
-    demands = authority.demands_on([case.pk], at=at)[case.pk]
+    if demands is None:
+        demands = authority.demands_on([case.pk], at=at)[case.pk]
     proposal = Proposal.objects.create(
         case=case,
         kind=kind,

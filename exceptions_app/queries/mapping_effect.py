@@ -68,9 +68,13 @@ class Mend:
     """An open exception with such a value. `refusal` says why it cannot go with the mapping; empty when it can."""
 
     case: ExceptionCase
-    version: int
+    latest: PayloadVersion
     operations: Sequence[Operation] = ()
     refusal: str = ""
+
+    @property
+    def version(self) -> int:
+        return self.latest.number
 
 
 def mendable(rows: Rows, reach: Reach) -> ExceptionCaseQuerySet:
@@ -142,21 +146,21 @@ def _mend(rows: Rows, case: ExceptionCase, known: _Known, *, by: AbstractUser, r
     answered = {found: target for found, target in targets.items() if target is not None}
     if not answered:
         return None
-    number = known.latest.number
+    latest = known.latest
     refusal = _refusal(case, known, answered, standing=policies.Standing(by, reach.verbs_of(case)))
     if refusal:
-        return Mend(case=case, version=number, refusal=refusal)
+        return Mend(case=case, latest=latest, refusal=refusal)
     changes = {found.path: target for found, target in answered.items()}
     if not all(changes.values()):  # the target value is not typed yet
-        return Mend(case=case, version=number)
-    connector, content = get_connector(case.connection.connector), bytes(known.latest.content)
+        return Mend(case=case, latest=latest)
+    connector, content = get_connector(case.connection.connector), bytes(latest.content)
     try:
         operations = connector.operations_for(content, changes)
         report = connector.check(connector.correct(content, operations))
     except (CorrectionError, MessageNotUnderstood) as error:
-        return Mend(case=case, version=number, refusal=str(error))
+        return Mend(case=case, latest=latest, refusal=str(error))
     refusal = "" if report.passed else f"It would not pass the {report.check}: {report.errors[0].plain}"
-    return Mend(case=case, version=number, operations=operations, refusal=refusal)
+    return Mend(case=case, latest=latest, operations=operations, refusal=refusal)
 
 
 def _refusal(

@@ -48,6 +48,7 @@ def test_every_benchmark_reports_its_figures(reported: list[dict[str, Any]]):
         ("queue page", "60 open", "ms each"),
         ("queue page", "120 open", "ms each"),
         ("queue page", "120 open against 60 open", "ms each"),
+        ("one cause", "prepared", "per second"),
         ("deliveries", "confirmed", "per second"),
         ("replays", "20 ms, 1 worker", "per second"),
         ("replays", "20 ms, 1 worker, against Celery", "per second"),
