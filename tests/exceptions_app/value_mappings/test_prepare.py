@@ -289,6 +289,22 @@ def test_queries_of_its_page_do_not_grow_with_the_list(cast: Cast, erp: Connecti
     assert {name: len(found) for name, found in counts.items()} == {"preparing": 1, "prepared": 1}, counts
 
 
+def test_each_more_costs_what_it_writes_and_not_what_is_read_once(
+    cast: Cast, erp: Connection, monkeypatch: pytest.MonkeyPatch
+):
+    """Locks, rights, versions, what waits for it and the rules are read for all that are prepared together."""
+    monkeypatch.setattr(mapping_prepare, "AT_A_TIME", 10)
+    counts, first = [], 1
+    for number in (2, 10):
+        proposal = ask(cast, erp, open_cases(erp, number, first=first))
+        first += number
+        with CaptureQueriesContext(connection) as seen:
+            assert mapping_prepare.prepare_some(proposal.pk) == number
+        assert outcomes(proposal) == [""] * number
+        counts.append(len(seen))
+    assert (counts[1] - counts[0]) / 8 == 17
+
+
 def queries(client: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as seen:
         assert client.get(address).status_code == 200
