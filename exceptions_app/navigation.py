@@ -153,7 +153,8 @@ ENTRIES = (
         also_on=(
             "exceptions:connection", "exceptions:approval_rules", "exceptions:approval_rule_propose",
             "exceptions:approval_rule_move", "exceptions:routing_rules", "exceptions:routing_rule_propose",
-            "exceptions:routing_rule_move", "exceptions:retention", "exceptions:retention_propose",
+            "exceptions:routing_rule_move", "exceptions:field_rules", "exceptions:field_rule_propose",
+            "exceptions:field_rule_move", "exceptions:retention", "exceptions:retention_propose",
             "exceptions:retention_move", "exceptions:hold_place", "exceptions:hold_lift", "exceptions:erasures",
             "exceptions:erasure_propose", "exceptions:erasure_move", "exceptions:exchange_rates",
             "exceptions:exchange_rates_import",

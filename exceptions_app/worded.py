@@ -30,10 +30,6 @@ from exceptions_app.queries import effects, playbooks
 from exceptions_app.templatetags import presentation
 from exceptions_app.views import access, audit_words, case_history
 from integrations import value_kinds
-from integrations.connectors.en16931 import terms as en16931
-from integrations.connectors.erp import terms as erp
-from integrations.connectors.erp_master import terms as erp_master
-from integrations.connectors.iso20022 import fields as iso20022
 from integrations.connectors.registry import CONNECTORS, title_of
 from integrations.delivery import safeguards
 
@@ -89,11 +85,9 @@ def _of_keys() -> Iterator[str]:
 
 def _of_documents() -> Iterator[str]:
     """What people call the fields of documents, and the groups in which they stand. A numbered line has no name."""
-    postings = [term for layout in erp.LAYOUTS.values() for term in (*layout.head.values(), *layout.line.values())]
-    invoices = (*en16931.INVOICE_TERMS.values(), *en16931.CREDIT_NOTE_TERMS.values())
-    terms: tuple[Any, ...] = (*postings, *invoices, *erp_master.TERMS.values(), *iso20022.SPECS)
-    for term in terms:
-        yield from (term.label, term.group)
+    for connector in CONNECTORS.values():
+        for name in connector.vocabulary:
+            yield from (name.label, name.group)
 
 
 def _of_choices() -> Iterator[str]:

@@ -20,6 +20,7 @@ WORDS = {
     "Say what this exception is waiting for.": "Worauf wartet sie?",
     "Try later.": "Später versuchen.",
     "Policy holds": "Die Police gilt",
+    "Tax code": "Steuerkennzeichen",
 }
 
 

@@ -29,6 +29,7 @@ from exceptions_app.bulk_states import (
 from exceptions_app.field_classes import masked_value
 from exceptions_app.models import ExceptionCase, PayloadVersion, PlaybookVersion
 from exceptions_app.queries.reach import Reach, reach_of
+from exceptions_app.releases import NotReleased, Releases, fields_at, releases_of
 from exceptions_app.states import Outcome, Verb
 from exceptions_app.tags import MOST_TAGS, NotATag, read_tags
 from exceptions_app.typed_values import misfit_of
@@ -140,7 +141,7 @@ def judge(cases: Sequence[ExceptionCase], instruction: Instruction, *, by: Abstr
     later: frozenset[int] = frozenset()
     if instruction.kind in _OPENED:
         open_cases = [case for case in cases if not refusals[case.pk]]
-        opened, later = _refusals_of_documents(open_cases, instruction)
+        opened, later = _refusals_of_documents(open_cases, instruction, by=by)
         refusals |= opened
     if instruction.kind is BulkKind.PLAYBOOK:
         tried, later = _refusals_of_playbook([case for case in cases if not refusals[case.pk]], instruction, by=by)
@@ -208,7 +209,7 @@ def _refusal_of_tags(case: ExceptionCase, instruction: Instruction) -> str:
 
 
 def _refusals_of_documents(
-    cases: Sequence[ExceptionCase], instruction: Instruction
+    cases: Sequence[ExceptionCase], instruction: Instruction, *, by: AbstractUser
 ) -> tuple[dict[int, str], frozenset[int]]:
     """Why documents cannot be changed or proposed, by exception; and those that were not opened, being too many."""
     numbers = [case.pk for case in cases]
@@ -223,9 +224,10 @@ def _refusals_of_documents(
             elif not passed:
                 refusals[number] = f"This version does not pass the {check}. Correct what is listed first."
     by_number = {case.pk: case for case in cases}
+    released = releases_of(by, at=now()) if instruction.kind is BulkKind.SET_VALUE else None
     for part in _parts(sorted(to_open)[:MOST_READ]):
         for version in latest.filter(case__in=part):
-            refusals[version.case_id] = _refusal_of_document(by_number[version.case_id], version, instruction)
+            refusals[version.case_id] = _refusal_of_document(by_number[version.case_id], version, instruction, released)
     return refusals, frozenset(sorted(to_open)[MOST_READ:])
 
 
@@ -235,14 +237,18 @@ def _parts(numbers: Sequence[int]) -> Iterator[list[int]]:
         yield part
 
 
-def _refusal_of_document(case: ExceptionCase, version: PayloadVersion, instruction: Instruction) -> str:
-    content = bytes(version.content)
+def _refusal_of_document(
+    case: ExceptionCase, version: PayloadVersion, instruction: Instruction, released: Releases | None
+) -> str:
+    content, connector = bytes(version.content), case.connection.connector
     try:
-        if instruction.kind is BulkKind.SET_VALUE:
-            changes_of(case, content, instruction)
+        if released is not None:
+            changes = changes_of(case, content, instruction)
+            if released.rules:
+                released.require(case, fields_at(get_connector(connector).read(content), changes))
             return ""
-        report = get_connector(case.connection.connector).check(content)
-    except (NothingToDo, Invalid, MessageNotUnderstood, UnknownConnector) as error:
+        report = get_connector(connector).check(content)
+    except (NothingToDo, Invalid, NotReleased, MessageNotUnderstood, UnknownConnector) as error:
         return str(error)
     return "" if report.passed else str(CheckFailed(report))
 

@@ -21,6 +21,7 @@ from exceptions_app.models import Draft, ExceptionCase, PayloadVersion, Proposal
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.queries.score_facts import waiting_for
 from exceptions_app.queries.sensitive import values_of_version
+from exceptions_app.releases import changed_fields, releases_of
 from exceptions_app.states import Action, State
 from exceptions_app.typed_values import MASK_TYPED
 from exceptions_app.veil import TrailVeil
@@ -59,7 +60,8 @@ def correct(
     `offered` are the suggestions that the person saw; what they made of each is written down. `hands` are others who
     made a value in it, such as the author of a mapping.
     A failing check does not stop the correction, it stops the proposal. An open proposal dies with the change.
-    Raises Invalid (names the field), CorrectionError (names the path), policies.NotPermitted, TransitionNotAllowed.
+    Raises Invalid (names the field), CorrectionError (names the path), releases.NotReleased
+    and other policies.NotPermitted, TransitionNotAllowed.
     """
     if not because.strip():
         raise Invalid("because", REASON_NEEDED)
@@ -80,8 +82,12 @@ def correct_locked(
     payload: bytes | None = None,
     offered: Sequence[Precedent] = (),
     hands: Sequence[Hand] = (),
+    by_mapping: bool = False,
 ) -> PayloadVersion:
-    """The same of an exception that is locked already, in the caller's transaction."""
+    """The same of an exception that is locked already, in the caller's transaction.
+
+    `by_mapping` says that the values are those of a mapping, on which two people decide.
+    """
     case = held.case
     where = policies.require(Action.CORRECT, case, by, where=held.where)
     latest = held.latest or latest_version(case)
@@ -97,8 +103,9 @@ def correct_locked(
         raise Invalid("changes", NOTHING_CHANGED)
     _refuse_masks(after, before)
     version = write_version(
-        case, latest, connector, after, steps, by=by, at=at, because=because, hands=hands, record=record
-    )
+        case, latest, connector, after, steps, by=by, at=at, because=because, hands=hands, record=record,
+        by_mapping=by_mapping,
+    )  # fmt: skip
     suggestions = record_suggestions(version, offered, at=at)
     dropped = drop_proposal(case, by=by, at=at)
     waiting = waiting_for([case.pk])[case.pk] if held.waiting is None else held.waiting
@@ -141,12 +148,19 @@ def write_version(
     field_maps: Sequence[Mapping[str, object]] = (),
     hands: Sequence[Hand] = (),
     record: Record | None = None,
+    by_mapping: bool = False,
 ) -> PayloadVersion:
     """The next version of a locked exception, with the report of its check; `steps` lead there from the latest.
 
-    `record` is what it says, when that was read already.
+    `record` is what it says, when that was read already. Whatever way leads to it, it changes no field that is not
+    released: for `by`, or for mappings. Raises NotReleased.
     """
-    report, before = connector.check(after), bytes(latest.content)
+    before = bytes(latest.content)
+    was, will = connector.read(before), record or connector.read(after)
+    released = releases_of(None if by_mapping else by, at=at)
+    if released.rules:
+        released.require(case, changed_fields(before, was, after, will))
+    report = connector.check(after)
     return PayloadVersion.objects.create(
         case=case,
         number=latest.number + 1,
@@ -155,7 +169,7 @@ def write_version(
         sha256=hashlib.sha256(after).hexdigest(),
         author_id=by.pk,
         operations=steps,
-        changes=business_changes(connector.read(before), record or connector.read(after)),
+        changes=business_changes(was, will),
         reason=because[:500],
         check_name=report.check,
         check_passed=report.passed,

@@ -165,7 +165,9 @@ def _prepare(proposal: MappingProposal, item: MappingMend, mend: Mend, held: Hel
     if held.case.revision != item.revision:
         raise ChangedMeanwhile(held.case)
     by, reason = proposal.proposer, mend_reason(proposal.mapping, proposal.because)
-    version = correct_locked(held, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations)
+    version = correct_locked(
+        held, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations, by_mapping=True
+    )
     return propose_replay_locked(replace(held, latest=version), by=by, at=at, because=reason)
 
 

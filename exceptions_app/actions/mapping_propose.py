@@ -182,7 +182,7 @@ def _batch_of(
         try:
             correct(
                 number, by=by, at=at, because=reason, base_version=mend.version, operations=mend.operations,
-                hands=hands.get(number, ()),
+                hands=hands.get(number, ()), by_mapping=True,
             )  # fmt: skip
         except (ChangedMeanwhile, TransitionNotAllowed, CorrectionError) as error:
             raise ListChanged from error

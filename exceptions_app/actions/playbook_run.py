@@ -20,6 +20,7 @@ from exceptions_app.form_names import field_name
 from exceptions_app.models import ExceptionCase, PlaybookUse, PlaybookVersion
 from exceptions_app.playbook_steps import ME, Step, StepKind, steps_of
 from exceptions_app.queries.playbooks import holding
+from exceptions_app.releases import releases_of
 from exceptions_app.states import Action, TransitionNotAllowed
 from exceptions_app.tags import read_tags
 from exceptions_app.typed_values import misfit_of
@@ -182,6 +183,7 @@ def _write_into_draft(case: ExceptionCase, step: Step, *, by: AbstractUser, at: 
     typed = {field_name(field.path): step.value for field in meant if (field.value or "").strip() != step.value}
     if not typed:
         raise NothingOfIt
+    releases_of(by, at=at).require(case, [field for field in meant if field_name(field.path) in typed])
     save_draft(case.pk, by=by, at=at, base_version=latest.number, typed=typed)
 
 

@@ -59,7 +59,7 @@ def translate_again(case_id: int, *, by: AbstractUser, at: datetime, revision: i
     version = write_version(
         case, latest, connector, translation.payload, steps, by=by, at=at,
         because=f"Translated again by {_names(translation.maps)}.", field_maps=_used(rows, translation.maps),
-        hands=value_hands(value.told for value in translation.mapped_values),
+        hands=value_hands(value.told for value in translation.mapped_values), by_mapping=True,
     )  # fmt: skip
     _move(case, version, connector, dropped=drop_proposal(case, by=by, at=at), by=by, at=at)
     return version

@@ -24,6 +24,7 @@ from exceptions_app.export_states import ExportMoveNotAllowed
 from exceptions_app.mapping_states import MappingMoveNotAllowed
 from exceptions_app.outages import Outage, outage_of
 from exceptions_app.refusing import is_no_refusal, note_refusal
+from exceptions_app.releases import Closed, NotReleased
 from exceptions_app.states import TransitionNotAllowed
 from integrations.connectors.base import CorrectionError
 from integrations.outbox import AlreadyUnderWay
@@ -150,7 +151,8 @@ def problem_of(exc: Exception) -> Problem | None:
 def _of_domain(exc: Exception) -> Problem | None:
     match exc:
         case policies.NotPermitted():
-            return Problem(kinds.NOT_PERMITTED, exc.reason)
+            closed = exc.closed if isinstance(exc, NotReleased) else ()
+            return Problem(kinds.NOT_PERMITTED, exc.reason, errors=[_of_closed(one) for one in closed])
         case (
             TransitionNotAllowed() | BatchMoveNotAllowed() | MappingMoveNotAllowed() | RunMoveNotAllowed()
             | ExportMoveNotAllowed()
@@ -182,6 +184,11 @@ def _of_map(error: RefusalError) -> dict[str, str]:
         "code": error.code, "said_by": error.said_by, "path": error.field_path, "source": error.path, "was": error.was,
         "detail": error.plain, "remedy": remedy,
     }  # fmt: skip
+
+
+def _of_closed(one: Closed) -> dict[str, str]:
+    field, remedy = one.field, "Leave it as it is, or have somebody change it who may."
+    return at("", one.words, remedy, field=field.label, term=field.term, path=field.path)
 
 
 def _of_check(error: RefusalError) -> dict[str, str]:

@@ -10,6 +10,7 @@ from exceptions_app.models.delegation import Delegation
 from exceptions_app.models.emergency import Emergency
 from exceptions_app.models.erasure import ErasureDecision, ErasureRequest, HistoryOfException
 from exceptions_app.models.exchange_rate import ExchangeRate
+from exceptions_app.models.field_rule import FieldRule, FieldRuleDecision
 from exceptions_app.models.handover import Predecessor, Transaction, TransactionContent
 from exceptions_app.models.idempotency import ApiRequest
 from exceptions_app.models.kept_rule import KeptRule
@@ -73,6 +74,8 @@ __all__ = [
     "ExceptionCase",
     "ExchangeRate",
     "Expectation",
+    "FieldRule",
+    "FieldRuleDecision",
     "FirstApproval",
     "HistoryOfException",
     "Identifier",

@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from django.contrib.auth.models import AbstractUser
+from django.utils.timezone import now
 
 from exceptions_app import policies
 from exceptions_app.mapping_states import MOST_MENDS
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion, UnmappedValue
 from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import Reach, cases_within
+from exceptions_app.releases import NotReleased, Releases, fields_at, releases_of
 from exceptions_app.states import CLOSED_WITHOUT_SENDING, Action, Kind, Outcome, State, Verb
 from integrations.connectors.base import CorrectionError, Operation
 from integrations.connectors.registry import get_connector
@@ -87,11 +89,13 @@ def mends_of(
 ) -> list[Mend]:
     """What the rows would do to the first of those that are `mendable`, or to `among` these.
 
-    Five queries; each that can go is corrected and checked in memory.
+    Six queries; each that can go is corrected and checked in memory.
     """
     found = mendable(rows, reach).select_related(*_RELATED)
     cases = list(found[:most] if among is None else found.filter(pk__in=list(among)))
-    return [mend for case, known in _known(cases) if (mend := _mend(rows, case, known, by=by, reach=reach))]
+    released = releases_of(None, at=now())
+    mends = (_mend(rows, case, known, by=by, reach=reach, released=released) for case, known in _known(cases))
+    return [mend for mend in mends if mend is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,9 @@ def _known(cases: Sequence[ExceptionCase]) -> Iterable[tuple[ExceptionCase, _Kno
     return [(case, known[case.pk]) for case in cases]
 
 
-def _mend(rows: Rows, case: ExceptionCase, known: _Known, *, by: AbstractUser, reach: Reach) -> Mend | None:
+def _mend(
+    rows: Rows, case: ExceptionCase, known: _Known, *, by: AbstractUser, reach: Reach, released: Releases
+) -> Mend | None:
     targets = {found: rows.target_of(found, case) for found in known.unmapped}
     answered = {found: target for found, target in targets.items() if target is not None}
     if not answered:
@@ -155,9 +161,10 @@ def _mend(rows: Rows, case: ExceptionCase, known: _Known, *, by: AbstractUser, r
         return Mend(case=case, latest=latest)
     connector, content = get_connector(case.connection.connector), bytes(latest.content)
     try:
+        released.require(case, fields_at(connector.read(content), changes) if released.rules else ())
         operations = connector.operations_for(content, changes)
         report = connector.check(connector.correct(content, operations))
-    except (CorrectionError, MessageNotUnderstood) as error:
+    except (CorrectionError, MessageNotUnderstood, NotReleased) as error:
         return Mend(case=case, latest=latest, refusal=str(error))
     refusal = "" if report.passed else f"It would not pass the {report.check}: {report.errors[0].plain}"
     return Mend(case=case, latest=latest, operations=operations, refusal=refusal)
@@ -305,7 +312,7 @@ class Effect:
 
 
 def effect_of(rows: Rows, *, by: AbstractUser, reach: Reach) -> Effect:
-    """What the rows would do, of which nothing is written. Ten queries, whatever the number of exceptions."""
+    """What the rows would do, of which nothing is written. Eleven queries, whatever the number of exceptions."""
     mends = mends_of(rows, by=by, reach=reach, most=MOST_JUDGED)
     backtest = backtest_of(rows, reach) if any(row.target_value for row in rows.rows) else None
     return Effect(mends, backtest, unjudged(rows, reach, after=MOST_JUDGED))

@@ -74,25 +74,17 @@ def approval_rule_move(request: HttpRequest, _ref: str) -> HttpResponse:
 def _show(
     request: HttpRequest, *, form: RuleForm | None = None, move_form: RuleMoveForm | None = None, status: int = 200
 ) -> HttpResponse:
-    reader = person(request)
-    keeps = rules.may_keep_rules(reader)
+    keeps = rules.may_keep_rules(person(request))
     found = rules_among(rules_within(reach_for(request), keeps=keeps))
     chosen = kept_rules.to_be_changed(request, found, form)
     if keeps and form is None:
         form = RuleForm(None, initial=as_typed(chosen) if chosen else None)
     context = {
-        "waiting": kept_rules.shown(found.waiting, reader, move_form, keeps=keeps),
-        "in_force": kept_rules.shown(found.in_force, reader, move_form, keeps=keeps),
-        "past": found.past,
-        "keeps": keeps,
+        **kept_rules.page_of(request, found, form=form, move_form=move_form, keeps=keeps, changed=chosen),
         "heading": gettext("Rules of approval"),
         "page_url": _page(request, None),
         "propose_url": reverse("exceptions:approval_rule_propose"),
         "move_url": reverse("exceptions:approval_rule_move"),
-        "form": form,
-        "move_form": move_form,
-        "changed": chosen,
-        "at": now(),
         "notices": unknown_names(request, {"change": ""}),
     }
     return render(request, "exceptions/approval_rules.html", context, status=status)

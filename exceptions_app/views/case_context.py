@@ -25,6 +25,7 @@ from exceptions_app.queries.reversals import reversible_references
 from exceptions_app.queries.transactions import taken_up_by
 from exceptions_app.queries.unmapped_of_case import lacking_of
 from exceptions_app.queries.who_decides import who_could_decide
+from exceptions_app.releases import releases_of
 from exceptions_app.states import SENDING_KINDS, STATING_KINDS, Action, Kind, Outcome, ProposalKind, State, Verb
 from exceptions_app.targets import without_secrets
 from exceptions_app.views.answer import answer_context
@@ -324,7 +325,8 @@ def _correction(
     )
     layout = None
     if isinstance(form, CorrectionForm):
-        layout = lay_out(form, record, problems, asked_for=asked.groups, suggested=suggested)
+        closed = releases_of(page.standing.user, at=now()).closed_in(page.case, record)
+        layout = lay_out(form, record, problems, asked_for=asked.groups, suggested=suggested, closed=closed)
     is_open = bool(typed or wanted or asked.correction or asked.groups)
     stands = any(problem.asks_for_work for problem in problems) or not page.latest.check_passed
     # What the target holds already is sent no more: to correct it here mends nothing there.

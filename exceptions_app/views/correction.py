@@ -20,6 +20,7 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.refusing import note_refused_move
+from exceptions_app.releases import NotReleased
 from exceptions_app.states import TRANSITIONS, Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, record_of
 from exceptions_app.views.conflict import show_conflict
@@ -71,6 +72,7 @@ def correct(request: HttpRequest, ref: str) -> HttpResponse:
     except (NotPermitted, TransitionNotAllowed) as error:
         note_refused_move(request, error)
         notice, status = refusal_notice(error, case)
+        _name_closed(error, form)
         _keep(request, case, base, form)
         return _again(request, case, form, status=status, notice=notice)
     return done(request, case, _what_came_of_it(version), tone="success" if version.check_passed else "warning")
@@ -160,6 +162,13 @@ def _name(error: Invalid | CorrectionError | NotText, form: _Form) -> None:
         form.add_error(beside, f"{error.problem} {error.remedy}".strip())
     else:
         form.add_error("payload", told_by(error))
+
+
+def _name_closed(error: Exception, form: _Form) -> None:
+    """Each field that is not released to the person, beside its input."""
+    for one in error.closed if isinstance(error, NotReleased) else ():
+        beside = form.name_at(one.field.path) if isinstance(form, CorrectionForm) else "payload"
+        form.add_error(beside, shown(one.words))
 
 
 def _again(

@@ -36,6 +36,12 @@ class FieldRow:
     several_lines: bool
     problem: Problem | None = None
     suggestion: Precedent | None = None
+    closed: str = ""
+
+    @property
+    def is_fixed(self) -> bool:
+        """What is not released is for reading. What was typed there nevertheless can be taken out again."""
+        return bool(self.closed) and not self.changed
 
     @property
     def described_by(self) -> str:
@@ -45,6 +51,7 @@ class FieldRow:
         notes += [self.problem.note_id] if self.problem else []
         notes += [f"{self.problem.note_id}-was"] if self.problem and self.problem.was else []
         notes += [f"{self.problem.note_id}-allowed"] if self.problem and self.problem.allowed else []
+        notes += [f"{self.bound.auto_id}_closed"] if self.closed else []
         notes += [f"{self.bound.auto_id}_precedent"] if self.suggestion else []
         return " ".join(notes)
 
@@ -77,13 +84,17 @@ class FieldGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The whole form: `named` by the refusal, `near` to it, `groups`, and the titles of groups left out for length."""
+    """The whole form: `named` by the refusal, `near` to it, `groups`, and the titles of groups left out for length.
+
+    `closed` counts the fields that the reader may not change.
+    """
 
     named: Sequence[FieldRow]
     near: Sequence[FieldRow]
     groups: Sequence[FieldGroup]
     left_out: Sequence[str]
     changed: int
+    closed: int
 
 
 def lay_out(
@@ -93,12 +104,19 @@ def lay_out(
     *,
     asked_for: Collection[str] = (),
     suggested: Mapping[str, Precedent] = MappingProxyType({}),
+    closed: Mapping[str, str] = MappingProxyType({}),
 ) -> Layout:
-    """Arrange the fields of a form; `asked_for` are titles of groups to show in any case, `suggested` are by path."""
+    """Arrange the fields of a form; `asked_for` are titles of groups to show in any case, `suggested` are by path.
+
+    `closed` says by path why the reader may not change a field.
+    """
     problems = list(problems)
     named = named_paths(problems)
     near = [found.path for found in neighbours(problems, record)]
-    rows = {item.path: _row(form, item, named.get(item.path), suggested.get(item.path)) for item in record.fields}
+    rows = {
+        item.path: _row(form, item, named.get(item.path), suggested.get(item.path), closed.get(item.path, ""))
+        for item in record.fields
+    }
     apart = {path: replace(rows[path], label=_full_label(record, path)) for path in [*named, *near] if path in rows}
     groups, left_out = _grouped(form, record, rows, taken={*named, *near}, asked_for=asked_for)
     return Layout(
@@ -107,6 +125,7 @@ def lay_out(
         groups=groups,
         left_out=left_out,
         changed=sum(row.changed for row in rows.values()),
+        closed=len(closed),
     )
 
 
@@ -118,7 +137,9 @@ def _full_label(record: Record, path: str) -> str:
     return f"{field.group}: {field.label}" if field.group[-1:].isdigit() else field.label
 
 
-def _row(form: CorrectionForm, item: RecordField, problem: Problem | None, suggestion: Precedent | None) -> FieldRow:
+def _row(
+    form: CorrectionForm, item: RecordField, problem: Problem | None, suggestion: Precedent | None, closed: str
+) -> FieldRow:
     name = field_name(item.path)
     return FieldRow(
         bound=form[name],
@@ -132,7 +153,8 @@ def _row(form: CorrectionForm, item: RecordField, problem: Problem | None, sugge
         currency=item.currency,
         several_lines="\n" in (item.value or "") or len(item.value or "") > LONG_VALUE,
         problem=problem,
-        suggestion=suggestion,
+        suggestion=suggestion if not closed else None,
+        closed=closed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import AbstractUser
@@ -57,6 +58,29 @@ def _when_needed(rule: KeptRule, *, is_mine: bool) -> str:
     if rule.state == RuleState.IN_FORCE:
         return gettext("Needed to end it. A change is proposed with a reason of its own.")
     return gettext("Not needed to withdraw it.") if is_mine else gettext("Needed to reject it.")
+
+
+def page_of(
+    request: HttpRequest,
+    found: Rules[Rule],
+    *,
+    form: KeptRuleForm | None,
+    move_form: RuleMoveForm | None,
+    keeps: bool,
+    changed: Rule | None,
+) -> dict[str, Any]:
+    """The context of `exceptions/kept_rules.html`, but for its heading and addresses."""
+    reader = person(request)
+    return {
+        "waiting": shown(found.waiting, reader, move_form, keeps=keeps),
+        "in_force": shown(found.in_force, reader, move_form, keeps=keeps),
+        "past": found.past,
+        "keeps": keeps,
+        "form": form,
+        "move_form": move_form,
+        "changed": changed,
+        "at": now(),
+    }
 
 
 def to_be_changed(request: HttpRequest, found: Rules[Rule], form: KeptRuleForm | None) -> Rule | None:

@@ -1,7 +1,7 @@
 """Routing rules: where what arrives goes, what another rule would change, and who decides on that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -128,8 +128,8 @@ def _show(
     move_form: RuleMoveForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    reader, reach = person(request), reach_for(request)
-    keeps = rules.may_keep_rules(reader)
+    reach = reach_for(request)
+    keeps = rules.may_keep_rules(person(request))
     found = rules_among(routing_rules_within(reach, keeps=keeps))
     in_force = sorted(found.in_force, key=lambda rule: rule.place)
     asked = (move_form.data.get("rule") if move_form is not None else request.GET.get("rule")) if keeps else None
@@ -138,22 +138,17 @@ def _show(
     if keeps and form is None:
         form = _form(request, initial=_beginning(found, chosen))
     context: Mapping[str, Any] = {
-        "waiting": kept_rules.shown(found.waiting, reader, move_form, keeps=keeps),
-        "in_force": kept_rules.shown(in_force, reader, move_form, keeps=keeps),
-        "past": found.past,
-        "keeps": keeps,
+        **kept_rules.page_of(
+            request, replace(found, in_force=in_force), form=form, move_form=move_form, keeps=keeps, changed=chosen
+        ),
         "heading": gettext("Routing rules"),
         "page_url": _page(request, None),
         "propose_url": reverse("exceptions:routing_rule_propose"),
         "move_url": reverse("exceptions:routing_rule_move"),
         "looks": True,
-        "form": form,
-        "move_form": move_form,
-        "changed": chosen,
         "effect": _effect(request, looked_at[0]) if looked_at else None,
         "proposed_effect": _effect(request, draft) if draft is not None else None,
         "most_read": MOST_READ,
-        "at": now(),
         "notices": unknown_names(request, {"change": "", "rule": ""}),
     }
     return render(request, "exceptions/routing_rules.html", context, status=status)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 from integrations.connectors.held import Held, ShowsContent
 from integrations.records.record import Record
@@ -289,10 +289,19 @@ class BundlingClient(TargetClient, Protocol):
         """Send once; `contents` are those of the bundle, to tell what was answered of each."""
 
 
+class FieldName(NamedTuple):
+    """How a business field is called: its label, its term, and the group in which it stands, without a number."""
+
+    group: str
+    label: str
+    term: str = ""
+
+
 class Connector(Protocol):
     name: str
     title: str
     object_types: Mapping[str, str]  # kind of transaction → what people call it: "invoice" → "Invoice"
+    vocabulary: frozenset[FieldName]  # of every field that the standard or the target knows, of all of these kinds
     capabilities: Capabilities
     words: Words
 

@@ -26,7 +26,7 @@ _ANSWERS = {
             exceptions:mapping_mends exceptions:mapping_proposal exceptions:my_queue
             exceptions:notification exceptions:notifications exceptions:palette exceptions:playbook exceptions:playbooks
             exceptions:presence exceptions:pull_source exceptions:quarantined_file exceptions:queue
-            exceptions:rehearsals exceptions:routing_rules exceptions:search
+            exceptions:rehearsals exceptions:field_rules exceptions:routing_rules exceptions:search
             exceptions:sequence_gap exceptions:suggestions exceptions:transaction exceptions:transaction_payload
             exceptions:transaction_sent exceptions:transactions exceptions:unknown exceptions:value_mapping
             exceptions:value_mapping_export exceptions:value_mapping_import exceptions:value_mapping_new
@@ -91,14 +91,14 @@ _ANSWERS = {
             api:connections api:delegations
             api:effect-totals api:effects api:emergencies api:exceptions api:findings
             api:mapping-proposals api:me api:messages api:proposals api:quarantine api:rehearsals
-            api:routing-rules api:sending api:transactions
+            api:field-rules api:routing-rules api:sending api:transactions
             api:value-mappings api:views
     """,
     # Lists, which hold what the person sees: nothing for strangers.
     "in 200 200 200 200 200 200 200": """
         GET: exceptions:approval_rules exceptions:approvals exceptions:batch_new exceptions:batches
             exceptions:bulk_runs exceptions:causes exceptions:emergencies exceptions:exchange_rates
-            exceptions:retention
+            exceptions:field_rules exceptions:retention
             exceptions:evidence_verifier exceptions:keys exceptions:notifications exceptions:palette
             exceptions:playbooks exceptions:queue exceptions:routing_rules exceptions:search exceptions:suggestions
             exceptions:unknown exceptions:value_mapping_import exceptions:value_mapping_new exceptions:value_mappings
@@ -117,7 +117,7 @@ _ANSWERS = {
     """,
     "in 302 302 302 302 302 302 302": """
         GET: exceptions:access_review_open exceptions:audit_export_start exceptions:approval_rule_move
-            exceptions:approval_rule_propose
+            exceptions:approval_rule_propose exceptions:field_rule_move exceptions:field_rule_propose
             exceptions:batch_propose exceptions:bulk_preview exceptions:bulk_selection
             exceptions:bulk_start
             exceptions:delegation_end exceptions:delegation_give exceptions:emergency_take
@@ -206,6 +206,7 @@ _ANSWERS = {
         POST: exceptions:approval_rule_move exceptions:approval_rule_propose exceptions:erasure_move
             exceptions:erasure_propose exceptions:hold_lift exceptions:hold_place exceptions:retention_move
             exceptions:retention_propose exceptions:routing_rule_move exceptions:routing_rule_propose
+            exceptions:field_rule_move exceptions:field_rule_propose
     """,
     "in 403 200 200 403 403 200 403": """
         GET: exceptions:erasures

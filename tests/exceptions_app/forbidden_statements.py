@@ -42,6 +42,11 @@ ROUTING_RULE = """
         priority, proposer_id, because, proposed_at, frozen_sha256)
     VALUES ({state}, false, 1, '', '', '', '', '', 1, %(clerk)s, 'x', now(), 'x');
 """
+FIELD_RULE = """
+    INSERT INTO exceptions_app_fieldrule (state, is_end, position, object_type, part, field, sort, who, roles,
+        proposer_id, because, proposed_at, frozen_sha256)
+    VALUES ({state}, false, 1, '', '', '', '', 'nobody', '[]', %(clerk)s, 'x', now(), 'x');
+"""
 DECIDE_RULE = """
     INSERT INTO exceptions_app_{table}decision (rule_id, verdict, decider_id, frozen_sha256, because, decided_at)
     SELECT max(id), 'approved', {decider}, 'x', '', now() FROM exceptions_app_{table};
@@ -158,6 +163,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     # Routing rules
     **rules_by_two("routing", ROUTING_RULE),
+    **rules_by_two("field", FIELD_RULE),
     "a routing rule of which the amount has no currency": (
         "routing_rule_amount_has_currency",
         ROUTING_RULE.format(state="'proposed'").replace("_sha256)", "_sha256, above)").replace("'x');", "'x', 5);"),

@@ -60,6 +60,7 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     ),
     "exceptions:approval_rules": (Place("administrator", "/approval-rules/"), Place("controller", "/approval-rules/")),
     "exceptions:routing_rules": (Place("administrator", "/routing-rules/"), Place("controller", "/routing-rules/")),
+    "exceptions:field_rules": (Place("administrator", "/field-rules/"), Place("controller", "/field-rules/")),
     "exceptions:exchange_rates": (
         Place("administrator", "/exchange-rates/"),
         Place("auditor", "/exchange-rates/?show=all"),

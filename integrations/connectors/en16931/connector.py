@@ -9,6 +9,7 @@ from integrations.connectors.base import (
     Capabilities,
     CheckReport,
     Endpoint,
+    FieldName,
     IncomingMessage,
     Operation,
     TargetClient,
@@ -19,6 +20,7 @@ from integrations.connectors.en16931 import check, document, held, identity, par
 from integrations.connectors.en16931.client import THROTTLES, TaxAuthorityClient
 from integrations.connectors.en16931.grammar import UBL
 from integrations.connectors.en16931.rules import is_of_the_standard
+from integrations.connectors.en16931.terms import CREDIT_NOTE_TERMS, INVOICE_TERMS
 from integrations.connectors.held import Held, ShowsContent
 from integrations.connectors.xml_document import correct, differences
 from integrations.records.invoice import InvoiceRecord
@@ -50,6 +52,10 @@ class En16931Connector:
     name = "en16931"
     title = "EN 16931 e-invoice"
     object_types: Mapping[str, str] = MappingProxyType({"invoice": "Invoice", "credit_note": "Credit note"})
+    vocabulary: frozenset[FieldName] = frozenset(
+        FieldName(term.group, term.label, term.number)
+        for term in (*INVOICE_TERMS.values(), *CREDIT_NOTE_TERMS.values())
+    )
     capabilities = _CAPABILITIES
     words = _WORDS
 

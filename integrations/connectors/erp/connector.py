@@ -12,6 +12,7 @@ from integrations.connectors.base import (
     CheckReport,
     CorrectionError,
     Endpoint,
+    FieldName,
     IncomingMessage,
     Operation,
     TargetClient,
@@ -54,6 +55,12 @@ class ErpConnector:
     name = "erp"
     title = "ERP posting"
     object_types: Mapping[str, str] = MappingProxyType({name: layout.title for name, layout in LAYOUTS.items()})
+    vocabulary: frozenset[FieldName] = frozenset(
+        FieldName(group or term.group, term.label)
+        for layout in LAYOUTS.values()
+        for terms, group in ((layout.head, ""), (layout.line, "Line"))
+        for term in terms.values()
+    )
     capabilities = _CAPABILITIES
     words = _WORDS
 

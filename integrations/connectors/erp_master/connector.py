@@ -9,6 +9,7 @@ from integrations.connectors.base import (
     Capabilities,
     CheckReport,
     Endpoint,
+    FieldName,
     IncomingMessage,
     Operation,
     Ordering,
@@ -20,7 +21,7 @@ from integrations.connectors.erp.client import THROTTLES
 from integrations.connectors.erp_master import check, document, held, parse, read
 from integrations.connectors.erp_master.client import MasterDataClient
 from integrations.connectors.erp_master.codes import is_found_by_our_check, remedy_of
-from integrations.connectors.erp_master.terms import KINDS
+from integrations.connectors.erp_master.terms import KINDS, TERMS
 from integrations.connectors.held import Held, ShowsContent
 from integrations.records.partner import PartnerRecord
 from integrations.refusals import Batch, RefusedTransaction
@@ -52,6 +53,7 @@ class ErpMasterConnector:
     name = "erp_master"
     title = "ERP master data (suppliers, customers)"
     object_types: Mapping[str, str] = KINDS
+    vocabulary: frozenset[FieldName] = frozenset(FieldName(term.group, term.label) for term in TERMS.values())
     capabilities = _CAPABILITIES
     words = _WORDS
 

@@ -11,6 +11,7 @@ from integrations.connectors.base import (
     Capabilities,
     CheckReport,
     Endpoint,
+    FieldName,
     IncomingMessage,
     Operation,
     TargetKind,
@@ -19,6 +20,7 @@ from integrations.connectors.base import (
 from integrations.connectors.held import Held, ShowsContent
 from integrations.connectors.iso20022 import check, correct, files, held, identity, initiation, parse, read
 from integrations.connectors.iso20022.client import THROTTLES, BankClient
+from integrations.connectors.iso20022.fields import SPECS
 from integrations.connectors.iso20022.remedies import is_found_by_our_check, remedy_of
 from integrations.connectors.iso20022.schema import PAIN
 from integrations.connectors.xml_document import correct as xml_correct
@@ -54,6 +56,9 @@ class Iso20022Connector:
     name = "iso20022"
     title = "ISO 20022 payments (pain.001, pain.002)"
     object_types: Mapping[str, str] = MappingProxyType({parse.OBJECT_TYPE: "Payment"})
+    vocabulary: frozenset[FieldName] = frozenset(
+        FieldName(spec.group, spec.label, path) for spec in SPECS for path in spec.paths
+    )
     capabilities = _CAPABILITIES
     words = _WORDS
 

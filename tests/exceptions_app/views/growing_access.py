@@ -16,6 +16,7 @@ from exceptions_app.actions.delegations import delegate
 from exceptions_app.actions.emergencies import take_emergency
 from exceptions_app.actions.erasures import propose_erasure
 from exceptions_app.actions.export_start import cancel_export, start_export
+from exceptions_app.actions.field_rules import Release, propose_field_rule
 from exceptions_app.actions.grants import grant_connection
 from exceptions_app.actions.legal_holds import place_hold
 from exceptions_app.actions.retention import Asked as Kept
@@ -73,6 +74,14 @@ def approval_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Listed]:
         ruled(cast, number)
     page = Listed("administrator", reverse("exceptions:approval_rules"), tag=EACH_RULE)
     return {"exceptions:approval_rules": page, "/api/v1/approval-rules": api("administrator", "approval-rules")}
+
+
+def field_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Listed]:
+    for number in range(begun, rows):
+        asked = Release(position=number + 1, who="roles", roles=("controller",), queue=cast.holds, sort="amount")
+        propose_field_rule(asked, by=cast.administrator, at=MORNING, because="The controller's list.")
+    page = Listed("administrator", reverse("exceptions:field_rules"), tag=EACH_RULE)
+    return {"exceptions:field_rules": page, "/api/v1/field-rules": api("administrator", "field-rules")}
 
 
 def routing_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Listed]:

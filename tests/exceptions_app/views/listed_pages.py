@@ -7,6 +7,7 @@ from tests.exceptions_app.views.growing_access import (
     approval_rules,
     delegations,
     emergencies,
+    field_rules,
     retention,
     routing_rules,
 )
@@ -76,6 +77,7 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:pull_source": (failures,),
     "exceptions:queue": (cases,),
     "exceptions:rehearsals": (rehearsals,),
+    "exceptions:field_rules": (field_rules,),
     "exceptions:routing_rules": (routing_rules,),
     "exceptions:retention": (retention,),
     "exceptions:search": (cases,),
@@ -113,6 +115,7 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "/api/v1/proposals": (proposals,),
     "/api/v1/quarantine": (failures,),
     "/api/v1/rehearsals": (rehearsals,),
+    "/api/v1/field-rules": (field_rules,),
     "/api/v1/routing-rules": (routing_rules,),
     "/api/v1/retention-policies": (retention,),
     "/api/v1/search": (cases,),

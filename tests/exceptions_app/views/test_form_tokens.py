@@ -47,7 +47,7 @@ ELSEWHERE = {
     "sending_stop", "subscription", "notification_read", "notifications_read",
     "bulk_selection", "undo", "prove", "second_factor_set_up", "login_passkey", "passkey_add", "delegation_give",
     "reveal", "approval_rule_move", "approval_rule_propose", "routing_rule_move", "routing_rule_propose",
-    "retention_move",
+    "field_rule_move", "field_rule_propose", "retention_move",
     "retention_propose", "hold_place", "hold_lift", "erasure_move", "erasure_propose",
 }  # fmt: skip
 """Names of the addresses that take a form, beside those of the moves."""
@@ -163,6 +163,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
         "intake_failures",
         "connections",
         "approval_rules",
+        "field_rules",
         "retention",
         "erasures",
     ):
