@@ -13,7 +13,7 @@ from exceptions_app.actions.connections import save_configuration
 from exceptions_app.models import LegalEntity, Queue, Route
 from integrations.connectors.registry import CONNECTORS
 from integrations.envelope import faults_of
-from integrations.models import Connection, PullSource, RetryPolicy
+from integrations.models import Archive, Connection, PullSource, RetryPolicy
 from integrations.promises import StrongerThanDeclared, refuse_stronger
 from integrations.webhooks import is_secret
 
@@ -149,13 +149,18 @@ _PULL_EXAMPLE = (
     "simulator, in docs/simulator.md."
 )
 
+_ARCHIVE_EXAMPLE = (
+    'Of a folder for example <code>{"folder": "evidence"}</code>, below the one of WB_ARCHIVE_FOLDER; of an SFTP '
+    'folder <code>{"host": "archive.example", "user": "us", "folder": "/evidence", "host_keys": ["SHA256:…"]}</code>. '
+    "All settings stand in docs/operations.md under “The archive”."
+)
 
-class PullSourceForm(ConfigurationForm):
-    """The secret is written and never shown; leaving it empty keeps it."""
+
+class PlaceForm(ConfigurationForm):
+    """Of a place outside. The secret is written and never shown; leaving it empty keeps it."""
 
     settings = forms.JSONField(
         widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "spellcheck": "false"}),
-        help_text=_PULL_EXAMPLE,
         error_messages={
             "invalid": "This is no JSON. Write an object with the names in double quotes, as in the example.",
             "required": "Write where it is and how it is read, as in the example.",
@@ -173,10 +178,12 @@ class PullSourceForm(ConfigurationForm):
         strip=False,
         help_text="For sign_in key: an OpenSSH private key without pass phrase; it is stored as the secret.",
     )
+    example = ""
 
-    class Meta:
-        model = PullSource
-        fields = ("connection", "slug", "name", "kind", "settings", "secret", "every_seconds")
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "settings" in self.fields:
+            self.fields["settings"].help_text = self.example
 
     def add_error(self, field: str | None, error: Any) -> None:
         """What could not even be read is not judged as well."""
@@ -193,18 +200,45 @@ class PullSourceForm(ConfigurationForm):
         return cleaned
 
 
+class PlaceAdmin(ConfigurationAdmin):
+    def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001 - Django's signature
+        if "private_key" in form.changed_data:
+            form.changed_data.append("secret")
+        super().save_model(request, obj, form, change)
+
+
+class PullSourceForm(PlaceForm):
+    example = _PULL_EXAMPLE
+
+    class Meta:
+        model = PullSource
+        fields = ("connection", "slug", "name", "kind", "settings", "secret", "every_seconds")
+
+
 @admin.register(PullSource)
-class PullSourceAdmin(ConfigurationAdmin):
+class PullSourceAdmin(PlaceAdmin):
     form = PullSourceForm
     list_display = ("name", "slug", "connection", "kind", "paused_at", "last_ok_at", "failures")
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         return ("connection", "slug", "kind") if obj is not None else ()
 
-    def save_model(self, request: HttpRequest, obj: models.Model, form: forms.ModelForm[Any], change: bool) -> None:  # noqa: FBT001 - Django's signature
-        if "private_key" in form.changed_data:
-            form.changed_data.append("secret")
-        super().save_model(request, obj, form, change)
+
+class ArchiveForm(PlaceForm):
+    example = _ARCHIVE_EXAMPLE
+
+    class Meta:
+        model = Archive
+        fields = ("slug", "name", "kind", "settings", "secret", "timeout_seconds", "in_use")
+
+
+@admin.register(Archive)
+class ArchiveAdmin(PlaceAdmin):
+    form = ArchiveForm
+    list_display = ("name", "slug", "kind", "in_use", "paused_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        return ("slug", "kind") if obj is not None else ()
 
 
 @admin.register(RetryPolicy)

@@ -16,10 +16,12 @@ ACCESS_REVIEW = "machine:access-review"
 RETENTION = "machine:retention"
 EMERGENCY = "machine:emergency"
 SCIM = "machine:scim"
+ARCHIVE = "machine:archive"
 _NAMES = {
     INTAKE: "Intake", WORKER: "Replay worker", SETUP: "Setup", RETRY: "Technical retry", POLICY: "Policy",
     SIGN_ON: "Single sign-on", ACCESS_REVIEW: "Access review", RETENTION: "Retention",
     EMERGENCY: "End of emergencies", SCIM: "Directory",
+    ARCHIVE: "Archive",
 }  # fmt: skip
 
 

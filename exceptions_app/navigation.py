@@ -157,7 +157,7 @@ ENTRIES = (
             "exceptions:field_rule_move", "exceptions:retention", "exceptions:retention_propose",
             "exceptions:retention_move", "exceptions:hold_place", "exceptions:hold_lift", "exceptions:erasures",
             "exceptions:erasure_propose", "exceptions:erasure_move", "exceptions:exchange_rates",
-            "exceptions:exchange_rates_import",
+            "exceptions:exchange_rates_import", "exceptions:archives", "exceptions:archive_delivery",
         ),
         key="c",
     ),

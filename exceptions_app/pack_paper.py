@@ -7,8 +7,15 @@ from audit.pack import TABLE, Summary
 from audit.paper import Section, moment, paper, program_version
 from audit.verify_evidence import CANNOT_PROVE, WITHOUT_OUTSIDE
 from exceptions_app.models import AuditExport
-from exceptions_app.queries.audit_exports import batch_of, filter_of
-from exceptions_app.queries.pack_lists import ListedCase, Total, batch_totals, listed_cases, opened_totals
+from exceptions_app.queries.audit_exports import batch_of, delivery_of, filter_of
+from exceptions_app.queries.pack_lists import (
+    ListedCase,
+    Total,
+    batch_totals,
+    delivery_totals,
+    listed_cases,
+    opened_totals,
+)
 from exceptions_app.queries.replay_batches import decision_on
 from exceptions_app.veil import Veil
 
@@ -18,6 +25,7 @@ _COLUMNS = (
     ("Exception", 5), ("Outcome", 3), ("Amount", 4), ("Author", 4), ("Proposed by", 4), ("Approved by", 4),
     ("Came in", 4), ("Approved", 4), ("Closed", 4),
 )  # fmt: skip
+_TOLD = ("since", "until", "batch", "delivery")  # of the filter, by a line of its own
 _CHECK = (
     "The file manifest.json lists each file of the pack with its SHA-256, signed with the key of the log. The pack is "
     "checked without the workbench: python verify_evidence.py PACK --checkpoint FILE. Take the program, the key and "
@@ -41,6 +49,8 @@ def pack_as_pdf(export: AuditExport, numbers: Sequence[int], summary: Summary) -
 def _called(export: AuditExport) -> str:
     if batch := export.wanted.get("batch"):
         return f"batch {batch}"
+    if delivery := delivery_of(export):
+        return f"exceptions closed on {delivery.day}"
     subjects = export.wanted.get("subjects", [])
     return ", ".join(one.partition(":")[2] for one in subjects[:5]) if subjects else _period(export)
 
@@ -51,7 +61,7 @@ def _period(export: AuditExport) -> str:
 
 
 def _facts(export: AuditExport, summary: Summary) -> Iterator[tuple[str, str]]:
-    narrowed = {name: value for name, value in export.wanted.items() if name not in ("since", "until", "batch")}
+    narrowed = {name: value for name, value in export.wanted.items() if name not in _TOLD}
     yield "Made as", export.ref
     yield "Asked for", f"{moment(export.asked_at)} by {export.by.get_username()}"
     yield "Made", f"{moment(summary.made_at)} by the Exception Workbench {program_version()}"
@@ -62,6 +72,8 @@ def _facts(export: AuditExport, summary: Summary) -> Iterator[tuple[str, str]]:
         if decision := decision_on(batch):
             words = f"{decision.verdict} {moment(decision.decided_at)} by {decision.decider.get_username()}"
             yield "Decided on as a whole", words
+    if delivery := delivery_of(export):
+        yield "For the archive", f"{delivery.ref}, exceptions closed on {delivery.day} (UTC)"
     yield "Further filter", json.dumps(narrowed, sort_keys=True, ensure_ascii=False) if narrowed else "none"
     yield "Legal entities and queues", ", ".join(scope for scope in export.scopes if "/" in scope)
     yield "Events in this pack", f"{summary.events:,}"
@@ -94,6 +106,8 @@ def _sections(export: AuditExport, numbers: Sequence[int], summary: Summary) -> 
 def _words(export: AuditExport) -> str:
     if "batch" in export.wanted:
         return "The list was frozen when the batch was proposed, with the number and the money that were approved."
+    if "delivery" in export.wanted:
+        return "The list was frozen when the delivery was planned: what was closed on the day, and in no delivery yet."
     narrowing = [name for name in ("actor", "action", "subjects") if name in export.wanted]
     words = "What came in during the period is counted from the tables of the workbench, and not from the log."
     return f"{words} The pack is narrowed by {' and '.join(narrowing)} too." if narrowing else words
@@ -101,8 +115,12 @@ def _words(export: AuditExport) -> str:
 
 def _totals(export: AuditExport, numbers: Sequence[int], summary: Summary) -> Iterator[Total]:
     yield Total(words="In this pack", count=summary.exceptions, money=summary.money)
-    batch = batch_of(export)
-    yield from batch_totals(batch, set(numbers)) if batch else opened_totals(filter_of(export), set(numbers))
+    if batch := batch_of(export):
+        yield from batch_totals(batch, set(numbers))
+    elif delivery := delivery_of(export):
+        yield from delivery_totals(delivery, set(numbers))
+    else:
+        yield from opened_totals(filter_of(export), set(numbers))
 
 
 def _money(money: Mapping[str, str]) -> str:

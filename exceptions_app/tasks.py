@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
@@ -11,6 +12,8 @@ from django.utils.timezone import now
 from exceptions_app import intake, replays
 from exceptions_app.actions import (
     access_review_due,
+    archive_deliver,
+    archive_plan,
     bulk_carry,
     compare,
     emergencies,
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_COMPARISON = 1800  # seconds
 LONGEST_EXPORT = 600  # seconds; a turn ends after a few, but the digest of a large file is one step
+LONGEST_ARCHIVE = 780  # seconds; a turn of archive_deliver.BUDGET, and the attempt that was begun last
 COMPARE_EXPIRES = 60.0  # seconds; then it is looked for again which are due
 _MOST_SCORINGS = 10  # of some hundred each
 READING = 20.0  # seconds of one sweep for messages; the next one goes on
@@ -86,6 +90,26 @@ def make_exports(**_from_newer_senders: Any) -> None:
     """Files of the audit trail that people wait for, beside the sweep: what was approved never waits for them."""
     export_make.carry_on_due(case_paper_for)
     export_make.remove_expired(at=now())
+
+
+@shared_task(soft_time_limit=LONGEST_ARCHIVE, time_limit=LONGEST_ARCHIVE + 60)
+def archive_due(**_from_newer_senders: Any) -> None:
+    """Evidence of what was closed, on its way to the archive; none of the steps keeps another waiting."""
+    for step in (_plan_archive, archive_plan.mend_packs, archive_plan.tell_overdue, _deliver_to_archive):
+        try:
+            step(at=now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("The archive broke off in %s; the next minute takes it up.", step.__name__)
+
+
+def _plan_archive(*, at: datetime) -> None:
+    archive_plan.plan_next(at=at)
+
+
+def _deliver_to_archive(*, at: datetime) -> None:  # noqa: ARG001 - each attempt looks at the clock itself
+    archive_deliver.deliver_due()
 
 
 @shared_task

@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 
 from exceptions_app import (
+    archive_states,
     batch_states,
     bulk_states,
     cause_states,
@@ -40,6 +41,7 @@ _TABLES: tuple[Mapping[Any, str], ...] = (
     cause_states.RULES, export_states.EXPORT_WORDS, field_classes.CLASS_WORDS, handover_states.STATE_WORDS,
     mapping_states.MAPPING_STATE_WORDS, playbook_steps.STEP_WORDS, policies.VERB_WORDS, forms.OUTCOME_WORDS,
     effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, case_history.LABELS,
+    archive_states.ARCHIVE_WORDS,
 )  # fmt: skip
 _MOVES: tuple[Mapping[Any, Any], ...] = (
     states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,

@@ -1,7 +1,7 @@
 """The settings of a pull source: what there is for each kind, by default and at most, and what is wrong in words."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -105,6 +105,8 @@ _SFTP: Final[Mapping[str, Any]] = {
     "overdue_minutes": {"type": "integer", "minimum": 1, "maximum": 43_200, "says": "Write minutes, from 1 to 43200."},
     "files": {"type": "integer", "minimum": 1, "maximum": 1_000, "says": "Write a number from 1 to 1000."},
 }
+SFTP_SERVER: Final = {name: _SFTP[name] for name in ("host", "port", "user", "sign_in", "host_keys", "folder")}
+"""What says where a server is, and how one signs in to it."""
 _PROPERTIES: Final[Mapping[str, Mapping[str, Any]]] = {"rest": _REST, "sftp": _SFTP}
 _REQUIRED: Final = {"rest": ["url"], "sftp": ["host", "user", "folder", "host_keys"]}
 
@@ -188,31 +190,38 @@ def read_settings(kind: str, given: object) -> RestSettings | SftpSettings:
 
 
 def _faults(kind: str, given: object) -> Iterator[str]:
-    schema = {
-        "type": "object",
-        "required": _REQUIRED[kind],
-        "properties": _PROPERTIES[kind],
-        "additionalProperties": False,
-    }
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(given):
-        yield from _in_words(error, kind)
+    yield from faults_of(given, _PROPERTIES[kind], _REQUIRED[kind], example='{"url": "https://feed.example/items"}')
     if kind == "rest" and isinstance(given, dict):
         yield from _faults_between(given)
 
 
-def _in_words(error: jsonschema.ValidationError, kind: str) -> Iterator[str]:
-    known, place = _PROPERTIES[kind], list(error.absolute_path)
+def faults_of(given: object, properties: Mapping[str, Any], required: Sequence[str], *, example: str) -> Iterator[str]:
+    """What is wrong with settings, each fault in words: of each property `says` what to write."""
+    schema = {
+        "type": "object",
+        "required": required,
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(given):
+        yield from _in_words(error, properties, required, example)
+
+
+def _in_words(
+    error: jsonschema.ValidationError, known: Mapping[str, Any], required: Sequence[str], example: str
+) -> Iterator[str]:
+    place = list(error.absolute_path)
     if place:
         name = str(place[0])
         yield f"{name}: {known[name]['says']}"
     elif error.validator == "required":
-        missing = next(name for name in _REQUIRED[kind] if f"'{name}'" in error.message)
+        missing = next(name for name in required if f"'{name}'" in error.message)
         yield f"{missing}: this is missing. {known[missing]['says']}"
     elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
         for name in sorted(set(error.instance) - set(known)):
             yield f"{name}: there is no such setting. Those of this kind are {', '.join(known)}."
     else:
-        yield 'Write an object with the settings, such as {"url": "https://feed.example/items"}.'
+        yield f"Write an object with the settings, such as {example}."
 
 
 def _faults_between(given: Mapping[str, Any]) -> Iterator[str]:

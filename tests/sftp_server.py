@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 USER, PASSWORD = "workbench", "password-of-the-server"
 _OK, _FAILURE = 0, 4  # draft-ietf-secsh-filexfer-02, section 7
 _ACCEPTED, _REFUSED = 0, 2  # as paramiko counts them
+_ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 Accident = Callable[[str], None]
 
 
@@ -28,7 +29,7 @@ def new_key() -> str:
 
 
 class SftpServer:
-    """`accidents` are called with the path before an operation of that name (list, open, read, rename, remove).
+    """`accidents` are called with the path before an operation of that name (list, open, read, write, rename, remove).
 
     `names` are shown in listings besides what is there. `attempts` counts how often somebody tried to sign in.
     """
@@ -117,11 +118,16 @@ class _Door(paramiko.ServerInterface):
         return 0 if kind == "session" else 1  # RFC 4254: administratively prohibited
 
 
+def _read_too(flags: int) -> int:
+    """What is written through a file object is opened for both."""
+    return flags if flags & _ACCESS == os.O_RDONLY else flags & ~_ACCESS | os.O_RDWR
+
+
 class _Handle(paramiko.SFTPHandle):
-    def __init__(self, server: SftpServer, path: str, local: Path) -> None:
-        super().__init__()
+    def __init__(self, server: SftpServer, path: str, local: Path, flags: int) -> None:
+        super().__init__(flags)
         self._server, self._path = server, path
-        self._file = local.open("rb")
+        self._file = os.fdopen(os.open(local, flags, 0o600), "rb" if flags & _ACCESS == os.O_RDONLY else "r+b")
 
     def close(self) -> None:
         self._file.close()
@@ -130,6 +136,15 @@ class _Handle(paramiko.SFTPHandle):
         self._server.before("read", self._path)
         self._file.seek(offset)
         return self._file.read(length)
+
+    def write(self, offset: int, data: Any) -> Any:
+        try:
+            self._server.before("write", self._path)
+            self._file.seek(offset)
+            self._file.write(data)
+        except OSError as error:
+            return paramiko.SFTPServer.convert_errno(error.errno or 0)
+        return _OK
 
     def stat(self) -> Any:
         return paramiko.SFTPAttributes.from_stat(os.fstat(self._file.fileno()))
@@ -172,7 +187,7 @@ class _Files(paramiko.SFTPServerInterface):
         return self._do("stat", path, lambda: paramiko.SFTPAttributes.from_stat(self._local(path).lstat()))
 
     def open(self, path: str, flags: int, attr: Any) -> Any:
-        return self._do("open", path, lambda: _Handle(self._server, path, self._local(path)))
+        return self._do("open", path, lambda: _Handle(self._server, path, self._local(path), _read_too(flags)))
 
     def rename(self, oldpath: str, newpath: str) -> Any:
         def rename() -> int:

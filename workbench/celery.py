@@ -42,6 +42,8 @@ BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "tell-refused": {"task": "exceptions_app.tasks.tell_refused", "schedule": 60.0, "options": {"expires": 60.0}},
     # Exports of the audit trail: one worker at a time writes some parts, the others go back to their work at once.
     "make-exports": {"task": "exceptions_app.tasks.make_exports", "schedule": 2.0, "options": {"expires": 2.0}},
+    # Evidence of what was closed, day by day; without an archive it is three queries.
+    "archive-due": {"task": "exceptions_app.tasks.archive_due", "schedule": 60.0, "options": {"expires": 60.0}},
     # Events are readable at once and sealed shortly after: with a look each second, 99 of 100 within two.
     "seal": {"task": "audit.tasks.seal", "schedule": 1.0, "options": {"expires": 1.0}},
 }

@@ -231,6 +231,9 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site uses our files
 # Where watched folders lie.
 INTAKE_FOLDER = Path(environment.text("WB_INTAKE_FOLDER", default=str(WB_HOME / "intake")))
 
+# Below it lie the folders of archives that are folders; empty: no archive may be one.
+ARCHIVE_FOLDER = environment.text("WB_ARCHIVE_FOLDER")
+
 # Messages of all connections together that may wait to be read; beyond it every sender is told to wait.
 INTAKE_MOST_PENDING = environment.integer("WB_INTAKE_MOST_PENDING", default=1_000_000, minimum=1)
 

@@ -13,7 +13,15 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.targets import without_secrets
 from exceptions_app.wording import say
 from integrations.delivery import gates
-from integrations.models import SECRETS, Connection, ConnectionGroupGrant, ConnectionUserGrant, PullSource, RetryPolicy
+from integrations.models import (
+    SECRETS,
+    Archive,
+    Connection,
+    ConnectionGroupGrant,
+    ConnectionUserGrant,
+    PullSource,
+    RetryPolicy,
+)
 from integrations.webhooks import new_secret
 
 SCOPE = "configuration"
@@ -27,6 +35,8 @@ def subject_of(item: models.Model) -> str:
             return f"connection:{item.slug}"
         case PullSource():
             return f"pull_source:{item.slug}"
+        case Archive():
+            return item.subject
         case Queue():
             return f"queue:{item.slug}"
         case LegalEntity():

@@ -1,14 +1,16 @@
 """Asking for an export of the audit trail that is made in the background; pausing, resuming and cancelling it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
 
-from audit.formats import FORMATS
+from audit.formats import EVIDENCE, FORMATS
 from audit.queries import EventFilter, matching
 from exceptions_app.actions import export_log
 from exceptions_app.actions.audit_export import MISSING_EXPORT
@@ -21,11 +23,12 @@ from exceptions_app.export_states import (
     ExportState,
     export_destination,
 )
-from exceptions_app.models import AuditExport, AuditExportPart, ReplayBatch
+from exceptions_app.machines import ARCHIVE, machine
+from exceptions_app.models import ArchiveDelivery, AuditExport, AuditExportPart, ReplayBatch
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.audit_exports import kept_filter
 from exceptions_app.queries.audit_page import readable_scopes
-from exceptions_app.queries.pack_lists import batch_subjects
+from exceptions_app.queries.pack_lists import batch_subjects, delivery_subjects
 from exceptions_app.wording import say
 
 
@@ -62,15 +65,31 @@ def start_export(
     if batch is not None:
         bounded = replace(bounded, subjects=batch_subjects(batch))
         wanted |= {"batch": batch.ref}
-    expected = matching(bounded).count()
     try:
         with transaction.atomic():
-            export = AuditExport.objects.create(
-                key=key, form=form, wanted=wanted, scopes=sorted(scopes), expected=expected,
-                by_id=by.pk, asked_at=at, changed_at=at,
-            )  # fmt: skip
+            return _begun(bounded, form, wanted, by=by, at=at, key=key)
     except IntegrityError as error:  # the key of somebody else's form
         raise Invalid("format", say("This form was used already. Reload the page and ask again.")) from error
+
+
+@transaction.atomic
+def start_pack_for(delivery: ArchiveDelivery, *, at: datetime) -> AuditExport:
+    """The evidence pack of what a delivery to the archive lists: all events of it, wherever it was at the time."""
+    subjects = delivery_subjects(delivery)
+    scopes = frozenset(matching(EventFilter(scopes=None, subjects=subjects)).values_list("scope", flat=True).distinct())
+    filters = EventFilter(scopes=scopes, until=at, subjects=subjects)
+    wanted = kept_filter(replace(filters, subjects=())) | {"delivery": delivery.ref}
+    return _begun(filters, EVIDENCE, wanted, by=machine(ARCHIVE), at=at, key=uuid4())
+
+
+def _begun(
+    bounded: EventFilter, form: str, wanted: Mapping[str, Any], *, by: AbstractUser, at: datetime, key: UUID
+) -> AuditExport:
+    expected = matching(bounded).count()
+    export = AuditExport.objects.create(
+        key=key, form=form, wanted=wanted, scopes=sorted(bounded.scopes or ()), expected=expected,
+        by_id=by.pk, asked_at=at, changed_at=at,
+    )  # fmt: skip
     told = {"filter": export.wanted, "scopes": export.scopes, "expected": expected}
     export_log.record(export, "audit.export_started", by=by, at=at, words=f"{by} asked for", data=told)
     return export

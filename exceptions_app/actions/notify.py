@@ -10,6 +10,7 @@ from types import MappingProxyType
 from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.models import (
+    ArchiveDelivery,
     Emergency,
     ExceptionCase,
     MappingProposal,
@@ -159,6 +160,11 @@ def emergency_reviewed(taken: Emergency, people: Iterable[int], *, by: AbstractU
     words = f"{by} reviewed it: {taken.get_verdict_display()}."
     told = {taken.person_id, *(people if questioned else ())}
     _tell(dict.fromkeys(told, (Kind.EMERGENCY, words)), reference=taken.ref, case=None, at=at)
+
+
+def archive_waits(delivery: ArchiveDelivery, people: Iterable[int], *, at: datetime, words: str) -> None:
+    """Tell the administrators that evidence does not get into the archive."""
+    _tell(dict.fromkeys(people, (Kind.ARCHIVE, words)), reference=delivery.ref, case=None, at=at)
 
 
 def _tell(

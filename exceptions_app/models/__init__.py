@@ -1,5 +1,6 @@
 from exceptions_app.models.access_review import AccessReview, AccessReviewItem
 from exceptions_app.models.approval_rule import ApprovalRule, ApprovalRuleDecision
+from exceptions_app.models.archive import ArchivedCase, ArchiveDelivery
 from exceptions_app.models.audit_export import AuditExport, AuditExportPart
 from exceptions_app.models.batch_look import BatchLook
 from exceptions_app.models.bulk_run import BulkItem, BulkOutcome, BulkRun, Pick
@@ -47,6 +48,8 @@ __all__ = [
     "ApiRequest",
     "ApprovalRule",
     "ApprovalRuleDecision",
+    "ArchiveDelivery",
+    "ArchivedCase",
     "Attachment",
     "AuditExport",
     "AuditExportPart",

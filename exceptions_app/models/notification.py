@@ -30,6 +30,7 @@ class Notification(models.Model):
         BATCH = "batch", "Your batch"
         ARRIVED = "arrived", "Arrived"
         EMERGENCY = "emergency", "Emergency"
+        ARCHIVE = "archive", "Archive"
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -43,7 +44,9 @@ class Notification(models.Model):
         default_permissions = ()
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(kind__in=["mention", "assigned", "decided", "changed", "batch", "arrived", "emergency"]),
+                condition=Q(
+                    kind__in=["mention", "assigned", "decided", "changed", "batch", "arrived", "emergency", "archive"]
+                ),
                 name="notification_known_kind",
             )
         ]

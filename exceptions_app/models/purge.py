@@ -15,6 +15,7 @@ from django.db.models import Q
 from audit.fields import CurrentTransactionId, TransactionIdField
 from audit.guard import Guard, append_only, audit_required, truncate_refused
 from audit.models import Erased
+from exceptions_app.models.archive import NOT_DELIVERED
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.models.erasure import ERASURE_PREFIX, OF_PERSON, ErasureRequest
 from exceptions_app.models.handover import SUBJECT_PREFIX
@@ -91,7 +92,7 @@ DUE = f"""(
 )"""
 # Two agreed that what is held about this counterparty goes.
 WANTED = f"(q.state = 'approved' AND {CLOSED} AND {OF_PERSON})"
-MAY_GO = f"NOT {HELD} AND NOT {IN_FLIGHT} AND NOT {UNSEALED}"
+MAY_GO = f"NOT {HELD} AND NOT {IN_FLIGHT} AND NOT {UNSEALED} AND NOT {NOT_DELIVERED}"
 
 ROW = "$row"
 """Stands in the texts below for the key of the row that is asked about."""
@@ -208,7 +209,8 @@ class ErasedOfException(Erased):
                 func=f"""
                 PERFORM pg_advisory_xact_lock_shared({PURGE_LOCK});
                 SELECT CASE WHEN q.id IS NULL THEN {DUE} ELSE {WANTED} END AS due, {HELD} AS held,
-                    {IN_FLIGHT} AS in_flight, {UNSEALED} AS unsealed, {_is_of_the_case()} AS its INTO told
+                    {IN_FLIGHT} AS in_flight, {UNSEALED} AS unsealed,
+                    {NOT_DELIVERED} AS not_delivered, {_is_of_the_case()} AS its INTO told
                 FROM public.exceptions_app_purgerun u
                 LEFT JOIN public.exceptions_app_retentionpolicy p ON p.id = u.policy_id
                 LEFT JOIN public.exceptions_app_erasurerequest q ON q.id = u.request_id
@@ -225,6 +227,10 @@ class ErasedOfException(Erased):
                 END IF;
                 IF told.in_flight OR told.unsealed THEN
                     RAISE EXCEPTION 'nothing of % is erased: it is needed still, or not sealed', NEW.subject
+                        USING ERRCODE = 'check_violation';
+                END IF;
+                IF told.not_delivered THEN
+                    RAISE EXCEPTION 'nothing of % is erased: its evidence is not in the archive yet', NEW.subject
                         USING ERRCODE = 'check_violation';
                 END IF;
                 RETURN NEW;

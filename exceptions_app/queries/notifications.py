@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from exceptions_app.models import ExceptionCase, Notification, Subscription
+from exceptions_app.models.archive import DELIVERY_PREFIX
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.models.emergency import EMERGENCY_PREFIX
 from exceptions_app.models.handover import TX_PREFIX
@@ -27,6 +28,7 @@ _PAGES = {
     TX_PREFIX: "exceptions:transaction",
     FAILURE_PREFIX: "exceptions:intake_failure",
     EMERGENCY_PREFIX: "exceptions:emergency",
+    DELIVERY_PREFIX: "exceptions:archive_delivery",
 }
 
 

@@ -14,6 +14,8 @@ from audit.queries import EventFilter
 from audit.spreadsheets import Cell
 from exceptions_app.amounts import in_its_decimals
 from exceptions_app.models import (
+    ArchivedCase,
+    ArchiveDelivery,
     BatchItem,
     Decision,
     ExceptionCase,
@@ -114,6 +116,21 @@ def batch_subjects(batch: ReplayBatch) -> list[str]:
     """The batch and its exceptions, as the log names them. The list of a batch never changes."""
     cases = BatchItem.objects.filter(batch=batch).order_by("position").values_list("case_id", flat=True)
     return [batch.subject, *(f"case:{REF_PREFIX}{number}" for number in cases)]
+
+
+def delivery_subjects(delivery: ArchiveDelivery) -> list[str]:
+    """The exceptions of a delivery to the archive, as the log names them. Its list never changes."""
+    cases = ArchivedCase.objects.filter(delivery=delivery).order_by("case_id").values_list("case_id", flat=True)
+    return [f"case:{REF_PREFIX}{number}" for number in cases]
+
+
+def delivery_totals(delivery: ArchiveDelivery, numbers: Collection[int]) -> list[Total]:
+    """The list that was frozen when the delivery was planned, and what of it is not among these."""
+    rows = list(ArchivedCase.objects.filter(delivery=delivery).values_list("case_id", "case__amount", "case__currency"))
+    return [
+        _total(f"On the list of {delivery.ref}", rows),
+        _total("Of these not in this pack", (row for row in rows if row[0] not in numbers)),
+    ]
 
 
 def batch_totals(batch: ReplayBatch, numbers: Collection[int]) -> list[Total]:

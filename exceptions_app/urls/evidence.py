@@ -4,6 +4,7 @@ from django.urls import URLPattern, path, re_path
 
 from exceptions_app.views import (
     approval_rules,
+    archives,
     audit,
     audit_exports,
     connections,
@@ -53,6 +54,10 @@ urlpatterns: list[URLPattern] = [
         {"ref": "exchange-rates"},
         name="exchange_rates_import",
     ),
+    path("archives/", archives.archives, name="archives"),
+    path("archives/move/", archives.archive_move, {"ref": "move"}, name="archive_move"),
+    path("archives/deliveries/<str:ref>/", archives.archive_delivery, name="archive_delivery"),
+    path("archives/deliveries/<str:ref>/again/", archives.deliver_again, name="archive_deliver_again"),
     path("retention/", retention.policies, name="retention"),
     path("retention/new/", retention.policy_propose, {"ref": "new"}, name="retention_propose"),
     path("retention/move/", retention.policy_move, {"ref": "move"}, name="retention_move"),

@@ -181,6 +181,7 @@ def _show(request: HttpRequest, refused: Refused) -> HttpResponse:
         "lifted": holds.lifted,
         "runs": newest_runs(keeps=keeps),
         "keeps": keeps,
+        "administers": person(request).is_staff,
         **_forms(refused.form, keeps=keeps),
         "refused_form": refused.form,
         "at": now(),

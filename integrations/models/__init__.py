@@ -1,3 +1,4 @@
+from integrations.models.archive import Archive
 from integrations.models.connection import (
     GIVEN_OR_TAKEN,
     LONGEST_TIMEOUT,
@@ -28,6 +29,7 @@ __all__ = [
     "LONGEST_TIMEOUT",
     "SECRETS",
     "ActiveFieldMap",
+    "Archive",
     "Comparison",
     "ComparisonFinding",
     "Connection",

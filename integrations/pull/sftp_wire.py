@@ -8,7 +8,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +20,7 @@ from integrations.pull.outcome import PullFailed
 from integrations.pull_settings import SftpSettings
 
 MOST_ENTRIES = 10_000  # of one folder that are looked at
+_PIECE = 1 << 20
 _KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -70,6 +71,20 @@ class Server:
             while len(kept) < limit and (chunk := file.read(min(32_768, limit - len(kept)))):
                 kept += chunk
         return bytes(kept)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """All of a file, piece by piece."""
+        with self._client.open(path, "rb") as file:
+            file.prefetch()
+            while chunk := file.read(_PIECE):
+                yield chunk
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+        """Write a file, over what is there under that name."""
+        with self._client.open(path, "wb") as file:
+            file.set_pipelined(True)
+            for chunk in chunks:
+                file.write(chunk)
 
     def make_folder(self, path: str) -> None:
         """Make it unless it is there."""

@@ -31,7 +31,7 @@ _ANSWERS = {
             exceptions:transaction_sent exceptions:transactions exceptions:unknown exceptions:value_mapping
             exceptions:value_mapping_export exceptions:value_mapping_import exceptions:value_mapping_new
             exceptions:value_mappings exceptions:view exceptions:view_new exceptions:view_open exceptions:views
-            livez readyz
+            exceptions:archives exceptions:archive_delivery livez readyz
     """,
     # Addresses of forms lead to the page of the form, for whoever sees what it is about.
     "in 404 404 404 302 302 302 302": """
@@ -92,7 +92,7 @@ _ANSWERS = {
             api:effect-totals api:effects api:emergencies api:exceptions api:findings
             api:mapping-proposals api:me api:messages api:proposals api:quarantine api:rehearsals
             api:field-rules api:routing-rules api:sending api:transactions
-            api:value-mappings api:views
+            api:value-mappings api:views api:archives api:archive-deliveries
     """,
     # Lists, which hold what the person sees: nothing for strangers.
     "in 200 200 200 200 200 200 200": """
@@ -117,7 +117,8 @@ _ANSWERS = {
     """,
     "in 302 302 302 302 302 302 302": """
         GET: exceptions:access_review_open exceptions:audit_export_start exceptions:approval_rule_move
-            exceptions:approval_rule_propose exceptions:field_rule_move exceptions:field_rule_propose
+            exceptions:approval_rule_propose exceptions:archive_move
+            exceptions:field_rule_move exceptions:field_rule_propose
             exceptions:batch_propose exceptions:bulk_preview exceptions:bulk_selection
             exceptions:bulk_start
             exceptions:delegation_end exceptions:delegation_give exceptions:emergency_take
@@ -211,6 +212,16 @@ _ANSWERS = {
     "in 403 200 200 403 403 200 403": """
         GET: exceptions:erasures
     """,
+    # A delivery to the archive: for administrators, and who may read all that is in it.
+    "in 404 404 200 404 200 404 404": """
+        GET: exceptions:archive_delivery
+    """,
+    "in 404 404 302 404 302 404 404": """
+        GET: exceptions:archive_deliver_again
+    """,
+    "in 404 404 422 404 403 404 404": """
+        POST: exceptions:archive_deliver_again
+    """,
     "in 403 422 403 403 403 422 422": """
         POST: exceptions:bulk_preview exceptions:bulk_start
     """,
@@ -253,7 +264,7 @@ _ANSWERS = {
         GET: exceptions:rehearsals
     """,
     "in 403 200 200 403 200 403 403": """
-        GET: exceptions:access exceptions:access_export
+        GET: exceptions:access exceptions:access_export exceptions:archives
     """,
     "401 403 200 200 403 200 403 403": """
         GET: api:access
@@ -275,7 +286,7 @@ _ANSWERS = {
         GET: exceptions:access_reviews
     """,
     "in 403 403 422 403 403 403 403": """
-        POST: exceptions:access_review_open exceptions:exchange_rates_import
+        POST: exceptions:access_review_open exceptions:archive_move exceptions:exchange_rates_import
     """,
     "in 404 404 200 404 404 404 404": """
         GET: exceptions:access_review

@@ -24,6 +24,7 @@ from exceptions_app.actions.playbooks import save_playbook
 from exceptions_app.actions.saved_views import save_view
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import (
+    ArchiveDelivery,
     Attachment,
     Delegation,
     Draft,
@@ -45,6 +46,7 @@ from tests.exceptions_app.bulk_runs.runs import start
 from tests.exceptions_app.replay_batches.target import ScriptedConnector, Target, refused_cases
 from tests.exceptions_app.value_mappings import mapping
 from tests.exceptions_app.views import growing_lists as grow
+from tests.exceptions_app.views.growing_kept import archived
 
 MARK = "Quisquilia"
 """Stands in what only those may read who see the place: in names, comments, amounts' owners and reasons."""
@@ -163,11 +165,13 @@ def of_lists(cast: Cast) -> dict[str, Arguments]:
     grow.comparisons(cast, 1, 2)
     grow.effects(cast, 2, 3)
     grow.rehearsals(cast, 0, 1)
+    archived(cast, 0, 1)
     export = start_export(
         EventFilter(scopes={"NL01/e-invoicing"}), "csv", by=cast.auditor, at=now(), key=UUID(int=1)
     )  # fmt: skip
     return {
         "emergencies": {"ref": emergency.ref},
+        "archives/deliveries": {"ref": ArchiveDelivery.objects.get().ref},
         "audit/exports": {"ref": export.ref},
         "audit-exports": {"ref": export.ref},
         "access/reviews": {"ref": review.pk, "number": review.pk, "position": 1},

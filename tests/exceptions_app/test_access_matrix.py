@@ -44,7 +44,7 @@ OVERSEEN = {"api:delegations", "api:end-delegation", "exceptions:approvals", "ex
             "api:access-review-items", "api:close-access-review", "api:confirm-access", "api:end-access",
             "exceptions:routing_rules", "exceptions:routing_rule_propose", "exceptions:routing_rule_move",
             "exceptions:emergencies", "exceptions:emergency", "exceptions:emergency_end", "exceptions:emergency_review",
-            "exceptions:emergency_take",
+            "exceptions:emergency_take", "exceptions:archive_delivery", "exceptions:archive_deliver_again",
             "api:emergencies", "api:emergency", "api:end-emergency", "api:review-emergency"}  # fmt: skip
 WHOLE = {"exceptions:audit": {"configuration"}}
 """Who reads the trail anywhere reads of configuration everywhere, such as a connection, who decides in whose place and

@@ -29,6 +29,9 @@ WRITERS = {
     "FieldMap": ("exceptions_app/actions/",),
     "ActiveFieldMap": ("exceptions_app/actions/",),
     "PullSource": ("integrations/pull/", "exceptions_app/actions/"),
+    "Archive": ("exceptions_app/actions/",),
+    "ArchiveDelivery": ("exceptions_app/actions/",),
+    "ArchivedCase": ("exceptions_app/actions/",),
     "SequenceGap": ("integrations/pull/gaps.py",),
 }
 # Relations and variables by which a row of these tables is reached without naming its class.

@@ -13,6 +13,7 @@ PAGES = {
     "/playbooks/": ("contains", "state", "connector", "after", "before"),
     "/exchange-rates/": ("currency", "show", "after", "before"),
     "/audit/": ("about", "subject", "actor", "action", "since", "until", "entity"),
+    "/archives/": ("after", "before"),
     "/audit/exports/": ("after", "before"),
 }
 

@@ -91,6 +91,21 @@ NOT_PLAYED = frozenset(
 )
 # What changes without an event although the table is guarded, column by column.
 WITHOUT_AN_EVENT: dict[str, set[str]] = {
+    # how far the delivery is; what lies in the archive stays as it is
+    "exceptions_app_archivedelivery": {
+        "archive_id",
+        "asked_at",
+        "attempts",
+        "changed_at",
+        "delivered_at",
+        "failures",
+        "file_name",
+        "next_at",
+        "problem",
+        "sha256",
+        "size",
+        "told_at",
+    },
     # how far the file is; what is ready stays as it is
     "exceptions_app_auditexport": {
         "after_at",
@@ -147,6 +162,8 @@ WITHOUT_AN_EVENT: dict[str, set[str]] = {
         "repeats",
         "waits_its_turn",
     },
+    # how far it was looked for what was closed
+    "integrations_archive": {"looked_until"},
     # how far it is fetched
     "integrations_pullsource": {"cursor", "failures", "last_ok_at", "last_problem", "next_due_at"},
     # how often it was asked for, and what is still missing
@@ -168,6 +185,7 @@ DELETED_WITHOUT_AN_EVENT = {"exceptions_app_pinnedview"}
 # Where the guard looks at some columns only, and this one takes certain values alone: a value that it takes is tried by
 # name in `test_database_refusals` and in the tests of the rooms.
 TAKES_CERTAIN_VALUES = {
+    "exceptions_app_archivedelivery": {"lease_until"},
     "exceptions_app_batchprogress": {"state"},
     "exceptions_app_exceptioncase": {
         "closed_at", "outcome", "snoozed_by_id", "snoozed_for", "snoozed_until", "state", "statutory_clock",

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from audit.queries import EventFilter
 from exceptions_app import intake
+from exceptions_app.actions import archive_plan
 from exceptions_app.actions.bulk_start import frozen_bulk_hash, start_bulk
 from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.export_start import start_export
@@ -27,7 +28,7 @@ from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.value_rows import WrittenRow
 from integrations import inbox
 from integrations.handed_in import HandedIn
-from integrations.models import Connection, InboxMessage, PullSource
+from integrations.models import Archive, Connection, InboxMessage, PullSource
 from integrations.pull import gaps
 from tests.journeys.ledger import Cause, refused
 at = now()
@@ -57,6 +58,9 @@ seen = list(cases_within(reach_of(people["clerk"])).order_by("pk")[:3])
 revisions, asked = {one.pk: one.revision for one in seen}, Instruction(kind=BulkKind.COMMENT, text="Seen.")
 start_bulk(asked, revisions, by=people["clerk"], at=now(), key=uuid4(),
     frozen_sha256=frozen_bulk_hash(asked, seen, revisions))
+archive = Archive(slug="evidence", name="Evidence archive", kind="folder", settings={"folder": "evidence"}, in_use=True)
+save_configuration(archive, by=machine(SETUP), at=at, because="For auditors.")
+archive_plan.plan_next(at=at + timedelta(days=2))
 start_export(EventFilter(scopes=None), "xlsx", by=people["auditor"], at=now(), key=uuid4())
 propose_mapping(Scope(**terms | {"kind": "cost_center"}), [WrittenRow(source_value="CC-7000", target_value="CC-2000")],
     by=people["accountant"], at=now(), because=closed.because, mends={case.pk: case.revision})
@@ -64,7 +68,7 @@ propose_mapping(Scope(**terms | {"kind": "cost_center"}), [WrittenRow(source_val
 
 
 def furnish(stack: RunningStack) -> None:
-    """A feed with a gap, a mapping that holds and one that waits, a bulk run, an export, a file in quarantine."""
+    """A feed with a gap, a mapping that holds and one that waits, a bulk run, an archive, an export, a file."""
     stack.manage("shell", "--no-imports", "-c", _BY_ACTIONS)
     folder = stack.home / "intake" / "billing-nl"
     stack.wait_until(folder.is_dir)  # it is made by whoever looks into it first

@@ -104,6 +104,8 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:emergencies": _one("controller", "/emergencies/"),
     "exceptions:audit_exports": _one("auditor", "/audit/exports/"),
     "exceptions:audit_made": _one("auditor", "/audit/exports/", "audit_made"),
+    "exceptions:archives": (Place("administrator", "/archives/"), Place("auditor", "/archives/")),
+    "exceptions:archive_delivery": (Place("administrator", "/archives/", ("exceptions:archive_delivery",)),),
     "exceptions:audit": (Place("auditor", "/audit/"), Place("auditor", "/audit/?action=nonsense", status=422)),
     "exceptions:effects": _one("controller", "/effects/"),
     "exceptions:rehearsals": _one("controller", "/rehearsals/"),

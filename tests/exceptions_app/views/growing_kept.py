@@ -1,14 +1,20 @@
-"""More exchange rates, and more playbooks."""
+"""More exchange rates, more playbooks, and more archives with what goes there."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
+from django.db import transaction
 from django.urls import reverse
 from django.utils.timezone import localdate
 
+from exceptions_app.actions import archive_plan
+from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.exchange_rates import import_rates
 from exceptions_app.actions.playbook_run import use_playbook
 from exceptions_app.actions.playbooks import save_playbook
+from exceptions_app.machines import SETUP, machine
 from exceptions_app.playbook_steps import Step, StepKind
+from integrations.models import Archive
 from tests import factories
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.views.growing import Asked, api
@@ -39,4 +45,24 @@ def playbooks(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
     return {
         "exceptions:playbook": Asked("clerk", reverse("exceptions:playbook", args=[cause.ref]), most=0),
         "exceptions:playbooks": Asked("clerk", reverse("exceptions:playbooks")),
+    }
+
+
+def archived(cast: Cast, begun: int, rows: int) -> Mapping[str, Asked]:
+    """Deliveries that wait for their pack, and archives, of which the first is switched on."""
+    for number in range(begun, rows):
+        archive = Archive(
+            slug=f"archive-{number}", name=f"Archive {number}", kind="folder", settings={"folder": "evidence"},
+            in_use=number == 0,
+        )  # fmt: skip
+        save_configuration(archive, by=machine(SETUP), at=MORNING, because="For this test.")
+        day = archive_plan._beginning_of_day(MORNING) + timedelta(days=number)
+        case = factories.claim(factories.make_case(cast, number=f"INV-KEPT-{number}"), cast.clerk)
+        factories.dismiss(case, cast.clerk, approver=cast.controller, at=day + timedelta(hours=9))
+        with transaction.atomic():
+            archive_plan._planned(day, at=MORNING)
+    return {
+        "exceptions:archives": Asked("administrator", "/archives/"),
+        "/api/v1/archives": api("administrator", "archives"),
+        "/api/v1/archive-deliveries": api("administrator", "archive-deliveries"),
     }

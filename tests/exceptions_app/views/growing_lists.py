@@ -41,7 +41,7 @@ from tests.exceptions_app.views.growing_access import (
     retention,
     routing_rules,
 )
-from tests.exceptions_app.views.growing_kept import exchange_rates, playbooks
+from tests.exceptions_app.views.growing_kept import archived, exchange_rates, playbooks
 from tests.exceptions_app.views.test_connections import deliver
 from tests.exceptions_app.views.test_effects import sent
 from tests.exceptions_app.views.test_pull_sources import make_source, missing
@@ -381,6 +381,7 @@ GROWING: tuple[Grow, ...] = (
     comparisons,
     accesses,
     approval_rules,
+    archived,
     audit,
     audit_exports,
     delegations,

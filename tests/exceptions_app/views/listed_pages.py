@@ -11,7 +11,7 @@ from tests.exceptions_app.views.growing_access import (
     retention,
     routing_rules,
 )
-from tests.exceptions_app.views.growing_kept import exchange_rates, playbooks
+from tests.exceptions_app.views.growing_kept import archived, exchange_rates, playbooks
 from tests.exceptions_app.views.growing_lists import (
     accesses,
     audit,
@@ -46,6 +46,7 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:access_review": (accesses,),
     "exceptions:access_reviews": (accesses,),
     "exceptions:approvals": (proposals, batches, mappings),
+    "exceptions:archives": (archived,),
     "exceptions:audit": (audit,),
     "exceptions:audit_exports": (audit_exports,),
     "exceptions:batch": (items,),
@@ -88,6 +89,8 @@ LISTS: Mapping[str, tuple[Grow, ...]] = {
     "exceptions:value_mappings": (mappings,),
     "exceptions:views": (saved_views,),
     "/api/v1/approval-rules": (approval_rules,),
+    "/api/v1/archive-deliveries": (archived,),
+    "/api/v1/archives": (archived,),
     "/api/v1/audit-exports": (audit_exports,),
     "/api/v1/access": (accesses,),
     "/api/v1/access/reviews": (accesses,),
@@ -145,6 +148,7 @@ NO_LISTS = frozenset(
         "sessions",  # one query, however many: `tests/workbench/test_sessions.py`
         # One document, message, file or gap.
         "exceptions:answer",
+        "exceptions:archive_delivery",
         "exceptions:audit_made",
         "exceptions:compare",
         "exceptions:deep_link",
