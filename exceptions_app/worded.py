@@ -32,7 +32,10 @@ from exceptions_app.templatetags import presentation
 from exceptions_app.views import access, audit_words, case_history
 from integrations import value_kinds
 from integrations.connectors.registry import CONNECTORS, title_of
-from integrations.delivery import safeguards
+from integrations.delivery import holds, safeguards
+from integrations.fieldmaps.trail import Stage
+from integrations.left_lying import WaitsFor
+from integrations.records.schemas import DESCRIPTIONS
 
 _ROOMS = ("audit", "exceptions_app", "integrations", "workbench")
 _TABLES: tuple[Mapping[Any, str], ...] = (
@@ -42,6 +45,8 @@ _TABLES: tuple[Mapping[Any, str], ...] = (
     mapping_states.MAPPING_STATE_WORDS, playbook_steps.STEP_WORDS, policies.VERB_WORDS, forms.OUTCOME_WORDS,
     effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, case_history.LABELS,
     archive_states.ARCHIVE_WORDS,
+    effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, holds.TITLES, holds.REASONS, safeguards.WORDS, access.WORDS,
+    case_history.LABELS,
 )  # fmt: skip
 _MOVES: tuple[Mapping[Any, Any], ...] = (
     states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,
@@ -74,7 +79,11 @@ def _words() -> Iterator[str]:
     for kind in value_kinds.KIND_WORDS.values():
         yield from (kind.noun, kind.title, kind.target)
     for connector in CONNECTORS.values():
-        yield from (connector.title, *map(title_of, connector.object_types))
+        promised = connector.capabilities
+        yield from (connector.title, promised.looked_up_by, promised.correction_envelope)
+        yield from map(title_of, connector.object_types)
+    yield from (holds.NO_REASON, *WaitsFor, *Stage)
+    yield from (part.label for part in DESCRIPTIONS.values())
     yield from _of_keys()
     yield from _of_choices()
     yield from _of_documents()

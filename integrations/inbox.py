@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from audit import log
 from integrations.connectors.base import IncomingMessage
@@ -189,7 +190,11 @@ def read_again(message_id: int, *, by: str, at: datetime) -> InboxMessage:
 def set_aside(message_id: int, *, by: str, at: datetime, because: str) -> InboxMessage:
     """A person has seen it and nothing is to be done; it stays, with its original. Raises MessageRefused."""
     if not because.strip():
-        raise MessageRefused("A reason is missing.", field="because", remedy="Say why nothing is to be done.")
+        raise MessageRefused(
+            gettext_noop("A reason is missing."),
+            field="because",
+            remedy=gettext_noop("Say why nothing is to be done."),
+        )
     message = _failed(message_id)
     message.status = InboxMessage.Status.SET_ASIDE
     message.processed_at = at
@@ -209,7 +214,9 @@ def _failed(message_id: int) -> InboxMessage:
     message = InboxMessage.objects.select_for_update(of=("self",), no_key=True).get(pk=message_id)
     if message.status != InboxMessage.Status.FAILED:
         raise MessageRefused(
-            "This message is no longer a failure.", field="message", remedy="Reload the page to see what became of it."
+            gettext_noop("This message is no longer a failure."),
+            field="message",
+            remedy=gettext_noop("Reload the page to see what became of it."),
         )
     return message
 

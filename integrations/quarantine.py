@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from audit import log
 from integrations.inbox import MessageRefused
@@ -13,12 +14,18 @@ from integrations.models import FolderProblem
 def set_aside(problem_id: int, *, by: str, at: datetime, because: str) -> FolderProblem:
     """A person has seen it and nothing is left to do. Raises MessageRefused without a reason or the second time."""
     if not because.strip():
-        raise MessageRefused("A reason is missing.", field="because", remedy="Say why nothing is to be done.")
+        raise MessageRefused(
+            gettext_noop("A reason is missing."),
+            field="because",
+            remedy=gettext_noop("Say why nothing is to be done."),
+        )
     rows = FolderProblem.objects.select_related("connection").select_for_update(of=("self",), no_key=True)
     problem = rows.get(pk=problem_id)
     if problem.set_aside_at is not None:
         raise MessageRefused(
-            "This file is set aside already.", field="file", remedy="Reload the page to see what became of it."
+            gettext_noop("This file is set aside already."),
+            field="file",
+            remedy=gettext_noop("Reload the page to see what became of it."),
         )
     problem.set_aside_at = at
     problem.save(update_fields=["set_aside_at"])

@@ -65,7 +65,7 @@ def save_version(
         return latest
     number = latest.number if latest else 0
     if base is not None and base != number:
-        raise MapChangedMeanwhile(f"Version {number} was saved meanwhile.")
+        raise MapChangedMeanwhile(say("Version {number} was saved meanwhile.", number=number))
     saved = FieldMap(
         connection=connection, direction=direction, object_type=object_type, number=number + 1, declared=declared,
         note=note.strip()[:MOST_NOTE], author_id=by.pk, created_at=at,
@@ -106,7 +106,7 @@ def use_version(
     if active is not None and active.version_id == (version.pk if version else None):
         return active
     if revision is not None and revision != (active.revision if active else 0):
-        raise MapChangedMeanwhile("Someone switched this map since you looked at it.")
+        raise MapChangedMeanwhile(say("Someone switched this map since you looked at it."))
     if not because.strip():
         raise Invalid("because", say("Say why this version shall translate from now on."))
     if active is None:
@@ -163,8 +163,9 @@ def _locked(connection_id: int, *, by: AbstractUser) -> Connection:
 
 
 def may_not_map(connection: Connection) -> str:
-    return (
-        f"You may not change field maps of {connection}. It needs configure_connection; an administrator can grant it."
+    return say(
+        "You may not change field maps of {connection}. It needs configure_connection; an administrator can grant it.",
+        connection=connection,
     )
 
 

@@ -8,15 +8,17 @@ from django.db import transaction
 from exceptions_app.actions import handover_hold
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.connection_reach import connection_reach_of
+from exceptions_app.wording import say
 from integrations import inbox, quarantine
 from integrations.models import Connection, FolderProblem, InboxMessage
 
 
 def may_not_tend(connection: object) -> str:
     """Why a person may not act on the failures of a connection, in a sentence."""
-    return (
-        f"It needs the permission to correct in a queue and legal entity that {connection} leads to, "
-        "or to configure the connection. An administrator can grant it."
+    return say(
+        "It needs the permission to correct in a queue and legal entity that {connection} leads to, "
+        "or to configure the connection. An administrator can grant it.",
+        connection=connection,
     )
 
 

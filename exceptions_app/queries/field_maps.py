@@ -11,9 +11,10 @@ from exceptions_app.queries.connection_reach import ConnectionReach
 from exceptions_app.queries.messages import WAS_A_FAILURE
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Verb
+from exceptions_app.wording import Said, say
 from integrations.fieldmaps.active import MapVersion, Versioned
-from integrations.fieldmaps.words import title_of
 from integrations.models import ActiveFieldMap, Connection, Direction, FieldMap, InboxContent, InboxMessage
+from integrations.records.schemas import DESCRIPTIONS
 
 MOST_MESSAGES = 20
 
@@ -30,6 +31,21 @@ class MapKey:
         return f"{self.direction}-{self.object_type}"
 
 
+def title_of(key: MapKey) -> Said:
+    """What people call a map: “Invoice from the source”."""
+    document = say(DESCRIPTIONS[key.object_type].label)
+    if key.direction == Direction.INBOUND:
+        return say("{document} from the source", document=document)
+    return say("{document} to the target", document=document)
+
+
+def version_in_words(key: MapKey, number: int) -> Said:
+    """A version of a map; without a number the one that is being written."""
+    if not number:
+        return say("“{title}” (as it is written here)", title=title_of(key))
+    return say("“{title}” (version {number})", title=title_of(key), number=number)
+
+
 @dataclass(frozen=True, slots=True)
 class MapState:
     """How a map stands: its newest version, which one translates, and how often that was switched."""
@@ -39,8 +55,8 @@ class MapState:
     active: ActiveFieldMap | None = None
 
     @property
-    def title(self) -> str:
-        return title_of(self.key.direction, self.key.object_type)
+    def title(self) -> Said:
+        return title_of(self.key)
 
     @property
     def number(self) -> int:

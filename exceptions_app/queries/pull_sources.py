@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
+from exceptions_app.wording import Said, say
 from integrations.models import Connection, PullSource, SequenceGap
 from integrations.pull import sftp
 from integrations.pull_settings import SettingsRefused, SftpSettings, read_settings
@@ -32,6 +33,13 @@ def find_source(slug: str, connections: Collection[int]) -> PullSource | None:
     """None when it is not among these connections."""
     rows = with_gaps(PullSource.objects.filter(slug=slug, connection__in=connections))
     return rows.select_related("connection").first()
+
+
+def numbers_of(gap: SequenceGap) -> Said:
+    """Which numbers are missing: “17”, “17 to 19”."""
+    if gap.first == gap.last:
+        return Said(str(gap.first))
+    return say("{first} to {last}", first=gap.first, last=gap.last)
 
 
 def open_gaps_of(source: PullSource) -> list[SequenceGap]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
 
+from exceptions_app.wording import say
 from integrations.delivery.retries import DEFAULTS, Terms, of_policy
 from integrations.models import Connection, Gate, MaintenanceWindow, RetryPolicy
 
@@ -41,8 +42,8 @@ def terms_of(connection: Connection) -> list[TermsRow]:
 
 def _row(about: RetryPolicy.About, policy: RetryPolicy | None) -> TermsRow:
     if policy is None:
-        return TermsRow(about=about.label, whose="the usual ones", terms=DEFAULTS[about])
-    whose = "of this connection" if policy.connection_id else "of all connections"
+        return TermsRow(about=about.label, whose=say("the usual ones"), terms=DEFAULTS[about])
+    whose = say("of this connection") if policy.connection_id else say("of all connections")
     return TermsRow(about=about.label, whose=whose, terms=of_policy(policy))
 
 

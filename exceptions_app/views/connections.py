@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_timedelta
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -33,10 +32,11 @@ from exceptions_app.views.posted import posted_from
 from exceptions_app.views.pull_sources import row_of
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.views.sending import StopForm
+from exceptions_app.views.spelled import one_of, seconds, span
 from exceptions_app.views.transactions import Row, rows_of
 from exceptions_app.wording import say, shown
 from integrations import delivery as engine
-from integrations.connectors.base import Capabilities, Ordering, TargetKind
+from integrations.connectors.base import Capabilities, Ordering, TargetKind, Throttle, WaitIn
 from integrations.connectors.held import ShowsContent
 from integrations.connectors.registry import CONNECTORS, UnknownConnector
 from integrations.folder import folder_of
@@ -51,16 +51,18 @@ MISSING_REACH = say(
 MOST_LYING = 20  # files that are named on the page
 _PERMISSION = "any role on a queue, or configure_connection on a connection"
 _KINDS = {
-    TargetKind.DEDUPLICATES: "Recognises a repeat by the key that is sent with it, so that sending again is safe.",
-    TargetKind.UPSERTS: "Keeps one document per business key, so that sending again changes nothing.",
-    TargetKind.ASKABLE: "Can only be asked whether it has the document.",
-    TargetKind.NEITHER: "Neither recognises a repeat nor answers questions: a person decides about every resend.",
+    TargetKind.DEDUPLICATES: gettext_noop(
+        "Recognises a repeat by the key that is sent with it, so that sending again is safe."
+    ),
+    TargetKind.UPSERTS: gettext_noop("Keeps one document per business key, so that sending again changes nothing."),
+    TargetKind.ASKABLE: gettext_noop("Can only be asked whether it has the document."),
+    TargetKind.NEITHER: gettext_noop(
+        "Neither recognises a repeat nor answers questions: a person decides about every resend."
+    ),
 }
-
-
 _ORDERINGS = {
-    Ordering.ANY: "in any order",
-    Ordering.SAME_OBJECT: "changes of one object in the order in which they were made",
+    Ordering.ANY: gettext_noop("in any order"),
+    Ordering.SAME_OBJECT: gettext_noop("changes of one object in the order in which they were made"),
 }
 
 
@@ -162,7 +164,9 @@ def _admin_url(request: HttpRequest, found: Connection) -> str:
 
 def _connector_title(found: Connection) -> str:
     connector = CONNECTORS.get(found.connector)
-    return connector.title if connector else f"{found.connector} (not installed)"
+    if connector is None:
+        return shown(say("{connector} (not installed)", connector=found.connector))
+    return shown(connector.title)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +197,7 @@ def _promises(found: Connection) -> Promises | None:
     words = promises_in_words(
         promised,
         resends=found.resend_when_absent,
-        waits=f"{found.collect_seconds} seconds" * bool(found.collect_seconds),
+        waits=seconds(found.collect_seconds) if found.collect_seconds else "",
     )
     if promised.target_kind is CONNECTORS[found.connector].capabilities.target_kind:
         return words
@@ -204,29 +208,29 @@ def _promises(found: Connection) -> Promises | None:
 
 def promises_in_words(declared: Capabilities, *, resends: bool, waits: str = "") -> Promises:
     """`waits` says how long an approved document waits for others, empty when each travels alone."""
-    native = "the target's own check" if declared.checks_natively else "a check of ours, which the target may not share"
+    own, ours = gettext("the target's own check"), gettext("a check of ours, which the target may not share")
     return Promises(
-        kind=_KINDS[declared.target_kind],
+        kind=shown(_KINDS[declared.target_kind]),
         resend=_resend(declared.target_kind, resends=resends),
         together=_together(declared.bundles, waits),
-        looked_up_by=declared.looked_up_by,
-        settle_time=_span(declared.settle_time),
-        key_life=_span(declared.key_life) if declared.key_life else "no end declared",
-        check=f"{declared.check_name}; {native}",
-        already_exists=" or ".join(declared.already_exists) or "it does not say so",
-        throttling=tuple(throttle.in_words for throttle in declared.throttles) or ("never, as far as is known",),
-        ordering=_ORDERINGS[declared.ordering],
-        correction=declared.correction_envelope or "nothing: it keeps its number and its name",
-        listing="yes" if declared.lists_what_it_has else "no",
-        content=_SHOWN[declared.shows_content],
+        looked_up_by=shown(declared.looked_up_by),
+        settle_time=span(declared.settle_time),
+        key_life=span(declared.key_life) if declared.key_life else gettext("no end declared"),
+        check=f"{shown(declared.check_name)}; {own if declared.checks_natively else ours}",
+        already_exists=one_of(declared.already_exists) or gettext("it does not say so"),
+        throttling=tuple(map(_throttling, declared.throttles)) or (gettext("never, as far as is known"),),
+        ordering=shown(_ORDERINGS[declared.ordering]),
+        correction=shown(declared.correction_envelope) or gettext("nothing: it keeps its number and its name"),
+        listing=gettext("yes") if declared.lists_what_it_has else gettext("no"),
+        content=shown(_SHOWN[declared.shows_content]),
     )
 
 
 _SHOWN = {
-    ShowsContent.WHOLE: "the whole document",
-    ShowsContent.FIELDS: "some of its fields",
-    ShowsContent.HASH: "the hash of its bytes, and no content",
-    ShowsContent.NOTHING: "nothing of its content",
+    ShowsContent.WHOLE: gettext_noop("the whole document"),
+    ShowsContent.FIELDS: gettext_noop("some of its fields"),
+    ShowsContent.HASH: gettext_noop("the hash of its bytes, and no content"),
+    ShowsContent.NOTHING: gettext_noop("nothing of its content"),
 }
 
 
@@ -248,8 +252,12 @@ def _together(most: int, waits: str) -> str:
     )
 
 
-def _span(length: timedelta) -> str:
-    return format_timedelta(length, threshold=2, locale="en")
+def _throttling(way: Throttle) -> str:
+    """What `in_words` says of it, in the reader's language."""
+    if way.wait_in is WaitIn.TEXT:
+        template = gettext("{status} {code} with a text that says when to try again")
+        return template.format(status=way.status, code=way.code)
+    return gettext("{status} {code} with {header}").format(status=way.status, code=way.code, header=way.wait_in.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +283,7 @@ def _folder(found: Connection, *, in_full: bool, with_names: bool) -> WatchedFol
     except (ValueError, OSError) as error:
         return WatchedFolder(path=found.watched_folder, problem=getattr(error, "strerror", None) or str(error))
     return WatchedFolder(
-        path=str(path) if in_full else f"{found.watched_folder}/ below the intake folder",
+        path=str(path) if in_full else shown(say("{folder}/ below the intake folder", folder=found.watched_folder)),
         lying=lying[:MOST_LYING] if with_names else (),
         number=len(lying),
         since=lying[0].since if lying else None,

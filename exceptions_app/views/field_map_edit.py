@@ -28,7 +28,7 @@ from exceptions_app.queries.field_maps import MOST_MESSAGES, MapKey, MapState
 from exceptions_app.queries.held_by_maps import held_by_maps
 from exceptions_app.veiling import speaks_of_document
 from exceptions_app.views.errors import changed_meanwhile
-from exceptions_app.views.field_map_documents import documents_of, ways_of
+from exceptions_app.views.field_map_documents import documents_of, ways_of, with_maps
 from exceptions_app.views.field_map_forms import MapForm, UseForm
 from exceptions_app.views.field_maps import changes_between, connection_for, key_of, page_of, title_of, trail_of
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
@@ -127,6 +127,7 @@ def _page(
         "preview": preview,
         "documents": documents_of(preview) if preview else (),
         "ways": ways_of(preview) if preview else (),
+        "with_maps": with_maps(preview) if preview else "",
         "meanwhile": meanwhile,
         "may_configure": place.may_configure,
         "may_preview": place.may_configure or place.may_see_stored,
@@ -225,7 +226,9 @@ def _preview(request: HttpRequest, place: _Place, form: MapForm) -> HttpResponse
 def in_its_line(declared: str, place: str, problem: str) -> str:
     """ "Line 14, /rules/3/to: …" """
     line = line_of(declared.replace("\r\n", "\n"), place) if place else None
-    return f"Line {line}, {place}: {problem}" if line else problem
+    if not line:
+        return problem
+    return shown(say("Line {line}, {place}: {problem}", line=line, place=place, problem=problem))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

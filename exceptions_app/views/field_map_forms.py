@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from exceptions_app.actions.field_maps import MOST_NOTE
 from exceptions_app.form_fields import ActionCheckedField
+from exceptions_app.wording import say, shown
 from integrations.models import InboxMessage
 
 _MEDIA_TYPES: Final = [("application/json", "JSON"), ("application/xml", "XML"), ("text/csv", "CSV")]
@@ -54,7 +55,8 @@ class MapForm(forms.Form):
 
 
 def _named(found: InboxMessage) -> str:
-    return f"{found.external_id[:60]}, received {localtime(found.received_at):%Y-%m-%d %H:%M}"
+    moment = f"{localtime(found.received_at):%Y-%m-%d %H:%M}"
+    return shown(say("{message}, received {moment}", message=found.external_id[:60], moment=moment))
 
 
 class UseForm(forms.Form):

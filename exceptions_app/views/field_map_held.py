@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.timezone import now
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -16,7 +16,7 @@ from exceptions_app.states import TransitionNotAllowed
 from exceptions_app.views.field_maps import connection_for, key_of, page_of
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
-from exceptions_app.wording import say, shown
+from exceptions_app.wording import say, shown, together, told_by
 
 MOST_TOLD = 5
 
@@ -44,17 +44,21 @@ def translate_held(request: HttpRequest, slug: str, ref: str) -> HttpResponse:
 
 def _reason(error: Exception) -> str:
     faults = error.errors if isinstance(error, TranslationFailed) else ()
-    return faults[0].plain if faults else str(error)
+    return faults[0].plain if faults else told_by(error)
 
 
 def _tell(request: HttpRequest, done: int, refused: list[str]) -> None:
     if done:
-        one = "1 exception is translated again. Look at what changed, then propose it."
-        messages.success(request, one if done == 1 else f"{done} exceptions are translated again. Propose each.")
-    if refused:
-        more = f" {len(refused) - MOST_TOLD} more stay as they are." if len(refused) > MOST_TOLD else ""
-        messages.warning(
-            request, shown(say("Not translated. {list}{more}", list=" ".join(refused[:MOST_TOLD]), more=more))
+        told = ngettext(
+            "1 exception is translated again. Look at what changed, then propose it.",
+            "{number} exceptions are translated again. Propose each.",
+            done,
         )
+        messages.success(request, told.format(number=done))
+    if refused:
+        told = say("Not translated. {list}", list=" ".join(refused[:MOST_TOLD]))
+        left = len(refused) - MOST_TOLD
+        more = say("{number} more stay as they are.", number=left) if left > 0 else ""
+        messages.warning(request, shown(together(told, more)))
     if not (done or refused):
         messages.warning(request, gettext("There was nothing left to translate."))

@@ -16,7 +16,8 @@ from exceptions_app.queries.field_maps import MapKey, MapState
 from exceptions_app.views.field_map_forms import UseForm
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
-from integrations.fieldmaps import words
+from exceptions_app.views.spelled import one_of
+from exceptions_app.wording import say, shown
 from integrations.fieldmaps.declaration import MapNotUnderstood, read_text
 from integrations.fieldmaps.words import differences, readings
 from integrations.models import Connection, Direction, FieldMap
@@ -41,7 +42,7 @@ def key_of(ref: str) -> MapKey:
 
 
 def title_of(key: MapKey) -> str:
-    return words.title_of(key.direction, key.object_type)
+    return shown(reads.title_of(key))
 
 
 def page_of(found: Connection, key: MapKey) -> str:
@@ -113,7 +114,13 @@ def _read(version: FieldMap) -> dict[str, Any]:
         declaration = read_text(version.declared)
     except MapNotUnderstood as error:
         return {"unreadable": f"{error.problem} {error.remedy}".strip()}
-    return {"readings": readings(declaration), "tables": declaration.tables, "when": declaration.when}
+    when = declaration.when
+    return {
+        "readings": readings(declaration),
+        "tables": declaration.tables,
+        "when": when,
+        "when_texts": one_of(f"“{text}”" for text in when.texts) if when else "",
+    }
 
 
 @require_safe
@@ -135,8 +142,8 @@ def field_map_compare(request: HttpRequest, slug: str, ref: str) -> HttpResponse
         "versions": versions,
         "before": before,
         "after": after,
-        "before_text": str(before),
-        "after_text": str(after),
+        "before_text": shown(say("Version {number}", number=before)),
+        "after_text": shown(say("Version {number}", number=after)),
         **_compared(found, key, before, after),
         "trail": trail_of(found, key),
     }

@@ -29,7 +29,7 @@ from exceptions_app.views.excerpts import excerpt
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
-from exceptions_app.wording import say, shown
+from exceptions_app.wording import say, shown, together
 from integrations.inbox import MessageRefused
 from integrations.models import Connection, InboxMessage
 
@@ -117,7 +117,7 @@ def _list(request: HttpRequest, form: FailureFilterForm, connections: list[Conne
 
 
 def _tabs(request: HttpRequest, found: reads.FailurePage, status: InboxMessage.Status) -> list[dict[str, object]]:
-    labels = {reads.TO_DO: "To do", reads.SET_ASIDE: "Set aside"}
+    labels = {reads.TO_DO: say("To do"), reads.SET_ASIDE: say("Set aside")}
     return [
         {
             "label": labels[kind],
@@ -179,7 +179,7 @@ def _shown(request: HttpRequest, message: InboxMessage) -> dict[str, object]:
     parts = [part for part in (original.payload, original.refusal) if part is not None]
     for part in parts:
         speaks_of_document(request, part.head)
-    titles = {"payload": "The document as it came in", "refusal": "The refusal beside it"}
+    titles = {"payload": gettext("The document as it came in"), "refusal": gettext("The refusal beside it")}
     return {
         "parts": [
             {
@@ -252,4 +252,4 @@ def _done(request: HttpRequest, message: InboxMessage, text: str) -> HttpRespons
 
 def _no_longer(request: HttpRequest, message: InboxMessage, refused: MessageRefused) -> HttpResponse:
     page = reverse("exceptions:intake_failure", args=[message.pk])
-    return changed_meanwhile(request, f"{refused.problem} {refused.remedy}", back_url=page)
+    return changed_meanwhile(request, shown(together(refused.problem, refused.remedy)), back_url=page)

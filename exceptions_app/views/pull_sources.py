@@ -24,7 +24,7 @@ from exceptions_app.views.intake_failures import SetAsideForm
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
-from exceptions_app.wording import say, shown
+from exceptions_app.wording import say, shown, together
 from integrations.inbox import MessageRefused
 from integrations.models import PullSource, SequenceGap
 
@@ -149,7 +149,7 @@ def pull_now(request: HttpRequest, ref: str) -> HttpResponse:
     try:
         actions.pull_now(source.pk, by=person(request), at=now())
     except Invalid as refused:
-        return changed_meanwhile(request, str(refused), back_url=_page_of_source(request, ref))
+        return changed_meanwhile(request, shown(refused.problem), back_url=_page_of_source(request, ref))
     return _done(request, source, shown(say("{source} is fetched from within seconds.", source=source)))
 
 
@@ -209,10 +209,15 @@ def set_gap_aside(request: HttpRequest, ref: int) -> HttpResponse:
     try:
         actions.set_gap_aside(found.pk, by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
     except MessageRefused as refused:
-        return changed_meanwhile(request, f"{refused.problem} {refused.remedy}", back_url=page)
+        return changed_meanwhile(request, shown(together(refused.problem, refused.remedy)), back_url=page)
     forget(request, page)
     messages.success(
         request,
-        shown(say("The gap {found} is set aside. When the items come after all, they are taken in.", found=found)),
+        shown(
+            say(
+                "The gap {found} is set aside. When the items come after all, they are taken in.",
+                found=reads.numbers_of(found),
+            )
+        ),
     )
     return HttpResponseRedirect(page)

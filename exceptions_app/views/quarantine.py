@@ -17,7 +17,7 @@ from exceptions_app.views.intake_failures import SetAsideForm
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
-from exceptions_app.wording import say, shown
+from exceptions_app.wording import say, shown, together
 from integrations.inbox import MessageRefused
 from integrations.models import FolderProblem
 
@@ -67,7 +67,7 @@ def set_aside(request: HttpRequest, ref: int) -> HttpResponse:
     try:
         actions.set_file_aside(found.pk, by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
     except MessageRefused as refused:
-        return changed_meanwhile(request, f"{refused.problem} {refused.remedy}", back_url=page)
+        return changed_meanwhile(request, shown(together(refused.problem, refused.remedy)), back_url=page)
     forget(request, page)
     messages.success(
         request, shown(say("File {file_name} is set aside. It stays in quarantine.", file_name=found.file_name))

@@ -1,18 +1,17 @@
 """How a connection sends: what keeps it back now, its pace, its maintenance; and the stop of all sending."""
 
-from datetime import timedelta
 from typing import Any
 
-from babel.dates import format_timedelta
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.timezone import get_current_timezone_name, localtime, now
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.timezone import get_current_timezone_name, now
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_stubs_ext import StrOrPromise
 
 from exceptions_app.actions import sending as actions
 from exceptions_app.actions.mover import Invalid
@@ -21,8 +20,10 @@ from exceptions_app.queries.sending import TermsRow, gate_of, terms_of, windows_
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
+from exceptions_app.views.spelled import moment, one_of, share, span
 from exceptions_app.wording import say, shown
 from integrations import delivery as engine
+from integrations.delivery.retries import Terms
 from integrations.models import Connection, MaintenanceWindow
 
 _TIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
@@ -40,7 +41,7 @@ class StopForm(forms.Form):
     )
 
 
-def _time(label: str) -> forms.DateTimeField:
+def _time(label: StrOrPromise) -> forms.DateTimeField:
     return forms.DateTimeField(
         label=label,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
@@ -54,8 +55,8 @@ def _time(label: str) -> forms.DateTimeField:
 
 class MaintenanceForm(forms.Form):
     use_required_attribute = False
-    starts_at = _time("From")
-    ends_at = _time("Until")
+    starts_at = _time(gettext_lazy("From"))
+    ends_at = _time(gettext_lazy("Until"))
     because = forms.CharField(
         label=gettext_lazy("What is done there"),
         max_length=actions.REASON_LENGTH,
@@ -127,19 +128,23 @@ def _page(
 
 def _in_words(row: TermsRow) -> tuple[str, str, str, str]:
     """What they are about, the waits, the end, and whose they are."""
-    terms = row.terms
+    terms, about, whose = row.terms, shown(row.about), shown(row.whose)
     if terms.tries == 0:
-        return row.about, "never by itself", "a person works on it", row.whose
-    waits = f"after {_span(terms.first)}, then twice as long each time up to {_span(terms.most)}"
+        return about, gettext("never by itself"), gettext("a person works on it"), whose
+    ends = []
+    if terms.tries:
+        tries = ngettext("after {number} try in a row", "after {number} tries in a row", terms.tries)
+        ends.append(tries.format(number=terms.tries))
+    if terms.deadline:
+        ends.append(gettext("after {span}").format(span=span(terms.deadline)))
+    return about, _waits(terms), one_of(ends) or gettext("never"), whose
+
+
+def _waits(terms: Terms) -> str:
+    template = gettext("after {first}, then twice as long each time up to {most}")
     if terms.jitter:
-        waits += f", each longer by up to {terms.jitter:.0%}"
-    ends = [f"after {terms.tries} tries in a row"] if terms.tries else []
-    ends += [f"after {_span(terms.deadline)}"] if terms.deadline else []
-    return row.about, waits, " or ".join(ends) or "never", row.whose
-
-
-def _span(length: timedelta) -> str:
-    return format_timedelta(length, threshold=2, locale="en")
+        template = gettext("after {first}, then twice as long each time up to {most}, each longer by up to {share}")
+    return template.format(first=span(terms.first), most=span(terms.most), share=share(terms.jitter))
 
 
 @posted_from(_page_of)
@@ -157,7 +162,7 @@ def plan_maintenance(request: HttpRequest, ref: str) -> HttpResponse:
         except Invalid as error:
             form.add_error(error.field, shown(error.problem))
         else:
-            from_, until = (f"{localtime(moment):%d %b %Y, %H:%M}" for moment in (window.starts_at, window.ends_at))
+            from_, until = moment(window.starts_at), moment(window.ends_at)
             return _done(
                 request,
                 _page_of(request, ref),

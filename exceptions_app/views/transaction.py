@@ -33,6 +33,7 @@ from exceptions_app.views.field_maps import title_of
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.reveal import refused_file
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import say, shown
 from integrations import delivery as engine
 from integrations.models import Direction
 from integrations.records.schemas import DESCRIPTIONS
@@ -106,8 +107,12 @@ def _maps(page: TransactionPage, reach: ConnectionReach) -> list[dict[str, str]]
         key = MapKey(direction, object_type)
         url = reverse("exceptions:field_map_version", args=[found.connection.slug, key.name, int(number)])
         is_seen = found.connection_id in reach.seen
-        rows.append({"title": f"{title_of(key)}, version {number}", "url": url if is_seen else ""})
+        rows.append({"title": _version(title_of(key), number), "url": url if is_seen else ""})
     return rows
+
+
+def _version(title: str, number: object) -> str:
+    return shown(say("{title}, version {number}", title=title, number=number))
 
 
 def _mapped_values(page: TransactionPage, reach: Reach) -> list[dict[str, str]]:
@@ -120,7 +125,7 @@ def _mapped_values(page: TransactionPage, reach: Reach) -> list[dict[str, str]]:
         visible = found["mapping"] in seen
         rows.append(
             {
-                "title": f"{found['mapping']}, version {found['version']}",
+                "title": _version(found["mapping"], found["version"]),
                 "url": reverse("exceptions:value_mapping", args=[found["mapping"]]) if visible else "",
                 "words": f"“{found['source']}” is “{found['target']}”" if visible else "",
             }

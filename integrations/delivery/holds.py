@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Now
@@ -25,15 +26,52 @@ class HeldBy(StrEnum):
     PACED = "paced"
 
 
+TITLES: Final[Mapping[HeldBy, str]] = MappingProxyType(
+    {
+        HeldBy.STOPPED: "All sending is stopped",
+        HeldBy.PAUSED: "The connection is paused",
+        HeldBy.MAINTENANCE: "The target is in maintenance",
+        HeldBy.BREAKER: "The target does not work at the moment",
+        HeldBy.ASKED: "The target asked to wait",
+        HeldBy.PACED: "It waits for its turn",
+    }
+)
+NO_REASON: Final = "No reason was given."
+REASONS: Final[Mapping[HeldBy, str]] = MappingProxyType(
+    {
+        HeldBy.BREAKER: "{told} One document is tried now and then; when it goes through, all go on.",
+        HeldBy.ASKED: "It said that too much came at once, or that it is busy.",
+        HeldBy.PACED: "At most {told} documents a minute are sent there.",
+    }
+)
+"""What is said around what was told. Where a person holds it, their reason alone is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why nothing goes to one place now, in words. `until` is None where only a person ends it."""
+    """Why nothing goes to one place now, in words. `until` is None where only a person ends it.
+
+    `told` is what a person gave as the reason, how the target failed, or how many are sent in a minute.
+    """
 
     held_by: HeldBy
-    title: str
-    because: str
+    told: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.held_by]
+
+    @property
+    def reason(self) -> str:
+        """A sentence of ours that has `told` in it; empty where what was told is all."""
+        no_reason = NO_REASON if self.held_by is HeldBy.PAUSED and not self.told else ""
+        return REASONS.get(self.held_by, no_reason)
+
+    @property
+    def because(self) -> str:
+        return self.reason.format(told=self.told) or self.told
 
     @property
     def is_pace(self) -> bool:
@@ -116,20 +154,15 @@ def _in_words(row: Mapping[str, Any]) -> Hold:
     held_by = HeldBy(row["held_by"])
     match held_by:
         case HeldBy.STOPPED:
-            return Hold(held_by, "All sending is stopped", row["stopped_because"] or "", since=row["stopped_at"])
+            return Hold(held_by, row["stopped_because"] or "", since=row["stopped_at"])
         case HeldBy.PAUSED:
-            because = row["paused_because"] or "No reason was given."
-            return Hold(held_by, "The connection is paused", because, since=row["paused_at"])
+            return Hold(held_by, row["paused_because"] or "", since=row["paused_at"])
         case HeldBy.MAINTENANCE:
             times = {"since": row["window_starts"], "until": row["window_ends"]}
-            return Hold(held_by, "The target is in maintenance", row["window_because"] or "", **times)
+            return Hold(held_by, row["window_because"] or "", **times)
         case HeldBy.BREAKER:
-            because = f"{row['opened_because']} One document is tried now and then; when it goes through, all go on."
-            times = {"since": row["opened_at"], "until": row["canary_at"]}
-            return Hold(held_by, "The target does not work at the moment", because, **times)
+            return Hold(held_by, row["opened_because"] or "", since=row["opened_at"], until=row["canary_at"])
         case HeldBy.ASKED:
-            because = "It said that too much came at once, or that it is busy."
-            return Hold(held_by, "The target asked to wait", because, until=row["quiet_until"])
+            return Hold(held_by, until=row["quiet_until"])
         case HeldBy.PACED:
-            because = f"At most {row['sends_per_minute']} documents a minute are sent there."
-            return Hold(held_by, "It waits for its turn", because, until=row["token_at"])
+            return Hold(held_by, str(row["sends_per_minute"]), until=row["token_at"])

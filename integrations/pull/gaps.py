@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 from audit import log
 from integrations.handed_in import MessageRefused
@@ -121,12 +122,20 @@ def asked_for(gap: SequenceGap, *, at: datetime) -> None:
 def set_aside(gap_id: int, *, by: str, at: datetime, because: str) -> SequenceGap:
     """A person has seen it and nothing is to be done. Raises MessageRefused without a reason or the second time."""
     if not because.strip():
-        raise MessageRefused("A reason is missing.", field="because", remedy="Say why nothing is to be done.")
+        raise MessageRefused(
+            gettext_noop("A reason is missing."),
+            field="because",
+            remedy=gettext_noop("Say why nothing is to be done."),
+        )
     rows = SequenceGap.objects.select_related("source__connection").select_for_update(of=("self",), no_key=True)
     gap = rows.get(pk=gap_id)
     if gap.closed_at is not None or gap.set_aside_at is not None:
-        what = "came after all" if gap.closed_at is not None else "is set aside already"
-        raise MessageRefused(f"This gap {what}.", field="gap", remedy="Reload the page to see what became of it.")
+        came, aside = gettext_noop("This gap came after all."), gettext_noop("This gap is set aside already.")
+        raise MessageRefused(
+            came if gap.closed_at is not None else aside,
+            field="gap",
+            remedy=gettext_noop("Reload the page to see what became of it."),
+        )
     gap.set_aside_at = at
     gap.save(update_fields=["set_aside_at"])
     summary = f"{by} set the gap {gap} of {gap.source} aside."
