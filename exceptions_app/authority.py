@@ -16,6 +16,7 @@ from exceptions_app.models import ApprovalRule, Proposal
 from exceptions_app.models.approval_rule import RULE_PREFIX, rule_in_words
 from exceptions_app.models.demands import RULES
 from exceptions_app.models.kept_rule import RuleState
+from exceptions_app.wording import say, together
 
 _COLUMNS = (
     "rule.id, rule.approvers, rule.role, rule.above::text, rule.currency, rule.entity, rule.object_type, "
@@ -91,9 +92,11 @@ def _demand(rule: Sequence[Any]) -> Demand:
         above=Decimal(above), currency=currency, entity=entity or "", object_type=object_type, approvers=approvers,
         role=role or "",
     )  # fmt: skip
-    unknown = ". Its amount cannot be compared with that, so it counts as above it" if is_unknown else ""
     ref = f"{RULE_PREFIX}{number}"
-    return Demand(ref, approvers, role or "", f"{ref}: {words}{unknown}.")
+    told = say("{rule}: {words}.", rule=ref, words=words)
+    if is_unknown:
+        told = together(told, say("Its amount cannot be compared with that, so it counts as above it."))
+    return Demand(ref, approvers, role or "", told)
 
 
 def approvers_of(demands: Sequence[Demand]) -> int:
@@ -107,4 +110,4 @@ def roles_of(demands: Sequence[Demand]) -> list[str]:
 
 def why_alone(demands: Sequence[Demand]) -> str:
     """Why such an exception is not decided on with others; empty when it may be."""
-    return f"It is decided by itself, since a rule asks more of it. {demands[0].words}" if demands else ""
+    return together(say("It is decided by itself, since a rule asks more of it."), demands[0].words) if demands else ""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
+from exceptions_app.wording import say
+
 LARGEST_FILE = 10_000_000  # bytes: the whole history since 1999 is some 700 kB
 _NO_RATE = frozenset({"", "N/A"})
 _CODE = re.compile(r"[A-Z]{3}")
@@ -26,6 +28,10 @@ _IN_WORDS = re.compile(rf"(?P<day>[0-9]{{1,2}}) (?P<month>{'|'.join(_MONTHS)}) (
 class RatesNotUnderstood(ValueError):
     """The file is not in this layout. The message names the line and what is wrong there."""
 
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
 
 @dataclass(frozen=True, slots=True)
 class ReadRate:
@@ -37,22 +43,24 @@ class ReadRate:
 def read_rates(content: bytes) -> list[ReadRate]:
     """All rates of a file; raises RatesNotUnderstood, and then nothing of it is used."""
     if len(content) > LARGEST_FILE:
-        raise RatesNotUnderstood(f"The file has more than {LARGEST_FILE // 1_000_000} MB.")
+        raise RatesNotUnderstood(say("The file has more than {most} MB.", most=LARGEST_FILE // 1_000_000))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RatesNotUnderstood("The file is not text in UTF-8.") from error
+        raise RatesNotUnderstood(say("The file is not text in UTF-8.")) from error
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
         rows = [[cell.strip() for cell in row] for row in lines]
     except csv.Error as error:
-        raise RatesNotUnderstood(f"Line {lines.line_num} is no CSV: {error}.") from error
+        raise RatesNotUnderstood(say("Line {line} is no CSV: {error}.", line=lines.line_num, error=error)) from error
     if not rows or not rows[0] or rows[0][0] != "Date":
-        raise RatesNotUnderstood("Line 1: the first column is not “Date”, as in the ECB's file of reference rates.")
+        raise RatesNotUnderstood(
+            say("Line 1: the first column is not “Date”, as in the ECB's file of reference rates.")
+        )
     currencies = _currencies(rows[0])
     found = [rate for number, row in enumerate(rows[1:], start=2) for rate in _rates(row, currencies, number)]
     if not found:
-        raise RatesNotUnderstood("There is no rate in the file.")
+        raise RatesNotUnderstood(say("There is no rate in the file."))
     return found
 
 
@@ -63,11 +71,14 @@ def _currencies(head: Sequence[str]) -> list[str]:
     if unknown or not names:
         column = names.index(unknown[0]) + 2 if unknown else 2
         raise RatesNotUnderstood(
-            f"Line 1, column {column}: “{(unknown or [''])[0][:20]}” is no currency code such as USD."
+            say(
+                "Line 1, column {column}: “{name}” is no currency code such as USD.",
+                column=column, name=(unknown or [""])[0][:20],
+            )
         )
     if len(set(names)) != len(names):
         twice = next(name for position, name in enumerate(names) if name in names[:position])
-        raise RatesNotUnderstood(f"Line 1: {twice} stands there twice.")
+        raise RatesNotUnderstood(say("Line 1: {twice} stands there twice.", twice=twice))
     return names
 
 
@@ -76,10 +87,15 @@ def _rates(row: Sequence[str], currencies: Sequence[str], number: int) -> Iterat
         return
     day = _day(row[0])
     if day is None:
-        raise RatesNotUnderstood(f"Line {number}, column Date: “{row[0][:30]}” is no day such as 2026-11-20.")
+        raise RatesNotUnderstood(
+            say("Line {line}, column Date: “{text}” is no day such as 2026-11-20.", line=number, text=row[0][:30])
+        )
     if len(row) - 1 not in (len(currencies), len(currencies) + 1):
         raise RatesNotUnderstood(
-            f"Line {number}: it has {len(row)} columns and line 1 has {len(currencies) + 1}, without an empty last one."
+            say(
+                "Line {line}: it has {columns} columns and line 1 has {head}, without an empty last one.",
+                line=number, columns=len(row), head=len(currencies) + 1,
+            )
         )
     for currency, cell in zip(currencies, row[1:], strict=False):
         if cell not in _NO_RATE:
@@ -101,5 +117,10 @@ def _rate(cell: str, currency: str, number: int) -> Decimal:
     except InvalidOperation:
         rate = None
     if not rate:
-        raise RatesNotUnderstood(f"Line {number}, column {currency}: “{cell[:20]}” is no rate such as 1.0842.")
+        raise RatesNotUnderstood(
+            say(
+                "Line {line}, column {currency}: “{text}” is no rate such as 1.0842.", line=number, currency=currency,
+                text=cell[:20],
+            )
+        )
     return rate

@@ -27,9 +27,13 @@ from exceptions_app import (
     shortcuts,
     states,
 )
-from exceptions_app.queries import effects, playbooks
+from exceptions_app.api.scopes import SCOPES
+from exceptions_app.models import AccessReview, Emergency
+from exceptions_app.models.retention import RecordClass
+from exceptions_app.queries import access as access_rows
+from exceptions_app.queries import access_conflicts, effects, playbooks
 from exceptions_app.templatetags import presentation
-from exceptions_app.views import access, audit_words, case_history
+from exceptions_app.views import access, access_reviews, audit_words, case_history
 from integrations import value_kinds
 from integrations.connectors.registry import CONNECTORS, title_of
 from integrations.delivery import holds, safeguards
@@ -47,6 +51,8 @@ _TABLES: tuple[Mapping[Any, str], ...] = (
     archive_states.ARCHIVE_WORDS,
     effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, holds.TITLES, holds.REASONS, safeguards.WORDS, access.WORDS,
     case_history.LABELS,
+    effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, access_rows.KINDS,
+    access_reviews.SHOWN, case_history.LABELS,
 )  # fmt: skip
 _MOVES: tuple[Mapping[Any, Any], ...] = (
     states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,
@@ -75,6 +81,8 @@ def _words() -> Iterator[str]:
     yield from (entry.label for entry in navigation.ENTRIES)
     yield from (column.label for column in list_layout.COLUMNS)
     yield from presentation.state_labels()
+    yield from (word for one in access_conflicts.WITH_APPROVE for word in (one.words, one.why))
+    yield from (name.replace("_", " ") for name, _ in (*filters.OBJECT_TYPE_CHOICES, *filters.CATEGORY_CHOICES))
     yield from (words for _, words in (*case_history.ANSWERS.values(), case_history.NO_ANSWER))
     for kind in value_kinds.KIND_WORDS.values():
         yield from (kind.noun, kind.title, kind.target)
@@ -84,6 +92,11 @@ def _words() -> Iterator[str]:
         yield from map(title_of, connector.object_types)
     yield from (holds.NO_REASON, *WaitsFor, *Stage)
     yield from (part.label for part in DESCRIPTIONS.values())
+        yield from (connector.title, *map(title_of, connector.object_types))
+    yield from (outcome.label for outcome in AccessReview.Kept)
+    yield from (str(one.label).lower() for one in RecordClass)
+    yield from Emergency.Role.values
+    yield from SCOPES.values()
     yield from _of_keys()
     yield from _of_choices()
     yield from _of_documents()

@@ -20,12 +20,12 @@ from exceptions_app.machines import PREFIX, SERVICE_PREFIX
 from exceptions_app.policies import NotPermitted
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.scope import person
-from exceptions_app.wording import offered
+from exceptions_app.wording import offered, say, shown, shown_later
 from workbench import services
 from workbench.models import ApiToken, ServiceAccount, User
 from workbench.tokens import DEFAULT_DAYS, MOST_DAYS
 
-MISSING = "You may not see service accounts. Administrators make them."
+MISSING = say("You may not see service accounts. Administrators make them.")
 
 
 class AccountForm(forms.Form):
@@ -44,7 +44,7 @@ class AccountForm(forms.Form):
     )  # fmt: skip
     until = forms.DateField(
         label=gettext_lazy("Until, that day included"), widget=forms.DateInput(attrs={"type": "date"}),
-        help_text=f"At most {MOST_DAYS} days from now.",
+        help_text=shown_later(say("At most {days} days from now.", days=MOST_DAYS)),
     )  # fmt: skip
     because = forms.CharField(label=gettext_lazy("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
@@ -61,8 +61,12 @@ class AccountForm(forms.Form):
     def clean_until(self) -> Any:
         day = self.cleaned_data["until"]
         if day.year > now().year + 2:
-            raise forms.ValidationError(f"Choose a day within the next {MOST_DAYS} days.")
+            raise forms.ValidationError(shown(say("Choose a day within the next {days} days.", days=MOST_DAYS)))
         return day
+
+
+def scopes_offered() -> list[tuple[str, str]]:
+    return [(scope, f"{scope}: {shown(words)}") for scope, words in SCOPES.items()]
 
 
 class TokenForm(forms.Form):
@@ -70,7 +74,7 @@ class TokenForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("What uses it"), max_length=100)
     kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=offered(ApiToken.Kind.choices))
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("Scopes"), choices=[(scope, f"{scope}: {words}") for scope, words in SCOPES.items()],
+        label=gettext_lazy("Scopes"), choices=scopes_offered,
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Tick what it may be used for.")},
         help_text=gettext_lazy("Beside what is granted to the account: both are needed."),
@@ -121,7 +125,7 @@ def _service(request: HttpRequest, number: int) -> ServiceAccount:
 
 
 def _done(request: HttpRequest, words: str) -> HttpResponse:
-    messages.success(request, words)
+    messages.success(request, shown(words))
     return HttpResponseRedirect(reverse("services"))
 
 
@@ -138,9 +142,9 @@ def make(request: HttpRequest) -> HttpResponse:
         try:
             made = services.make_service_account(**given, ends_at=form.ends_at(), by=person(request), at=now())
         except Invalid as error:
-            form.add_error({"ends_at": "until"}.get(error.field, error.field), error.problem)
+            form.add_error({"ends_at": "until"}.get(error.field, error.field), shown(error.problem))
         else:
-            return _done(request, f"{made} is made. Grant it what it needs, and make a token for it.")
+            return _done(request, say("{account} is made. Grant it what it needs, and make a token for it.", account=made))
     return _page(request, form=form, status=422)
 
 
@@ -154,7 +158,7 @@ def make_token(request: HttpRequest, number: int) -> HttpResponse:
         try:
             text = services.make_service_token(account, **form.cleaned_data, by=person(request), at=now())
         except Invalid as error:
-            form.add_error(error.field, error.problem)
+            form.add_error(error.field, shown(error.problem))
         else:
             made = {"account": account, "name": form.cleaned_data["name"], "text": text}
             return _page(request, made=made)
@@ -167,8 +171,8 @@ def make_token(request: HttpRequest, number: int) -> HttpResponse:
 def withdraw_token(request: HttpRequest, number: int) -> HttpResponse:
     account, name = _service(request, number), request.POST.get("name", "")[:100].replace("\x00", "")
     if services.withdraw_service_token(account, name=name, by=person(request), at=now()):
-        return _done(request, f"The token {name} of {account} is withdrawn.")
-    return _done(request, "It was withdrawn already.")
+        return _done(request, say("The token {name} of {account} is withdrawn.", name=name, account=account))
+    return _done(request, say("It was withdrawn already."))
 
 
 @require_POST
@@ -177,4 +181,4 @@ def withdraw_token(request: HttpRequest, number: int) -> HttpResponse:
 def end(request: HttpRequest, number: int) -> HttpResponse:
     account = _service(request, number)
     services.end_service_account(account, by=person(request), at=now())
-    return _done(request, f"{account} is over, and so are its tokens.")
+    return _done(request, say("{account} is over, and so are its tokens.", account=account))

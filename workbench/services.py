@@ -19,10 +19,11 @@ from exceptions_app.actions.grants import require_administrator
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.api.scopes import SCOPES
 from exceptions_app.machines import SERVICE_PREFIX, is_machine
+from exceptions_app.wording import say
 from workbench.models import ApiToken, ServiceAccount, User
 from workbench.tokens import MOST_DAYS, create_api_token, withdraw_api_token
 
-PROOF = "Who makes a way in for a machine says who they are."
+PROOF = say("Who makes a way in for a machine says who they are.")
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
 
 
@@ -40,16 +41,17 @@ def make_service_account(
     require_administrator(by)
     require_fresh_proof_of_whoever_asks(PROOF)
     if not _NAME.fullmatch(name):
-        raise Invalid("name", "Use 2 to 40 small letters, digits and hyphens, a letter first.")
+        raise Invalid("name", say("Use 2 to 40 small letters, digits and hyphens, a letter first."))
     if not owner.is_active or is_machine(owner) or owner.get_username().startswith(SERVICE_PREFIX):
-        raise Invalid("owner", "Choose an active person, who answers for it.")
+        raise Invalid("owner", say("Choose an active person, who answers for it."))
     if not at < ends_at <= at + timedelta(days=MOST_DAYS):
-        raise Invalid("ends_at", f"Choose a day within the next {MOST_DAYS} days.")
+        raise Invalid("ends_at", say("Choose a day within the next {days} days.", days=MOST_DAYS))
     for field, text in (("purpose", purpose), ("because", because)):
         if not text.strip():
-            raise Invalid(field, "Say what it is for." if field == "purpose" else "Say why; the auditor reads it.")
+            missing = say("Say what it is for.") if field == "purpose" else say("Say why; the auditor reads it.")
+            raise Invalid(field, missing)
     if User.objects.filter(username=f"{SERVICE_PREFIX}{name}").exists():
-        raise Invalid("name", "There is a service account of this name already. Names are given once.")
+        raise Invalid("name", say("There is a service account of this name already. Names are given once."))
     user = User(username=f"{SERVICE_PREFIX}{name}", first_name=purpose.strip()[:150])
     user.set_unusable_password()
     user.save()
@@ -79,18 +81,18 @@ def make_service_token(
     require_administrator(by)
     require_fresh_proof_of_whoever_asks(PROOF)
     if not scopes or not set(scopes) <= set(SCOPES):
-        raise Invalid("scopes", f"Choose at least one of {', '.join(SCOPES)}.")
+        raise Invalid("scopes", say("Choose at least one of {list}.", list=", ".join(SCOPES)))
     if kind not in ApiToken.Kind.values:
-        raise Invalid("kind", f"Choose one of {', '.join(ApiToken.Kind.values)}.")
+        raise Invalid("kind", say("Choose one of {list}.", list=", ".join(ApiToken.Kind.values)))
     if not 1 <= days <= MOST_DAYS:
-        raise Invalid("days", f"Choose 1 to {MOST_DAYS} days.")
+        raise Invalid("days", say("Choose 1 to {days} days.", days=MOST_DAYS))
     if not name.strip():
-        raise Invalid("name", "Say what uses it, so that it can be recognised when it is withdrawn.")
+        raise Invalid("name", say("Say what uses it, so that it can be recognised when it is withdrawn."))
     account = ServiceAccount.objects.select_for_update(of=("self",)).select_related("user", "owner").get(pk=account.pk)
     if not account.counts(at=at):
-        raise Invalid("name", "The account is over, or its owner has left: no token of it would work.")
+        raise Invalid("name", say("The account is over, or its owner has left: no token of it would work."))
     if account.user.api_tokens.filter(name=name.strip()).exists():
-        raise Invalid("name", "The account has a token of this name already. Choose another name.")
+        raise Invalid("name", say("The account has a token of this name already. Choose another name."))
     until = min(at + timedelta(days=days), account.ends_at)
     _, text = create_api_token(
         account.user, name=name.strip()[:100], at=at, expires_at=until, by=by, because=because,

@@ -21,7 +21,7 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.rate_csv import RatesNotUnderstood, read_rates
 from exceptions_app.wording import say
 
-NOT_PERMITTED = "You may not import exchange rates. An administrator may."
+NOT_PERMITTED = say("You may not import exchange rates. An administrator may.")
 STRIKING = 10
 """Per cent from which on a change is pointed out: a wrong file looks so, and a crash does too."""
 _AT_ONCE = 5_000
@@ -122,7 +122,7 @@ def _compared(content: bytes) -> tuple[Mapping[_Key, Decimal], Sequence[_Key]]:
     try:
         found = read_rates(content)
     except RatesNotUnderstood as error:
-        raise Invalid("file", str(error)) from error
+        raise Invalid("file", error.problem) from error
     read: dict[_Key, Decimal] = {}
     for rate in found:
         if read.setdefault((rate.day, rate.currency), rate.rate) != rate.rate:

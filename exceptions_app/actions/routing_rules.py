@@ -11,7 +11,7 @@ from exceptions_app.actions.kept_rules import Kind, may_keep_rules
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.models import Cause, LegalEntity, Queue, RoutingRule, RoutingRuleDecision
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.access_conflicts import held_together
+from exceptions_app.queries.access_conflicts import held_together, why_refused
 from exceptions_app.queries.routing_sight import comes_to_approve
 from exceptions_app.wording import say
 from integrations.models import Connection
@@ -173,5 +173,4 @@ def _new_pairs(rule: RoutingRule) -> str:
     new = sorted(set(held_together(also=rule.pk)) - set(held_together()))
     if not new:
         return ""
-    more = f" And {len(new) - 1} more of the kind." if len(new) > 1 else ""
-    return f"Refused, since no person may hold both: {new[0].in_words}{more}"
+    return why_refused(new)

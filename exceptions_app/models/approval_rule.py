@@ -18,6 +18,7 @@ from exceptions_app.models.kept_rule import (
 )
 from exceptions_app.models.organisation import LegalEntity
 from exceptions_app.models.second_opinion import SecondOpinion
+from exceptions_app.wording import say
 
 RULE_PREFIX = "AR-"
 _KIND = "approval_rule"
@@ -67,12 +68,23 @@ class ApprovalRule(KeptRule):
 
 
 def rule_in_words(*, above: Decimal, currency: str, entity: str, object_type: str, approvers: int, role: str) -> str:
-    limit = f"{in_its_decimals(above, currency):,f}"
-    where = f" in {entity}" if entity else ""
-    what = f" of the kind {object_type}" if object_type else ""
-    people = "2 approvers" if approvers > 1 else "1 approver"
-    who = f"{', each' if approvers > 1 else ''} with the role {role}" if role else ""
-    return f"above {limit} {currency}{where}{what}: {people}{who}"
+    limit = f"{in_its_decimals(above, currency):,f} {currency}"
+    if entity and object_type:
+        of = say("above {limit} in {entity} of the kind {kind}", limit=limit, entity=entity, kind=object_type)
+    elif entity:
+        of = say("above {limit} in {entity}", limit=limit, entity=entity)
+    elif object_type:
+        of = say("above {limit} of the kind {kind}", limit=limit, kind=object_type)
+    else:
+        of = say("above {limit}", limit=limit)
+    if role:
+        many, one = (
+            say("2 approvers, each with the role {role}", role=role),
+            say("1 approver with the role {role}", role=role),
+        )
+    else:
+        many, one = say("2 approvers"), say("1 approver")
+    return say("{conditions}: {outcome}", conditions=of, outcome=many if approvers > 1 else one)
 
 
 class ApprovalRuleDecision(SecondOpinion):

@@ -15,6 +15,7 @@ from django.db.models import Q
 from audit.guard import Guard, append_only, audit_required, frozen_columns, never_deleted, truncate_refused
 from exceptions_app.models.duties import DECLARED, refuse_who_is_no_second
 from exceptions_app.models.second_opinion import verdict_constraints
+from exceptions_app.wording import say
 
 
 class RuleState(models.TextChoices):
@@ -66,7 +67,7 @@ class KeptRule(models.Model):
     @property
     def words(self) -> str:
         """What it asks, in one line."""
-        return f"ends {self.replaced_ref}" if self.is_end else self.asks
+        return say("ends {ref}", ref=self.replaced_ref) if self.is_end else self.asks
 
     @property
     def asks(self) -> str:

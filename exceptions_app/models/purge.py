@@ -21,6 +21,7 @@ from exceptions_app.models.erasure import ERASURE_PREFIX, OF_PERSON, ErasureRequ
 from exceptions_app.models.handover import SUBJECT_PREFIX
 from exceptions_app.models.references import Numbered
 from exceptions_app.models.retention import POLICY_PREFIX, PURGE_LOCK, RecordClass, RetentionPolicy
+from exceptions_app.wording import say
 
 RUN_PREFIX = "PU-"
 RUN_SUBJECT = f"purge:{RUN_PREFIX}"
@@ -190,8 +191,8 @@ class PurgeRun(Numbered):
     def under(self) -> str:
         """By what it was, in a few words that follow “erased”."""
         if self.policy_id is not None:
-            return f"under policy {POLICY_PREFIX}{self.policy_id}"
-        return f"on request {ERASURE_PREFIX}{self.request_id}"
+            return say("under policy {ref}", ref=f"{POLICY_PREFIX}{self.policy_id}")
+        return say("on request {ref}", ref=f"{ERASURE_PREFIX}{self.request_id}")
 
 
 class ErasedOfException(Erased):

@@ -14,6 +14,7 @@ from exceptions_app.models.case import ExceptionCase
 from exceptions_app.models.duties import DECLARED, refuse_who_is_no_second
 from exceptions_app.models.organisation import LegalEntity
 from exceptions_app.models.second_opinion import SecondOpinion, verdict_constraints
+from exceptions_app.wording import say
 
 POLICY_PREFIX = "RP-"
 HOLD_PREFIX = "LH-"
@@ -137,12 +138,18 @@ class RetentionPolicy(models.Model):
         return f"retention:{self.ref}"
 
     @property
+    def replaced_ref(self) -> str:
+        """The policy in whose place it is or would be; empty for none."""
+        return f"{POLICY_PREFIX}{self.replaces_id}" if self.replaces_id else ""
+
+    @property
     def words(self) -> str:
         """What it says, in one line."""
         if self.is_end:
-            return f"ends {POLICY_PREFIX}{self.replaces_id}"
-        where = self.entity.code if self.entity else "all legal entities"
-        return f"{self.get_record_class_display().lower()} in {where}: {self.days} days after the end"
+            return say("ends {ref}", ref=self.replaced_ref)
+        where = self.entity.code if self.entity else say("all legal entities")
+        what = say(self.get_record_class_display().lower())
+        return say("{what} in {where}: {days} days after the end", what=what, where=where, days=self.days)
 
 
 class RetentionDecision(SecondOpinion):
@@ -264,8 +271,10 @@ class LegalHold(models.Model):
     def words(self) -> str:
         """What it holds, in a few words."""
         if self.case_id is not None:
-            return f"the exception EX-{self.case_id}"
-        return f"the legal entity {self.entity.code}" if self.entity else f"the counterparty {self.counterparty}"
+            return say("the exception {ref}", ref=f"EX-{self.case_id}")
+        if self.entity:
+            return say("the legal entity {code}", code=self.entity.code)
+        return say("the counterparty {counterparty}", counterparty=self.counterparty)
 
     @property
     def words_of_event(self) -> str:

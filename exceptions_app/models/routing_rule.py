@@ -17,6 +17,7 @@ from exceptions_app.models.kept_rule import (
 )
 from exceptions_app.models.organisation import LegalEntity, Queue
 from exceptions_app.models.second_opinion import SecondOpinion
+from exceptions_app.wording import say
 from integrations.models import Connection
 
 ROUTING_PREFIX = "RR-"
@@ -76,19 +77,34 @@ class RoutingRule(KeptRule):
     @property
     def asks(self) -> str:
         """Of what, and what then: “10. NL01, invoice, above 10,000.00 EUR: Treasury, P1”."""
+        above = "" if self.above is None else f"{in_its_decimals(self.above, self.currency):,f} {self.currency}"
         conditions = [
             self.entity.code if self.entity else "",
-            self.object_type.replace("_", " "),
-            f"from {self.connection}" if self.connection else "",
-            self.category.replace("_", " "),
+            word_of(self.object_type),
+            say("from {connection}", connection=self.connection) if self.connection else "",
+            word_of(self.category),
             self.code,
             f"{CAUSE_PREFIX}{self.cause_id}" if self.cause_id else "",
-            f"counterparty in {self.country}" if self.country else "",
-            "" if self.above is None else f"above {in_its_decimals(self.above, self.currency):,f} {self.currency}",
+            say("counterparty in {country}", country=self.country) if self.country else "",
+            say("above {limit}", limit=above) if above else "",
         ]
-        of = ", ".join(one for one in conditions if one) or "everything"
-        queue = str(self.queue) if self.queue else "the queue of its route"
-        return f"{self.position}. {of}: {queue}, P{self.priority}"
+        named = [one for one in conditions if one]
+        of = named[0] if named else say("everything")
+        for one in named[1:]:
+            of = say("{first}, {then}", first=of, then=one)
+        queue = str(self.queue) if self.queue else say("the queue of its route")
+        return say(
+            "{place}. {conditions}: {queue}, P{priority}",
+            place=self.position,
+            conditions=of,
+            queue=queue,
+            priority=self.priority,
+        )
+
+
+def word_of(name: str) -> str:
+    """A kind of transaction or a category within a sentence: “credit note”. `worded` names them for the catalogue."""
+    return say(name.replace("_", " "))
 
 
 class RoutingRuleDecision(SecondOpinion):

@@ -1,7 +1,7 @@
 """Rights that no person may hold together where they meet: the table of them, and who holds both all the same."""
 # ruff: noqa: S608 - made of constants of `models.toxic`
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from exceptions_app.models import LegalEntityGroupGrant, LegalEntityUserGrant, Q
 from exceptions_app.models.toxic import LEADS_TO, ON_CONNECTIONS, ON_ENTITIES, ON_QUEUES
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Verb
+from exceptions_app.wording import say, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,15 @@ class Held:
 
     @property
     def in_words(self) -> str:
-        through = f" ({self.connection})" if self.connection else ""
-        lent = f" in place of {self.giver}" if self.giver else ""
-        return (
-            f"{self.person} may approve in {self.queue} for {self.entity}{lent}, and "
-            f"{self.combination.words}{through}: {self.combination.why}."
+        approves = say(
+            "{person} may approve in {queue} for {entity}", person=self.person, queue=self.queue, entity=self.entity
         )
+        if self.giver:
+            approves = say("{approves} in place of {giver}", approves=approves, giver=self.giver)
+        right = say(self.combination.words)
+        if self.connection:
+            right = say("{right} ({connection})", right=right, connection=self.connection)
+        return say("{approves}, and {right}: {why}.", approves=approves, right=right, why=say(self.combination.why))
 
 
 _NAME = "COALESCE(NULLIF(trim(concat({0}.first_name, ' ', {0}.last_name)), ''), {0}.username)"
@@ -152,8 +156,13 @@ def no_new_pair(people: Collection[int], *, approves: Callable[[], bool] = lambd
     again = bool(after) and approves()
     new = [found for found in after if found not in before or (again and found.right == ADMINISTER)]
     if new:
-        more = f" And {len(new) - 1} more of the kind." if len(new) > 1 else ""
-        raise NotPermitted(f"Refused, since no person may hold both: {new[0].in_words}{more}")
+        raise NotPermitted(why_refused(new))
+
+
+def why_refused(new: Sequence[Held]) -> str:
+    """The first of them, and how many more there are."""
+    first = say("Refused, since no person may hold both: {pair}", pair=new[0].in_words)
+    return together(first, say("And {number} more of the kind.", number=len(new) - 1) if len(new) > 1 else "")
 
 
 def lets_approve(role: Group) -> bool:

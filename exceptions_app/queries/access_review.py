@@ -18,6 +18,7 @@ from exceptions_app.machines import PREFIX
 from exceptions_app.models import AccessReviewItem, LegalEntity, Queue
 from exceptions_app.queries.access import ADMINISTER
 from exceptions_app.queries.access_used import Used, used_by
+from exceptions_app.wording import say
 from integrations.models import Connection
 
 Key = tuple[str, int, str, str]
@@ -203,12 +204,16 @@ def role_sizes() -> Mapping[str, int]:
 def what_became_of(item: AccessReviewItem, now: Mapping[Key, Holding]) -> str:
     """In words, what changed since the round was opened; empty when nothing did."""
     if is_gone(item, now):
-        return "It is not granted any more."
+        return say("It is not granted any more.")
     found = now[item.key]
     came, went = sorted(set(found.verbs) - set(item.verbs)), sorted(set(item.verbs) - set(found.verbs))
-    words = [f"given since then: {', '.join(came)}"] if came else []
-    words += [f"taken since then: {', '.join(went)}"] if went else []
-    return f"{'; '.join(words).capitalize()}." if words else ""
+    if came and went:
+        return say(
+            "Given since then: {came}; taken since then: {went}.", came=", ".join(came), went=", ".join(went)
+        )
+    if came:
+        return say("Given since then: {came}.", came=", ".join(came))
+    return say("Taken since then: {went}.", went=", ".join(went)) if went else ""
 
 
 def is_gone(item: AccessReviewItem, now: Mapping[Key, Holding]) -> bool:

@@ -16,11 +16,12 @@ from exceptions_app.queries.audit_page import CONFIGURATION_SCOPE, readable_scop
 from exceptions_app.queries.case_page import people_within
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
+from exceptions_app.wording import say
 
 PAGE_SIZE = 100
 REVIEWING = (Verb.APPROVE, Verb.EXPORT)
 """Who holds one of these there looks through what was done."""
-_ELSEWHERE = "In a place that you do not see."
+_ELSEWHERE = say("In a place that you do not see.")
 
 
 def emergencies_of(user: AbstractUser, reach: Reach) -> QuerySet[Emergency]:
@@ -52,16 +53,18 @@ def eligible_places(reach: Reach) -> tuple[QuerySet[Queue], QuerySet[LegalEntity
 def why_no_review(emergency: Emergency, by: AbstractUser, reach: Reach, *, at: datetime) -> str:
     """What keeps the person from reviewing it; empty when they may. `reach` is their own."""
     if by.pk == emergency.person_id:
-        return "You took it; somebody else reviews it."
+        return say("You took it; somebody else reviews it.")
     if by.email and by.email.lower() == emergency.person.email.lower():
-        return f"Your account has the e-mail address of {emergency.person}; somebody else reviews it."
-    if emergency_of(by, at=at):
-        return "You are in an emergency yourself, and review none before it is over."
-    if not any(verb in reach.verbs_at(emergency.queue_id, emergency.entity_id) for verb in REVIEWING):
-        return (
-            f"It is reviewed by whoever may approve or read the audit trail in {emergency.queue} for "
-            f"{emergency.entity}."
+        return say(
+            "Your account has the e-mail address of {person}; somebody else reviews it.", person=emergency.person
         )
+    if emergency_of(by, at=at):
+        return say("You are in an emergency yourself, and review none before it is over.")
+    if not any(verb in reach.verbs_at(emergency.queue_id, emergency.entity_id) for verb in REVIEWING):
+        return say(
+            "It is reviewed by whoever may approve or read the audit trail in {queue} for {entity}.",
+            queue=emergency.queue, entity=emergency.entity,
+        )  # fmt: skip
     return ""
 
 

@@ -11,6 +11,7 @@ from exceptions_app.models import ErasureRequest, ExceptionCase, LegalHold, Payl
 from exceptions_app.models.erasure import OF_PERSON
 from exceptions_app.models.purge import CLOSED, HELD, IN_FLIGHT, RUN_PREFIX, UNSEALED
 from exceptions_app.models.references import number_in
+from exceptions_app.wording import say
 
 MOST_PAST = 50
 
@@ -23,10 +24,11 @@ class Erasure:
 
     @property
     def words(self) -> str:
-        return (
-            f"Its content was erased on {self.at:%d.%m.%Y} by {self.run} {self.under}: documents, messages and "
-            "comments. Who did what and when stays below, and so does the SHA-256 of what was there."
-        )
+        return say(
+            "Its content was erased on {day} by {run} {under}: documents, messages and comments. Who did what and when "
+            "stays below, and so does the SHA-256 of what was there.",
+            day=f"{self.at:%d.%m.%Y}", run=self.run, under=self.under,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ By the routes and not by what is open: the answer is the same for whoever asks, 
 # ruff: noqa: S608 - made of constants of this module
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractUser
@@ -13,6 +13,7 @@ from django.db import connection as database
 
 from exceptions_app.models import RoutingRule
 from exceptions_app.states import Verb
+from exceptions_app.wording import say
 
 _WANTED = f"p.codename IN ('{Verb.SEE}', '{Verb.APPROVE}')"
 
@@ -67,7 +68,11 @@ class Change:
     @property
     def in_words(self) -> str:
         """“clerk: Clara Clerk and Cem Clerk; Lars Local”; empty for nobody."""
-        return "; ".join(f"{role}: {_listed(names)}" if role else _listed(names) for role, names in self.names.items())
+        told: str = ""
+        for role, names in self.names.items():
+            one = say("{role}: {people}", role=role, people=_listed(names)) if role else _listed(names)
+            told = say("{first}; {then}", first=told, then=one) if told else one
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,12 @@ class Sight:
 MOST_NAMED = 10
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
-    shown = [*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    listed = [*names[:MOST_NAMED], *([say("{number} more", number=more)] if more > 0 else [])]
+    if len(listed) == 1:
+        return listed[0]
+    return say("{people} and {last}", people=", ".join(listed[:-1]), last=listed[-1])
 
 
 def sight_by(rule: RoutingRule) -> Sight:

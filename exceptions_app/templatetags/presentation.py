@@ -44,7 +44,8 @@ USUAL_MINOR_UNITS = 2
 DUE_SOON = timedelta(hours=24)
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?")
 # An amount in a sentence: two decimals, or a number before a currency; no part of a version, date, path, rate or score.
-_AMOUNT = rf"-?[0-9]{{1,15}}(?:\.[0-9]{{2}}|(?= (?:{'|'.join(sorted(list_currencies()))})\b))"
+_DIGITS = "(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})"  # grouped as sentences of the house have them, or not at all
+_AMOUNT = rf"-?{_DIGITS}(?:\.[0-9]{{2}}|(?= (?:{'|'.join(sorted(list_currencies()))})\b))"
 _CURRENCY = rf"(?P<code> (?:{'|'.join(sorted(list_currencies()))})\b)?"
 _IN_A_SENTENCE = re.compile(rf"(?<![\w.,:/-])(?<!score )(?P<number>{_AMOUNT}){_CURRENCY}(?![\w/]|[.,:][0-9]| ?%)")
 
@@ -201,7 +202,7 @@ def with_amounts(text: object, currency: str = "") -> str:
 
     def shown(found: re.Match[str]) -> str:
         code = (found["code"] or currency).strip()
-        return f"{format_amount(found['number'], currency=code)} {code}".rstrip()
+        return f"{format_amount(found['number'].replace(',', ''), currency=code)} {code}".rstrip()
 
     return _IN_A_SENTENCE.sub(shown, str(text))
 

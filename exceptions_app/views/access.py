@@ -78,8 +78,8 @@ def role_names() -> list[str]:
 
 def place_choices(within: frozenset[str] | None = None) -> list[tuple[str, list[tuple[str, str]]]]:
     """Queues, legal entities and connections by the subjects that the trail names them by. Three queries."""
-    kinds = (("Queues", "queue", Queue, "slug"), ("Legal entities", "entity", LegalEntity, "code"),
-             ("Connections", "connection", Connection, "slug"))  # fmt: skip
+    kinds = ((gettext("Queues"), "queue", Queue, "slug"), (gettext("Legal entities"), "entity", LegalEntity, "code"),
+             (gettext("Connections"), "connection", Connection, "slug"))  # fmt: skip
     found = [
         (
             label,
@@ -91,7 +91,7 @@ def place_choices(within: frozenset[str] | None = None) -> list[tuple[str, list[
         )
         for label, kind, model, attribute in kinds
     ]
-    return [*found, ("Workbench", [("workbench:workbench", "Administration")])]
+    return [*found, ("Workbench", [("workbench:workbench", gettext("Administration"))])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +169,4 @@ def lines_of(rows: Collection[AccessRow]) -> list[Line]:
 
 def why_no_use(*verbs: str) -> str:
     """What is said where the trail has no use of these verbs."""
-    return "Looking leaves no event" if NOT_TOLD.issuperset(verbs) else f"None in {DAYS} days"
+    return say("Looking leaves no event") if NOT_TOLD.issuperset(verbs) else say("None in {days} days", days=DAYS)

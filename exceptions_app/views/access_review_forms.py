@@ -12,6 +12,7 @@ from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.forms import REASON_LENGTH
 from exceptions_app.queries.access_review import ALL, ROLE_SCOPE
 from exceptions_app.views.access import place_choices, role_names
+from exceptions_app.wording import say, shown
 
 _LAST_YEAR = 2999  # near the end of the calendar a day has no next one
 
@@ -33,8 +34,9 @@ class OpenReviewForm(forms.Form):
         field = self.fields["scope"]
         if isinstance(field, forms.ChoiceField):
             roles = [(f"{ROLE_SCOPE}{role}", role) for role in role_names()]
-            field.choices = [(ALL, gettext_lazy("All access")), ("Roles", roles), *place_choices()]
-        self.fields["until"].help_text += f" The day ends in {get_current_timezone_name()}."
+            field.choices = [(ALL, gettext_lazy("All access")), (gettext_lazy("Roles"), roles), *place_choices()]
+        zone = say("The day ends in {zone}.", zone=get_current_timezone_name())
+        self.fields["until"].help_text += f" {shown(zone)}"
 
     def due_at(self) -> datetime:
         day = self.cleaned_data["until"]
@@ -43,7 +45,7 @@ class OpenReviewForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("until") is not None and cleaned["until"].year > _LAST_YEAR:
-            self.add_error("until", f"Choose a day before the year {_LAST_YEAR + 1}.")
+            self.add_error("until", shown(say("Choose a day before the year {year}.", year=_LAST_YEAR + 1)))
         return cleaned
 
 

@@ -3,17 +3,18 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+
 from exceptions_app.models import AccessReview, AccessReviewItem
 from exceptions_app.queries.access import ADMINISTER, KINDS, WORKBENCH
 from exceptions_app.queries.access_review import ALL, ROLE_SCOPE, place_names, role_sizes
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.views.access import WORDS, why_no_use
-
-_AT_ONCE = "from the next request on"
-
+from exceptions_app.wording import Said, say, shown
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ItemWords:
     """One item in words. `by` is who gave it, `unused` why there is no last use, `ends` what ending it does."""
 
     what: str
@@ -23,17 +24,17 @@ class Said:
     ends: str
 
 
-def said_of(items: Collection[AccessReviewItem]) -> dict[int, Said]:
+def said_of(items: Collection[AccessReviewItem]) -> dict[int, ItemWords]:
     """By the numbers of the items. Three queries, whatever they are about."""
     places = place_names({f"{item.kind}:{item.place}" for item in items if item.place})
     people = full_names({item.given_by for item in items if item.given_by})
     sizes = role_sizes()
     return {
-        item.position: Said(
+        item.position: ItemWords(
             what=what_of(item, places),
-            verbs=", ".join(WORDS.get(verb, verb) for verb in item.verbs),
+            verbs=", ".join(shown(WORDS.get(verb, verb)) for verb in item.verbs),
             by=people.get(item.given_by, item.given_by),
-            unused=why_no_use(*item.verbs),
+            unused=shown(why_no_use(*item.verbs)),
             ends=_ends(item, sizes),
         )
         for item in items
@@ -42,42 +43,61 @@ def said_of(items: Collection[AccessReviewItem]) -> dict[int, Said]:
 
 def what_of(item: AccessReviewItem, places: Mapping[str, str]) -> str:
     if item.kind == AccessReviewItem.Kind.ROLE:
-        return f"Role {item.role}, everywhere"
+        return shown(say("Role {role}, everywhere", role=item.role))
     if item.kind == AccessReviewItem.Kind.WORKBENCH:
-        return WORDS[ADMINISTER].capitalize()
-    kind = KINDS[item.kind]
-    return f"{kind[0].upper()}{kind[1:]} {places.get(f'{item.kind}:{item.place}', item.place)}"
+        return capfirst(shown(WORDS[ADMINISTER]))
+    return capfirst(f"{shown(KINDS[item.kind])} {places.get(f'{item.kind}:{item.place}', item.place)}")
 
 
 def _ends(item: AccessReviewItem, sizes: Mapping[str, int]) -> str:
+    person, role = item.person, item.role
     if item.kind == AccessReviewItem.Kind.ROLE:
-        return f"{item.person} loses the role {item.role} in all its places, {_AT_ONCE}."
-    if item.kind == AccessReviewItem.Kind.WORKBENCH:
-        return f"{item.person} administers no more, {_AT_ONCE}."
-    if item.person is None:
-        number = sizes.get(item.role, 0)
-        if not number:
-            return f"Nobody has the role {item.role} now; whoever is given it has these rights there no more."
-        whom = "the one person who has" if number == 1 else f"all {number} people who have"
-        return f"Takes these rights there from {whom} the role {item.role}, {_AT_ONCE}."
-    return f"{item.person} loses these rights there, {_AT_ONCE}; what a role gives them there stays."
+        told = say("{person} loses the role {role} in all its places, from the next request on.", person=person, role=role)
+    elif item.kind == AccessReviewItem.Kind.WORKBENCH:
+        told = say("{person} administers no more, from the next request on.", person=person)
+    elif person is not None:
+        told = say(
+            "{person} loses these rights there, from the next request on; what a role gives them there stays.",
+            person=person,
+        )
+    else:
+        told = _ends_of_role(role, sizes.get(role, 0))
+    return shown(told)
+
+
+def _ends_of_role(role: str, number: int) -> Said:
+    if not number:
+        return say("Nobody has the role {role} now; whoever is given it has these rights there no more.", role=role)
+    if number == 1:
+        return say(
+            "Takes these rights there from the one person who has the role {role}, from the next request on.", role=role
+        )
+    return say(
+        "Takes these rights there from all {number} people who have the role {role}, from the next request on.",
+        number=number, role=role,
+    )  # fmt: skip
 
 
 def ended_words(item: AccessReviewItem) -> str:
     """What became of an item that somebody ended."""
-    whose = str(item.person) if item.person is not None else f"everybody with the role {item.role}"
     what = what_of(item, place_names({f"{item.kind}:{item.place}"} if item.place else ()))
+    whose = str(item.person) if item.person is not None else say("everybody with the role {role}", role=item.role)
     if item.outcome == AccessReview.Kept.GONE:
-        return f"It was not granted any more: {what}, of {whose}."
-    return f"Ended: {what}, of {whose}."
+        return shown(say("It was not granted any more: {what}, of {whose}.", what=what, whose=whose))
+    return shown(say("Ended: {what}, of {whose}.", what=what, whose=whose))
 
 
 def totals_of(review: AccessReview) -> str:
     """What came of the lines of a round that is over; empty before."""
     if review.closed_at is None:
         return ""
-    words = f"{review.kept} confirmed, {review.ended} ended, {review.gone} gone before, {review.left_there} left"
-    return f"{words}, {review.undecided} not decided" if review.cancelled_because else words
+    words = say(
+        "{kept} confirmed, {ended} ended, {gone} gone before, {left} left",
+        kept=review.kept, ended=review.ended, gone=review.gone, left=review.left_there,
+    )  # fmt: skip
+    if review.cancelled_because:
+        words = say("{totals}, {number} not decided", totals=words, number=review.undecided)
+    return shown(words)
 
 
 def scopes_of(reviews: Iterable[AccessReview]) -> dict[str, str]:
@@ -88,8 +108,8 @@ def scopes_of(reviews: Iterable[AccessReview]) -> dict[str, str]:
 
 def _scope(scope: str, places: Mapping[str, str]) -> str:
     if scope == ALL:
-        return "all access"
+        return gettext("all access")
     if scope.startswith(ROLE_SCOPE):
-        return f"role {scope.removeprefix(ROLE_SCOPE)}"
+        return shown(say("role {role}", role=scope.removeprefix(ROLE_SCOPE)))
     kind = scope.partition(":")[0]
-    return "who administers" if kind == WORKBENCH else f"{KINDS.get(kind, kind)} {places.get(scope, scope)}"
+    return gettext("who administers") if kind == WORKBENCH else f"{shown(KINDS.get(kind, kind))} {places.get(scope, scope)}"

@@ -21,14 +21,14 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_review import is_alone, is_own, standing_now, what_became_of
 from exceptions_app.queries.keyset import Key, Sort, page
 from exceptions_app.views.access_review_forms import CancelForm, EndForm, OpenReviewForm
-from exceptions_app.views.access_review_words import Said, ended_words, said_of, scopes_of, totals_of
+from exceptions_app.views.access_review_words import ItemWords, ended_words, said_of, scopes_of, totals_of
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
-from exceptions_app.wording import say, shown
+from exceptions_app.wording import say, shown, together
 
 PAGE_SIZE = 50
 MISSING = say("You may not review access. Administrators do, each that of others.")
@@ -44,7 +44,7 @@ class Line:
     """One item as the page shows it. `changed` says what is granted otherwise since the round was opened."""
 
     item: AccessReviewItem
-    said: Said
+    said: ItemWords
     outcome: str
     is_own: bool
     changed: str
@@ -82,6 +82,7 @@ def _list(request: HttpRequest, form: OpenReviewForm, *, status: int = 200) -> H
         "reviews": [(review, scopes[review.scope], totals_of(review)) for review in found.rows],
         "now": now(),
         "form": form,
+        "trail": [{"label": gettext("Access"), "url": reverse("exceptions:access")}],
         "notices": notices,
         "next_url": address(request, after=found.next_cursor) if found.next_cursor else "",
         "previous_url": address(request, before=found.previous_cursor) if found.previous_cursor else "",
@@ -181,7 +182,7 @@ def _tabs(review: AccessReview, show: str) -> list[dict[str, Any]]:
     waiting = vars(review)["waiting"]
     counts = {OPEN: waiting, DECIDED: review.count - waiting, ALL_LINES: review.count}
     page_url = reverse("exceptions:access_review", args=[review.pk])
-    labels = SHOWN if review.closed_at is None else SHOWN | {OPEN: "Not decided"}
+    labels = SHOWN if review.closed_at is None else SHOWN | {OPEN: say("Not decided")}
     return [
         {"label": label, "url": f"{page_url}?show={name}", "current": name == show, "count": counts[name]}
         for name, label in labels.items()
@@ -228,8 +229,8 @@ def access_review_confirm(request: HttpRequest, ref: int) -> HttpResponse:
         done = actions.confirm(review.pk, ticked, by=person(request), at=now())
     except Invalid as error:
         return _page(request, review, ticked=ticked, problem=shown(error.problem), status=422)
-    gone = f" {done['gone']} were gone already." if done["gone"] else ""
-    messages.success(request, shown(say("{done} confirmed.{gone}", done=done["kept"], gone=gone)))
+    gone = say("{number} were gone already.", number=done["gone"]) if done["gone"] else ""
+    messages.success(request, shown(together(say("{number} confirmed.", number=done["kept"]), gone)))
     return HttpResponseRedirect(_page_url(request, ref))
 
 

@@ -29,6 +29,7 @@ from exceptions_app.views.polling import stops_when_refused
 from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
 from exceptions_app.views.reveal import refused_file
 from exceptions_app.views.scope import person, visible_case, visible_revision
+from exceptions_app.wording import shown
 from integrations.models import InboxContent
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file, in the header of a download
@@ -193,7 +194,7 @@ def _file(request: HttpRequest, found: ExceptionCase, content: bytes, media_type
 
 def _gone(request: HttpRequest, found: ExceptionCase) -> HttpResponse:
     gone = erasure_of(found)
-    words = gone.words if gone is not None else gettext("What was here was erased under a policy of retention.")
+    words = shown(gone.words) if gone is not None else gettext("What was here was erased under a policy of retention.")
     return erased(request, words, back_url=case_url(found))
 
 

@@ -22,12 +22,13 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.erasures import Concerned, concerned, live_requests, past_requests
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.kept_rules import DONE
 from exceptions_app.views.listing import unknown_names
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
 from exceptions_app.wording import say, shown, told_by
 
-DONE = {"approve": "is approved", "reject": "is rejected", "withdraw": "is withdrawn"}
+MOVES = ("approve", "reject", "withdraw")
 
 
 def _reason() -> ActionCheckedField:
@@ -55,7 +56,7 @@ class ErasureMoveForm(forms.Form):
 
     use_required_attribute = False
     request = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**62)
-    move = forms.ChoiceField(choices=[(one, one) for one in DONE])
+    move = forms.ChoiceField(choices=[(one, one) for one in MOVES])
     frozen_sha256 = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     because = _reason()
 
@@ -127,7 +128,7 @@ def erasure_move(request: HttpRequest, _ref: str) -> HttpResponse:
             form.add_error(None, gettext_lazy("There is no such request."))
         else:
             messages.success(
-                request, shown(say("{ref} {cleaned_data}.", ref=row.ref, cleaned_data=DONE[form.cleaned_data["move"]]))
+                request, shown(say("{ref} {done}.", ref=row.ref, done=DONE[form.cleaned_data["move"]]))
             )
             return HttpResponseRedirect(_page(request, None))
     return _show(request, move_form=form, status=status)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import localdate, now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -34,6 +35,8 @@ from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of, unknown_names
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
+from exceptions_app.wording import say
+from exceptions_app.wording import shown as in_words
 
 MOST_CHANGES = 60
 """Currencies whose change is shown; the ECB publishes thirty."""
@@ -66,10 +69,13 @@ def exchange_rates_import(request: HttpRequest, ref: str) -> HttpResponse:
             return _show(request, form=form, preview=preview, shown=shown, status=200 if is_complete else 422)
         imported = import_rates(content, by=reader, at=now(), because=form.cleaned_data["because"], source=name)
     except Invalid as error:
-        form.add_error("file", error.problem)
+        form.add_error("file", in_words(error.problem))
         return _show(request, form=form, status=422)
     forget(request, _page(request, ref))
-    messages.success(request, f"{imported.new:,} rates imported; {imported.known:,} were known already.")
+    told = say(
+        "{new} rates imported; {known} were known already.", new=f"{imported.new:,}", known=f"{imported.known:,}"
+    )
+    messages.success(request, in_words(told))
     return HttpResponseRedirect(_page(request, ref))
 
 
@@ -94,8 +100,8 @@ def _show(
         "is_narrowed": bool(request.GET.get("currency")),
         "shows_all": shows_all,
         "tabs": [
-            {"label": "In force", "url": address(request, show=""), "current": not shows_all},
-            {"label": "All", "url": address(request, show="all"), "current": shows_all},
+            {"label": gettext("In force"), "url": address(request, show=""), "current": not shows_all},
+            {"label": gettext("All"), "url": address(request, show="all"), "current": shows_all},
         ],
         "holds_for": RATE_HOLDS,
         "group_currency": settings.GROUP_CURRENCY,

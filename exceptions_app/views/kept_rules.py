@@ -23,7 +23,12 @@ from exceptions_app.views.scope import person
 from exceptions_app.wording import say, told_by
 from exceptions_app.wording import shown as in_words
 
-DONE = {"approve": "is approved", "reject": "is rejected", "withdraw": "is withdrawn", "end": "is proposed to be ended"}
+DONE = {
+    "approve": say("is approved"),
+    "reject": say("is rejected"),
+    "withdraw": say("is withdrawn"),
+    "end": say("is proposed to be ended"),
+}
 Moves = Mapping[str, Callable[..., KeptRule]]
 """By the names in `DONE`, what each does with the number of a rule."""
 
@@ -112,7 +117,7 @@ def move(request: HttpRequest, form: RuleMoveForm, moves: Moves) -> int:
     except ObjectDoesNotExist:
         form.add_error(None, gettext_lazy("There is no such rule."))
         return 422
-    messages.success(request, in_words(say("{ref} {done}.", ref=rule.ref, done=say(DONE[form.cleaned_data["move"]]))))
+    messages.success(request, in_words(say("{ref} {done}.", ref=rule.ref, done=DONE[form.cleaned_data["move"]])))
     return 302
 
 

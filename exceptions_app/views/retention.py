@@ -21,13 +21,12 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.erasures import number_named
 from exceptions_app.queries.retention import holds_for, newest_runs, policies_for
 from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.kept_rules import DONE
 from exceptions_app.views.listing import unknown_names
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.retention_forms import HoldForm, LiftForm, PolicyForm, PolicyMoveForm
 from exceptions_app.views.scope import person, reach_for
 from exceptions_app.wording import say, shown, together, told_by
-
-DONE = {"approve": "is approved", "reject": "is rejected", "withdraw": "is withdrawn", "end": "is proposed to be ended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +113,24 @@ def hold_lift(request: HttpRequest, _ref: str) -> HttpResponse:
     def carry_out() -> str:
         typed = form.cleaned_data
         hold = legal_holds.lift_hold(typed["hold"], by=person(request), at=now(), because=typed["because"])
-        return f"{hold.ref} is lifted."
+        return shown(say("{ref} is lifted.", ref=hold.ref))
 
     return _carried_out(request, form, carry_out)
 
 
 def _moved(request: HttpRequest, form: Form) -> str:
     typed, signed = form.cleaned_data, {"by": person(request), "at": now(), "because": form.cleaned_data["because"]}
-    number, shown = typed["policy"], typed["frozen_sha256"]
+    number, seen = typed["policy"], typed["frozen_sha256"]
     match typed["move"]:
         case "approve":
-            policy = retention.approve_policy(number, frozen_sha256=shown, **signed)
+            policy = retention.approve_policy(number, frozen_sha256=seen, **signed)
         case "reject":
-            policy = retention.reject_policy(number, frozen_sha256=shown, **signed)
+            policy = retention.reject_policy(number, frozen_sha256=seen, **signed)
         case "withdraw":
             policy = retention.withdraw_policy(number, **signed)
         case _:
             policy = retention.propose_end(number, **signed)
-    return f"{policy.ref} {DONE[typed['move']]}."
+    return shown(say("{ref} {done}.", ref=policy.ref, done=DONE[typed["move"]]))
 
 
 def _require_keeper(request: HttpRequest) -> None:

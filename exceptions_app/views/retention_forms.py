@@ -46,7 +46,7 @@ class PolicyForm(forms.Form):
     def __init__(self, data: QueryDict | None, *, entities: list[LegalEntity]) -> None:
         super().__init__(data, auto_id="policy-%s")
         self.entities = {one.code: one for one in entities}
-        _choose(self, "entity", "All", self.entities)
+        _choose(self, "entity", say("All"), self.entities)
 
     def what_and_where(self) -> list[forms.BoundField]:
         """What stands side by side in the page: all but the reason."""
@@ -92,7 +92,7 @@ class HoldForm(forms.Form):
     def __init__(self, data: QueryDict | None, *, entities: list[LegalEntity]) -> None:
         super().__init__(data, auto_id="hold-%s")
         self.entities = {one.code: one for one in entities}
-        _choose(self, "entity", "None", self.entities)
+        _choose(self, "entity", say("None"), self.entities)
 
     def what(self) -> list[forms.BoundField]:
         return [field for field in self.visible_fields() if field.name != "because"]
@@ -128,4 +128,4 @@ class LiftForm(forms.Form):
 def _choose(form: forms.Form, name: str, empty: str, entities: dict[str, LegalEntity]) -> None:
     field = form.fields[name]
     if isinstance(field, forms.ChoiceField):
-        field.choices = [("", empty), *((code, one.name) for code, one in entities.items())]
+        field.choices = [("", shown_later(empty)), *((code, one.name) for code, one in entities.items())]

@@ -106,7 +106,7 @@ def _draft(form: RoutingForm) -> RoutingRule:
     rules.require_sound(asked)
     old = rules_in_force().filter(pk=number).first() if number else None
     if number and old is None:
-        raise Invalid("replaces", "The rule to be changed is not in force.")
+        raise Invalid("replaces", say("The rule to be changed is not in force."))
     return asked.as_rule(old)
 
 
