@@ -144,7 +144,9 @@ def make(request: HttpRequest) -> HttpResponse:
         except Invalid as error:
             form.add_error({"ends_at": "until"}.get(error.field, error.field), shown(error.problem))
         else:
-            return _done(request, say("{account} is made. Grant it what it needs, and make a token for it.", account=made))
+            return _done(
+                request, say("{account} is made. Grant it what it needs, and make a token for it.", account=made)
+            )
     return _page(request, form=form, status=422)
 
 

@@ -13,6 +13,7 @@ from exceptions_app.queries.case_page import full_names
 from exceptions_app.views.access import WORDS, why_no_use
 from exceptions_app.wording import Said, say, shown
 
+
 @dataclass(frozen=True, slots=True)
 class ItemWords:
     """One item in words. `by` is who gave it, `unused` why there is no last use, `ends` what ending it does."""
@@ -52,7 +53,9 @@ def what_of(item: AccessReviewItem, places: Mapping[str, str]) -> str:
 def _ends(item: AccessReviewItem, sizes: Mapping[str, int]) -> str:
     person, role = item.person, item.role
     if item.kind == AccessReviewItem.Kind.ROLE:
-        told = say("{person} loses the role {role} in all its places, from the next request on.", person=person, role=role)
+        told = say(
+            "{person} loses the role {role} in all its places, from the next request on.", person=person, role=role
+        )
     elif item.kind == AccessReviewItem.Kind.WORKBENCH:
         told = say("{person} administers no more, from the next request on.", person=person)
     elif person is not None:
@@ -112,4 +115,6 @@ def _scope(scope: str, places: Mapping[str, str]) -> str:
     if scope.startswith(ROLE_SCOPE):
         return shown(say("role {role}", role=scope.removeprefix(ROLE_SCOPE)))
     kind = scope.partition(":")[0]
-    return gettext("who administers") if kind == WORKBENCH else f"{shown(KINDS.get(kind, kind))} {places.get(scope, scope)}"
+    if kind == WORKBENCH:
+        return gettext("who administers")
+    return f"{shown(KINDS.get(kind, kind))} {places.get(scope, scope)}"

@@ -66,7 +66,9 @@ class ImportRatesForm(forms.Form):
         try:
             kept = signing.loads(self.data["shown"], salt=self._salt, max_age=SHOWN_FOR)
         except signing.BadSignature as error:
-            raise Invalid("file", say("What was shown is too old, or was shown to another. Choose the file.")) from error
+            raise Invalid(
+                "file", say("What was shown is too old, or was shown to another. Choose the file.")
+            ) from error
         return kept["name"], kept["text"].encode()
 
     def token(self, name: str, content: bytes) -> str:
