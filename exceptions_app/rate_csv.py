@@ -73,7 +73,8 @@ def _currencies(head: Sequence[str]) -> list[str]:
         raise RatesNotUnderstood(
             say(
                 "Line 1, column {column}: “{name}” is no currency code such as USD.",
-                column=column, name=(unknown or [""])[0][:20],
+                column=column,
+                name=(unknown or [""])[0][:20],
             )
         )
     if len(set(names)) != len(names):
@@ -94,7 +95,9 @@ def _rates(row: Sequence[str], currencies: Sequence[str], number: int) -> Iterat
         raise RatesNotUnderstood(
             say(
                 "Line {line}: it has {columns} columns and line 1 has {head}, without an empty last one.",
-                line=number, columns=len(row), head=len(currencies) + 1,
+                line=number,
+                columns=len(row),
+                head=len(currencies) + 1,
             )
         )
     for currency, cell in zip(currencies, row[1:], strict=False):
@@ -119,7 +122,9 @@ def _rate(cell: str, currency: str, number: int) -> Decimal:
     if not rate:
         raise RatesNotUnderstood(
             say(
-                "Line {line}, column {currency}: “{text}” is no rate such as 1.0842.", line=number, currency=currency,
+                "Line {line}, column {currency}: “{text}” is no rate such as 1.0842.",
+                line=number,
+                currency=currency,
                 text=cell[:20],
             )
         )

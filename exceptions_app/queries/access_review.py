@@ -208,9 +208,7 @@ def what_became_of(item: AccessReviewItem, now: Mapping[Key, Holding]) -> str:
     found = now[item.key]
     came, went = sorted(set(found.verbs) - set(item.verbs)), sorted(set(item.verbs) - set(found.verbs))
     if came and went:
-        return say(
-            "Given since then: {came}; taken since then: {went}.", came=", ".join(came), went=", ".join(went)
-        )
+        return say("Given since then: {came}; taken since then: {went}.", came=", ".join(came), went=", ".join(went))
     if came:
         return say("Given since then: {came}.", came=", ".join(came))
     return say("Taken since then: {went}.", went=", ".join(went)) if went else ""

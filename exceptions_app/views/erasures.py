@@ -127,9 +127,7 @@ def erasure_move(request: HttpRequest, _ref: str) -> HttpResponse:
         except ErasureRequest.DoesNotExist:
             form.add_error(None, gettext_lazy("There is no such request."))
         else:
-            messages.success(
-                request, shown(say("{ref} {done}.", ref=row.ref, done=DONE[form.cleaned_data["move"]]))
-            )
+            messages.success(request, shown(say("{ref} {done}.", ref=row.ref, done=DONE[form.cleaned_data["move"]])))
             return HttpResponseRedirect(_page(request, None))
     return _show(request, move_form=form, status=status)
 
