@@ -40,6 +40,9 @@ whoever gave you this pack.
 """
 
 
+NOTHING_SEALED = "Nothing is sealed yet. Wait for the next checkpoint, which takes some seconds."
+
+
 class NothingSealed(Exception):
     """No event has been sealed yet, so there is nothing to prove."""
 
@@ -119,7 +122,7 @@ def evidence(
     """
     last = AuditCheckpoint.objects.order_by("-size").first()
     if last is None:
-        raise NothingSealed("Nothing is sealed yet. Wait for the next checkpoint, which takes some seconds.")
+        raise NothingSealed(NOTHING_SEALED)
     return write_container(_members(events, last, at=at, by=by, asked_for=asked_for, lookup=lookup))
 
 

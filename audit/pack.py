@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 
 from audit.canonical import timestamp
 from audit.evidence import (
+    NOTHING_SEALED,
     Hidden,
     Listed,
     Most,
@@ -65,7 +66,7 @@ def begin(events: QuerySet[AuditEvent], *, at: datetime) -> State:
     """A pack up to the newest checkpoint, of which nothing is written yet. Raises NothingSealed."""
     last = AuditCheckpoint.objects.order_by("-size").first()
     if last is None:
-        raise NothingSealed("Nothing is sealed yet. Wait for the next checkpoint, which takes some seconds.")
+        raise NothingSealed(NOTHING_SEALED)
     return {
         "made_at": timestamp(at),
         "checkpoint": last.size,

@@ -9,6 +9,9 @@ from typing import Any
 
 from django.apps import apps
 
+from audit.evidence import NOTHING_SEALED
+from audit.formats import FORMATS
+from audit.formats.xlsx import TOO_LARGE
 from exceptions_app import (
     archive_states,
     batch_states,
@@ -53,6 +56,7 @@ _TABLES: tuple[Mapping[Any, str], ...] = (
     case_history.LABELS,
     effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, access_rows.KINDS,
     access_reviews.SHOWN, case_history.LABELS,
+    effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, case_history.LABELS, FORMATS,
 )  # fmt: skip
 _MOVES: tuple[Mapping[Any, Any], ...] = (
     states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,
@@ -97,6 +101,7 @@ def _words() -> Iterator[str]:
     yield from (str(one.label).lower() for one in RecordClass)
     yield from Emergency.Role.values
     yield from SCOPES.values()
+    yield from (NOTHING_SEALED, TOO_LARGE)
     yield from _of_keys()
     yield from _of_choices()
     yield from _of_documents()

@@ -18,6 +18,7 @@ from audit.spreadsheets import Cell
 
 MOST_ROWS = 1_048_576  # of a sheet, its heading among them
 MOST_CHARACTERS = 32_767  # of a cell
+TOO_LARGE = "It is larger than a workbook may be. Ask for Parquet or JSON Lines, or a shorter period."
 CUT = " … (cut here; the other formats have it whole)"
 _MOST_XML = 3 << 30  # bytes of one sheet: the sizes in a ZIP file of this form have 32 bits
 _MOST_FILE = (4 << 30) - (1 << 20)
@@ -106,7 +107,7 @@ class _Sheet:
 
     def _begin_member(self, name: str) -> None:
         if self.at > _MOST_FILE:
-            raise TooLarge("It is larger than a workbook may be. Ask for Parquet or JSON Lines, or a shorter period.")
+            raise TooLarge(TOO_LARGE)
         self.members.append({"name": name, "crc": 0, "packed": 0, "size": 0, "at": self.at})
         local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, _FLAGS, 8, 0, _DATE, 0, 0, 0, len(name), 0)
         self._emit(local + name.encode())

@@ -5,15 +5,17 @@ so: no rate, no guess.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from exceptions_app.states import CLOCK_WORDS, Clock
+from exceptions_app.triage import sentences as said
 from exceptions_app.triage import weights
 from exceptions_app.triage.calendar import business_days_between
 from exceptions_app.triage.clocks import deadline_of
+from exceptions_app.wording import Said
 
 
 class About(StrEnum):
@@ -83,7 +85,10 @@ class Score:
     reasons: tuple[Reason, ...]
 
     def as_json(self) -> list[dict[str, object]]:
-        return [asdict(reason) for reason in self.reasons]
+        return [
+            {"about": reason.about, "points": reason.points, "text": str(reason.text), "short": str(reason.short)}
+            for reason in self.reasons
+        ]
 
 
 def score_of(facts: Facts, rates: Rates) -> Score:
@@ -110,10 +115,14 @@ def _statutory(facts: Facts) -> Iterator[Reason]:
     if facts.clock is None:
         return
     last = deadline_of(facts.clock, facts.opened_on, facts.country)
-    left, name = (last - facts.today).days, CLOCK_WORDS[facts.clock]
-    text = f"{name} takes it until {_day(last)}; " + ("that has passed." if left < 0 else f"{_left(left, 'day')}.")
-    short = f"{name} too late" if left < 0 else f"{name}: {_short(left)}"
-    yield Reason(About.STATUTORY, _step(left, weights.STATUTORY), text, short)
+    left, clock = (last - facts.today).days, CLOCK_WORDS[facts.clock]
+    points = _step(left, weights.STATUTORY)
+    if left < 0:
+        text = said.made(said.CLOCK_PASSED, clock=clock, day=_day(last))
+        yield Reason(About.STATUTORY, points, text, said.made(said.CLOCK_TOO_LATE_SHORT, clock=clock))
+        return
+    text = said.made(said.CLOCK_RUNS, clock=clock, day=_day(last), left=_days_left(left))
+    yield Reason(About.STATUTORY, points, text, said.made(said.CLOCK_SHORT, clock=clock, days=_days(left)))
 
 
 def _due(facts: Facts) -> Iterator[Reason]:
@@ -123,10 +132,12 @@ def _due(facts: Facts) -> Iterator[Reason]:
     points = _step(left, weights.DUE)
     if not points:
         return
+    day = _day(facts.due_on)
     if facts.due_on < facts.today:
-        yield Reason(About.DUE, points, f"It was due on {_day(facts.due_on)}.", "past due")
+        yield Reason(About.DUE, points, said.made(said.WAS_DUE, day=day), said.PAST_DUE_SHORT)
         return
-    yield Reason(About.DUE, points, f"It is due on {_day(facts.due_on)}: {_left(left)}.", f"due: {_short(left)}")
+    text = said.made(said.IS_DUE, day=day, left=_business_days_left(left))
+    yield Reason(About.DUE, points, text, said.made(said.DUE_SHORT, days=_days(left)))
 
 
 def _discount(facts: Facts) -> Iterator[Reason]:
@@ -135,8 +146,9 @@ def _discount(facts: Facts) -> Iterator[Reason]:
     left = business_days_between(facts.today, facts.discount_until, facts.country)
     points = _step(left, weights.DISCOUNT)
     if points:
-        text = f"Its cash discount ends on {_day(facts.discount_until)}: {_left(left)}."
-        yield Reason(About.DISCOUNT, points, text, f"discount: {_short(left)}")
+        day = _day(facts.discount_until)
+        text = said.made(said.DISCOUNT_ENDS, day=day, left=_business_days_left(left))
+        yield Reason(About.DISCOUNT, points, text, said.made(said.DISCOUNT_SHORT, days=_days(left)))
 
 
 def _money(facts: Facts, rates: Rates) -> Iterator[Reason]:
@@ -144,46 +156,53 @@ def _money(facts: Facts, rates: Rates) -> Iterator[Reason]:
         return
     ours = rates.in_group(abs(facts.amount), facts.currency)
     if ours is None:
-        text = (
-            f"No rate between {facts.currency} and {rates.group_currency} of the last {weights.RATE_HOLDS} days is "
-            "known, so its amount does not count."
-        )
-        yield Reason(About.MONEY, 0, text, f"no rate for {facts.currency}")
+        text = said.made(said.NO_RATE, currency=facts.currency, group=rates.group_currency, number=weights.RATE_HOLDS)
+        yield Reason(About.MONEY, 0, text, said.made(said.NO_RATE_SHORT, currency=facts.currency))
         return
     amount, day = ours
     points = next((points for least, points in weights.MONEY if amount >= least), 0)
     if points:
-        by_rate = f", by the rate of {_day(day)}" if day is not None else ""
-        text = f"{amount:,.2f} {rates.group_currency} are at stake{by_rate}."
-        yield Reason(About.MONEY, points, text, "amount")  # which stands in the same row
+        stake = {"amount": f"{amount:,.2f}", "currency": rates.group_currency}
+        text = said.made(said.AT_STAKE, **stake)
+        if day is not None:
+            text = said.made(said.AT_STAKE_BY_RATE, **stake, day=_day(day))
+        yield Reason(About.MONEY, points, text, said.AMOUNT_SHORT)  # which stands in the same row
 
 
 def _waiting(facts: Facts) -> Iterator[Reason]:
     if facts.waiting:
         points = min(facts.waiting * weights.WAITING, weights.MOST_WAITING)
-        words = "1 transaction waits" if facts.waiting == 1 else f"{facts.waiting:,} transactions wait"
-        yield Reason(About.WAITING, points, f"{words} for it to be delivered.", f"{facts.waiting:,} waiting")
+        number = f"{facts.waiting:,}"
+        text = said.ONE_WAITS if facts.waiting == 1 else said.made(said.SOME_WAIT, number=number)
+        yield Reason(About.WAITING, points, text, said.made(said.WAITING_SHORT, number=number))
 
 
 def _age(facts: Facts) -> Iterator[Reason]:
     days = business_days_between(facts.opened_on, facts.today, facts.country)
     if days:
         points = min(days * weights.AGE, weights.MOST_AGE)
-        words = _count(days, "business day")
-        yield Reason(About.AGE, points, f"It has been open for {words}.", f"open {_count(days, 'day')}")
+        text = said.OPEN_ONE_DAY if days == 1 else said.made(said.OPEN_FOR_DAYS, number=days)
+        short = said.OPEN_ONE_DAY_SHORT if days == 1 else said.made(said.OPEN_FOR_DAYS_SHORT, number=days)
+        yield Reason(About.AGE, points, text, short)
 
 
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
+def _day(day: date) -> Said:
+    return said.made(said.DAY, number=day.day, month=f"{day:%B}", year=day.year)
 
 
-def _left(days: int, unit: str = "business day") -> str:
-    return f"{_count(days, unit)} left" if days else "the last day"
+def _business_days_left(days: int) -> Said:
+    if not days:
+        return said.LAST_DAY
+    return said.ONE_BUSINESS_DAY_LEFT if days == 1 else said.made(said.BUSINESS_DAYS_LEFT, number=days)
 
 
-def _short(days: int) -> str:
-    return _count(days, "day") if days else "last day"
+def _days_left(days: int) -> Said:
+    if not days:
+        return said.LAST_DAY
+    return said.ONE_DAY_LEFT if days == 1 else said.made(said.DAYS_LEFT, number=days)
 
 
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+def _days(days: int) -> Said:
+    if not days:
+        return said.LAST_DAY_SHORT
+    return said.ONE_DAY if days == 1 else said.made(said.DAYS, number=days)

@@ -12,9 +12,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.timezone import localdate, now
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -26,18 +28,26 @@ from audit.queries import EventFilter, LogEntry
 from exceptions_app.actions.audit_export import CSV, EVIDENCE, JSON_LINES, MISSING_EXPORT, Export, export_events
 from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.queries.access_conflicts import held_together
-from exceptions_app.queries.audit_page import AuditPage, chain_state, read_audit_page, readable_scopes
+from exceptions_app.queries.audit_page import (
+    MOST_COUNTED,
+    AuditPage,
+    EventCount,
+    chain_state,
+    read_audit_page,
+    readable_scopes,
+)
 from exceptions_app.queries.connections import case_number
 from exceptions_app.views.audit_filter import ASKED, AuditExportForm, AuditFilterForm
 from exceptions_app.views.audit_words import in_words
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person
+from exceptions_app.wording import say, shown
 
 _MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/jsonl", EVIDENCE: "application/zip"}
 _ENDINGS = {EVIDENCE: "evidence.zip"}
 MOST_HELD_TOGETHER = 20
-PERMISSION = "export on a queue and on a legal entity"
+PERMISSION = say("export on a queue and on a legal entity")
 
 
 @require_safe
@@ -67,7 +77,7 @@ def audit_export(request: HttpRequest) -> HttpResponseBase:
     try:
         found = export_events(wanted, kind, by=person(request), at=at)
     except NothingSealed as reason:
-        form.add_error(None, str(reason))
+        form.add_error(None, shown(str(reason)))
         return timeline(request, form, scopes)
     return _download(found, kind, _file_name(wanted, kind, at=at))
 
@@ -121,6 +131,7 @@ def _events(form: AuditFilterForm, scopes: Collection[str]) -> dict[str, Any]:
     return {
         "rows": [_row(entry, page) for entry in page.entries],
         "count": page.count,
+        "counted": _counted(page.count),
         "csv_url": export + form.address(format=CSV),
         "jsonl_url": export + form.address(format=JSON_LINES),
         "evidence_url": export + form.address(format=EVIDENCE),
@@ -129,6 +140,11 @@ def _events(form: AuditFilterForm, scopes: Collection[str]) -> dict[str, Any]:
         "next_url": form.address(after=str(page.next)) if page.next else "",
         "all_time_url": form.address(since="") if form.data.get("since") else "",
     }
+
+
+def _counted(count: EventCount) -> str:
+    number = floatformat(min(count.value, MOST_COUNTED), "0g")
+    return gettext("more than %(number)s") % {"number": number} if count.value > MOST_COUNTED else number
 
 
 def _file_form(form: AuditFilterForm) -> dict[str, Any]:

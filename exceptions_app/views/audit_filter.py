@@ -24,7 +24,7 @@ from exceptions_app.queries.audit_page import MOST_SUBJECTS, readable_scopes, su
 from exceptions_app.queries.pack_lists import batch_subjects
 from exceptions_app.queries.replay_batches import batch_to_export
 from exceptions_app.views.audit_words import ACTIONS
-from exceptions_app.wording import offered, say, shown, shown_later
+from exceptions_app.wording import Said, offered, say, shown, shown_later
 
 USUAL_DAYS = 30
 MOST_NAMED = 5  # people that a name may mean, in the words of the error
@@ -36,10 +36,12 @@ _SUBJECT = re.compile(r"[a-z][a-z0-9_]*:\S.*")
 _EARLIEST, _LATEST = date(1970, 1, 2), date(9998, 12, 30)
 
 
-def _day(label: str) -> forms.DateField:
+def _day(label: Said) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    wrong = {"invalid": f"“{label}” is not a date. Write it as year-month-day, for example 2026-03-31."}
-    return forms.DateField(label=label, required=False, widget=widget, error_messages=wrong)
+    wrong = say("“{label}” is not a date. Write it as year-month-day, for example 2026-03-31.", label=label)
+    return forms.DateField(
+        label=shown_later(label), required=False, widget=widget, error_messages={"invalid": shown_later(wrong)}
+    )
 
 
 class AuditFilterForm(forms.Form):
@@ -49,13 +51,13 @@ class AuditFilterForm(forms.Form):
     """
 
     use_required_attribute = False
-    since = _day("From")
-    until = _day("To")
+    since = _day(say("From"))
+    until = _day(say("To"))
     actor = forms.CharField(
         label=gettext_lazy("Who"),
         required=False,
         max_length=254,
-        widget=forms.TextInput(attrs={"placeholder": "Name or user name", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("Name or user name"), "autocomplete": "off"}),
     )
     action = forms.ChoiceField(
         label=gettext_lazy("What"),
@@ -72,7 +74,9 @@ class AuditFilterForm(forms.Form):
         label=gettext_lazy("About"),
         required=False,
         max_length=200,
-        widget=forms.TextInput(attrs={"placeholder": "EX-1001, B-7 or a document number", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={"placeholder": gettext_lazy("EX-1001, B-7 or a document number"), "autocomplete": "off"},
+        ),
     )
     entity = forms.ChoiceField(
         label=gettext_lazy("Legal entity"),
@@ -120,11 +124,12 @@ class AuditFilterForm(forms.Form):
         if typed in names or (not names and _wrote_in_the_log(typed, self.reader)):
             return typed
         if not names:
-            raise forms.ValidationError(
-                f"Nobody is called “{typed}”. Write a user name, or a first or last name or a part of it."
+            nobody = say(
+                "Nobody is called “{typed}”. Write a user name, or a first or last name or a part of it.", typed=typed
             )
+            raise forms.ValidationError(shown(nobody))
         if len(names) > 1:
-            raise forms.ValidationError(f"More than one person is called “{typed}”: {_listed(found)}")
+            raise forms.ValidationError(shown(_which_of(typed, found)))
         return names[0]
 
     def clean_about(self) -> tuple[str, ...]:
@@ -142,12 +147,15 @@ class AuditFilterForm(forms.Form):
             return (typed,)
         numbered = subjects_with_number(self.reader, typed)
         if len(numbered) > MOST_SUBJECTS:
-            raise forms.ValidationError(f"More than {MOST_SUBJECTS} exceptions have it. Write one of them, as EX-1001.")
+            many = say("More than {most} exceptions have it. Write one of them, as EX-1001.", most=MOST_SUBJECTS)
+            raise forms.ValidationError(shown(many))
         if not (referred or numbered):
-            raise forms.ValidationError(
-                f"Nothing within your scopes is called “{typed}”. Write the reference of an exception, "
-                "such as EX-1001, the whole number of a document, or a kind and a name, such as queue:e-invoicing."
+            nothing = say(
+                "Nothing within your scopes is called “{typed}”. Write the reference of an exception, "
+                "such as EX-1001, the whole number of a document, or a kind and a name, such as queue:e-invoicing.",
+                typed=typed,
             )
+            raise forms.ValidationError(shown(nothing))
         return tuple(dict.fromkeys(referred + numbered))
 
     def clean_after(self) -> Cursor | None:
@@ -245,11 +253,15 @@ def _wrote_in_the_log(actor: str, reader: AbstractUser) -> bool:
     return matching(EventFilter(scopes=readable_scopes(reader), actor=actor)).exists()
 
 
-def _listed(people: Sequence[AbstractUser]) -> str:
+def _which_of(typed: str, people: Sequence[AbstractUser]) -> Said:
     """Whom one may have meant, to be chosen from by user name."""
     named = [f"{person.get_full_name()} ({person.get_username()})".strip() for person in people[:MOST_NAMED]]
-    more = " and more" if len(people) > MOST_NAMED else ""
-    return shown(say("{list}{more}. Write the user name.", list=", ".join(named), more=more))
+    listed = ", ".join(named)
+    if len(people) > MOST_NAMED:
+        return say(
+            "More than one person is called “{typed}”: {list} and more. Write the user name.", typed=typed, list=listed
+        )
+    return say("More than one person is called “{typed}”: {list}. Write the user name.", typed=typed, list=listed)
 
 
 def _midnight(day: date) -> datetime:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from audit.queries import LogEntry
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
@@ -197,7 +198,9 @@ def _attempt_row(number: int, attempt: DeliveryAttempt, *, shows: bool) -> Attem
         http_status=answer.http_status if answer else None,
         milliseconds=round(took.total_seconds() * 1000) if took is not None else None,
         reference=answer.reference if answer else "",
-        detail=answer.detail if answer else "No answer was recorded, so what came of it was found out otherwise.",
+        detail=answer.detail
+        if answer
+        else gettext("No answer was recorded, so what came of it was found out otherwise."),
         body=body[:MOST_BODY_CHARACTERS],
         cut=len(body) > MOST_BODY_CHARACTERS,
         file=attempt.envelope.reference if attempt.envelope else "",

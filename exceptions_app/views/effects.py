@@ -32,7 +32,7 @@ from exceptions_app.views.addresses import PLACE, address
 from exceptions_app.views.errors import not_permitted
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import person, reach_for
-from exceptions_app.wording import say, shown
+from exceptions_app.wording import Said, offered, say, shown, shown_later
 from integrations.models import Connection, Delivery
 
 USUAL_DAYS = 30
@@ -40,29 +40,31 @@ MISSING = say(
     "You may not see any effect. One is shown to whoever may see exceptions in the queue and for the legal entity to "
     "which its document belongs, and to whoever hands in for its connection."
 )
-PERMISSION = "see on a queue and on a legal entity"
+PERMISSION = say("see on a queue and on a legal entity")
 _EARLIEST, _LATEST = date(1970, 1, 2), date(9998, 12, 30)
 # By which a reader tells where to look: what needs a person first.
 TO_LOOK_AT = frozenset({Standing.SECOND_EFFECT, Standing.CONFLICT, Standing.UNPROVEN})
 
 
-def _day(label: str) -> forms.DateField:
+def _day(label: Said) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    wrong = {"invalid": f"“{label}” is not a date. Write it as year-month-day, for example 2026-03-31."}
-    return forms.DateField(label=label, required=False, widget=widget, error_messages=wrong)
+    wrong = say("“{label}” is not a date. Write it as year-month-day, for example 2026-03-31.", label=label)
+    return forms.DateField(
+        label=shown_later(label), required=False, widget=widget, error_messages={"invalid": shown_later(wrong)}
+    )
 
 
 class PeriodForm(forms.Form):
     """Without a period in the address it is the last 30 days. Both days are part of it."""
 
     use_required_attribute = False
-    since = _day("Decided from")
-    until = _day("To")
+    since = _day(say("Decided from"))
+    until = _day(say("To"))
     connection = forms.ChoiceField(label=gettext_lazy("Connection"), required=False)
     standing = forms.ChoiceField(
         label=gettext_lazy("Standing"),
         required=False,
-        choices=[("", gettext_lazy("All")), *((s.value, words) for s, words in WORDS.items())],
+        choices=[("", gettext_lazy("All")), *offered((standing.value, words) for standing, words in WORDS.items())],
     )
 
     def __init__(self, asked: Mapping[str, str], *, today: date, connections: list[Connection]) -> None:

@@ -1,5 +1,6 @@
 """What a person sees when a request is refused or goes wrong. Each page carries the reference of the request."""
 
+import logging
 from http import HTTPStatus
 
 from django.conf import settings
@@ -8,12 +9,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from exceptions_app.outages import Outage, outage_of
 from exceptions_app.refusing import note_refusal
-from exceptions_app.wording import shown
+from exceptions_app.wording import say, shown
 
-ADMINISTRATOR = "an administrator of the workbench"
+log = logging.getLogger(__name__)
+
+ADMINISTRATOR = say("an administrator of the workbench")
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -73,8 +77,15 @@ def changed_meanwhile(request: HttpRequest, reason: str, *, back_url: str) -> Ht
 
 
 def _alone(request: HttpRequest, template: str, status: HTTPStatus, **more: str) -> HttpResponse:
-    """A page without context processors: what failed may be what they need."""
-    return HttpResponse(render_to_string(template, {"request_id": _request_id(request), **more}), status=status)
+    """A page without context processors: what failed may be what they need. When it is the catalogue, in English."""
+    context = {"request_id": _request_id(request), **more}
+    try:
+        page = render_to_string(template, context)
+    except Exception:
+        log.exception("The page %s could not be shown in the reader's language.", template)
+        with translation.override(None):
+            page = render_to_string(template, context)
+    return HttpResponse(page, status=status)
 
 
 def _request_id(request: HttpRequest) -> str:

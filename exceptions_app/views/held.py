@@ -14,7 +14,7 @@ from exceptions_app.queries.sensitive import shown_until
 from exceptions_app.states import Action
 from exceptions_app.templatetags.presentation import field_text
 from exceptions_app.views.case_actions import ActionItem
-from exceptions_app.wording import say, shown
+from exceptions_app.wording import say, shown, together
 from integrations.connectors.base import Words
 from integrations.connectors.held import ShowsContent
 from integrations.records.record import label_with_term
@@ -167,8 +167,8 @@ def _row(pair: Pair, words: Words, *, shows: bool) -> HeldRow:
     theirs = pair.theirs if shows else masked_value(pair.theirs or "", path=field.path, term=field.term)
     icon, mark = _mark(pair.match, words)
     return HeldRow(
-        label=label_with_term(field.label, field.term),
-        group=field.group,
+        label=label_with_term(shown(field.label), field.term),
+        group=shown(field.group),
         ours=field_text(pair.ours, field.currency),
         theirs=field_text(theirs, pair.currency_there),
         icon=icon,
@@ -179,11 +179,11 @@ def _row(pair: Pair, words: Words, *, shows: bool) -> HeldRow:
 def _mark(match: Match, words: Words) -> tuple[str, str]:
     match match:
         case Match.DIFFERS:
-            return "warning", "Differs"
+            return "warning", gettext("Differs")
         case Match.ONLY_OURS:
-            return "minus", f"Not at {words.target}"
+            return "minus", shown(say("Not at {target}", target=words.target))
         case Match.ONLY_THEIRS:
-            return "plus", f"Only at {words.target}"
+            return "plus", shown(say("Only at {target}", target=words.target))
     return "", ""
 
 
@@ -218,17 +218,15 @@ def next_steps(
 
 
 def _correct(words: Words, *, can_be_asked: bool) -> str:
-    same = f" With the content that {words.target} holds, it closes without being sent." if can_be_asked else ""
-    return f"Ours is wrong: correct it, and propose it again.{same}"
+    wrong = say("Ours is wrong: correct it, and propose it again.")
+    same = say("With the content that {target} holds, it closes without being sent.", target=words.target)
+    return shown(together(wrong, same if can_be_asked else ""))
 
 
 def _again(words: Words, *, can_be_asked: bool) -> str:
-    asked = (
-        shown(say("{begin} is asked again before anything is sent.", begin=_begin(words.target)))
-        if can_be_asked
-        else ""
-    )
-    return f"Ours is right: have the other one taken back there first, then propose this one. {asked}".strip()
+    right = say("Ours is right: have the other one taken back there first, then propose this one.")
+    asked = say("{begin} is asked again before anything is sent.", begin=_begin(words.target))
+    return shown(together(right, asked if can_be_asked else ""))
 
 
 def _step(items: Mapping[Action, ActionItem], anchors: Sequence[str], action: Action, text: str) -> Step | None:

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -14,14 +15,14 @@ from exceptions_app.views.scope import reach_for
 from exceptions_app.wording import say
 
 MISSING = say("Rehearsals are shown to whoever may approve or export somewhere.")
-PERMISSION = "approve or export on a queue and on a legal entity"
+PERMISSION = say("approve or export on a queue and on a legal entity")
 BLOWS = {
-    "kill": "SIGKILL to a worker",
-    "freeze": "SIGSTOP of a worker past its lease",
-    "database_restart": "immediate restart of PostgreSQL",
-    "flush": "the broker emptied",
-    "broker_restart": "restart of the broker",
-    "toxic": "fault of the network",
+    "kill": gettext_lazy("SIGKILL to a worker"),
+    "freeze": gettext_lazy("SIGSTOP of a worker past its lease"),
+    "database_restart": gettext_lazy("immediate restart of PostgreSQL"),
+    "flush": gettext_lazy("the broker emptied"),
+    "broker_restart": gettext_lazy("restart of the broker"),
+    "toxic": gettext_lazy("fault of the network"),
 }
 
 

@@ -14,7 +14,9 @@
   const count = (form) => {
     const changed = [...form.querySelectorAll(".field[data-was]")].filter(mark).length;
     const target = form.querySelector("[data-changed-count]");
-    if (target) target.textContent = changed === 0 ? "" : changed === 1 ? "1 field changed" : `${changed} fields changed`;
+    if (!target) return;
+    if (changed === 0) target.textContent = "";
+    else target.textContent = changed === 1 ? window.word("field-changed") : window.word("fields-changed", { number: changed });
   };
 
   const countAll = () => document.querySelectorAll("form[data-correction]").forEach(count);

@@ -52,18 +52,15 @@
     });
 
   const hear = (form, answer) => {
-    if (answer.ok) return say(form, `Draft saved ${clock.format(new Date())}`);
-    if (answer.status === 409) {
-      return say(form, `Draft saved ${clock.format(new Date())}. A colleague saved another version; saving compares the two.`);
-    }
+    const time = clock.format(new Date());
+    if (answer.ok) return say(form, window.word("draft-saved", { time }));
+    if (answer.status === 409) return say(form, window.word("draft-saved-beside", { time }));
     draftOf(form).dirty = true;
-    if (answer.status === 412) {
-      return say(form, "Draft not saved: the one that you began later, for a newer version, is kept. Your input is still here.", true);
-    }
+    if (answer.status === 412) return say(form, window.word("draft-older"), true);
     if (answer.type === "opaqueredirect" || answer.status === 403) {
-      return say(form, "Draft not saved: your sign-in has ended. Sign in in another tab; this page keeps what you typed.", true);
+      return say(form, window.word("draft-signed-out"), true);
     }
-    return say(form, `Draft not saved: the server answered ${answer.status}. Your input is still here.`, true);
+    return say(form, window.word("draft-refused", { status: answer.status }), true);
   };
 
   const send = async (form) => {
@@ -72,7 +69,7 @@
       hear(form, await post(form, { signal: AbortSignal.timeout(PATIENCE) }));
     } catch {
       draftOf(form).dirty = true;
-      say(form, "Draft not saved: the server could not be reached. Your input is still here.", true);
+      say(form, window.word("draft-unreached"), true);
     }
   };
 
@@ -93,7 +90,7 @@
     const draft = draftOf(form);
     draft.dirty = true;
     window.clearTimeout(draft.timer);
-    say(form, "Not saved yet");
+    say(form, window.word("draft-not-yet"));
     draft.timer = window.setTimeout(() => save(form), DELAY);
   });
 

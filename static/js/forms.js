@@ -23,7 +23,7 @@
     try {
       await fetch(form.getAttribute("action"), { method: "POST", body: fields, redirect: "manual" });
     } catch {
-      say(form, "Kept for this page only: the server could not be reached.", true);
+      say(form, window.word("kept-here-only"), true);
     }
   });
 

@@ -49,7 +49,7 @@
     words.textContent = text;
     close.type = "button";
     close.className = "copyable__button";
-    close.setAttribute("aria-label", "Close message");
+    close.setAttribute("aria-label", window.word("close-message"));
     close.append(iconElement("close"));
     close.addEventListener("click", () => box.remove());
     box.append(iconElement(known), words, close);
@@ -61,21 +61,22 @@
   document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.tone));
 
   document.addEventListener("htmx:sendError", () => {
-    toast("The server could not be reached. What you typed is still here; try again.", "danger");
+    toast(window.word("unreached"), "danger");
   });
 
   document.addEventListener("htmx:timeout", () => {
-    toast("The server took too long to answer. What you typed is still here; reload before you try again.", "warning");
+    toast(window.word("too-slow"), "warning");
   });
 
   document.addEventListener("htmx:responseError", (event) => {
     const answer = event.detail.xhr;
     const reference = answer.getResponseHeader("X-Request-ID");
-    const suffix = reference ? ` Reference ${reference}.` : "";
-    if (answer.status === 403) toast(`You may not do this, or you were signed out.${suffix}`, "warning");
-    else if (answer.status === 404) toast(`This no longer exists, or you may not see it.${suffix}`, "warning");
-    else if (answer.status === 413) toast(`What you sent is too large, and nothing was changed. It is still here; shorten it.${suffix}`, "warning");
-    else toast(`The server answered with an error (${answer.status}). Nothing was changed by this page.${suffix}`, "danger");
+    const suffix = reference ? ` ${window.word("reference", { reference })}` : "";
+    const tell = (words, tone) => toast(words + suffix, tone);
+    if (answer.status === 403) tell(window.word("refused"), "warning");
+    else if (answer.status === 404) tell(window.word("not-there"), "warning");
+    else if (answer.status === 413) tell(window.word("too-large"), "warning");
+    else tell(window.word("answered-with-error", { status: answer.status }), "danger");
   });
 
   /* copying */
@@ -85,9 +86,9 @@
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
       const text = button.dataset.copy;
-      toast(`Copied ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`, "success");
+      toast(window.word("copied", { text: text.length > 60 ? `${text.slice(0, 60)}…` : text }), "success");
     } catch {
-      toast("The browser did not allow copying. Select the text and copy it by keyboard.", "warning");
+      toast(window.word("not-copied"), "warning");
     }
   });
 

@@ -31,7 +31,7 @@
       .filter((element) => element.checkVisibility() && !element.closest("tbody"))
       .map((element) => ({
         label: labelled(element),
-        note: list.dataset.here,
+        note: window.word("on-this-page"),
         run: () => document.dispatchEvent(new CustomEvent("press", { detail: element })),
       }));
 
@@ -39,7 +39,7 @@
     const known = new Map();
     for (const link of document.querySelectorAll(".nav__link")) {
       const label = plain(link.querySelector("span").textContent);
-      if (!known.has(link.href)) known.set(link.href, { label, note: list.dataset.places, url: link.href });
+      if (!known.has(link.href)) known.set(link.href, { label, note: window.word("go-to"), url: link.href });
     }
     return [...known.values()];
   };
@@ -73,10 +73,10 @@
   const draw = () => {
     const text = input.value.trim();
     choices = [...found, ...matching(text)];
-    if (text) choices.push({ label: `${list.dataset.search} “${text}”`, note: "", url: `${dialog.dataset.search}?q=${encodeURIComponent(text)}` });
+    if (text) choices.push({ label: window.word("search-for", { text }), note: "", url: `${dialog.dataset.search}?q=${encodeURIComponent(text)}` });
     chosen = 0;
     list.replaceChildren(...choices.map(optionOf));
-    status.textContent = `${choices.length} ${status.dataset.words}`;
+    status.textContent = window.word("to-choose-from", { number: choices.length });
     mark();
   };
 

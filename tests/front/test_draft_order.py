@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from exceptions_app.templatetags.wording import script_words
+
 pytestmark = pytest.mark.browser
 
 SCRIPTS = Path(__file__).parents[2] / "static" / "js"
 ADDRESS = "http://page.test/"
-PAGE = """<!DOCTYPE html><html lang="en"><title>Draft</title><body hx-headers='{"X-CSRFToken": "old"}'>
+PAGE = """<!DOCTYPE html><html lang="en"><title>Draft</title>{words}<body hx-headers='{"X-CSRFToken": "old"}'>
 <main><form id="correction" data-autosave data-autosave-url="/draft/"><textarea name="because"></textarea>
 <input type="hidden" name="csrfmiddlewaretoken" value="old"><span data-autosave-status></span></form></main>
 <div id="case-presence"></div><button id="tab">Other tab</button>
-<script src="/drafts.js"></script><script src="/presence.js"></script></body></html>"""
+<script src="/words.js"></script><script src="/drafts.js"></script><script src="/presence.js"></script></body></html>"""
 ASK = """() => { const elt = document.getElementById("tab"), target = document.querySelector("main");
   const detail = { elt, target, issueRequest: () => { window.issued = (window.issued || 0) + 1; } };
   elt.dispatchEvent(new CustomEvent("htmx:confirm", { detail, bubbles: true, cancelable: true })); }"""
@@ -40,7 +42,7 @@ class Server:
             name = route.request.url.rpartition("/")[2]
             route.fulfill(body=(SCRIPTS / name).read_text(), content_type="text/javascript")
         else:
-            route.fulfill(body=PAGE, content_type="text/html")
+            route.fulfill(body=PAGE.replace("{words}", script_words()), content_type="text/html")
 
 
 @pytest.fixture

@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from exceptions_app.templatetags.wording import script_words
+
 pytestmark = pytest.mark.browser
 
-SCRIPT = Path(__file__).parents[2] / "static" / "js" / "drafts.js"
+SCRIPTS = Path(__file__).parents[2] / "static" / "js"
 ADDRESS = "http://page.test/"
 SAVED_AT = datetime(2026, 11, 2, 9, 5, tzinfo=UTC)
-PAGE = """<!DOCTYPE html><html lang="en" data-time-zone="{zone}"><title>Draft</title>
+PAGE = """<!DOCTYPE html><html lang="en" data-time-zone="{zone}"><title>Draft</title>{words}
 <form data-autosave data-autosave-url="/draft/"><textarea name="because"></textarea>
-<span data-autosave-status></span></form><script src="/drafts.js"></script></html>"""
+<span data-autosave-status></span></form>
+<script src="/words.js"></script><script src="/drafts.js"></script></html>"""
 
 
 @pytest.fixture
@@ -36,9 +39,10 @@ def test_draft_is_saved_at_a_time_in_the_zone_of_the_page(page: Page, zone: str,
         if route.request.method == "POST":
             route.fulfill(status=204)
         elif route.request.url.endswith(".js"):
-            route.fulfill(body=SCRIPT.read_text(), content_type="text/javascript")
+            name = route.request.url.rpartition("/")[2]
+            route.fulfill(body=(SCRIPTS / name).read_text(), content_type="text/javascript")
         else:
-            route.fulfill(body=PAGE.format(zone=zone), content_type="text/html")
+            route.fulfill(body=PAGE.format(zone=zone, words=script_words()), content_type="text/html")
 
     page.route("**/*", answer)
     page.goto(ADDRESS)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from exceptions_app.script_words import WORDS, in_words
+
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SHEETS = sorted((ROOT / "static" / "css").glob("*.css"))
@@ -56,3 +58,20 @@ def test_stylesheet_is_layered_and_free_of_physical_sides(sheet: Path) -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=_name)
 def test_script_evaluates_no_text(script: Path) -> None:
     assert re.findall(r"\beval\(|new Function|innerHTML|insertAdjacentHTML|document\.write", script.read_text()) == []
+
+
+def test_scripts_ask_for_the_words_that_the_pages_bring() -> None:
+    text = "".join(script.read_text() for script in SCRIPTS)
+    assert set(re.findall(r'\bword\("([a-z-]+)"', text)) == set(WORDS)
+    asked = {name: set(re.findall(r"{(\w+)}", words)) for name, words in in_words().items()}
+    given = {
+        name: {part.partition(":")[0].strip() for part in (data or "").split(",") if part.strip()}
+        for name, data in re.findall(r'\bword\("([a-z-]+)"(?:, {([^}]*)[}?])?', text)
+    }
+    assert {name: asked[name] for name in WORDS if asked[name] - given[name]} == {}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=_name)
+def test_script_has_no_sentence_of_its_own(script: Path) -> None:
+    code = re.sub(r"/\*.*?\*/|//[^\n]*", "", script.read_text(), flags=re.DOTALL)
+    assert re.findall(r"[\"`]([A-Z][a-z]+ [a-z][^\"`]*)[\"`]", code) == []

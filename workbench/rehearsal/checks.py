@@ -6,6 +6,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
+from exceptions_app.wording import say
 from workbench.rehearsal.evidence import LIVE, Attempt, Case, Evidence, Sent, number_of
 
 RESOLVED: Final = "resolved"
@@ -222,18 +223,18 @@ Check = Callable[[Evidence], list[str]]
 # In the order in which a report has them. The first three are the figures of the last line.
 CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
     {
-        "nothing lost": lost,
-        "one effect": doubled,
-        "resolved is booked": false_resolved,
-        "approved only": approved_only,
-        "intent first": intent_first,
-        "asked first": asked_first,
-        "settled first": settled_first,
-        "one key": one_key,
-        "epoch kept": epoch_kept,
-        "lease kept": lease_kept,
-        "one at a time": one_live,
-        "ended in time": ended_in_time,
-        "second found": second_found,
+        say("nothing lost"): lost,
+        say("one effect"): doubled,
+        say("resolved is booked"): false_resolved,
+        say("approved only"): approved_only,
+        say("intent first"): intent_first,
+        say("asked first"): asked_first,
+        say("settled first"): settled_first,
+        say("one key"): one_key,
+        say("epoch kept"): epoch_kept,
+        say("lease kept"): lease_kept,
+        say("one at a time"): one_live,
+        say("ended in time"): ended_in_time,
+        say("second found"): second_found,
     }
 )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from exceptions_app.wording import say
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -33,21 +35,21 @@ LANES: Final[Mapping[str, Lane]] = MappingProxyType(
     {
         lane.kind: lane
         for lane in (
-            Lane("deduplicates", "recognises a repeat by its key", late=7.0),
+            Lane("deduplicates", say("recognises a repeat by its key"), late=7.0),
             Lane(
-                "upserts", "keeps each document once, whoever sends it", late=7.0, connector="erp_master",
+                "upserts", say("keeps each document once, whoever sends it"), late=7.0, connector="erp_master",
                 path="/erp/partners", method="PUT", has_list=False,
             ),
             Lane(
-                "askable", "can only be asked", late=3.0, set_up=_IGNORES_KEYS,
+                "askable", say("can only be asked"), late=3.0, set_up=_IGNORES_KEYS,
                 connection={"target_kind": "askable"}, resends_by_itself=False,
             ),
             Lane(
-                "neither", "recognises nothing and answers no question", late=3.0, set_up=_IGNORES_KEYS,
+                "neither", say("recognises nothing and answers no question"), late=3.0, set_up=_IGNORES_KEYS,
                 connection={"target_kind": "neither"}, can_be_asked=False, has_list=False, resends_by_itself=False,
             ),
             Lane(
-                "askable-resend", "can only be asked, and the connection resends by itself", late=3.0,
+                "askable-resend", say("can only be asked, and the connection resends by itself"), late=3.0,
                 set_up=_IGNORES_KEYS, connection={"target_kind": "askable", "resend_when_absent": True},
                 most_doubled=2,
             ),
