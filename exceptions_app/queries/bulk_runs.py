@@ -64,9 +64,9 @@ class BulkProgress:
         return {LEFT: self.left, "done": self.done, "failed": self.failed, "skipped": self.skipped}[state]
 
     @property
-    def words(self) -> str:
-        """“36 done, 1 failed, 963 left”."""
-        return ", ".join(f"{self.of(state):,} {words}" for state, words in OUTCOME_WORDS.items() if self.of(state))
+    def outcomes(self) -> list[tuple[int, str]]:
+        """How many have each outcome that there is, with its word: 36 done, 1 failed, 963 left."""
+        return [(self.of(state), words) for state, words in OUTCOME_WORDS.items() if self.of(state)]
 
 
 @dataclass(frozen=True, slots=True)

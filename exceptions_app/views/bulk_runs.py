@@ -8,9 +8,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.defaultfilters import floatformat
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.timezone import now
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -111,9 +113,10 @@ def _time_left(seconds: int | None) -> str:
     if seconds is None:
         return ""
     if seconds < 60:
-        return "less than a minute left"
+        return gettext("less than a minute left")
     minutes = -(-seconds // 60)
-    return f"about {minutes} minutes left" if minutes > 1 else "about a minute left"
+    told = ngettext("about a minute left", "about %(number)s minutes left", minutes)
+    return told % {"number": minutes}
 
 
 def _address(request: HttpRequest, **changes: str) -> str:
@@ -126,14 +129,14 @@ def _tabs(request: HttpRequest, progress: reads.BulkProgress, wanted: str) -> li
         "label": gettext("All"),
         "url": _address(request, items=""),
         "current": not wanted,
-        "count": f"{progress.count:,}",
+        "count": floatformat(progress.count, "0g"),
     }
     return [everything] + [
         {
-            "label": words.capitalize(),
+            "label": capfirst(shown(words)),
             "url": _address(request, items=state),
             "current": state == wanted,
-            "count": f"{progress.of(state):,}",
+            "count": floatformat(progress.of(state), "0g"),
         }
         for state, words in OUTCOME_WORDS.items()
         if progress.of(state) or state == wanted
