@@ -13,7 +13,7 @@ from django.utils.translation import trans_real
 from audit.queries import EventFilter
 from exceptions_app.actions.export_start import start_export
 from exceptions_app.queries import audit_page
-from exceptions_app.views import audit, errors
+from exceptions_app.views import audit, bulk_runs, errors
 from integrations.delivery.safeguards import Safeguard
 from tests.cast import Cast
 from tests.exceptions_app.views.test_audit import write
@@ -130,3 +130,12 @@ def test_page_brings_the_words_of_its_scripts(cast: Cast, signed_in):
     assert '<meta name="script-words"' in page
     assert "Entwurf gespeichert {time}" in page
     assert "Meldung schließen" in Client().get("/accounts/login/", **GERMAN).content.decode()
+
+
+def test_time_that_a_run_still_takes_is_counted_in_german():
+    assert [bulk_runs._time_left(seconds) for seconds in (None, 30, 60, 130)] == [
+        "", "less than a minute left", "about a minute left", "about 3 minutes left",
+    ]  # fmt: skip
+    with translation.override("de"):
+        assert bulk_runs._time_left(60) == "noch etwa eine Minute"
+        assert bulk_runs._time_left(130) == "noch etwa 3 Minuten"
