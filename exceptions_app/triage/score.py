@@ -15,7 +15,6 @@ from exceptions_app.triage import sentences as said
 from exceptions_app.triage import weights
 from exceptions_app.triage.calendar import business_days_between
 from exceptions_app.triage.clocks import deadline_of
-from exceptions_app.wording import Said
 
 
 class About(StrEnum):
@@ -186,23 +185,23 @@ def _age(facts: Facts) -> Iterator[Reason]:
         yield Reason(About.AGE, points, text, short)
 
 
-def _day(day: date) -> Said:
+def _day(day: date) -> str:
     return said.made(said.DAY, number=day.day, month=f"{day:%B}", year=day.year)
 
 
-def _business_days_left(days: int) -> Said:
+def _business_days_left(days: int) -> str:
     if not days:
         return said.LAST_DAY
     return said.ONE_BUSINESS_DAY_LEFT if days == 1 else said.made(said.BUSINESS_DAYS_LEFT, number=days)
 
 
-def _days_left(days: int) -> Said:
+def _days_left(days: int) -> str:
     if not days:
         return said.LAST_DAY
     return said.ONE_DAY_LEFT if days == 1 else said.made(said.DAYS_LEFT, number=days)
 
 
-def _days(days: int) -> Said:
+def _days(days: int) -> str:
     if not days:
         return said.LAST_DAY_SHORT
     return said.ONE_DAY if days == 1 else said.made(said.DAYS, number=days)

@@ -17,9 +17,9 @@ IS_WHOLE = True
 PAGES = (
     "exceptions_app/views/", "exceptions_app/templatetags/", "exceptions_app/forms.py", "exceptions_app/form_fields.py",
     "exceptions_app/tag_form.py", "exceptions_app/snooze_form.py", "exceptions_app/filters.py",
-    "exceptions_app/navigation.py", "exceptions_app/wording.py", "workbench/languages.py", "workbench/proofs.py",
-    "workbench/second_factor_pages.py", "workbench/service_pages.py", "workbench/session_pages.py",
-    "workbench/signing_in.py",
+    "exceptions_app/navigation.py", "exceptions_app/script_words.py", "exceptions_app/wording.py",
+    "workbench/languages.py", "workbench/proofs.py", "workbench/second_factor_pages.py",
+    "workbench/service_pages.py", "workbench/session_pages.py", "workbench/signing_in.py",
 )  # fmt: skip
 OF_PAGES = frozenset(
     {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "shown", "shown_later", "offered", "told_by"}

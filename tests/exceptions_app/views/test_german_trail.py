@@ -30,7 +30,7 @@ ALIKE = frozenset({"CSV", "JSON Lines"})
 TEMPLATES = ("403_csrf.html", "400.html", "500.html", "errors/413.html", "errors/503.html")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_no_heading_of_the_trail_is_left_in_english(cast: Cast, signed_in):
     write()
     seal(limit=10, at=now())
