@@ -50,13 +50,8 @@ _TABLES: tuple[Mapping[Any, str], ...] = (
     batch_states.ITEM_WORDS, bulk_states.KIND_WORDS, bulk_states.RUN_WORDS, bulk_states.OUTCOME_WORDS,
     cause_states.RULES, export_states.EXPORT_WORDS, field_classes.CLASS_WORDS, handover_states.STATE_WORDS,
     mapping_states.MAPPING_STATE_WORDS, playbook_steps.STEP_WORDS, policies.VERB_WORDS, forms.OUTCOME_WORDS,
-    effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, case_history.LABELS,
-    archive_states.ARCHIVE_WORDS,
     effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, holds.TITLES, holds.REASONS, safeguards.WORDS, access.WORDS,
-    case_history.LABELS,
-    effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, access_rows.KINDS,
-    access_reviews.SHOWN, case_history.LABELS,
-    effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, safeguards.WORDS, access.WORDS, case_history.LABELS, FORMATS,
+    access_rows.KINDS, access_reviews.SHOWN, case_history.LABELS, archive_states.ARCHIVE_WORDS, FORMATS,
 )  # fmt: skip
 _MOVES: tuple[Mapping[Any, Any], ...] = (
     states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,
@@ -96,7 +91,6 @@ def _words() -> Iterator[str]:
         yield from map(title_of, connector.object_types)
     yield from (holds.NO_REASON, *WaitsFor, *Stage)
     yield from (part.label for part in DESCRIPTIONS.values())
-        yield from (connector.title, *map(title_of, connector.object_types))
     yield from (outcome.label for outcome in AccessReview.Kept)
     yield from (str(one.label).lower() for one in RecordClass)
     yield from Emergency.Role.values

@@ -53,12 +53,13 @@ def correct(
     payload: bytes | None = None,
     offered: Sequence[Precedent] = (),
     hands: Sequence[Hand] = (),
+    by_mapping: bool = False,
 ) -> PayloadVersion:
     """Write the next version, from operations or from a whole payload, and have it checked.
 
     `base_version` is the version that the person was looking at; ChangedMeanwhile when it is no longer the latest.
     `offered` are the suggestions that the person saw; what they made of each is written down. `hands` are others who
-    made a value in it, such as the author of a mapping.
+    made a value in it, such as the author of a mapping; `by_mapping` says that two people decide on its values.
     A failing check does not stop the correction, it stops the proposal. An open proposal dies with the change.
     Raises Invalid (names the field), CorrectionError (names the path), releases.NotReleased
     and other policies.NotPermitted, TransitionNotAllowed.
@@ -67,7 +68,7 @@ def correct(
         raise Invalid("because", REASON_NEEDED)
     return correct_locked(
         Held(case=lock(case_id)), by=by, at=at, because=because, base_version=base_version, operations=operations,
-        payload=payload, offered=offered, hands=hands,
+        payload=payload, offered=offered, hands=hands, by_mapping=by_mapping,
     )  # fmt: skip
 
 
@@ -84,10 +85,7 @@ def correct_locked(
     hands: Sequence[Hand] = (),
     by_mapping: bool = False,
 ) -> PayloadVersion:
-    """The same of an exception that is locked already, in the caller's transaction.
-
-    `by_mapping` says that the values are those of a mapping, on which two people decide.
-    """
+    """The same of an exception that is locked already, in the caller's transaction."""
     case = held.case
     where = policies.require(Action.CORRECT, case, by, where=held.where)
     latest = held.latest or latest_version(case)

@@ -9,10 +9,10 @@ from django.utils.safestring import SafeString
 from exceptions_app import script_words as words_of_scripts
 from exceptions_app import wording
 from exceptions_app.queries.pull_sources import numbers_of
-from integrations.delivery import Hold
-from integrations.models import SequenceGap
 from exceptions_app.templatetags.presentation import with_amounts
 from exceptions_app.triage.sentences import read_back
+from integrations.delivery import Hold
+from integrations.models import SequenceGap
 
 register = template.Library()
 
