@@ -18,7 +18,7 @@ from exceptions_app.actions import (
     resolving,
     unknown,
 )
-from exceptions_app.actions.decided_meanwhile import as_part_of, proposal_shown, why_gone
+from exceptions_app.actions.decided_meanwhile import as_part_of, proposal_shown, refused_in_words, why_gone
 from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid, lock, move
 from exceptions_app.actions.propose import frozen_hash, open_proposal
@@ -301,15 +301,16 @@ def _decide(
     because: str,
     retyped_sha256: str = "",
 ) -> Decision:
-    return Decision.objects.create(
-        proposal=proposal,
-        verdict=verdict,
-        decider_id=by.pk,
-        frozen_sha256=proposal.frozen_sha256,
-        because=because[:500],
-        decided_at=at,
-        retyped_sha256=retyped_sha256,
-    )
+    with refused_in_words():
+        return Decision.objects.create(
+            proposal=proposal,
+            verdict=verdict,
+            decider_id=by.pk,
+            frozen_sha256=proposal.frozen_sha256,
+            because=because[:500],
+            decided_at=at,
+            retyped_sha256=retyped_sha256,
+        )
 
 
 def _close(proposal: Proposal, decision: Decision) -> None:

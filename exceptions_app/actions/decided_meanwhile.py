@@ -1,9 +1,33 @@
-"""What became of a proposal that somebody looked at, when it is not there any more to be decided."""
+"""What became of a proposal, or of the right to decide on it, between what somebody looked at and their decision."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError
 
 from exceptions_app.models import BatchItem, ExceptionCase, Proposal
 from exceptions_app.models.replay_batch import BATCH_PREFIX
+from exceptions_app.policies import NotPermitted
 from exceptions_app.states import STATE_WORDS, State
 from exceptions_app.wording import say
+
+_OF_THE_TRIGGERS = ("four eyes:", "authority:")
+
+
+@contextmanager
+def refused_in_words() -> Iterator[None]:
+    """Around what writes a decision: who lost the right since the policy looked is refused by the database alone.
+
+    Raises NotPermitted for that; the transaction is lost, so that nothing more can be asked of the database.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if not str(error).startswith(_OF_THE_TRIGGERS):
+            raise
+        raise NotPermitted(
+            say("Your right to decide on this changed while you decided. Nothing was done; look at it again.")
+        ) from error
 
 
 def proposal_shown(case: ExceptionCase, frozen_sha256: str) -> Proposal | None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.mover import move
 from exceptions_app.authority import demands_on, why_alone
 from exceptions_app.duties import first_holds
@@ -48,15 +49,16 @@ def approve_first(
 
     `retyped_sha256` is of the payee's bank details that they typed again; both of two do.
     """
-    first = FirstApproval.objects.create(
-        proposal=proposal,
-        verdict=FirstApproval.Verdict.APPROVED,
-        decider_id=by.pk,
-        frozen_sha256=proposal.frozen_sha256,
-        because=because[:500],
-        decided_at=at,
-        retyped_sha256=retyped_sha256,
-    )
+    with refused_in_words():
+        first = FirstApproval.objects.create(
+            proposal=proposal,
+            verdict=FirstApproval.Verdict.APPROVED,
+            decider_id=by.pk,
+            frozen_sha256=proposal.frozen_sha256,
+            because=because[:500],
+            decided_at=at,
+            retyped_sha256=retyped_sha256,
+        )
     words = PROPOSAL_WORDS[ProposalKind(proposal.kind)]
     move(
         case,

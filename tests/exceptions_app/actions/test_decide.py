@@ -13,14 +13,13 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.propose import propose_decline, propose_dismissal, propose_replay, withdraw
 from exceptions_app.actions.work import assign
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.models import Decision, ExceptionCase, PayloadVersion, Proposal
+from exceptions_app.models import Decision, ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Outcome, State, TransitionNotAllowed
 from integrations.models import Delivery
 from tests import arrivals
-from tests.cast import MORNING, Cast, give_role, make_cast
-from tests.exceptions_app.actions.mending import mend, mend_and_propose, take_in
-from workbench.models import User
+from tests.cast import MORNING, Cast, give_role
+from tests.exceptions_app.actions.mending import mend, mend_and_propose
 
 pytestmark = pytest.mark.django_db
 
@@ -200,56 +199,6 @@ def test_approved_dismissal_closes_without_sending(cast: Cast, refused_invoice: 
 def test_decline_is_for_held_transactions_only(cast: Cast, refused_invoice: ExceptionCase):
     with pytest.raises(TransitionNotAllowed):
         propose_decline(refused_invoice.pk, by=cast.clerk, at=MORNING, because="No.")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_approve_by_two_people_at_the_same_time_counts_once(transactional_cast: Cast, refused: ExceptionCase):
-    cast = transactional_cast
-    proposal = mend_and_propose(refused, by=cast.clerk)
-    outcomes = at_the_same_time(
-        *[lambda: approve(refused.pk, by=cast.controller, at=MORNING, frozen_sha256=proposal.frozen_sha256)] * 4
-    )
-    assert outcomes.count("done") == 1
-    assert (Decision.objects.count(), Delivery.objects.count()) == (1, 1)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("rounds", [1, pytest.param(200, marks=pytest.mark.storm)])
-def test_edit_and_approve_at_the_same_time_never_send_what_was_not_approved(transactional_cast: Cast, rounds: int):
-    """The author of the edit may approve as well, so that what they lack is nothing but clean hands."""
-    cast = transactional_cast
-    give_role(cast.second_clerk, "controller")
-    for number in range(rounds):
-        case = take_in(cast, f"INV-{number:04}", message=f"message-{number}")
-        proposal = mend_and_propose(case, by=cast.clerk)
-        assign(case.pk, to=cast.second_clerk, by=cast.second_clerk, at=MORNING)
-        edit_against_approval(
-            case, proposal, editor=cast.second_clerk, decider=(cast.controller, cast.second_clerk)[number % 2]
-        )
-
-
-def edit_against_approval(case: ExceptionCase, proposal: Proposal, *, editor: User, decider: User) -> None:
-    at_the_same_time(
-        lambda: mend(case, by=editor, date="2026-11-02", base_version=2),
-        lambda: approve(case.pk, by=decider, at=MORNING, frozen_sha256=proposal.frozen_sha256),
-    )
-    case.refresh_from_db()
-    sent = list(Delivery.objects.filter(subject=case.subject).values_list("content_sha256", flat=True))
-    authors = set(PayloadVersion.objects.filter(case=case, author__isnull=False).values_list("author", flat=True))
-    if case.state == State.REPLAYING:
-        assert (sent, decider.pk in authors) == ([proposal.content_sha256], False)
-    else:
-        assert (case.state, sent, Decision.objects.filter(proposal=proposal).count()) == (State.IN_PROGRESS, [], 0)
-
-
-@pytest.fixture
-def transactional_cast(transactional_db: None) -> Cast:
-    return make_cast()
-
-
-@pytest.fixture
-def refused(transactional_cast: Cast) -> ExceptionCase:
-    return take_in(transactional_cast)
 
 
 def at_the_same_time(*calls: Callable[[], object]) -> list[str]:
