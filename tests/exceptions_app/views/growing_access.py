@@ -76,10 +76,14 @@ def approval_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Listed]:
     return {"exceptions:approval_rules": page, "/api/v1/approval-rules": api("administrator", "approval-rules")}
 
 
+def released(cast: Cast, number: int) -> None:
+    asked = Release(position=number + 1, who="roles", roles=("controller",), queue=cast.holds, sort="amount")
+    propose_field_rule(asked, by=cast.administrator, at=MORNING, because="The controller's list.")
+
+
 def field_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Listed]:
     for number in range(begun, rows):
-        asked = Release(position=number + 1, who="roles", roles=("controller",), queue=cast.holds, sort="amount")
-        propose_field_rule(asked, by=cast.administrator, at=MORNING, because="The controller's list.")
+        released(cast, number)
     page = Listed("administrator", reverse("exceptions:field_rules"), tag=EACH_RULE)
     return {"exceptions:field_rules": page, "/api/v1/field-rules": api("administrator", "field-rules")}
 

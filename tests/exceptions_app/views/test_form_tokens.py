@@ -31,7 +31,7 @@ from integrations import delivery
 from integrations.models import Delivery, FolderProblem, InboxMessage
 from tests import factories
 from tests.cast import MORNING, Cast
-from tests.exceptions_app.views.growing_access import held_and_kept, led
+from tests.exceptions_app.views.growing_access import held_and_kept, led, released
 from tests.exceptions_app.views.repair import BROKEN, address, correction, mend, take_in, with_value
 from tests.exceptions_app.views.test_case import HOLD
 from tests.exceptions_app.views.test_pull_sources import make_source, missing
@@ -153,6 +153,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     held_and_kept(cast, 1)
     kept = Kept(record_class=RecordClass.DOCUMENTS, days=3650)
     propose_policy(kept, by=cast.administrator, at=MORNING, because="The law.")
+    released(cast, 1)
     for name in (
         "notifications",
         "my_queue",
