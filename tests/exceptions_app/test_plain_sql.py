@@ -61,6 +61,8 @@ NOT_PLAYED = frozenset(
         "exceptions_app_erasurerequest",
         "exceptions_app_exchangerate",
         "exceptions_app_expectation",
+        "exceptions_app_fieldrule",
+        "exceptions_app_fieldruledecision",
         "exceptions_app_firstapproval",
         "exceptions_app_legalhold",
         "exceptions_app_mappingmend",

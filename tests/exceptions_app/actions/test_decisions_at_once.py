@@ -260,7 +260,7 @@ def until_somebody_waits() -> None:
 
 @ROUNDS
 def test_approval_beside_a_rule_that_asks_for_two(cast: Cast, rounds: int):
-    """Whoever approves after it came into force is the first of two."""
+    """Whoever approves after it came into force is the first of two; meanwhile nothing may come of it, in words."""
     adam = person("adam", "Adam Administrator", is_staff=True)
     seen: Counter[bool] = Counter()
     random = Random(rounds)  # noqa: S311
@@ -271,7 +271,9 @@ def test_approval_beside_a_rule_that_asks_for_two(cast: Cast, rounds: int):
         keep = partial(approve_rule, rule.pk, by=adam, at=MORNING, frozen_sha256=rule.frozen_sha256)
         kept, approved = race(keep, agree(case, proposal, cast.controller), random=random)
         assert kept.done
-        assert approved.done
+        if not approved.done:
+            is_whole(case, proposal, approved=False)
+            approved = Ran(agree(case, proposal, cast.controller)(), approved.began, approved.ended)
         alone = isinstance(approved.result, Decision)
         assert not (kept.was_over_before(approved) and alone)
         assert FirstApproval.objects.filter(proposal=proposal).exists() is not alone

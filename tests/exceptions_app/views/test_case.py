@@ -262,7 +262,7 @@ def test_history_tab_is_fetched_alone(cast, signed_in):
 
 
 @pytest.mark.parametrize("item_count", [1, 3])
-@pytest.mark.parametrize(("tab", "queries"), [("timeline", 33), ("versions", 33), ("arrivals", 33), ("attempts", 32)])
+@pytest.mark.parametrize(("tab", "queries"), [("timeline", 34), ("versions", 34), ("arrivals", 34), ("attempts", 33)])
 def test_case_page_queries_do_not_grow_with_its_history(cast, signed_in, item_count, tab, queries):
     case = eventful(cast, item_count)
     client = signed_in(cast.clerk)

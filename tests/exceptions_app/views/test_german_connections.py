@@ -134,7 +134,7 @@ def test_reason_of_a_person_stays_and_ours_is_in_the_readers_language():
     assert all(held_because(hold) == hold.because for hold in (paused, unsaid, broken))
     with translation.override("de"):
         assert held_because(paused) == "New", "what a person typed is no word of ours"
-        assert held_because(unsaid) == "Ein Grund wurde nicht angegeben."
+        assert held_because(unsaid) == "Es wurde kein Grund angegeben."
         assert held_because(broken) == "503 {x}. Ab und zu wird ein Beleg versucht; geht er durch, gehen alle weiter."
         assert held_because(Hold(HeldBy.PACED, "30")) == "Höchstens 30 Belege pro Minute werden dorthin gesendet."
 
