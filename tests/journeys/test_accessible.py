@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.examine import examine
+from tests.journeys.examine import TOO_WIDE, examine
 from tests.journeys.furnish import furnish
 from tests.journeys.people import open_at, sign_in
 from tests.journeys.places import PAGES, Place, find
@@ -27,6 +28,8 @@ MORE_OF_THE_SAME = """() => {
   const panels = [...document.querySelectorAll("main section.panel[id]")];
   panels.filter((panel) => !isFirst(panel)).forEach((panel) => panel.remove());
 }"""
+# Lists of which the German words are longer by half than those for which their columns were made.
+GERMAN = ("/", "/queue/", "/approvals/", "/causes/", "/search/?q=2026", "/transactions/", "/batches/", "/connections/")
 NEW = Place("clerk", "/queue/?object_type=invoice&state=new&kind=failed", ("exceptions:case",))
 
 
@@ -93,6 +96,21 @@ def test_page_is_for_everybody(people: People, name: str):
         if place.status != 200:
             people.forgive(str(place.status))
     assert not found, "\n".join(found)
+
+
+def test_no_list_is_wider_than_its_window_in_german(people: People):
+    page, wider = people.page_of("clerk"), []
+    page.context.add_cookies([{"name": settings.LANGUAGE_COOKIE_NAME, "value": "de", "url": page.url}])
+    for address in GERMAN:
+        page.goto(address)
+        assert page.locator("html").get_attribute("lang") == "de"
+        for width in (1440, 1280, 1100, 320):
+            page.set_viewport_size({"width": width, "height": 900})
+            told = page.evaluate(TOO_WIDE)
+            wider += [f"{address} at {width} {told}"] if told else []
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.context.clear_cookies(name=settings.LANGUAGE_COOKIE_NAME)
+    assert not wider, "\n".join(wider)
 
 
 def test_page_that_is_not_there_is_for_everybody(people: People):
