@@ -17,7 +17,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.callers import client_address
 from exceptions_app.machines import is_machine
 from workbench.models import Session
-from workbench.session_store import FROM, SessionStore
+from workbench.session_store import FROM, SessionStore, stored_key
 
 SEEN_EVERY = timedelta(minutes=5)
 """How exact "last seen" is: a busy person would otherwise write the row with every request."""
@@ -62,13 +62,15 @@ def note_seen(request: HttpRequest, *, at: datetime) -> None:
     if not isinstance(session, SessionStore) or session.last_seen_at is None:
         return
     if at - session.last_seen_at >= SEEN_EVERY:
-        Session.objects.filter(session_key=session.session_key).update(seen_at=at, address=client_address(request))
+        row = Session.objects.filter(session_key=stored_key(session.session_key or ""))
+        row.update(seen_at=at, address=client_address(request))
 
 
 def sessions_of(person: AbstractUser, *, this: str, at: datetime) -> list[Opened]:
     """Where the person is signed in; `this` is the key of the session that asks. One query."""
+    ours = stored_key(this)
     return [
-        Opened(name_of(row.session_key), row.opened_at, row.seen_at, row.address, row.browser, row.session_key == this)
+        Opened(name_of(row.session_key), row.opened_at, row.seen_at, row.address, row.browser, row.session_key == ours)
         for row in _open(person, at=at).order_by("-seen_at", "session_key")
         if row.opened_at is not None and row.seen_at is not None
     ]
@@ -84,7 +86,7 @@ def end_own(person: AbstractUser, *, named: str, at: datetime) -> int:
 @transaction.atomic
 def end_others(person: AbstractUser, *, this: str, at: datetime) -> int:
     """End all sessions of the person but the one that asks; returns how many there were."""
-    keys = list(_open(person, at=at).exclude(session_key=this).values_list("session_key", flat=True))
+    keys = list(_open(person, at=at).exclude(session_key=stored_key(this)).values_list("session_key", flat=True))
     return _end(person, keys, by=person, at=at, words=f"{person} ended their other sessions.")
 
 
@@ -104,8 +106,9 @@ def clear_expired(*, at: datetime) -> int:
     return deleted
 
 
-def name_of(session_key: str) -> str:
-    return salted_hmac("workbench.sessions", session_key, algorithm="sha256").hexdigest()[:16]
+def name_of(stored: str) -> str:
+    """Of what is stored of a session's key."""
+    return salted_hmac("workbench.sessions", stored, algorithm="sha256").hexdigest()[:16]
 
 
 def browser_in_words(user_agent: str) -> str:

@@ -12,6 +12,7 @@ from tests.conftest import SLOW
 from tests.exceptions_app.views.repair import address, field, take_in
 from tests.journeys.people import find_violations
 from workbench.models import Session
+from workbench.session_store import stored_key
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -46,7 +47,7 @@ def sign_in(page: Page, username: str) -> None:
 
 
 def end_session(page: Page) -> None:
-    keys = [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "sessionid"]
+    keys = [stored_key(cookie["value"]) for cookie in page.context.cookies() if cookie["name"] == "sessionid"]
     assert Session.objects.filter(session_key__in=keys).delete()[0] == 1
 
 

@@ -1,6 +1,7 @@
 """Where people are signed in: listed, ended by themselves and by administrators, and hardly ever written."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from exceptions_app.policies import NotPermitted
 from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
 from workbench.celery import BEAT_SCHEDULE
 from workbench.models import Session, User
-from workbench.session_store import SessionStore
+from workbench.session_store import SessionStore, stored_key
 from workbench.sessions import browser_in_words, end_all, end_own, name_of
 
 __all__ = ["cast", "signed_in"]
@@ -63,10 +64,15 @@ def test_sessions_are_listed_and_ended_by_their_person(cast: Cast, time_machine:
     ]
     html = here.get(HERE).content.decode()
     keys = list(Session.objects.values_list("session_key", flat=True))
-    assert [key for key in keys if key in html] == []
+    cookies = [client.cookies["sessionid"].value for client in (here, office, telephone, other)]
+    assert sorted(keys) == sorted(map(stored_key, cookies))
+    assert [key for key in (*keys, *cookies) if key in html] == []
+    copied = Client()
+    copied.cookies["sessionid"] = keys[0]
+    assert not is_in(copied)  # what stands in the database opens nothing
     assert listed(other) == [("Firefox on Linux", "192.0.2.7", True)]
 
-    named = name_of(office.session.session_key or "")
+    named = name_of(stored_key(office.session.session_key or ""))
     assert end_own(cast.controller, named=named, at=now()) == 0  # it is not theirs
     for _ in range(2):  # the second time it has ended already
         assert here.post(f"{HERE}end/", {"session": named}).headers["Location"] == HERE
@@ -96,11 +102,30 @@ def test_key_that_somebody_else_chose_is_worth_nothing_once_one_signed_in(cast: 
         victim.cookies[cookie] = attacker.cookies[cookie] = key
         answer = victim.post("/accounts/login/", {"username": "clara", "password": PASSWORD})
         assert (answer.status_code, answer.cookies[cookie].value != key) == (302, True)
-        assert (is_in(victim), is_in(attacker), Session.objects.filter(pk=key).exists()) == (True, False, False)
+        assert (is_in(victim), is_in(attacker), Session.objects.filter(pk__in=[key, stored_key(key)]).exists()) == (
+            True,
+            False,
+            False,
+        )
     # In a session of somebody else nobody signs in: whoever knows its key goes on as who it is of.
     planted = sign_in(cast.controller)
     assert cookie not in planted.post("/accounts/login/", {"username": "clara", "password": PASSWORD}).cookies
     assert planted.get(HERE).context["user"] == cast.controller
+
+
+def test_session_from_before_keys_were_hashed_goes_on(cast: Cast):
+    client, nobody = sign_in(cast.clerk), Client()
+    nobody.session.save()
+    cookies = [one.cookies["sessionid"].value for one in (client, nobody)]
+    for cookie in cookies:
+        Session.objects.filter(pk=stored_key(cookie)).update(session_key=cookie)
+    assert not is_in(client)
+    client.cookies["sessionid"] = cookies[0]  # which the answer has deleted
+    [hashing] = import_module("workbench.migrations.0011_session_keys_hashed").Migration.operations
+    with connection.cursor() as cursor:
+        cursor.execute(hashing.sql)
+    assert is_in(client)
+    assert sorted(Session.objects.values_list("pk", flat=True)) == sorted(map(stored_key, cookies))
 
 
 def test_session_is_written_once_in_a_while_and_asked_for_never(cast: Cast, time_machine: Any):
