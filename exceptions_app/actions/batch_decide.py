@@ -9,6 +9,7 @@ from django.db import transaction
 from exceptions_app.actions import batch_log, notify
 from exceptions_app.actions.batch_propose import frozen_list_hash
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.fresh_proof import require_fresh_proof
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.batch_states import BATCH_MOVES, POLICY, BatchAction, ItemState
@@ -135,6 +136,7 @@ def frozen_hash_of(batch: ReplayBatch) -> str:
     )
 
 
+@refused_in_words()
 def _decide(
     batch: ReplayBatch, verdict: BatchDecision.Verdict, *, by: AbstractUser, at: datetime, because: str
 ) -> None:

@@ -11,6 +11,7 @@ from audit import log
 from audit.account_numbers import fingerprint
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.retention import require_keeper
 from exceptions_app.duties import kept_from_keeping
@@ -138,6 +139,7 @@ def _as_shown(request_id: int, frozen_sha256: str, *, by: AbstractUser) -> Erasu
     return request
 
 
+@refused_in_words()
 def _decide(
     request: ErasureRequest, verdict: ErasureDecision.Verdict, *, by: AbstractUser, at: datetime, because: str
 ) -> None:

@@ -15,6 +15,7 @@ from django.contrib.auth.models import AbstractUser
 from audit import log
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.sending import may_stop_sending
 from exceptions_app.duties import kept_from_keeping
@@ -145,6 +146,7 @@ class Kind(Generic[Rule]):
         rule: Rule = self._all().select_for_update(of=("self",), no_key=True).get(pk=rule_id)
         return rule
 
+    @refused_in_words()
     def _decide(self, rule: Rule, verdict: Verdict, *, by: AbstractUser, at: datetime, because: str) -> None:
         self.decisions._default_manager.create(
             rule=rule,

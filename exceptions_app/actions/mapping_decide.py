@@ -10,6 +10,7 @@ from django.db import transaction
 from exceptions_app.actions import mapping_log, notify
 from exceptions_app.actions.batch_decide import approve_batch, reject_batch
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.fresh_proof import Money, require_fresh_proof
 from exceptions_app.actions.mapping_propose import entries_holding, frozen_rows_hash, told
 from exceptions_app.actions.mover import Invalid
@@ -129,6 +130,7 @@ def _still_replaced(proposal: MappingProposal, rows: Sequence[MappingRow]) -> li
     return list(replaced.values())
 
 
+@refused_in_words()
 def _close(
     proposal: MappingProposal, verdict: MappingDecision.Verdict, *, by: AbstractUser, at: datetime, because: str
 ) -> None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from audit import log
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.sending import may_stop_sending
 from exceptions_app.duties import kept_from_keeping
@@ -190,6 +191,7 @@ def _as_shown(policy_id: int, frozen_sha256: str, *, by: AbstractUser) -> Retent
     return policy
 
 
+@refused_in_words()
 def _decide(
     policy: RetentionPolicy, verdict: RetentionDecision.Verdict, *, by: AbstractUser, at: datetime, because: str
 ) -> None:
