@@ -12,7 +12,7 @@ import os
 import pickle
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -257,22 +257,27 @@ def every_column() -> Iterator[tuple[str, bytes]]:
 
 
 def broker(settings: LazySettings) -> Iterator[tuple[str, bytes]]:
-    client = redis.Redis.from_url(settings.REDIS_URL)
+    client: Any = redis.Redis.from_url(settings.REDIS_URL)
     for key in client.scan_iter():
-        kind = client.type(key).decode()
-        read: Mapping[str, Callable[[], object]] = {
-            "string": lambda key=key: client.get(key), "list": lambda key=key: client.lrange(key, 0, -1),
-            "hash": lambda key=key: client.hgetall(key), "set": lambda key=key: client.smembers(key),
-            "zset": lambda key=key: client.zrange(key, 0, -1),
-        }  # fmt: skip
-        raw = repr((key, read[kind]()))
+        rows: list[bytes] = []
+        match client.type(key).decode():
+            case "string":
+                raw = repr(client.get(key))
+            case "list":
+                rows = client.lrange(key, 0, -1)
+                raw = repr(rows)
+            case "hash":
+                raw = repr(client.hgetall(key))
+            case "set":
+                raw = repr(client.smembers(key))
+            case "zset":
+                raw = repr(client.zrange(key, 0, -1, withscores=True))
+            case kind:
+                assert kind == "none", f"{kind}, which nobody reads here"  # it is over already
+                continue
         # The bodies of Celery's messages are in base64.
-        bodies = [
-            base64.b64decode(json.loads(one)["body"])
-            for one in (client.lrange(key, 0, -1) if kind == "list" else [])
-            if one.startswith(b"{")
-        ]
-        yield f"broker {key.decode()}", raw.encode() + b"\n".join(bodies)
+        bodies = [base64.b64decode(json.loads(row)["body"]) for row in rows if row.startswith(b"{")]
+        yield f"broker {key.decode()}", b"\n".join([key, raw.encode(), *bodies])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -292,12 +297,13 @@ def test_no_planted_secret_stands_anywhere_in_clear(
     systems_are_asked(cast, scene)
     pages_are_read(cast, scene, signed_in)
     fail_with(scene, monkeypatch)
+    in_memory: Any = caches["default"]
     places = [
         *((f"table {name}", content) for name, content in every_column()),
         ("log", written.getvalue().encode()),
         *((f"answer of {path}", content) for path, content in scene.answers),
         *broker(settings),
-        ("cache", repr([pickle.loads(value) for value in caches["default"]._cache.values()]).encode()),  # noqa: S301
+        ("cache", repr([pickle.loads(value) for value in in_memory._cache.values()]).encode()),  # noqa: S301
     ]
     print(f"{len(scene.secrets)} secrets, {len(places)} places, {sum(len(one) for _, one in places) / 1e6:.1f} MB")
     assert len(scene.secrets) >= 12
