@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -33,8 +34,9 @@ from integrations.records.record import RecordField, ValueKind
 
 SHARE = float(os.environ.get("NIGHTLY_SHARE", "1"))
 LINES = 100
-CURRENCIES = sorted(code for code in Locale("en").currencies if len(code) == 3)
+CURRENCIES = sorted(code for code in map(str, Locale("en").currencies) if len(code) == 3)
 DIGITS = 15  # before the point, as a column holds; those of a document may be more
+MAY_BE_GROUPED = re.compile(r"-?\d{1,3},\d{3}")
 MAP = json.dumps({"rules": [
     {"to": "/company", "value": "NL01"},
     {"to": "/reference", "from": "/ref"},
@@ -100,11 +102,18 @@ def side(place: int) -> str:
 
 
 def typed_in(line: Line, field: RecordField, random: Random) -> str:
-    """What the form makes of what somebody types, in one of two languages, in that language's notation."""
+    """What the form makes of what somebody types, in one of two languages, in that language's notation.
+
+    Where that may mean two amounts nothing is guessed, and they write one decimal more.
+    """
     assert line.typed is not None
     with translation.override(random.choice(("en", "de"))):
         comma = as_written(replace(field, value="1.5")) == "1,5"
-        value, misfit = read_value(with_comma(line.typed) if comma else plain(line.typed), field)
+        text = with_comma(line.typed) if comma else plain(line.typed)
+        value, misfit = read_value(text, field)
+        if misfit is not None and MAY_BE_GROUPED.fullmatch(text):
+            assert value == text
+            value, misfit = read_value(f"{text}0", field)
     assert misfit is None, (line, misfit)
     return value
 
