@@ -50,8 +50,8 @@ FREE_KEYS = frozenset(
 class Texts:
     """One text after the other, each beginning with the next injection and holding as many as there is room for."""
 
-    def __init__(self, *, first: int = 0) -> None:
-        self._numbers = count(first)
+    def __init__(self) -> None:
+        self._numbers = count()
 
     def of(self, room: int | None) -> str:
         """With a number at its end, so that no two are the same."""
@@ -64,9 +64,9 @@ class Texts:
         return f"{text} {number}"
 
 
-def plant(*, first: int = 0) -> int:
-    """In every row that there is. Returns how many texts; the first begins with the injection of the number `first`."""
-    texts, planted = Texts(first=first), 0
+def plant() -> int:
+    """In every row that there is. Returns how many texts."""
+    texts, planted = Texts(), 0
     with database.cursor() as cursor:
         # What waits for the end of the transaction is judged by what stood there.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
