@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.examine import TOO_WIDE, examine
@@ -100,7 +99,7 @@ def test_page_is_for_everybody(people: People, name: str):
 
 def test_no_list_is_wider_than_its_window_in_german(people: People):
     page, wider = people.page_of("clerk"), []
-    page.context.add_cookies([{"name": settings.LANGUAGE_COOKIE_NAME, "value": "de", "url": page.url}])
+    page.set_extra_http_headers({"Accept-Language": "de"})
     for address in GERMAN:
         page.goto(address)
         assert page.locator("html").get_attribute("lang") == "de"
@@ -109,7 +108,7 @@ def test_no_list_is_wider_than_its_window_in_german(people: People):
             told = page.evaluate(TOO_WIDE)
             wider += [f"{address} at {width} {told}"] if told else []
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.context.clear_cookies(name=settings.LANGUAGE_COOKIE_NAME)
+    page.set_extra_http_headers({})
     assert not wider, "\n".join(wider)
 
 

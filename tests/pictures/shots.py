@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 PAGE = ROOT / "docs" / "pictures.md"
 SCHEMES = ("light", "dark")
-MOST_BYTES = 3_000_000
+MOST_BYTES = 3_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ SHOTS = (
         "clerk", "/queue/", keys=("Control+k", "a", "p"),
     ),
     _shot("causes", "Causes", "What many exceptions have in common, one line each.", "clerk", "/causes/"),
+    _shot("playbook", "A playbook", "What to do about a cause, in steps with ready actions.",
+          "clerk", "/causes/", "cause", "playbook"),
     _shot("keys", "Keys", "All of them; single letters can be switched off.", "clerk", "/keys/"),
     _shot("search", "Search", "By number in any spelling, name, reference or amount.", "clerk", "/search/?q=van loon"),
     _shot(
@@ -83,6 +85,14 @@ SHOTS = (
     _shot("field-map", "A field map", "From the source's fields to those of the target, tried out before use.",
           "accountant", "/connections/crm/field-maps/", "field_map"),
     _shot("audit", "Audit", "Every step of everybody, chained and sealed.", "auditor", "/audit/"),
+    _shot("exports", "Exports", "The trail and evidence, made in the background and signed.", "auditor",
+          "/audit/exports/"),
+    _shot("routing-rules", "Routing rules", "Queue and priority of what arrives, kept by two people.", "administrator",
+          "/routing-rules/"),
+    _shot("access", "Access", "Who may do what where, since when, given by whom, last used when.", "administrator",
+          "/access/"),
+    _shot("retention", "Retention", "How long what is closed is kept, and what no policy lets go.", "administrator",
+          "/retention/"),
     _shot("api", "API", "Everything by HTTP, described on its own page.", "clerk", "/api/docs/"),
 )  # fmt: skip
 
