@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,7 @@ class Writer(Protocol):
         """The last bytes. `told` is what each page told; `so_far` reads all bytes before."""
 
 
-class _Lines:
+class _Lines(ABC):
     """A format in which each event is a line of its own, and nothing is to be remembered."""
 
     def begin(self, asked: Asked) -> tuple[bytes, Told]:
@@ -71,8 +72,9 @@ class _Lines:
     def page(self, events: Sequence[AuditEvent], last: Told, *, at_byte: int) -> tuple[bytes, Told]:
         return b"".join(map(self.line, events)), {}
 
+    @abstractmethod
     def line(self, event: AuditEvent) -> bytes:
-        raise NotImplementedError
+        """One event, with the end of its line."""
 
     def end(
         self, asked: Asked, told: Sequence[Told], *, rows: int, at_byte: int, so_far: Callable[[], Iterable[bytes]]

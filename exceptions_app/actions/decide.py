@@ -78,15 +78,7 @@ def approve(
     case = lock(case_id)
     proposal, where = _proposal_as_shown(case, frozen_sha256, by=by, action=None)
     kind = ProposalKind(proposal.kind)
-    if batch and (reason := first_approval.why_not_alone(proposal)):
-        raise ApprovalNoLongerHolds(reason)
-    policies.require(APPROVING[kind], case, by, where=where)
-    if as_first and (reason := first_approval.why_not_first(proposal, where)):
-        raise ApprovalNoLongerHolds(reason)
-    require_fresh_proof(lambda: [(case.amount, case.currency)], at=at)
-    _refuse_changed_bytes(proposal)
-    if kind in SENDING_KINDS:
-        _refuse_overtaken(case, proposal)
+    _require_approvable(case, proposal, where, by=by, at=at, batch=batch, as_first=as_first)
     typed = _typed_again(proposal, retyped, batch=batch)
     retyped_sha256 = digest_of(typed)
     if first_approval.is_first(where):
@@ -117,6 +109,23 @@ def approve(
     passing(Point.DECISION_WRITTEN)
     _follow_up(case, proposal, by=by, at=at)
     return decision
+
+
+def _require_approvable(
+    case: ExceptionCase, proposal: Proposal, where: policies.Standing, *, by: AbstractUser, at: datetime, batch: str,
+    as_first: bool,
+) -> None:  # fmt: skip
+    """That this person may agree to these very bytes now, in the way in which they do."""
+    kind = ProposalKind(proposal.kind)
+    if batch and (reason := first_approval.why_not_alone(proposal)):
+        raise ApprovalNoLongerHolds(reason)
+    policies.require(APPROVING[kind], case, by, where=where)
+    if as_first and (reason := first_approval.why_not_first(proposal, where)):
+        raise ApprovalNoLongerHolds(reason)
+    require_fresh_proof(lambda: [(case.amount, case.currency)], at=at)
+    _refuse_changed_bytes(proposal)
+    if kind in SENDING_KINDS:
+        _refuse_overtaken(case, proposal)
 
 
 def _told(proposal: Proposal) -> dict[str, object]:

@@ -5,6 +5,7 @@ What a rule says, and of what, stands in the models that are made of this.
 
 # ruff: noqa: S608 - made of constants of the models and of `duties`
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import pgtrigger
@@ -70,9 +71,9 @@ class KeptRule(models.Model):
         return say("ends {ref}", ref=self.replaced_ref) if self.is_end else self.asks
 
     @property
+    @abstractmethod
     def asks(self) -> str:
         """What a rule that is no end asks."""
-        raise NotImplementedError
 
 
 def rule_constraints(kind: str) -> list[models.BaseConstraint]:
