@@ -1,7 +1,7 @@
 """The checks of a rehearsal. Each returns what is wrong, in words; nothing when all is well."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -110,12 +110,48 @@ def settled_first(evidence: Evidence) -> list[str]:
         for delivery, first, second, _ in _resends(evidence)
         if second.started_at - first.started_at < settle
     ]
-    for delivery in evidence.deliveries:
-        sent = any(attempt.phase == "send" for attempt in evidence.attempts.get(delivery.id, ()))
-        if delivery.state == "cancelled" and sent and evidence.effects.get(delivery.business_key):
-            said = f"delivery {delivery.id}: a person was told that it is not there, and it is."
-            found.append(f"{said} {_history(evidence, delivery)}")
-    return found
+    return found + [
+        f"delivery {delivery.id}: a person was told that it is not there, and it is. {_history(evidence, delivery)}"
+        for delivery in _told_absent_and_there(evidence)
+        if not _broke_its_promise(evidence, delivery)
+    ]
+
+
+def later_than_promised(evidence: Evidence) -> list[str]:
+    """No fault of the workbench: the target took longer than its settle time, and answered truly when it was asked.
+
+    A simulated target promises as much as a thread can that has no processor of its own.
+    """
+    return [
+        f"delivery {delivery.id}: {_history(evidence, delivery)}"
+        for delivery in _told_absent_and_there(evidence)
+        if _broke_its_promise(evidence, delivery)
+    ]
+
+
+def _told_absent_and_there(evidence: Evidence) -> list[Sent]:
+    return [
+        delivery
+        for delivery in evidence.deliveries
+        if delivery.state == "cancelled"
+        and any(attempt.phase == "send" for attempt in evidence.attempts.get(delivery.id, ()))
+        and evidence.effects.get(delivery.business_key)
+    ]
+
+
+def _broke_its_promise(evidence: Evidence, delivery: Sent) -> bool:
+    """Whether it was asked after the settle time, and booked all that it has only after it was asked.
+
+    A send without an end may have left as late as its lease was over.
+    """
+    attempts = evidence.attempts[delivery.id]
+    last = next(attempt for attempt in reversed(attempts) if attempt.phase == "send")
+    left_by = last.finished_at or last.started_at + timedelta(seconds=evidence.lease_seconds)
+    promised = left_by + timedelta(seconds=evidence.settle_seconds)
+    answered = [attempt.finished_at for attempt in attempts if attempt.phase in _PHASES_THAT_ASK]
+    asked_after = [at for at in answered if at is not None and at >= promised]
+    booked = [effect.get("at") for effect in evidence.effects[delivery.business_key]]
+    return bool(asked_after) and all(at is not None and datetime.fromisoformat(at) > max(asked_after) for at in booked)
 
 
 def _history(evidence: Evidence, delivery: Sent) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from integrations.connectors.registry import get_connector
 from integrations.delivery.safeguards import Safeguard
 from workbench.rehearsal import control, scenes
-from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
+from workbench.rehearsal.checks import CHECKS, later_than_promised, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.documents import Document, documents_of
 from workbench.rehearsal.doubts import doubts, within
 from workbench.rehearsal.evidence import SOURCE, Evidence, gather, gather_live, is_of
@@ -235,6 +235,7 @@ def _judged(evidence: Evidence) -> LaneResult:
         doubled=counts["one effect"],
         false_resolved=counts["resolved is booked"],
         waiting_for_person=len(waiting_for_person(evidence)),
+        later_than_promised=len(later_than_promised(evidence)),
         failed={name: faults[:_SHOWN] for name, faults in found.items() if faults},
         in_doubt=len(doubtful),
         in_doubt_p95=within(doubtful, 0.95),

@@ -29,6 +29,10 @@ def lines_of(result: Result) -> Iterator[str]:
     for lane in result.lanes:
         if lane.in_doubt_p95 is not None:
             yield f"{lane.kind}: {lane.in_doubt} without an answer, 95 % of them known after {lane.in_doubt_p95:.1f} s."
+    for lane in result.lanes:
+        if lane.later_than_promised:
+            late = f"{lane.later_than_promised} booked by the target later than it promises"
+            yield f"{lane.kind}: {late}: no fault of ours."
     yield ""
     if result.engine != "naive":
         failed = {check for _, check in result.failed_checks}

@@ -22,6 +22,7 @@ class LaneResult:
     failed: Mapping[str, list[str]] = field(default_factory=dict)
     in_doubt: int = 0  # sent without an answer that told anything, and ended by a machine
     in_doubt_p95: float | None = None  # seconds from then until it was known
+    later_than_promised: int = 0  # booked by the target beyond its settle time, after it said that it has it not
 
 
 @dataclass(frozen=True, slots=True)

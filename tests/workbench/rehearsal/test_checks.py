@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workbench.rehearsal.checks import CHECKS, replays, still_under_way, waiting_for_person
+from workbench.rehearsal.checks import CHECKS, later_than_promised, replays, still_under_way, waiting_for_person
 from workbench.rehearsal.doubts import doubts, within
 from workbench.rehearsal.evidence import Attempt, Case, Evidence, Sent
 from workbench.rehearsal.lanes import LANES
@@ -149,6 +149,44 @@ def test_second_effect_counts_as_found_when_the_comparison_named_it():
     assert failing(replace(doubled, compared=True)) == {"one effect", "second found"}
     assert failing(replace(doubled, compared=True, flagged=frozenset({"NL01|J-1"}))) == {"one effect"}
     assert failing(replace(evidence(), compared=True)) == set()
+
+
+def told_absent(*attempts: Attempt, booked: float | None) -> Evidence:
+    at = {"at": after(booked).isoformat()} if booked is not None else {}
+    cancelled = delivery(state="cancelled")
+    return evidence(
+        cases=(case(state="in_progress"),), deliveries=(cancelled,), attempts=attempts, effects=(effect() | at,)
+    )
+
+
+def test_target_that_books_later_than_it_promises_is_no_fault_of_the_workbench():
+    """Asked 6 s after the send, with a settle time of 5 s: it was not there, and came at 9 s."""
+    found = told_absent(LOST, ASKED, booked=9)
+    assert failing(found) == set()
+    assert [line.partition(":")[0] for line in later_than_promised(found)] == ["delivery 7"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "booked"),
+    [
+        pytest.param((LOST, ASKED), 5.9, id="was there when it was asked"),
+        pytest.param((LOST, ASKED), None, id="nobody knows when"),
+        pytest.param((LOST, attempt(2, "probe", 4, epoch=2, outcome="absent")), 9, id="asked too early"),
+        pytest.param((LOST, attempt(2, "probe", 6, epoch=2, outcome=None)), 9, id="no answer"),
+        pytest.param((LOST,), 9, id="not asked"),
+        pytest.param(
+            (attempt(1, "send", 0, outcome=None), attempt(2, "probe", 12, epoch=2, outcome="absent")),
+            14,
+            id="asked before a send without an end had to be over and settled",
+        ),
+    ],
+)
+def test_word_to_a_person_is_a_fault_unless_the_target_alone_was_late(
+    attempts: tuple[Attempt, ...], booked: float | None
+):
+    found = told_absent(*attempts, booked=booked)
+    assert failing(found) == {"settled first"}
+    assert later_than_promised(found) == []
 
 
 def test_target_that_cannot_be_asked_leaves_its_unknowns_to_a_person():

@@ -81,6 +81,12 @@ def test_report_says_how_long_it_was_not_known_what_was_booked():
     assert not any(line.startswith("upserts:") for line in lines)
 
 
+def test_report_says_when_a_target_was_later_than_it_promises():
+    lines = list(lines_of(result(lane("askable", later_than_promised=1), lane("upserts"))))
+    assert "askable: 1 booked by the target later than it promises: no fault of ours." in lines
+    assert not any(line.startswith("upserts:") for line in lines)
+
+
 def test_report_says_when_a_storm_without_a_safeguard_showed_nothing():
     shown = list(lines_of(result(lane("askable", failed={"one effect": ["x"]}), without="ask-first")))
     assert "Without ask-first, the check “one effect” on askable failed, as it must." in shown
