@@ -189,6 +189,15 @@ def deciders_of(proposal: Proposal) -> tuple[Decider, ...]:
     return _read(_STANDING, {"proposal": proposal.pk, "more": []})
 
 
+def deciders_for(person: AbstractUser, proposal: Proposal) -> tuple[Decider, ...]:
+    """The person alone when they may approve it; else the same, to say who else can. One query, or two.
+
+    Of each of the others it would be asked who changed their account and who lent them their right.
+    """
+    own = _read(_OF_ONE, {"proposals": [proposal.pk], "person": person.pk, "more": []})
+    return own if own and own[0].may_approve else deciders_of(proposal)
+
+
 def deciders_if_proposed(
     case: ExceptionCase,
     version: PayloadVersion,

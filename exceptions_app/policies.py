@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
 
-from exceptions_app.duties import Decider, deciders_of, who_can
+from exceptions_app.duties import Decider, deciders_for, deciders_of, who_can
 from exceptions_app.granted import ON_ENTITIES, ON_QUEUES, granted_to
 from exceptions_app.granted import Kind as Granted
 from exceptions_app.hands import APPROVED_FIRST, HAD_A_HAND, hands_of, own_part
@@ -101,7 +101,7 @@ class Standing:
     """All that a ruling looks at, read once: the verbs, the open proposal and who had a hand in it.
 
     `own_part` says what the person themselves did; `deciders` are those who hold the verb there, None in a list, where
-    they are not asked for.
+    they are not asked for, and themselves alone while they decide and may.
     """
 
     user: AbstractUser
@@ -117,8 +117,11 @@ class Standing:
         return next((one.missing for one in self.deciders or () if one.pk == self.user.pk), 1)
 
 
-def standing(user: AbstractUser, case: ExceptionCase) -> Standing:
-    """Two queries, and three more while something is proposed."""
+def standing(user: AbstractUser, case: ExceptionCase, *, decides: bool = False) -> Standing:
+    """Two queries, and three more while something is proposed.
+
+    Of somebody who decides now, the others who could are read only when they may not.
+    """
     verbs = verbs_of(user, case)
     proposal = None
     if State(case.state) in DECIDED_IN:
@@ -127,7 +130,8 @@ def standing(user: AbstractUser, case: ExceptionCase) -> Standing:
         return Standing(user, verbs)
     hands = hands_of(proposal)
     people = frozenset(hand.person for hand in hands if hand.in_words != APPROVED_FIRST)
-    return Standing(user, verbs, proposal, people, own_part(hands, user.pk), deciders_of(proposal))
+    deciders = deciders_for(user, proposal) if decides else deciders_of(proposal)
+    return Standing(user, verbs, proposal, people, own_part(hands, user.pk), deciders)
 
 
 def contributors_of(proposal: Proposal) -> frozenset[int]:

@@ -239,7 +239,7 @@ def _proposal_as_shown(
     case: ExceptionCase, frozen_sha256: str, *, by: AbstractUser, action: Action | None
 ) -> tuple[Proposal, policies.Standing]:
     """The open proposal, when it is the one that the person looked at, and how they stand to it: read once."""
-    where = policies.standing(by, case)
+    where = policies.standing(by, case, decides=True)
     if where.proposal is None or where.proposal.frozen_sha256 != frozen_sha256:
         _refuse_decided_before(case, frozen_sha256, by=by)
     if where.proposal is None:

@@ -222,3 +222,21 @@ def test_who_is_left_is_read_in_one_query_however_many_they_are(cast: Cast):
     with CaptureQueriesContext(database) as many:
         found = standing(cast.controller, case)
     assert (len(few), len(many), len(found.deciders or ())) == (5, 5, 9)
+
+
+def test_of_who_decides_and_may_nobody_else_is_read(cast: Cast):
+    case = factories.make_case(cast)
+    factories.make_proposal(case, cast.clerk)
+    person("nina", "Nina Newcomer", role="controller")
+    case.refresh_from_db()
+
+    def read_for(user: User) -> tuple[int, list[str]]:
+        with CaptureQueriesContext(database) as queries:
+            found = standing(user, case, decides=True).deciders or ()
+        return len(queries), sorted(one.username for one in found)
+
+    assert read_for(cast.controller) == (5, ["conrad"])
+    assert read_for(cast.clerk) == (6, ["conrad", "nina"])
+    told("person.changed", "person:conrad", by=cast.clerk, at=now(), fields=["password"])
+    case.refresh_from_db()
+    assert read_for(cast.controller) == (6, ["conrad", "nina"])
