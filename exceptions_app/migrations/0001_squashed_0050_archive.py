@@ -29,6 +29,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from audit.privileges import allow_update, take
+from audit.rendered_once import RenderedOnce
 
 KEPT = (
     "exceptions_app_accessreview",
@@ -66,7 +67,7 @@ def restrict(_apps, schema_editor):
     allow_update(schema_editor.connection, ERASED, HISTORY[0], role=role)
 
 
-class Migration(migrations.Migration):
+class Migration(RenderedOnce):
     """All tables of the room in one step: a new installation and every test database are made in seconds.
 
     Each operation of a migration renders all models that it touches again. An installation that has run only some of

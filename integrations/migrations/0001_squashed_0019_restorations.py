@@ -10,8 +10,10 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
+from audit.rendered_once import RenderedOnce
 
-class Migration(migrations.Migration):
+
+class Migration(RenderedOnce):
     """All tables of the room in one step: a new installation and every test database are made in seconds.
 
     It takes the place of the nineteen migrations before it. An installation that has run them all goes on from here;
