@@ -50,6 +50,8 @@ hypothesis.settings.load_profile("workbench")
 FEW = 3
 """How many of the parameters of a test that is marked `alike` are tried on every engine."""
 REACHING_SERVERS = frozenset({"db", "transactional_db", "live_server", "stack"})
+STARTED = pytest.StashKey[RunningStack]()
+"""The installation of this process, once a test has asked for it."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -88,6 +90,31 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
         # As with pytest 9.2 and pytest-xdist 3.8: installations and browsers would be started by every process.
         raise pytest.UsageError("This pytest-xdist does not keep the groups of tests together.")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    started = item.config.stash.get(STARTED, None)
+    if started is not None and not started.is_up and "stack" in getattr(item, "fixturenames", ()):
+        started.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """The installation ends with the group that asked for it: it looks for work all the time, a tenth of a processor.
+
+    Where one process has all tests, groups come and go, and it stays.
+    """
+    yield
+    started = item.config.stash.get(STARTED, None)
+    is_last_of_group = nextitem is not None and _group_of(item) != _group_of(nextitem)
+    if started is not None and started.is_up and is_last_of_group and hasattr(item.config, "workerinput"):
+        started.stop()
+
+
+def _group_of(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker is not None else ""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -149,12 +176,13 @@ def app_role_connection(transactional_db: None) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[RunningStack]:
+def stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
     """The whole installation, started once for all tests that ask for it. They leave it running and usable."""
     directory = Path(tempfile.mkdtemp(prefix="wb-stack-", dir="/tmp"))
     running = RunningStack(directory / "a home")
     try:
         running.start()
+        pytestconfig.stash[STARTED] = running
         yield running
     finally:
         running.stop()

@@ -70,6 +70,10 @@ class RunningStack:
             time.sleep(POLL_SECONDS)
         self.wait_until(lambda: bool(self.state()))
 
+    @property
+    def is_up(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal to the supervisor and return its exit status once it has ended."""
         if self.process is None:
