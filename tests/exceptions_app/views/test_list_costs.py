@@ -41,7 +41,8 @@ def test_list_costs_the_same_at_1_3_and_50_rows(
 
 
 def queries_of(client: Client, asked: Asked, rows: int) -> int:
-    client.get(asked.address)  # content types are read once for each process
+    if rows == SIZES[0]:
+        client.get(asked.address)  # content types are read once for each process
     with CaptureQueriesContext(connection) as seen:
         answer = client.get(asked.address)
     assert answer.status_code == 200, asked
