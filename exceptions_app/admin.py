@@ -151,8 +151,9 @@ _PULL_EXAMPLE = (
 
 _ARCHIVE_EXAMPLE = (
     'Of a folder for example <code>{"folder": "evidence"}</code>, below the one of WB_ARCHIVE_FOLDER; of an SFTP '
-    'folder <code>{"host": "archive.example", "user": "us", "folder": "/evidence", "host_keys": ["SHA256:…"]}</code>. '
-    "All settings stand in docs/operations.md under “The archive”."
+    'folder <code>{"host": "archive.example", "user": "us", "folder": "/evidence", "host_keys": ["SHA256:…"]}</code>; '
+    'of an S3 bucket <code>{"endpoint": "https://s3.eu-central-1.amazonaws.com", "region": "eu-central-1", "bucket": '
+    '"evidence", "access_key": "AKIA…"}</code>. All settings stand in docs/operations.md under “The archive”.'
 )
 
 
@@ -170,7 +171,7 @@ class PlaceForm(ConfigurationForm):
         required=False,
         widget=forms.PasswordInput,
         strip=False,
-        help_text="The password or token. Leave empty to keep the one that is stored.",
+        help_text="The password, token or secret key. Leave empty to keep the one that is stored.",
     )
     private_key = forms.CharField(
         required=False,

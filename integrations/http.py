@@ -12,13 +12,15 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
+from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import certifi
@@ -67,24 +69,34 @@ class Exchange:
         return {name: "[removed]" if name in _KEPT_OUT_OF_EVIDENCE else text for name, text in self.headers.items()}
 
 
+class Stream(Protocol):
+    """A body that is not held in memory: its size in bytes, and its pieces, which are asked for once."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
 def exchange(
     method: str,
     url: str,
     *,
     headers: Mapping[str, str],
-    body: bytes = b"",
+    body: bytes | Stream = b"",
     timeout: float,
     deadline: float | None = None,
     max_answer: int = MAX_ANSWER,
+    into: Callable[[bytes], object] | None = None,
 ) -> Exchange:
     """Send one request and return what it came to; never raises for what the network or the other side does.
 
     `timeout` is in seconds, for connecting and for every wait for bytes; `deadline` in seconds for all of it
-    (default: twice the time-out). An answer larger than `max_answer` bytes is UNKNOWN.
+    (default: twice the time-out). An answer larger than `max_answer` bytes is UNKNOWN; `into` takes the pieces of one
+    with status 200 instead, however large: they count when the outcome is ANSWERED.
     """
     started = time.monotonic()
     wire = _Wire(timeout=timeout, ends_at=started + (deadline or 2 * timeout))
-    result = _send(wire, method, url, headers=headers, body=body, max_answer=max_answer)
+    reader = _Reader(max_answer, into)
+    result = _send(wire, method, url, headers=headers, body=body, reader=reader)
     taken = round((time.monotonic() - started) * 1000)
     logger.info("%s %s: %s %s in %s ms", method, _shown(url), result.outcome, result.status or "", taken)
     return result
@@ -157,7 +169,32 @@ class _Wire:
             self.sock.close()
 
 
-def _send(wire: _Wire, method: str, url: str, *, headers: Mapping[str, str], body: bytes, max_answer: int) -> Exchange:
+class _TooLarge(Exception):
+    pass
+
+
+class _Reader:
+    """Where the body of an answer goes, and what is kept of it."""
+
+    def __init__(self, most: int, into: Callable[[bytes], object] | None) -> None:
+        self.kept = bytearray()
+        self._most, self._into = most, into
+
+    def read(self, answer: http.client.HTTPResponse) -> None:
+        """Raises _TooLarge."""
+        if self._into is not None and answer.status == HTTPStatus.OK:
+            while chunk := answer.read(_CHUNK):
+                self._into(chunk)
+            return
+        while chunk := answer.read(min(_CHUNK, self._most + 1 - len(self.kept))):
+            self.kept += chunk
+            if len(self.kept) > self._most:
+                raise _TooLarge(f"The answer is larger than {self._most} bytes.")
+
+
+def _send(
+    wire: _Wire, method: str, url: str, *, headers: Mapping[str, str], body: bytes | Stream, reader: _Reader
+) -> Exchange:
     try:
         target = urlsplit(url)
         wire.open(target)
@@ -170,14 +207,20 @@ def _send(wire: _Wire, method: str, url: str, *, headers: Mapping[str, str], bod
     alarm.daemon = True
     alarm.start()
     try:
-        return _converse(wire, method, target, headers=headers, body=body, max_answer=max_answer)
+        return _converse(wire, method, target, headers=headers, body=body, reader=reader)
     finally:
         alarm.cancel()
         wire.close()
 
 
 def _converse(
-    wire: _Wire, method: str, target: SplitResult, *, headers: Mapping[str, str], body: bytes, max_answer: int
+    wire: _Wire,
+    method: str,
+    target: SplitResult,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | Stream,
+    reader: _Reader,
 ) -> Exchange:
     """From the first byte on: what is not a whole answer is UNKNOWN, whatever went wrong."""
     connection = http.client.HTTPConnection(target.hostname or "")
@@ -188,33 +231,45 @@ def _converse(
         return Exchange(Outcome.FORBIDDEN, detail=f"The request cannot be written: {_reason(error)}")
     status: int | None = None
     received: dict[str, str] = {}
-    kept = bytearray()
     try:
         passing(Point.WIRE_OPEN)
         if time.clock_gettime(_CLOCK) >= _leaves_by.get():
             return Exchange(Outcome.NOT_SENT, detail="Too late to send it: the time for it was over.")
-        connection.endheaders(body or None)
+        _send_all(connection, body)
         passing(Point.WIRE_SENT)
         with connection.getresponse() as answer:
             status = answer.status
             received = {
                 _clean(name, _LONGEST_NAME).lower(): _clean(text, _LONGEST_VALUE) for name, text in answer.getheaders()
             }
-            while chunk := answer.read(min(_CHUNK, max_answer + 1 - len(kept))):
-                kept += chunk
-                if len(kept) > max_answer:
-                    return _unknown(status, received, b"", f"The answer is larger than {max_answer} bytes.")
+            reader.read(answer)
             cut_short = bool(answer.length) and method != "HEAD"
+    except _TooLarge as error:
+        return _unknown(status, received, b"", str(error))
     except Exception as error:  # noqa: BLE001 — whatever went wrong, a byte may have arrived
         detail = "The deadline passed before the answer was complete." if wire.expired else _reason(error)
-        return _unknown(status, received, bytes(kept), detail)
+        return _unknown(status, received, bytes(reader.kept), detail)
     if cut_short or wire.expired:
-        return _unknown(status, received, bytes(kept), "The answer was cut short.")
-    return Exchange(Outcome.ANSWERED, status, received, bytes(kept))
+        return _unknown(status, received, bytes(reader.kept), "The answer was cut short.")
+    return Exchange(Outcome.ANSWERED, status, received, bytes(reader.kept))
+
+
+def _send_all(connection: http.client.HTTPConnection, body: bytes | Stream) -> None:
+    try:
+        connection.endheaders(body or None)
+    except (BrokenPipeError, ConnectionResetError):
+        if isinstance(body, bytes):
+            raise
+        # Who refuses a large body may answer and close before all of it came: the answer is read then.
 
 
 def _put_request(
-    connection: http.client.HTTPConnection, method: str, target: SplitResult, *, headers: Mapping[str, str], body: bytes
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: SplitResult,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | Stream,
 ) -> None:
     """Write the head into the connection's buffer; `endheaders` sends it."""
     path = target.path or "/"

@@ -22,8 +22,8 @@ class ArchiveShape(Shape):
 
     name = serializers.CharField()
     slug = serializers.CharField()
-    kind = serializers.CharField(help_text="folder or sftp.")
-    where = serializers.CharField(help_text="The folder, or the server with the folder; nothing secret.")
+    kind = serializers.CharField(help_text="folder, sftp or s3.")
+    where = serializers.CharField(help_text="The folder, or the server or store with the folder; nothing secret.")
     in_use = serializers.BooleanField(help_text="Whether it is switched on; one at most is.")
     paused_at = serializers.DateTimeField(allow_null=True)
     paused_because = serializers.CharField()

@@ -13,7 +13,7 @@ from exceptions_app.models.references import number_in
 from exceptions_app.queries import keyset
 from exceptions_app.queries.audit_page import readable_scopes
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
-from integrations.archive_settings import FolderSettings, read_archive_settings
+from integrations.archive_settings import FolderSettings, S3Settings, read_archive_settings
 from integrations.models import Archive
 from integrations.pull_settings import SettingsRefused
 
@@ -94,4 +94,6 @@ def where(archive: Archive) -> str:
         return ""
     if isinstance(settings, FolderSettings):
         return settings.folder
+    if isinstance(settings, S3Settings):
+        return f"{settings.address}/{settings.folder}".rstrip("/")
     return f"sftp://{settings.host}:{settings.port}/{settings.folder.lstrip('/')}"

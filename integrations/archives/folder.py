@@ -10,16 +10,17 @@ from django.conf import settings as configured
 
 from integrations.archive_settings import FolderSettings
 from integrations.archives.failures import ArchiveFailed
+from integrations.archives.files import ByRename
 
 _PIECE = 1 << 20
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @contextmanager
-def folder_store(settings: FolderSettings) -> Iterator["FolderStore"]:
+def folder_store(settings: FolderSettings) -> Iterator[ByRename]:
     """Raises ArchiveFailed for whatever goes wrong there."""
     try:
-        yield FolderStore(_folder(settings))
+        yield ByRename(FolderStore(_folder(settings)))
     except OSError as error:
         raise ArchiveFailed(f"The folder cannot be used: {error.strerror or type(error).__name__}.") from error
 

@@ -4,17 +4,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from integrations.archives.failures import ArchiveFailed
+from integrations.archives.files import ByRename
 from integrations.pull.outcome import PullFailed
 from integrations.pull.sftp_wire import Server, signed_in
 from integrations.pull_settings import SftpSettings
 
 
 @contextmanager
-def sftp_store(settings: SftpSettings, secret: str, *, timeout: float, deadline: float) -> Iterator["SftpStore"]:
+def sftp_store(settings: SftpSettings, secret: str, *, timeout: float, deadline: float) -> Iterator[ByRename]:
     """Raises ArchiveFailed for whatever goes wrong there. Times in seconds: of each wait, and of all."""
     try:
         with signed_in(settings, secret, timeout=timeout, deadline=deadline) as server:
-            yield SftpStore(server, settings.folder.rstrip("/"))
+            yield ByRename(SftpStore(server, settings.folder.rstrip("/")))
     except PullFailed as failure:
         raise ArchiveFailed(failure.problem, pauses=failure.pauses) from failure
 

@@ -24,7 +24,7 @@ _CONFIGURATION_CHANGES = pgtrigger.Condition(
 
 
 class Archive(models.Model):
-    """A folder or a server that takes evidence packs of closed exceptions.
+    """A folder, a server or an object store that takes evidence packs of closed exceptions.
 
     What is configured changes only with an audit event. `looked_until` is the planner's own note.
     """
@@ -32,12 +32,13 @@ class Archive(models.Model):
     class Kind(models.TextChoices):
         FOLDER = "folder", "Folder"
         SFTP = "sftp", "SFTP folder"
+        S3 = "s3", "S3 bucket"
 
     slug = models.SlugField(unique=True, help_text="Used in the audit trail, never changed.")
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=10, choices=Kind)
     settings = models.JSONField(default=dict, help_text="Where it is; docs/operations.md lists all.")
-    secret = SealedTextField(blank=True, help_text="The password or private key.")
+    secret = SealedTextField(blank=True, help_text="The password, private key or secret key.")
     timeout_seconds = models.PositiveIntegerField(
         default=30,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_WAIT)],
@@ -60,7 +61,7 @@ class Archive(models.Model):
     class Meta:
         default_permissions = ()
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(kind__in=["folder", "sftp"]), name="archive_known_kind"),
+            models.CheckConstraint(condition=Q(kind__in=["folder", "sftp", "s3"]), name="archive_known_kind"),
             models.CheckConstraint(
                 condition=Q(timeout_seconds__range=(1, LONGEST_WAIT)), name="archive_timeout_in_range"
             ),

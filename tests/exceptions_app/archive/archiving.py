@@ -14,6 +14,7 @@ from exceptions_app.models import ArchiveDelivery, ExceptionCase
 from integrations.models import Archive
 from tests import factories
 from tests.cast import MORNING, Cast
+from tests.s3_server import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, S3Server
 from tests.sealing import seal
 from tests.sftp_server import PASSWORD, USER, SftpServer
 
@@ -38,6 +39,13 @@ def sftp_archive(server: SftpServer, *, secret: str = PASSWORD, **more: Any) -> 
         "host": "127.0.0.1", "port": server.port, "user": USER, "folder": "/kept", "host_keys": [server.host_key],
     } | more  # fmt: skip
     return switched_on(kind="sftp", settings=given, secret=secret, timeout_seconds=2)
+
+
+def s3_archive(server: S3Server, *, secret: str = SECRET_KEY, **more: Any) -> Archive:
+    given = {
+        "endpoint": server.endpoint, "region": REGION, "bucket": BUCKET, "access_key": ACCESS_KEY, "folder": "kept",
+    } | more  # fmt: skip
+    return switched_on(kind="s3", settings=given, secret=secret, timeout_seconds=2)
 
 
 def closed(cast: Cast, name: str, *, day: datetime = DAY) -> ExceptionCase:
