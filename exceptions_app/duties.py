@@ -24,6 +24,7 @@ from exceptions_app.models import (
     RetentionPolicy,
     Transaction,
 )
+from exceptions_app.models.batch_duties import late_for_batch
 from exceptions_app.models.demands import LACKS
 from exceptions_app.models.duties import (
     FIRST_HOLDS,
@@ -34,16 +35,12 @@ from exceptions_app.models.duties import (
     HELD_BEFORE,
     HELD_FOR_MAPPING_BEFORE,
     HOLDS,
-    HOURS_BEFORE,
-    OPENS_THE_ACCOUNT,
     STANDS_IN,
     TAMPERED,
     TAMPERED_OF_MAPPING,
     TOUCHED_THE_FIRST,
     TOUCHED_THE_PROPOSER,
     TWIN,
-    counted_since,
-    gives_approve,
 )
 from exceptions_app.models.retention import PLACED
 from exceptions_app.wording import say
@@ -125,43 +122,9 @@ _OF_MAPPING = f"""
     LEFT JOIN LATERAL ({STANDS_IN}) place ON TRUE LEFT JOIN public.workbench_user beside ON beside.id = place.other
     WHERE proposed.id = %(proposal)s AND person.id = %(person)s
 """
-# Of each place the item that was proposed first says whether they were late. Whether anybody touched their account or
-# gave them the right, has their address or decides in their place, and whether they answer for a service account, is
-# asked before it is asked of each of ten thousand items whether that was one with a hand in it.
-_LATE_FOR_BATCH = f"""
-    WITH item AS (
-        SELECT c.queue_id, c.entity_id, c.opened_at, p.id, p.proposed_at FROM public.exceptions_app_batchitem i
-        JOIN public.exceptions_app_proposal p ON p.id = i.proposal_id
-        JOIN public.exceptions_app_exceptioncase c ON c.id = p.case_id WHERE i.batch_id = %(batch)s
-    ), since AS (
-        SELECT min(opened_at) - interval '{HOURS_BEFORE} hours' AS began FROM item
-    )
-    SELECT
-        EXISTS (
-            SELECT 1 FROM public.exceptions_app_proposal proposed CROSS JOIN LATERAL ({GIVEN}) given
-            WHERE NOT ({HELD_BEFORE}) AND proposed.id IN (
-                SELECT DISTINCT ON (queue_id, entity_id) id FROM item ORDER BY queue_id, entity_id, proposed_at
-            )
-        ),
-        EXISTS (
-            SELECT 1 FROM public.audit_event e WHERE e.subject = 'person:' || person.username
-                AND e.at > since.began AND e.actor <> person.username AND {OPENS_THE_ACCOUNT}
-        ) OR EXISTS (
-            SELECT 1 FROM public.audit_event e WHERE e.subject = ANY(ARRAY(
-                SELECT 'queue:' || q.slug FROM public.exceptions_app_queue q
-                WHERE q.id IN (SELECT queue_id FROM item)
-                UNION ALL SELECT 'entity:' || l.code FROM public.exceptions_app_legalentity l
-                WHERE l.id IN (SELECT entity_id FROM item)
-            )) AND e.at > since.began AND e.actor <> person.username AND {gives_approve("person")}
-        ) OR EXISTS (
-            SELECT 1 FROM public.exceptions_app_delegation d
-            WHERE person.id IN (d.giver_id, d.taker_id) AND {counted_since("since.began")}
-        ) OR person.email <> '' AND EXISTS (
-            SELECT 1 FROM public.workbench_user other
-            WHERE other.id <> person.id AND lower(other.email) = lower(person.email)
-        ) OR EXISTS (SELECT 1 FROM public.workbench_serviceaccount service WHERE service.owner_id = person.id)
-    FROM public.workbench_user person CROSS JOIN since WHERE person.id = %(person)s
-"""
+_LATE_FOR_BATCH = late_for_batch(
+    "%(batch)s", people="CROSS JOIN public.workbench_user person WHERE person.id = %(person)s"
+)
 
 
 def _of_kept(proposed: str) -> str:

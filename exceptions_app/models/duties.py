@@ -131,7 +131,8 @@ def _decides_for_a_holder(*, since_before: bool) -> str:
     return f"EXISTS (SELECT 1 FROM {_givers()} {before} AND {both})"
 
 
-HOLDS = f"(({_holds_both(since_before=False)}) OR {_decides_for_a_holder(since_before=False)})"
+HOLDS_THEMSELVES = _holds_both(since_before=False)
+HOLDS = f"(({HOLDS_THEMSELVES}) OR {_decides_for_a_holder(since_before=False)})"
 _HELD_THEMSELVES = _holds_both(since_before=True)
 HELD_BEFORE = f"(({_HELD_THEMSELVES}) OR {_decides_for_a_holder(since_before=True)})"
 

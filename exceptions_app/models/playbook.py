@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from audit.guard import Guard, append_only, audit_required, truncate_refused
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
+from exceptions_app.models.duties import HOLDS_THEMSELVES, IS_MACHINE
 from exceptions_app.models.references import Numbered, NumberedQuerySet
 
 PLAYBOOK_PREFIX = "PB-"
@@ -28,12 +29,20 @@ _ASKS_FOR_A_SECOND = Guard(
     RETURN NEW;
     """,
 )
+# Of each place that has exceptions with the code: `given` of the texts about who holds the verb.
+_PLACES = """
+    SELECT DISTINCT c.queue_id, c.entity_id FROM public.exceptions_app_playbookversion v
+    JOIN public.exceptions_app_cause k ON k.connector = v.connector AND k.code = v.code
+    JOIN public.exceptions_app_exceptioncase c ON c.cause_id = k.id
+    WHERE v.id = NEW.version_id
+"""
 _BY_SOMEBODY_ELSE = Guard(
     name="four_eyes",
     level=pgtrigger.Row,
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
-    func="""
+    declare=[("person", "RECORD")],
+    func=f"""
     IF EXISTS (
         SELECT 1 FROM public.exceptions_app_playbookversion v
         WHERE v.id = NEW.version_id AND v.author_id = NEW.decider_id
@@ -41,8 +50,15 @@ _BY_SOMEBODY_ELSE = Guard(
         RAISE EXCEPTION 'four eyes: playbook % is decided on by somebody else than its author', NEW.version_id
             USING ERRCODE = 'check_violation';
     END IF;
+    SELECT u.id, u.username, u.is_active INTO person FROM public.workbench_user u WHERE u.id = NEW.decider_id;
+    IF {IS_MACHINE} OR NOT person.is_active
+        OR NOT EXISTS (SELECT 1 FROM ({_PLACES}) given WHERE {HOLDS_THEMSELVES})
+    THEN
+        RAISE EXCEPTION 'four eyes: user % may approve nowhere where playbook % counts', NEW.decider_id, NEW.version_id
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
-    """,
+    """,  # noqa: S608 - constants of this room
 )
 
 

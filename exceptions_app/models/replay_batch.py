@@ -17,6 +17,7 @@ from audit.guard import (
     truncate_refused,
 )
 from exceptions_app.batch_states import MOST_PREPARED, STATE_WORDS, BatchState, ItemState
+from exceptions_app.models.batch_duties import REFUSE_WHOEVER_MAY_NOT_DECIDE_ON_BATCH
 from exceptions_app.models.case import REF_PREFIX, ExceptionCase
 from exceptions_app.models.decision import Proposal
 from exceptions_app.models.references import Numbered, NumberedQuerySet
@@ -260,16 +261,16 @@ class BatchProgress(models.Model):
 
 
 # As for the decision on one exception: it holds for pages, API, shell and SQL alike.
-_FOUR_EYES = """
-    SELECT b.* INTO proposed FROM public.exceptions_app_replaybatch b WHERE b.id = NEW.batch_id FOR UPDATE;
-    IF proposed.state <> 'awaiting_approval' THEN
+_FOUR_EYES = f"""
+    SELECT b.* INTO listed FROM public.exceptions_app_replaybatch b WHERE b.id = NEW.batch_id FOR UPDATE;
+    IF listed.state <> 'awaiting_approval' THEN
         RAISE EXCEPTION 'batch % is no longer open', NEW.batch_id USING ERRCODE = 'check_violation';
     END IF;
-    IF proposed.frozen_sha256 <> NEW.frozen_sha256 THEN
+    IF listed.frozen_sha256 <> NEW.frozen_sha256 THEN
         RAISE EXCEPTION 'the decision is for other content than batch %', NEW.batch_id
             USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.decider_id = proposed.proposer_id
+    IF NEW.decider_id = listed.proposer_id
         OR EXISTS (SELECT 1 FROM public.exceptions_app_batchitem i
                    JOIN public.exceptions_app_contributor c ON c.proposal_id = i.proposal_id
                    WHERE i.batch_id = NEW.batch_id AND c.person_id = NEW.decider_id)
@@ -285,8 +286,9 @@ _FOUR_EYES = """
         RAISE EXCEPTION 'four eyes: user % contributed to batch % and cannot decide on it',
             NEW.decider_id, NEW.batch_id USING ERRCODE = 'check_violation';
     END IF;
+    {REFUSE_WHOEVER_MAY_NOT_DECIDE_ON_BATCH}
     RETURN NEW;
-"""
+"""  # noqa: S608 - constants of this room
 
 
 # A batch that goes with a value mapping is decided on with it, in one transaction and in the same way.
@@ -327,7 +329,7 @@ class BatchDecision(SecondOpinion):
                 name="four_eyes",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                declare=[("proposed", "RECORD")],
+                declare=[("listed", "RECORD"), ("person", "RECORD"), ("looked", "RECORD")],
                 func=_FOUR_EYES,
             ),
             _WITH_ITS_MAPPING,

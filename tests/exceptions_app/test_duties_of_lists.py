@@ -72,7 +72,7 @@ def test_batch_is_refused_to_whom_any_item_is(cast: Cast):
     ):
         with pytest.raises(NotPermitted, match=why):
             approve_batch(batch.pk, by=who, at=LATER, frozen_sha256=batch.frozen_sha256)
-    for who in scene.people.values():
+    for who in (*scene.people.values(), late, beside, touched):
         with pytest.raises(IntegrityError, match="four eyes"), transaction.atomic():
             BatchDecision.objects.create(
                 batch=batch, verdict="approved", decider=who, frozen_sha256=batch.frozen_sha256, decided_at=LATER

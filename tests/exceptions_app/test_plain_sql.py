@@ -326,6 +326,25 @@ def test_no_row_of_a_guarded_table_is_deleted_without_an_event(scene: None, appl
     assert gone == DELETED_WITHOUT_AN_EVENT
 
 
+DECIDE_ON_BATCH = """
+    INSERT INTO exceptions_app_batchdecision (batch_id, verdict, decider_id, frozen_sha256, because, decided_at)
+    SELECT b.id, {verdict}, u.id, b.frozen_sha256, 'x', now() FROM exceptions_app_replaybatch b, workbench_user u
+    WHERE b.state = 'awaiting_approval' AND u.username = {username}
+"""
+
+
+def test_batch_is_decided_on_by_those_alone_who_may_approve_all_of_it(scene: None, application: Application):
+    people = {name for (name,) in application.execute("SELECT username FROM workbench_user")}
+    for verdict in ("approved", "rejected"):
+        said = {
+            name: tried(application, sql.SQL(DECIDE_ON_BATCH).format(verdict=verdict, username=name)) or ""
+            for name in people
+        }
+        # Both are controllers without a hand in it. What these two are refused for is the missing event alone.
+        assert {name for name, words in said.items() if "four eyes" not in words} == {"conrad", "cem"}
+        assert all("no audit event" in said[name] for name in ("conrad", "cem"))
+
+
 def rows_in(application: Application, table: str) -> int:
     row = application.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
     return int(row[0]) if row else 0
