@@ -18,6 +18,7 @@ from audit import log
 from exceptions_app.actions import grants
 from exceptions_app.actions.administrators import end_administration
 from exceptions_app.actions.connections import SCOPE
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.fresh_proof import require_fresh_proof_of_whoever_asks
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
@@ -282,8 +283,10 @@ def write_outcomes(review: AccessReview, items: list[AccessReviewItem], *, by: A
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
     for item in items:
         alike[item.outcome, item.because].append(item.pk)
-    for (outcome, because), numbers in alike.items():
-        review.items.filter(pk__in=numbers).update(outcome=outcome, because=because, decided_at=at, decided_by=by.pk)
+    with refused_in_words():
+        for (outcome, because), numbers in alike.items():
+            items_alike = review.items.filter(pk__in=numbers)
+            items_alike.update(outcome=outcome, because=because, decided_at=at, decided_by=by.pk)
     log.record_many(
         [
             _entry(

@@ -1,5 +1,6 @@
 """What became of a proposal, or of the right to decide on it, between what somebody looked at and their decision."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,9 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.states import STATE_WORDS, State
 from exceptions_app.wording import say
 
-_OF_THE_TRIGGERS = ("four eyes:", "authority:")
+_OF_THE_TRIGGERS = re.compile(
+    r"four eyes:|authority:|user \d+ (?:decides on no access|cannot decide on their own access)"
+)
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def refused_in_words() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        if not str(error).startswith(_OF_THE_TRIGGERS):
+        if not _OF_THE_TRIGGERS.match(str(error)):
             raise
         raise NotPermitted(
             say("Your right to decide on this changed while you decided. Nothing was done; look at it again.")

@@ -8,6 +8,7 @@ from django.db import transaction
 from audit import log
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.decide import ApprovalNoLongerHolds
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.erasures import refuse_name_in
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.retention import require_keeper
@@ -62,7 +63,8 @@ def lift_hold(hold_id: int, *, by: AbstractUser, at: datetime, because: str) -> 
         raise NotPermitted(kept)
     refuse_name_in(because, hold.folded)
     hold.lifted_by_id, hold.lifted_at, hold.lifted_because = by.pk, at, because.strip()[:500]
-    hold.save(update_fields=["lifted_by", "lifted_at", "lifted_because"])
+    with refused_in_words():
+        hold.save(update_fields=["lifted_by", "lifted_at", "lifted_because"])
     _record("hold.lifted", hold, f"{by} lifted {hold.words_of_event}.", by=by, at=at, because=hold.lifted_because)
     return hold
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from audit import log
 from exceptions_app.actions.cause_joins import LONGEST_REASON
+from exceptions_app.actions.decided_meanwhile import refused_in_words
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import Cause, PlaybookDecision, PlaybookVersion
@@ -90,19 +91,23 @@ def decide_playbook(
         _record(version, "playbook.approved", by=by, at=at, because=because, summary=summary, data={})
     else:
         _record(version, "playbook.rejected", by=by, at=at, because=because, summary=summary, data={})
-    return PlaybookDecision.objects.create(
-        version=version, verdict=verdict, decider_id=by.pk, because=because, decided_at=at
-    )
+    with refused_in_words():
+        return PlaybookDecision.objects.create(
+            version=version, verdict=verdict, decider_id=by.pk, because=because, decided_at=at
+        )
 
 
 def _lock(cause_id: int, verb: Verb, *, by: AbstractUser) -> Cause:
-    """One writer of a code at a time. What is permitted is asked without what others let the person decide."""
+    """One writer of a code at a time. What is permitted is asked without what others let the person decide.
+
+    It is asked once the others are through: whoever waited may have lost the right meanwhile.
+    """
     cause = Cause.objects.get(pk=cause_id)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"playbook\x1f{cause.connector}\x1f{cause.code}"])
     ruling = may_with_code(cause, verb, own_reach_of(by))
     if not ruling.allowed:
         raise NotPermitted(ruling.reason)
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"playbook\x1f{cause.connector}\x1f{cause.code}"])
     return cause
 
 

@@ -20,41 +20,25 @@ from django.db import connection as database
 from django.db import transaction
 
 from exceptions_app.actions.approval_rules import Asked, approve_rule, propose_end, propose_rule
-from exceptions_app.actions.batch_decide import approve_batch
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready, approve
-from exceptions_app.actions.erasures import approve_erasure, propose_erasure
 from exceptions_app.actions.grants import add_to_role, grant_role, remove_from_role, revoke_role
-from exceptions_app.actions.mapping_decide import approve_mapping
 from exceptions_app.actions.mover import Invalid, lock
-from exceptions_app.actions.retention import Asked as Kept
-from exceptions_app.actions.retention import approve_policy, propose_policy
 from exceptions_app.actions.work import assign
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import (
-    ApprovalRuleDecision,
-    BatchDecision,
-    BatchItem,
-    Contributor,
     Decision,
-    ErasureDecision,
     ExceptionCase,
     FirstApproval,
-    MappingDecision,
     PayloadVersion,
     Proposal,
-    RetentionDecision,
 )
-from exceptions_app.models.retention import RecordClass
-from exceptions_app.models.second_opinion import SecondOpinion
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import State, TransitionNotAllowed
 from integrations.models import Delivery
 from tests.cast import MORNING, SET_UP_AT, Cast, give_role, make_cast, person
 from tests.exceptions_app.actions.mending import mend, mend_and_propose, take_in
 from tests.exceptions_app.hands import told
-from tests.exceptions_app.replay_batches.target import Target, propose_all, refused_cases, target
-from tests.exceptions_app.value_mappings.mapping import propose as propose_value
-from tests.guards import GUARD, PASS
+from tests.exceptions_app.replay_batches.target import target
 from workbench.models import User
 
 __all__ = ["target"]
@@ -308,91 +292,3 @@ def test_approval_beside_a_rule_that_asks_for_two(cast: Cast, rounds: int):
         end = propose_end(rule.pk, by=adam, at=MORNING, because="For the next round.")
         approve_rule(end.pk, by=cast.administrator, at=MORNING, frozen_sha256=end.frozen_sha256)
     both_happened(seen, rounds)
-
-
-Decided = tuple[User, Callable[[], object], type[SecondOpinion]]
-
-
-def on_a_mapping(cast: Cast) -> Decided:
-    proposal = propose_value(cast)
-    signed: dict[str, Any] = {"by": cast.controller, "at": MORNING, "frozen_sha256": proposal.frozen_sha256}
-    return cast.controller, partial(approve_mapping, proposal.pk, **signed), MappingDecision
-
-
-def on_a_rule(cast: Cast) -> Decided:
-    adam = person("adam", "Adam Administrator", is_staff=True)
-    asked = Asked(above=Decimal(100), currency="EUR", approvers=2)
-    rule = propose_rule(asked, by=cast.administrator, at=MORNING, because="The group's policy.")
-    signed: dict[str, Any] = {"by": adam, "at": MORNING, "frozen_sha256": rule.frozen_sha256}
-    return adam, partial(approve_rule, rule.pk, **signed), ApprovalRuleDecision
-
-
-def on_retention(cast: Cast) -> Decided:
-    adam = person("adam", "Adam Administrator", is_staff=True)
-    kept = Kept(record_class=RecordClass.FILES, days=4000)
-    policy = propose_policy(kept, by=cast.administrator, at=MORNING, because="The law.")
-    signed: dict[str, Any] = {"by": adam, "at": MORNING, "frozen_sha256": policy.frozen_sha256}
-    return adam, partial(approve_policy, policy.pk, **signed), RetentionDecision
-
-
-def on_an_erasure(cast: Cast) -> Decided:
-    adam = person("adam", "Adam Administrator", is_staff=True)
-    request = propose_erasure("Somebody Else", by=cast.administrator, at=MORNING, because="By letter.")
-    signed: dict[str, Any] = {"by": adam, "at": MORNING, "frozen_sha256": request.frozen_sha256}
-    return adam, partial(approve_erasure, request.pk, **signed), ErasureDecision
-
-
-def before_writing(patch: pytest.MonkeyPatch, decisions: type[SecondOpinion], call: Callable[[], object]) -> None:
-    """After the policy let them, and before the row is written: once."""
-    write = decisions.save
-
-    def save(decision: SecondOpinion, **given: Any) -> None:
-        patch.setattr(decisions, "save", write)
-        call()
-        write(decision, **given)
-
-    patch.setattr(decisions, "save", save)
-
-
-@pytest.mark.parametrize("of", [on_a_mapping, on_a_rule, on_retention, on_an_erasure])
-def test_account_that_is_made_inactive_after_the_policy_looked_is_refused_in_words(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch, of: Callable[[Cast], Decided]
-):
-    decider, decide, decisions = of(cast)
-    switch = partial(make_active, decider, by=person("eve", "Eve Administrator", is_staff=True))
-    taken: list[Ran] = []
-    random = Random(1)  # noqa: S311
-
-    def take() -> None:
-        taken.extend(race(partial(switch, False), random=random))
-
-    before_writing(monkeypatch, decisions, take)
-    with pytest.raises(NotPermitted, match="Your right to decide on this changed"):
-        decide()
-    assert ([one.done for one in taken], decisions._default_manager.count()) == ([True], 0)
-    switch(True)
-    decide()
-    assert decisions._default_manager.count() == 1
-
-
-def test_hand_that_somebody_has_in_a_batch_after_the_policy_looked_is_refused_in_words(
-    cast: Cast, target: Target, monkeypatch: pytest.MonkeyPatch
-):
-    """Whoever lost the right alone is refused when the turn of each item comes."""
-    batch = propose_all(cast, refused_cases(cast, 2))
-    item = BatchItem.objects.filter(batch=batch).order_by("position").last()
-    assert item is not None
-    decide = partial(approve_batch, batch.pk, by=cast.controller, at=MORNING, frozen_sha256=batch.frozen_sha256)
-
-    def take_part() -> None:
-        with database.cursor() as cursor:
-            cursor.execute(PASS)
-            Contributor.objects.create(proposal_id=item.proposal_id, person=cast.controller, part="corrected")
-            cursor.execute(GUARD)
-
-    before_writing(monkeypatch, BatchDecision, take_part)
-    with pytest.raises(NotPermitted, match="Your right to decide on this changed"):
-        decide()
-    assert (BatchDecision.objects.count(), Contributor.objects.filter(person=cast.controller).count()) == (0, 0)
-    decide()
-    assert BatchDecision.objects.count() == 1
