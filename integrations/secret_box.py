@@ -47,15 +47,22 @@ class _Box:
         """Raises InvalidToken, also when it is older than `seconds`."""
         if not sealed.startswith(_KIND):
             return self._fernet.decrypt(sealed.encode(), ttl=seconds)
-        try:
-            raw = base64.b64decode(sealed.removeprefix(_KIND).encode(), altchars=b"-_", validate=True)
-        except (binascii.Error, UnicodeEncodeError) as error:
-            raise InvalidToken from error
-        at, nonce, rest = raw[:_TIME_BYTES], raw[_TIME_BYTES:][:_NONCE_BYTES], raw[_TIME_BYTES + _NONCE_BYTES :]
-        content = self._decrypt(nonce, rest, _KIND.encode() + at)
-        if seconds is not None and time.time() - int.from_bytes(at) > seconds:
+        at, nonce, rest, named = _parts(sealed)
+        content = self._decrypt(nonce, rest, named)
+        if seconds is not None and time.time() - at > seconds:
             raise InvalidToken
         return content
+
+    def is_newest(self, sealed: str) -> bool:
+        """Whether it was sealed in today's way with the first key."""
+        if not sealed.startswith(_KIND):
+            return False
+        try:
+            _, nonce, rest, named = _parts(sealed)
+            self._ciphers[0].decrypt(nonce, rest, named)
+        except (InvalidToken, InvalidTag, ValueError):
+            return False
+        return True
 
     def _decrypt(self, nonce: bytes, sealed: bytes, named: bytes) -> bytes:
         for cipher in self._ciphers:
@@ -64,6 +71,16 @@ class _Box:
             except (InvalidTag, ValueError):
                 continue
         raise InvalidToken
+
+
+def _parts(sealed: str) -> tuple[int, bytes, bytes, bytes]:
+    """When it was sealed, the nonce, what is encrypted, and what that is bound to. Raises InvalidToken."""
+    try:
+        raw = base64.b64decode(sealed.removeprefix(_KIND).encode(), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise InvalidToken from error
+    at, nonce, rest = raw[:_TIME_BYTES], raw[_TIME_BYTES:][:_NONCE_BYTES], raw[_TIME_BYTES + _NONCE_BYTES :]
+    return int.from_bytes(at), nonce, rest, _KIND.encode() + at
 
 
 def _derived(key: str) -> bytes:
@@ -100,6 +117,11 @@ def unseal(sealed: str, *, seconds: int | None = None) -> str:
         raise Unsealable("No key of FIELD_ENCRYPTION_KEYS opens it, or it is too old.") from error
 
 
+def is_newest(sealed: str) -> bool:
+    """Whether the first key sealed it, in today's way: nothing is left to do when keys are changed."""
+    return _ours().is_newest(sealed)
+
+
 class Unsealable(Exception):
     """It was changed, is too old, or was encrypted with a key that is gone."""
 
@@ -107,8 +129,8 @@ class Unsealable(Exception):
 class SealedTextField(_TextField):
     """Text that is encrypted in the database (the first key encrypts, all keys decrypt).
 
-    Set `FIELD_ENCRYPTION_KEYS` with the new key first to rotate. A value that no key opens is an error,
-    never an empty secret.
+    Set `FIELD_ENCRYPTION_KEYS` with the new key first to rotate, and run `seal_anew`. A value that no key opens is an
+    error, never an empty secret.
     """
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:

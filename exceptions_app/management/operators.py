@@ -1,6 +1,7 @@
 """What commands have in common that give or take access: who does it, why, and to what."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -21,7 +22,12 @@ LONGEST_REASON = 500
 
 
 class OperatorCommand(BaseCommand):
-    """A command that acts for a named administrator, who says why. It is done whole or not at all."""
+    """A command that acts for a named administrator, who says why. It is done whole or not at all.
+
+    One that says `in_one = False` opens its own transactions, because it takes long and goes on where it was.
+    """
+
+    in_one = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--by", required=True, metavar="USERNAME", help="the administrator who does this")
@@ -33,7 +39,7 @@ class OperatorCommand(BaseCommand):
             raise CommandError(f"--because: write a reason of 1 to {LONGEST_REASON} characters.")
         operator = person(options["by"], option="--by")
         try:
-            with marked_as_running(), transaction.atomic():
+            with marked_as_running(), transaction.atomic() if self.in_one else nullcontext():
                 require_administrator(operator)
                 lines = self.act(options, {"by": operator, "at": now(), "because": because})
         except (Invalid, NotPermitted) as refused:

@@ -44,7 +44,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
     _ADMINISTERING: (
         "grant.given", "grant.taken", "role.given", "role.taken", "role.added", "person.added", "person.changed",
         "person.joined", "configuration.added", "configuration.changed", "exchange_rates.imported", "token.made",
-        "token.withdrawn", "access_review.opened", "access_review.confirmed", "access_review.ended",
+        "token.withdrawn", "keys.changed", "access_review.opened", "access_review.confirmed", "access_review.ended",
     ),
 }  # fmt: skip
 

@@ -203,6 +203,8 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "sending.resumed": "All sending resumed",
         "sending.restored": "Restored from a backup",
         "connection.webhook_secret_rotated": "Webhook secret rotated",
+        "secret.sealed_anew": "Secret sealed with another key",
+        "keys.changed": "All secrets sealed with the newest key",
         "field_map.saved": "Field map saved",
         "field_map.activated": "Field map put to use",
         "field_map.switched_off": "Field map switched off",
