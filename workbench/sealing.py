@@ -5,10 +5,11 @@ sealed is stored nowhere and is over within minutes.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -71,15 +72,18 @@ def seal_all_anew(*, by: AbstractUser, at: datetime, because: str) -> Sealed:
     signed: dict[str, Any] = {"actor": by.get_username(), "at": at, "because": because.strip()}
     with _alone():
         for model, names in sealed_columns():
-            last = 0
-            while last is not None:
-                last = _rows_anew(model, names, last, found, signed)
-        last = 0
-        while last is not None:
-            last = _people_anew(last, found, signed)
+            _to_the_end(partial(_rows_anew, model, names, found=found, signed=signed))
+        _to_the_end(partial(_people_anew, found=found, signed=signed))
         with transaction.atomic():
             _tell_all(found, by, signed)
     return found
+
+
+def _to_the_end(batch: Callable[[int], int | None]) -> None:
+    """One batch after the other, each from the last row of the one before."""
+    last: int | None = 0
+    while last is not None:
+        last = batch(last)
 
 
 def sealed_columns() -> list[tuple[type[models.Model], tuple[str, ...]]]:
@@ -107,7 +111,7 @@ def _alone() -> Iterator[None]:
 
 @transaction.atomic
 def _rows_anew(
-    model: type[models.Model], names: Sequence[str], after: int, found: Sealed, signed: dict[str, Any]
+    model: type[models.Model], names: Sequence[str], after: int, *, found: Sealed, signed: dict[str, Any]
 ) -> int | None:
     """The next rows of a table; returns the last of them, None when there was none."""
     # As they stand in the database: what no key opens is told, and keeps nothing else from being sealed anew.
@@ -132,7 +136,7 @@ def _rows_anew(
 
 
 @transaction.atomic
-def _people_anew(after: int, found: Sealed, signed: dict[str, Any]) -> int | None:
+def _people_anew(after: int, *, found: Sealed, signed: dict[str, Any]) -> int | None:
     """The second factors of the next people, who are locked first, as by whatever else changes a second factor."""
     with_one = Authenticator.objects.values("user_id")
     people = User.objects.select_for_update(of=("self",), no_key=True).filter(pk__gt=after, pk__in=with_one)
