@@ -10,10 +10,11 @@ from django.contrib.auth.models import AbstractUser
 
 from exceptions_app.actions.approval_rules import Asked, approve_rule, propose_rule
 from exceptions_app.actions.connections import save_configuration
+from exceptions_app.actions.field_rules import Release, approve_field_rule, propose_field_rule
 from exceptions_app.actions.grants import ROLES, add_to_role, grant_connection, grant_role, grant_verbs
 from exceptions_app.demo_front_door import CRM
 from exceptions_app.demo_people import PEOPLE
-from exceptions_app.models import LegalEntity, Queue, Route
+from exceptions_app.models import FieldRule, LegalEntity, Queue, Route
 from integrations.demo.companies import MERIDIAN_DE, MERIDIAN_NL
 from integrations.demo.partners import MASTER_DATA
 from integrations.demo.payments import TREASURY
@@ -132,6 +133,7 @@ def set_up_organisation(*, by: AbstractUser, at: datetime) -> None:
         position += 10
     _grants(queues, list(entities.values()), by, at=at)
     _rule(at=at)
+    _field_rules(at=at)
 
 
 def _people(by: AbstractUser, *, at: datetime) -> None:
@@ -173,6 +175,18 @@ def _rule(*, at: datetime) -> None:
     because = "The group's limits of authority, of January."
     rule = propose_rule(asked, by=by_name["administrator"], at=at, because=because)
     approve_rule(rule.pk, by=by_name["deputy"], at=at, frozen_sha256=rule.frozen_sha256)
+
+
+def _field_rules(*, at: datetime) -> None:
+    """One that holds, on fields that nobody has to mend here, and one that the deputy has not decided on yet."""
+    by_name = {who.get_username(): who for who in get_user_model().objects.filter(is_staff=True)}
+    asked = Release(position=10, who=FieldRule.Who.NOBODY, object_type="payment", part="Payer")
+    because = "From which account we pay is agreed with the bank, and not mended in a payment."
+    rule = propose_field_rule(asked, by=by_name["administrator"], at=at, because=because)
+    approve_field_rule(rule.pk, by=by_name["deputy"], at=at, frozen_sha256=rule.frozen_sha256)
+    asked = Release(position=20, who=FieldRule.Who.NOBODY, object_type="journal", field="Company code")
+    because = "A journal of another company is booked there, and declined here."
+    propose_field_rule(asked, by=by_name["administrator"], at=at, because=because)
 
 
 def _grants(queues: Mapping[str, Queue], entities: Sequence[LegalEntity], by: AbstractUser, *, at: datetime) -> None:

@@ -37,6 +37,7 @@ PEOPLE = (
     DemoPerson("auditor", "Aude", "Martin", "Auditor: reads and exports the history"),
     DemoPerson("administrator", "Ada", "Lind", "Administrator: configures, sees no payload", administers=True),
     DemoPerson("deputy", "Dana", "Moreau", "Second administrator: where it takes two", administers=True),
+    DemoPerson("standby", "Stan", "Novak", "Stand-in: takes a role for an hour when nobody can be reached"),
 )
 
 

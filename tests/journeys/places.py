@@ -101,7 +101,8 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:access": _one("administrator", "/access/"),
     "exceptions:access_reviews": _one("administrator", "/access/reviews/"),
     "services": _one("administrator", "/accounts/services/"),
-    "exceptions:emergencies": _one("controller", "/emergencies/"),
+    "exceptions:emergencies": (Place("controller", "/emergencies/"), Place("standby", "/emergencies/")),
+    "exceptions:emergency": _one("controller", "/emergencies/", "emergency"),
     "exceptions:audit_exports": _one("auditor", "/audit/exports/"),
     "exceptions:audit_made": _one("auditor", "/audit/exports/", "audit_made"),
     "exceptions:archives": (Place("administrator", "/archives/"), Place("auditor", "/archives/")),
@@ -129,8 +130,8 @@ PAGES: Mapping[str, tuple[Place, ...]] = {
     "exceptions:mapping_mends": _one("accountant", "/mappings/", "value_mapping", query="mends/"),
     "exceptions:mapping_proposal": _one("controller", "/approvals/", "mapping_proposal"),
 }
-# Pages that come about by what was typed: `test_accessible` brings them about, but for that of an emergency.
-ELSEWHERE = frozenset({"exceptions:access_review", "exceptions:compare", "exceptions:emergency"})
+# Pages that come about by what was typed: `test_accessible` brings them about.
+ELSEWHERE = frozenset({"exceptions:access_review", "exceptions:compare"})
 
 
 def find(page: Page, place: Place) -> str:

@@ -53,7 +53,7 @@ SHOTS = (
     ),
     _shot("causes", "Causes", "What many exceptions have in common, one line each.", "clerk", "/causes/"),
     _shot("playbook", "A playbook", "What to do about a cause, in steps with ready actions.",
-          "clerk", "/causes/", "cause", "playbook"),
+          "accountant", "/playbooks/", "playbook"),
     _shot("keys", "Keys", "All of them; single letters can be switched off.", "clerk", "/keys/"),
     _shot("search", "Search", "By number in any spelling, name, reference or amount.", "clerk", "/search/?q=van loon"),
     _shot(

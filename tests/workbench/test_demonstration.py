@@ -12,6 +12,7 @@ from tests.stack import RunningStack
 TIMEOUT = 10
 ROLES = [
     "clerk", "accountant", "treasurer", "controller", "director", "support", "auditor", "administrator", "deputy",
+    "standby",
 ]  # fmt: skip
 
 

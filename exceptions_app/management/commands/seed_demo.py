@@ -16,6 +16,7 @@ from django.utils.timezone import now
 
 from exceptions_app import intake
 from exceptions_app.actions.connections import save_configuration
+from exceptions_app.demo_emergency import tell_of_an_emergency
 from exceptions_app.demo_front_door import hand_deals_over
 from exceptions_app.demo_organisation import TARGETS, set_up_organisation
 from exceptions_app.demo_other_kinds import tell_of_postings_and_payments
@@ -59,6 +60,7 @@ class Command(BaseCommand):
             tell(clerk=_person("clerk"), controller=controller, at=now())
             accountant, treasurer = _person("accountant"), _person("treasurer")
             tell_of_postings_and_payments(accountant=accountant, treasurer=treasurer, controller=controller, at=now())
+            tell_of_an_emergency(standby=_person("standby"), controller=controller, at=now())
         if options["print_logins"]:
             self._print_logins()
 
