@@ -95,7 +95,7 @@ def _administers(request: HttpRequest) -> bool:
 @never_cache
 @login_required
 def service_accounts(request: HttpRequest) -> HttpResponse:
-    return _page(request) if _administers(request) else not_permitted(request, MISSING, permission="staff status")
+    return _page(request) if _administers(request) else not_permitted(request, MISSING, permission=say("staff status"))
 
 
 def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:

@@ -32,6 +32,7 @@ from exceptions_app.queries.causes import CauseLine, lines_of
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.queries.replay_batches import BatchRow, rows_of_batches
 from exceptions_app.states import Outcome, Verb
+from exceptions_app.wording import say
 from integrations.value_kinds import ValueKind, not_mapped
 
 MOST_MEASURED = 1_000  # closed exceptions by which times and outcomes are told
@@ -57,7 +58,10 @@ def may_on_cause(cause: Cause, verb: Verb, reach: Reach) -> Ruling:
     """Who holds the verb, and sees it, on one of the exceptions. One query."""
     if (cases_within(reach, verb) & _cases_of(cause, reach)).exists():
         return ALLOWED
-    return Ruling(False, f"You may not {VERB_WORDS[verb]} where its exceptions are. An administrator can grant it.")
+    return Ruling(
+        False,
+        say("You may not {do} where its exceptions are. An administrator can grant it.", do=say(VERB_WORDS[verb])),
+    )
 
 
 def _cases_of(cause: Cause, reach: Reach) -> ExceptionCaseQuerySet:

@@ -14,6 +14,7 @@ from exceptions_app.queries import keyset
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import Verb
+from exceptions_app.wording import say
 
 KEEPING, DECIDING = Verb.PROPOSE, Verb.APPROVE
 MOST_VERSIONS = 20
@@ -66,7 +67,10 @@ def may_with_code(cause: Cause, verb: Verb, reach: Reach) -> Ruling:
     """Who holds the verb, and sees it, on one exception with the code. One query."""
     if (cases_within(reach, verb) & cases_with_code(reach, cause)).exists():
         return ALLOWED
-    return Ruling(False, f"You may not {VERB_WORDS[verb]} where its exceptions are. An administrator can grant it.")
+    return Ruling(
+        False,
+        say("You may not {do} where its exceptions are. An administrator can grant it.", do=say(VERB_WORDS[verb])),
+    )
 
 
 def _of(cause: Cause) -> Q:

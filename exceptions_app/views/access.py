@@ -36,7 +36,7 @@ from integrations.models import Connection
 MISSING = say(
     "You may not see who has which access. It is shown to administrators and to whoever reads the audit trail."
 )
-PERMISSION = "export on a queue and on a legal entity"
+PERMISSION = say("export on a queue and on a legal entity")
 _MOST_CHARACTERS = 150
 WORDS: Mapping[str, str] = {
     **{verb.value: words for verb, words in VERB_WORDS.items()},

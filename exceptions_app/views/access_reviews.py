@@ -32,7 +32,7 @@ from exceptions_app.wording import say, shown, together
 
 PAGE_SIZE = 50
 MISSING = say("You may not review access. Administrators do, each that of others.")
-PERMISSION = "staff status"
+PERMISSION = say("staff status")
 NEWEST = Sort("newest", (Key("id", "integer", descending=True),))
 IN_ORDER = Sort("position", (Key("position", "integer"),))
 OPEN, DECIDED, ALL_LINES = "open", "decided", "all"

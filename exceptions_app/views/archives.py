@@ -28,7 +28,7 @@ from exceptions_app.wording import say, shown
 
 MISSING = say("Only administrators, and whoever may read the audit trail somewhere, see the archive.")
 NOT_PERMITTED = say("Only administrators do this.")
-PERMISSION = "export on a queue and on a legal entity"
+PERMISSION = say("export on a queue and on a legal entity")
 _MOVES = {"pause": actions.pause_archive, "resume": actions.resume_archive, "try": actions.try_now}
 _DONE = {
     "pause": gettext_noop("{archive} is paused. Nothing is delivered until it is resumed."),

@@ -49,7 +49,7 @@ MISSING_REACH = say(
     "and to whoever was granted something on the connection itself."
 )
 MOST_LYING = 20  # files that are named on the page
-_PERMISSION = "any role on a queue, or configure_connection on a connection"
+_PERMISSION = say("any role on a queue, or configure_connection on a connection")
 _KINDS = {
     TargetKind.DEDUPLICATES: gettext_noop(
         "Recognises a repeat by the key that is sent with it, so that sending again is safe."

@@ -37,7 +37,7 @@ MISSING_CARE = say(
     "You may not see intake failures. They belong to no queue yet, so they are shown to whoever may correct in a "
     "queue and legal entity that a connection leads to, and to whoever configures a connection."
 )
-_PERMISSION = "correct on a queue and on a legal entity, or configure_connection on a connection"
+_PERMISSION = say("correct on a queue and on a legal entity, or configure_connection on a connection")
 _TABS = {"": reads.TO_DO, "set-aside": reads.SET_ASIDE}
 _SUFFIXES = {"application/xml": ".xml", "text/xml": ".xml", "application/json": ".json", "text/csv": ".csv"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

@@ -26,7 +26,7 @@ from exceptions_app.views.listing import page_of, unknown_names
 from exceptions_app.views.playbook_forms import DecidePlaybookForm, PlaybookFilterForm, PlaybookForm
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
-from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, told_by
+from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, together, told_by
 
 
 def _url(line: CauseLine) -> str:
@@ -147,8 +147,11 @@ def save(request: HttpRequest, ref: str) -> HttpResponse:
     except PlaybookChanged as error:
         return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=_url(line))
     forget(request, reverse("exceptions:cause", args=[line.cause.ref]))
-    waits = " It waits for somebody else, since it leads to values." if version.needs_second else " It holds now."
-    messages.success(request, shown(say("Version {number} is written.{waits}", number=version.number, waits=waits)))
+    written = say("Version {number} is written.", number=version.number)
+    then = (
+        say("It waits for somebody else, since it leads to values.") if version.needs_second else say("It holds now.")
+    )
+    messages.success(request, shown(together(written, then)))
     return HttpResponseRedirect(_url(line))
 
 
@@ -160,7 +163,8 @@ def decide(request: HttpRequest, ref: str) -> HttpResponse:
     given = form.cleaned_data
     waits = reads.newest(line.cause)
     if waits is None or waits.pk != given["version"]:
-        return changed_meanwhile(request, "Another version is there by now. Nothing was done.", back_url=_url(line))
+        reason = together(say("Another version is there by now."), NOTHING_WAS_DONE)
+        return changed_meanwhile(request, shown(reason), back_url=_url(line))
     try:
         decide_playbook(
             waits.pk, approve=given["verdict"] == "approve", because=given["because"], by=person(request), at=now()

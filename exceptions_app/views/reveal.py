@@ -14,7 +14,7 @@ from exceptions_app.views.replies import done, page_of_case, show
 from exceptions_app.views.scope import person, visible_case
 from exceptions_app.wording import say, shown
 
-PERMISSION = "reveal"
+PERMISSION = say("reveal on a queue and on a legal entity")
 NOT_SHOWN = say(
     "This file holds bank details or personal data, and you do not have them shown now. "
     "On the page of the exception you can have them shown for some minutes, if you were granted that."

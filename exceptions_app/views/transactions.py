@@ -29,7 +29,7 @@ MISSING_SIGHT = say(
     "You may not see any transaction. One is shown to whoever may see exceptions in the queue and for the legal entity "
     "to which it belongs, and to whoever hands in for its connection or configures it."
 )
-_PERMISSION = "see on a queue and on a legal entity"
+_PERMISSION = say("see on a queue and on a legal entity")
 
 
 class TransactionFilterForm(forms.Form):
