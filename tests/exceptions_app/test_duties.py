@@ -1,6 +1,7 @@
 """Who may not decide whatever they are granted, by every route that there is, and who is left."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.timezone import now
 
 from exceptions_app.actions.decide import approve, reject
 from exceptions_app.actions.grants import grant_verbs, remove_from_role
+from exceptions_app.duties import Decider, who_can
 from exceptions_app.machines import POLICY, SETUP, machine
 from exceptions_app.models import (
     Decision,
@@ -240,3 +242,30 @@ def test_of_who_decides_and_may_nobody_else_is_read(cast: Cast):
     told("person.changed", "person:conrad", by=cast.clerk, at=now(), fields=["password"])
     case.refresh_from_db()
     assert read_for(cast.controller) == (6, ["conrad", "nina"])
+
+
+def decider(name: str, why_not: str = "", **more: Any) -> Decider:
+    return Decider(len(name), name.lower(), name, why_not, **more)
+
+
+def test_who_can_is_said_of_one_and_of_many_and_of_two_who_must(cast: Cast):
+    case = factories.make_case(cast)
+    ada, ben, cleo, dan, eve = (decider(name) for name in ("Ada", "Ben", "Cleo", "Dan", "Eve"))
+    kept, without = decider("Kim", "You proposed this."), decider("Rob", lacks="A role.", role="treasurer")
+
+    def said(*people: Decider, missing: int = 1, is_proposed: bool = True) -> str:
+        return who_can([replace(one, missing=missing) for one in people], case, is_proposed=is_proposed)
+
+    assert said(ada, kept, without) == "Ada can."
+    assert said(ada, ben) == "Ada and Ben can."
+    assert said(ada, ben, cleo) == "Ada, Ben and Cleo can."
+    assert said(ada, ben, cleo, dan, eve) == "Ada, Ben, Cleo and 2 more can."
+    assert said(ada, ben, missing=2) == "Ada and Ben can; two of them must."
+    give = "Only Ada can, and two must. An administrator can give somebody else the right there"
+    assert said(ada, kept, missing=2) == f"{give}; have it withdrawn and proposed again then."
+    assert said(ada, kept, missing=2, is_proposed=False) == f"{give}; have that done before it is proposed."
+    assert said(ada, without, missing=2).startswith(f"{give}, or the role treasurer; have it withdrawn")
+    assert said(replace(without, why_not="You proposed this.")).startswith("Nobody can: everyone who may approve in ")
+    takes = "Nobody can: a rule takes the role treasurer, and nobody"
+    assert said(without).startswith(f"{takes} had it before it was proposed who may approve in E-invoicing for ")
+    assert said(without, is_proposed=False).startswith(f"{takes} has it who may approve in E-invoicing for ")

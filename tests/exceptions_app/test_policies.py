@@ -1,6 +1,7 @@
 """Who may do what, and why not: the one answer that pages, API and actions share."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.contrib.auth.models import AbstractUser
@@ -13,13 +14,18 @@ from exceptions_app.actions.mover import lock
 from exceptions_app.actions.work import assign, claim
 from exceptions_app.machines import SETUP, WORKER, machine
 from exceptions_app.models import ExceptionCase, Proposal
+from exceptions_app.models.case import HELD_BY_FIELD_MAP
 from exceptions_app.policies import (
+    REVERSIBLE,
+    STANDS_THERE,
     NotPermitted,
     Standing,
     contributors_of,
     may,
     possibilities,
     require,
+    require_reveal,
+    require_verb,
     standing,
     verbs_of,
 )
@@ -279,3 +285,62 @@ def test_clerk_of_one_place_sees_and_does_nothing_elsewhere(cast: Cast, scope: C
     assert not ExceptionCase.objects.visible_to(cast.local_clerk).exists()
     here = make_case(cast)
     assert list(ExceptionCase.objects.visible_to(cast.local_clerk)) == [here]
+
+
+def test_what_stands_in_the_way_while_it_is_worked_on_is_said_and_nothing_else_is_refused(cast: Cast):
+    """Each sentence where it belongs, and the same move allowed as soon as the reason is gone."""
+    case, clerk, colleague = make_case(cast), cast.clerk, cast.second_clerk
+    assert reason(Action.WAKE, case, clerk) == "It is not snoozed."
+    assert {Action.SNOOZE, Action.CLAIM, Action.PROPOSE, Action.CORRECT} <= allowed(case, clerk)
+    case.snoozed_by = colleague
+    assert reason(Action.SNOOZE, case, clerk) == "It is snoozed already. Wake it first."
+    assert {Action.WAKE, Action.CLAIM, Action.PROPOSE} <= allowed(case, clerk)
+    case.snoozed_by, case.assignee = None, clerk
+    assert reason(Action.CLAIM, case, clerk) == "You have this exception already."
+    assert reason(Action.CLAIM, case, colleague).endswith(" has this exception. Assign it to yourself to take it over.")
+    assert reason(Action.TRANSLATE, case, clerk).startswith("No field map held this exception")
+    case.sub = HELD_BY_FIELD_MAP
+    assert {Action.TRANSLATE, Action.PROPOSE} <= allowed(case, clerk)
+    for sub in STANDS_THERE:
+        case.sub = sub
+        assert reason(Action.PROPOSE, case, clerk).startswith("The target has this document already"), sub
+        assert {Action.CORRECT, Action.DISMISS} <= allowed(case, clerk)
+        wrongly = (
+            "Nothing that was booked wrongly is known" if sub not in REVERSIBLE else "This target takes no reversing"
+        )
+        assert reason(Action.REVERSE, case, clerk).startswith(wrongly), sub
+    case.connection.connector = "erp"
+    assert STANDS_THERE - {"other_content_there"} == REVERSIBLE
+    for sub in (*STANDS_THERE, ""):
+        case.sub = sub
+        assert (Action.REVERSE in allowed(case, clerk)) is (sub in REVERSIBLE), sub
+    held = make_case(cast, kind=Kind.HELD)
+    assert Action.RELEASE in allowed(held, clerk)
+    held.sub = "twice_there"
+    assert reason(Action.RELEASE, held, clerk).startswith("The target has this document already")
+
+
+def test_only_who_proposed_it_withdraws_it(cast: Cast):
+    case = make_case(cast)
+    make_proposal(case, cast.clerk)
+    case.refresh_from_db()
+    assert reason(Action.WITHDRAW, case, cast.second_clerk) == "Only the person who proposed it may withdraw it."
+    require(Action.WITHDRAW, case, cast.clerk)
+    for action, by in (
+        (Action.WITHDRAW, cast.clerk),
+        (Action.APPROVE, cast.controller),
+        (Action.REJECT, cast.controller),
+    ):
+        nothing = may(action, case, replace(standing(by, case), proposal=None))
+        assert (nothing.allowed, nothing.reason) == (False, "Nothing is proposed here."), action
+
+
+def test_masked_values_are_shown_to_who_holds_the_verb_for_it(cast: Cast):
+    case = make_case(cast)
+    require_reveal(case, cast.clerk)
+    with pytest.raises(NotPermitted, match="You may not have masked values shown in E-invoicing"):
+        require_reveal(case, cast.support)
+    require_verb(Action.APPROVE, case, cast.controller)
+    require_verb(Action.RECUR, case, cast.outsider)  # which asks for no verb
+    with pytest.raises(NotPermitted, match="You may not approve or reject in E-invoicing"):
+        require_verb(Action.APPROVE, case, cast.clerk)

@@ -191,7 +191,7 @@ class _Trace:
     def __exit__(self, *raised: object) -> None:
         if self._paths:
             sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
+            threading.settrace(None)
 
     def _called(self, frame: FrameType, event: str, argument: object) -> None:
         path = self._paths.get(frame.f_code.co_filename)

@@ -34,14 +34,14 @@ CHANGED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 TESTS = (
     "tests/exceptions_app/test_policies.py",
-    "tests/exceptions_app/queries/test_reach.py",
-    "tests/exceptions_app/actions/test_decide.py",
     "tests/exceptions_app/test_delegations.py",
     "tests/exceptions_app/test_duties.py",
-    "tests/exceptions_app/actions/test_authority.py",
-    "tests/exceptions_app/value_mappings/test_database_guards.py",
     "tests/exceptions_app/test_duties_of_lists.py",
     "tests/exceptions_app/test_emergencies.py",
+    "tests/exceptions_app/queries/test_reach.py",
+    "tests/exceptions_app/actions/test_decide.py",
+    "tests/exceptions_app/actions/test_authority.py",
+    "tests/exceptions_app/value_mappings/test_database_guards.py",
     "tests/exceptions_app/test_database_refusals.py",
 )
 
