@@ -6,5 +6,8 @@ import pytest
 
 from tests.mutants.policy import TESTS
 
+# Calls that wait for each other in threads of a fork do not end.
+LEFT_OUT = "not at_the_same_time"
+
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-q", "-p", "tests.mutants.plugin", *sys.argv[1:], *TESTS]))
+    sys.exit(pytest.main(["-q", "-p", "tests.mutants.plugin", "-k", LEFT_OUT, *sys.argv[1:], *TESTS]))

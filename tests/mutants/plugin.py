@@ -25,7 +25,7 @@ from tests.mutants.fork import EndedInItsMiddle, in_a_fork
 from tests.mutants.policy import COMPOSED, EQUIVALENT, ROOT, mutants, sources
 from tests.mutants.told import DEMANDED, Told, Verdict, share, summary
 
-LONGEST = 900
+LONGEST = 240
 """Seconds that the tests may take for one change."""
 SOON = 2
 """A test that takes no more seconds and noticed a change is asked before the others about the next."""
