@@ -13,6 +13,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import Delegation
 from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.access_conflicts import no_new_pair
 from exceptions_app.queries.delegations import holds_a_right_against, may_decide_for
 from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
@@ -31,9 +32,10 @@ def delegate(
 ) -> Delegation:
     """Have somebody decide in one's place, wherever one may approve by oneself. What one decides for others stays.
 
-    Raises NotPermitted, and Invalid with the field at fault.
+    Raises NotPermitted, and Invalid with the field at fault: also for what nobody may hold beside what they hold.
     """
-    get_user_model().objects.select_for_update(no_key=True).get(pk=by.pk)  # one after the other
+    people = get_user_model().objects.filter(pk__in=[by.pk, taker.pk]).order_by("pk")
+    list(people.select_for_update(no_key=True))  # one after the other, and with a change of the taker's roles
     if not own_reach_of(by).has(Verb.APPROVE):
         raise NotPermitted(NOTHING_TO_GIVE)
     _check_taker(taker, by=by)
@@ -49,10 +51,14 @@ def delegate(
             "first_day",
             say("{taker} decides in your place on some of these days already. End that first.", taker=taker),
         )
-    given = Delegation.objects.create(
-        giver_id=by.pk, taker_id=taker.pk, first_day=first_day, last_day=last_day, begins_at=begins_at,
-        ends_at=ends_at, because=because.strip()[:500], given_at=at,
-    )  # fmt: skip
+    try:
+        with no_new_pair([taker.pk]):
+            given = Delegation.objects.create(
+                giver_id=by.pk, taker_id=taker.pk, first_day=first_day, last_day=last_day, begins_at=begins_at,
+                ends_at=ends_at, because=because.strip()[:500], given_at=at,
+            )  # fmt: skip
+    except NotPermitted as error:  # what a grant would be refused for
+        raise Invalid("taker", error.reason) from error
     words = f"{by} lets {taker} decide in their place from {first_day} to {last_day}."
     _record("delegation.given", given, words, by=by, at=at, because=given.because)
     return given

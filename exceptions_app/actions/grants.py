@@ -38,6 +38,7 @@ ROLES: Mapping[str, frozenset[Verb]] = {
 _GIVEN_UNTIL: Mapping[type[Place], Any] = {Queue: QueueUserGrant, LegalEntity: LegalEntityUserGrant}
 FOR_PEOPLE_ALONE = frozenset({Verb.APPROVE, Verb.EMERGENCY})
 """What no service account is given."""
+NOT_TOGETHER = frozenset({Verb.APPROVE, Verb.EXPORT})
 CONNECTION_PERMISSIONS = ("ingest_messages", "configure_connection")
 
 
@@ -97,7 +98,8 @@ def grant_verbs(
     if not isinstance(to, Group) and not FOR_PEOPLE_ALONE.isdisjoint(wanted):
         _refuse_service(to)
     given: list[Place] = []
-    with no_new_pair(_people(to) if Verb.APPROVE in wanted else (), approves=lambda: bool(given)):
+    people = _people(to) if NOT_TOGETHER.intersection(wanted) else ()
+    with no_new_pair(people, approves=lambda: bool(given) and Verb.APPROVE in wanted):
         given += [place for place in where if _give(wanted, to, place, by=by, at=at, because=because)]
     return given
 

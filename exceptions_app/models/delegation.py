@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from audit.guard import Guard, audit_required, frozen_columns, never_deleted, truncate_refused
+from exceptions_app.models.toxic import no_delegate_holds_another
 
 
 class DelegationQuerySet(models.QuerySet["Delegation"]):
@@ -76,6 +77,7 @@ class Delegation(models.Model):
             audit_required("'person:' || (SELECT username FROM public.workbench_user WHERE id = NEW.giver_id)"),
             frozen_columns("giver", "taker", "first_day", "last_day", "begins_at", "ends_at", "because", "given_at"),
             _ENDED_ONCE,
+            no_delegate_holds_another(),
             never_deleted(),
             truncate_refused(),
         ]

@@ -21,6 +21,9 @@ def _approvers(table: str) -> str:
 
 
 ON_QUEUES, ON_ENTITIES = _approvers("queue"), _approvers("legalentity")
+_EXPORT = _APPROVE.replace("'approve'", "'export'")
+AUDITS_QUEUES, AUDITS_ENTITIES = ON_QUEUES.replace(_APPROVE, _EXPORT), ON_ENTITIES.replace(_APPROVE, _EXPORT)
+"""Who reads and exports the audit trail, and where: person, place."""
 # Where what comes by a connection may get to, by the routes and by the routing rules in force; `also` is the number of
 # a rule of which it is asked what it would add. A route without a connection is open to all of them.
 LEADS_TO = """
@@ -74,6 +77,40 @@ def no_administrator_approves(
         RETURN NULL;
         """,
     )
+
+
+def no_delegate_holds_another() -> pgtrigger.Trigger:
+    """Nobody is lent approve who could not be given it: no administrator, no service account, and nobody who reads the
+    audit trail where it is lent. Of a giver who approves nowhere nothing is lent. Deferred to COMMIT as the other is.
+    """
+    return Guard(
+        name="no_toxic_pair",
+        level=pgtrigger.Row,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        timing=pgtrigger.Deferred,
+        func=f"""
+        IF EXISTS (SELECT 1 FROM ({ON_QUEUES}) lent WHERE lent.person = NEW.giver_id
+            AND ({_may_not_be_lent(AUDITS_QUEUES)})
+        ) AND EXISTS (SELECT 1 FROM ({ON_ENTITIES}) lent WHERE lent.person = NEW.giver_id
+            AND ({_may_not_be_lent(AUDITS_ENTITIES)})
+        ) THEN
+            RAISE EXCEPTION '% on % refused: nobody decides for somebody who may not approve there themselves',
+                TG_OP, TG_TABLE_NAME USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NULL;
+        """,
+    )
+
+
+def _may_not_be_lent(audits: str) -> str:
+    return f"""
+        EXISTS (SELECT 1 FROM ({audits}) held WHERE held.person = NEW.taker_id AND held.place = lent.place)
+        OR EXISTS (
+            SELECT 1 FROM public.workbench_user taker WHERE taker.id = NEW.taker_id
+                AND (taker.is_staff AND taker.is_active OR starts_with(taker.username, '{SERVICE_PREFIX}'))
+        )
+    """
 
 
 THIS_IS_APPROVE = "(SELECT p.codename FROM public.auth_permission p WHERE p.id = NEW.permission_id) = 'approve'"

@@ -10,7 +10,14 @@ from django.db import connection as database
 from django.db.models import Q
 
 from exceptions_app.models import LegalEntityGroupGrant, LegalEntityUserGrant, QueueGroupGrant, QueueUserGrant
-from exceptions_app.models.toxic import LEADS_TO, ON_CONNECTIONS, ON_ENTITIES, ON_QUEUES
+from exceptions_app.models.toxic import (
+    AUDITS_ENTITIES,
+    AUDITS_QUEUES,
+    LEADS_TO,
+    ON_CONNECTIONS,
+    ON_ENTITIES,
+    ON_QUEUES,
+)
 from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Verb
 from exceptions_app.wording import say, together
@@ -26,6 +33,7 @@ class Combination:
 
 
 ADMINISTER = "administer"
+AUDIT = Verb.EXPORT.value
 # To work on exceptions and to approve are not among them: nobody decides on what they had a hand in, whatever they are
 # granted, and small teams stand in for each other.
 WITH_APPROVE = (
@@ -41,13 +49,18 @@ WITH_APPROVE = (
         "ingest_messages", "hand messages in that come there",
         "whoever hands a document in could approve it as well",
     ),
+    Combination(
+        AUDIT, "read and export the audit trail there",
+        "whoever looks into decisions afterwards would look into their own",
+    ),
 )  # fmt: skip
 _BY_RIGHT = {combination.right: combination for combination in WITH_APPROVE}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Held:
-    """Both rights in one place. `connection` is empty for administrators; of a service account it names that too.
+    """Both rights in one place. `connection` is empty for what is no right on one; of a service account it names that
+    too.
 
     `giver` is who lets them decide in their place there, where they do not hold it by themselves.
     """
@@ -93,6 +106,7 @@ _SERVICES = """
 """
 _HELD = f"""
     WITH on_queue AS ({ON_QUEUES}), on_entity AS ({ON_ENTITIES}), by_itself AS ({ON_CONNECTIONS}),
+    audits_queue AS ({AUDITS_QUEUES}), audits_entity AS ({AUDITS_ENTITIES}),
     on_connection AS (
         SELECT person, place, codename, '' AS account FROM by_itself
         UNION SELECT service.owner_id, place, codename, account.username FROM by_itself
@@ -126,7 +140,18 @@ _HELD = f"""
     JOIN public.integrations_connection c ON c.id = held.place
     JOIN ({LEADS_TO}) r ON r.queue_id = a.queue_id AND r.entity_id = a.entity_id
         AND (r.connection_id = held.place OR r.connection_id IS NULL)
+    UNION SELECT a.username, a.name, '{AUDIT}', a.queue, a.entity, '', a.giver FROM approver a
+    JOIN audits_queue q ON q.person = a.id AND q.place = a.queue_id
+    JOIN audits_entity l ON l.person = a.id AND l.place = a.entity_id
     ORDER BY 1, 3, 4, 5, 6, 7
+"""
+
+
+# Rights on connections keep from deciding in somebody's place wherever they lead, since routes change by themselves.
+ON_ANY_CONNECTION = f"""
+    SELECT by_itself.person FROM ({ON_CONNECTIONS}) by_itself
+    UNION SELECT service.owner_id FROM {_SERVICES} JOIN ({ON_CONNECTIONS}) by_itself ON by_itself.person = account.id
+    WHERE service.ends_at > now()
 """
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.forms import REASON_LENGTH
-from exceptions_app.queries.delegations import may_decide_for, standing_delegations_of
+from exceptions_app.queries.delegations import offered_to, standing_delegations_of
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
 from exceptions_app.views.scope import person, reach_for
@@ -22,7 +22,8 @@ class DelegationForm(forms.Form):
         label=gettext_lazy("Who decides in your place"),
         choices=(),
         help_text=gettext_lazy(
-            "Whoever sees what you decide on. Where they had a hand in it, or you had, neither of you decides."
+            "Whoever sees what you decide on and could be given the right to. "
+            "Where they had a hand in it, or you had, neither of you decides."
         ),
     )
     first_day = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
@@ -52,5 +53,5 @@ def _decides_by_themselves(reach: Reach) -> bool:
 
 
 def form_of(request: HttpRequest) -> DelegationForm:
-    people = [(one.get_username(), str(one)) for one in may_decide_for(person(request), reach_for(request))]
+    people = [(one.get_username(), str(one)) for one in offered_to(person(request), reach_for(request))]
     return DelegationForm(request.POST if request.method == "POST" else None, people=people)

@@ -67,6 +67,24 @@ def test_combination_is_refused_when_it_is_given_also_through_a_role(cast: Cast)
     refused(lambda: add_to_role("controller", cast.outsider, **given()), "Otto Outsider may approve in E-invoicing")
 
 
+def test_whoever_reads_the_trail_does_not_approve_there_nor_the_other_way_round(cast: Cast):
+    places: list[Queue | LegalEntity] = [cast.einvoicing, cast.netherlands]
+    elsewhere: list[Queue | LegalEntity] = [cast.holds, cast.germany]
+    auditors = Group.objects.get(name="auditor")
+    why = "and read and export the audit trail there: whoever looks into decisions afterwards would look into their own"
+    refused(lambda: add_to_role("controller", cast.auditor, **given()), f"Anna Auditor may approve in .*, {why}")
+    refused(lambda: grant_verbs([Verb.APPROVE], cast.auditor, places, **given()), why)
+    refused(lambda: add_to_role("auditor", cast.controller, **given()), why)
+    refused(lambda: grant_verbs([Verb.EXPORT], cast.controller, places, **given()), why)
+    refused(lambda: grant_verbs([Verb.APPROVE], auditors, places, **given()), why)
+    taker = lent(cast.controller, cast.support, **UNTIL)
+    refused(lambda: add_to_role("auditor", taker, **given()), "in place of Conrad Controller, and read and export")
+    nina = person("nina", "Nina Newcomer")
+    grant_verbs([Verb.SEE, Verb.APPROVE], nina, elsewhere, **given())
+    grant_verbs([Verb.EXPORT], nina, places, **given())
+    assert held_together() == []
+
+
 def test_what_does_not_meet_is_given(cast: Cast):
     """On one side only, on a connection that leads elsewhere, to who works and approves, and once the other is gone."""
     grant_verbs([Verb.APPROVE], cast.administrator, [cast.einvoicing], **given())

@@ -1,12 +1,14 @@
 """Deciding in somebody's place: for some days, where they may by themselves, and never in what either had a hand in."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
+from django.db import connection as database
 from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
@@ -20,7 +22,7 @@ from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Decision, Delegation, ExceptionCase, Proposal
 from exceptions_app.policies import NotPermitted, standing, verbs_of
 from exceptions_app.queries.counters import waiting_for_decision_of
-from exceptions_app.queries.delegations import standing_delegations_of
+from exceptions_app.queries.delegations import may_decide_for, offered_to, standing_delegations_of
 from exceptions_app.queries.reach import cases_within, reach_of
 from exceptions_app.states import Verb
 from tests import factories
@@ -205,6 +207,59 @@ def test_what_cannot_be_given_is_named_at_its_field(cast: Cast):
             Delegation.objects.update(**statement)
     with pytest.raises(IntegrityError, match="are never deleted"), transaction.atomic():
         Delegation.objects.all().delete()
+
+
+def test_nobody_is_lent_what_a_grant_of_it_would_be_refused_for(
+    cast: Cast, signed_in: SignIn, api: Callable[[User], Api]
+):
+    """In action, page, API and database; the list offers whom `delegate` takes, and nobody else."""
+    afar = person("afar", "Ann Afar", role="support")
+    grant(afar, [Verb.EXPORT], cast.holds)  # and for no legal entity, so that they read nothing of it
+    sources = person("sven", "Sven Sources", role="support")
+    grant_connection("ingest_messages", sources, cast.connection, by=machine(SETUP), at=now())
+    seen = may_decide_for(cast.controller)
+    assert {sources, cast.auditor, afar, cast.support} < set(seen)
+    taken = set()
+    for taker in seen:
+        with transaction.atomic():
+            with suppress(Invalid):
+                lend(cast.controller, taker)
+                taken.add(taker)
+            transaction.set_rollback(True)
+    assert set(offered_to(cast.controller)) == taken
+    assert {afar, cast.support} <= taken
+    assert taken.isdisjoint({sources, cast.auditor})
+    why = (
+        "Anna Auditor may approve in E-invoicing for Meridian Deutschland GmbH in place of Conrad Controller, and read "
+        "and export the audit trail there: whoever looks into decisions afterwards would look into their own."
+    )
+    with pytest.raises(Invalid, match=why) as invalid:
+        lend(cast.controller, cast.auditor)
+    assert invalid.value.field == "taker"
+    browser, body = (
+        signed_in(cast.controller),
+        {"first_day": str(today()), "last_day": str(today()), "because": "Away."},
+    )
+    page = browser.get(reverse("exceptions:approvals")).content.decode()
+    assert 'value="sara"' in page
+    assert 'value="anna"' not in page
+    refused = browser.post(reverse("exceptions:delegation_give"), body | {"taker": "anna"})
+    assert (refused.status_code, list(refused.context["delegation_form"].errors)) == (422, ["taker"])
+    answer = api(cast.controller).post("delegations", body | {"taker": "anna"})
+    assert (answer.status_code, why in answer.content.decode()) == (422, True)
+    assert not Delegation.objects.exists()
+
+
+@pytest.mark.parametrize("who", ["auditor", "administrator"])
+def test_database_refuses_a_delegate_who_may_hold_no_such_right(cast: Cast, who: str):
+    def commit(giver: User) -> None:
+        lent(giver, getattr(cast, who))
+        with database.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    with pytest.raises(IntegrityError, match="nobody decides for somebody who may not approve"), transaction.atomic():
+        commit(cast.controller)
+    commit(cast.clerk)  # who approves nowhere lends nothing
 
 
 def test_page_gives_it_keeps_what_was_typed_and_ends_it(cast: Cast, signed_in: SignIn):

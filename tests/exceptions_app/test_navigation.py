@@ -18,7 +18,7 @@ from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Verb
 from integrations.models import FolderProblem, InboxMessage
 from tests import factories
-from tests.cast import MORNING, PASSWORD, SET_UP_AT, grant
+from tests.cast import MORNING, PASSWORD, SET_UP_AT, grant, person
 from tests.exceptions_app.value_mappings import mapping
 
 
@@ -186,8 +186,10 @@ def test_first_page_is_of_use_to_the_person(cast, who, page):
 def test_first_page_of_who_decides_is_what_waits_for_them(cast):
     factories.make_proposal(factories.make_case(cast), cast.clerk)
     assert first_page(cast.controller, reach_of(cast.controller)) == "exceptions:approvals"
-    grant(cast.controller, [Verb.EXPORT], cast.einvoicing, cast.netherlands)
-    assert first_page(cast.controller, reach_of(cast.controller)) == "exceptions:approvals"
+    audits_elsewhere = person("nina", "Nina Newcomer")
+    grant(audits_elsewhere, [Verb.SEE, Verb.APPROVE], cast.einvoicing, cast.netherlands)
+    grant(audits_elsewhere, [Verb.EXPORT], cast.holds, cast.germany)
+    assert first_page(audits_elsewhere, reach_of(audits_elsewhere)) == "exceptions:approvals"
 
 
 def test_first_page_of_who_was_granted_a_connection_alone(cast):
