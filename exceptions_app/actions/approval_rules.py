@@ -16,6 +16,8 @@ __all__ = [
     "NOT_PERMITTED",
     "Asked",
     "approve_rule",
+    "draft_of",
+    "frozen_hash_of",
     "may_keep_rules",
     "propose_end",
     "propose_rule",
@@ -67,11 +69,30 @@ def propose_rule(
     _KIND.require_keeper(by)
     _require_sound(asked)
     old = None if replaces is None else _KIND.in_force(replaces)
+    return _KIND.propose(_rule(asked, old), by=by, at=at, because=because)
+
+
+def draft_of(asked: Asked, *, replaces: int | None) -> ApprovalRule:
+    """What would be proposed, to be looked at before; nothing is written. Raises Invalid."""
+    _require_sound(asked)
+    old = None
+    if replaces is not None:
+        old = ApprovalRule.objects.filter(pk=replaces, state=ApprovalRule.State.IN_FORCE).first()
+        if old is None:
+            raise Invalid("replaces", say("The rule to be changed is not in force."))
+    return _rule(asked, old)
+
+
+def frozen_hash_of(rule: ApprovalRule) -> str:
+    """What a decision is bound to, and what was shown before it is proposed."""
+    return _KIND.hash_of(rule)
+
+
+def _rule(asked: Asked, old: ApprovalRule | None) -> ApprovalRule:
     if old is not None and all(getattr(old, name) == getattr(asked, name) for name in _NAMES):
         raise Invalid("above", say("That is what {ref} asks already.", ref=old.ref))
     asked = replace(asked, above=abs(asked.above))  # nought has no sign
-    rule = ApprovalRule(replaces=old, **{name: getattr(asked, name) for name in _NAMES})
-    return _KIND.propose(rule, by=by, at=at, because=because)
+    return ApprovalRule(replaces=old, **{name: getattr(asked, name) for name in _NAMES})
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Rules of approval, for programs: to be read. They are proposed and decided on by people, on their page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -11,9 +12,20 @@ from exceptions_app.api.base import ApiView, person
 from exceptions_app.api.documented import CURSOR, PAGE_SIZE, READING, endpoint
 from exceptions_app.api.kept_rules import KeptRuleShape, rule_document
 from exceptions_app.api.pagination import PARAMETERS, answer_page, documented_page, page_of
+from exceptions_app.api.responses import Shape
 from exceptions_app.models import ApprovalRule
+from exceptions_app.queries.approval_reach import Place, places_of
 from exceptions_app.queries.approval_rules import rules_within
+from exceptions_app.queries.kept_rules import LIVE
 from exceptions_app.queries.reach import reach_of
+
+
+class TooFew(Shape):
+    """Where a rule applies, and how many people could approve there under it."""
+
+    queue = serializers.CharField()
+    entity = serializers.CharField()
+    people = serializers.IntegerField(help_text="Active accounts with approve there, and the role if it names one.")
 
 
 class ApprovalRuleShape(KeptRuleShape):
@@ -25,6 +37,12 @@ class ApprovalRuleShape(KeptRuleShape):
     object_type = serializers.CharField(help_text="Kind of transaction; empty for all.")
     approvers = serializers.IntegerField()
     role = serializers.CharField(help_text="Which each of them must have; empty for any.")
+    too_few = TooFew(
+        many=True,
+        allow_null=True,
+        help_text="Where fewer people could approve under it than it asks for, of a rule that is proposed or in force; "
+        "null for an account that does not keep the rules.",
+    )
 
 
 class ApprovalRules(ApiView):
@@ -42,11 +60,18 @@ class ApprovalRules(ApiView):
     )
     def get(self, request: Request) -> Response:
         user = person(request)
-        found = rules_within(reach_of(user), keeps=may_keep_rules(user))
-        return answer_page(page_of(request, found), lambda rules: [_document(rule) for rule in rules])
+        keeps = may_keep_rules(user)
+        found = rules_within(reach_of(user), keeps=keeps)
+        return answer_page(page_of(request, found), lambda rules: _documents(rules, keeps=keeps))
 
 
-def _document(rule: ApprovalRule) -> dict[str, Any]:
+def _documents(rules: Sequence[ApprovalRule], *, keeps: bool) -> list[dict[str, Any]]:
+    counting = [rule for rule in rules if rule.state in LIVE and not rule.is_end]
+    places = places_of(counting) if keeps and counting else {}
+    return [_document(rule, places.get(rule.pk, []) if keeps else None) for rule in rules]
+
+
+def _document(rule: ApprovalRule, places: Sequence[Place] | None) -> dict[str, Any]:
     return {
         **rule_document(rule),
         "above": f"{rule.above:f}",
@@ -55,4 +80,11 @@ def _document(rule: ApprovalRule) -> dict[str, Any]:
         "object_type": rule.object_type,
         "approvers": rule.approvers,
         "role": rule.role.name if rule.role else "",
+        "too_few": None
+        if places is None
+        else [
+            {"queue": place.queue, "entity": place.entity, "people": place.people}
+            for place in places
+            if place.people < rule.approvers
+        ],
     }

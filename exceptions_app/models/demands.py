@@ -31,12 +31,13 @@ _MONEY = f"""
 _COMPARED = f"""(CASE WHEN money.currency = asked.currency THEN abs(money.amount)
     ELSE round(abs(money.amount) * {_rate("asked.currency")} / {_rate("money.currency")}, 2) END)"""
 
+IN_FORCE = "public.exceptions_app_approvalrule"
 # The rules that ask something of `proposed`. An amount that is unknown, or that no rate makes comparable, is above all.
 RULES = f"""
     SELECT asked.id, asked.approvers, wanted.name AS role, asked.above, asked.currency, place.code AS entity,
         asked.object_type, (SELECT bool_or({_COMPARED} IS NULL) FROM ({_MONEY}) money) AS is_unknown
     FROM public.exceptions_app_exceptioncase about
-    JOIN public.exceptions_app_approvalrule asked ON asked.state = 'in_force'
+    JOIN {IN_FORCE} asked ON asked.state = 'in_force'
         AND (asked.entity_id IS NULL OR asked.entity_id = about.entity_id
             OR EXISTS (SELECT 1 FROM {_CAME_IN} AND was.entity_id = asked.entity_id))
         AND asked.object_type IN ('', about.object_type)

@@ -10,7 +10,7 @@ from exceptions_app.models.kept_rule import RuleState
 
 MOST_PAST = 50
 Rule = TypeVar("Rule", bound=KeptRule)
-_LIVE = (RuleState.PROPOSED, RuleState.IN_FORCE)
+LIVE = (RuleState.PROPOSED, RuleState.IN_FORCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Rules(Generic[Rule]):
 
 def rules_among(found: QuerySet[Rule]) -> Rules[Rule]:
     """Two queries."""
-    live = list(found.filter(state__in=_LIVE))
+    live = list(found.filter(state__in=LIVE))
     return Rules(
         [rule for rule in live if rule.state == RuleState.PROPOSED],
         [rule for rule in live if rule.state == RuleState.IN_FORCE],
-        list(found.exclude(state__in=_LIVE)[:MOST_PAST]),
+        list(found.exclude(state__in=LIVE)[:MOST_PAST]),
     )

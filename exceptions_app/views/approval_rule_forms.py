@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import Group
 from django.http import QueryDict
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from exceptions_app.actions.approval_rules import Asked
 from exceptions_app.amounts import in_its_decimals
 from exceptions_app.models import ApprovalRule, LegalEntity
+from exceptions_app.queries.approval_reach import Role, roles_for_rules
 from exceptions_app.views.kept_rule_forms import KeptRuleForm, reason, replaces
 from exceptions_app.wording import say
 
@@ -44,9 +44,10 @@ class RuleForm(KeptRuleForm):
     def __init__(self, data: QueryDict | None, *, initial: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
         self.entities = {one.code: one for one in LegalEntity.objects.order_by("name")}
-        self.roles = {one.name: one for one in Group.objects.order_by("name")}
+        roles = roles_for_rules()
+        self.roles = {role.name: role.group for role in roles}
         self.choose("entity", say("All"), {code: one.name for code, one in self.entities.items()})
-        self.choose("role", say("Any"), {name: name for name in self.roles})
+        self.choose("role", say("Any"), {role.name: _named(role) for role in roles})
         self.choose_kinds()
 
     def asked(self) -> Asked:
@@ -59,6 +60,12 @@ class RuleForm(KeptRuleForm):
             entity=self.entities.get(typed["entity"]),
             object_type=typed["object_type"],
         )
+
+
+def _named(role: Role) -> str:
+    if role.approves:
+        return role.name
+    return gettext("%(role)s (nobody who has it may approve anywhere)") % {"role": role.name}
 
 
 def as_typed(rule: ApprovalRule) -> dict[str, Any]:

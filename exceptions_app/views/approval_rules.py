@@ -5,14 +5,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from exceptions_app.actions import approval_rules as rules
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.models import ApprovalRule
+from exceptions_app.queries.approval_reach import MOST_READ, Effect, effect_of
 from exceptions_app.queries.approval_rules import rules_within
 from exceptions_app.queries.kept_rules import rules_among
+from exceptions_app.states import Verb
 from exceptions_app.views import kept_rules
 from exceptions_app.views.approval_rule_forms import RuleForm, as_typed
 from exceptions_app.views.interrupted import signed_in
@@ -33,7 +35,9 @@ _MOVES: kept_rules.Moves = {
 @require_safe
 @signed_in
 def approval_rules(request: HttpRequest) -> HttpResponse:
-    """With `?change=` and the number of a rule in force, the form begins with what that asks."""
+    """With `?rule=` and the number of a rule it shows who could approve under it, with `?change=` the form begins with
+    what that asks.
+    """
     return _show(request)
 
 
@@ -43,22 +47,25 @@ def _page(_request: HttpRequest, _ref: object) -> str:
 
 @posted_from(_page)
 def approval_rule_propose(request: HttpRequest, _ref: str) -> HttpResponse:
+    """The first time it shows whom the rule leaves to approve; what was shown is proposed, and nothing else."""
     kept_rules.require_keeper(request, reason=rules.NOT_PERMITTED)
     form = RuleForm(request.POST)
-    if form.is_valid():
-        try:
-            rule = rules.propose_rule(
-                form.asked(), by=person(request), at=now(), because=form.cleaned_data["because"],
-                replaces=form.cleaned_data["replaces"],
-            )  # fmt: skip
-        except Invalid as error:
-            form.add_error(error.field if error.field != "replaces" else None, shown(error.problem))
-        except ApprovalRule.DoesNotExist:
-            form.add_error(None, gettext_lazy("The rule to be changed is not there."))
-        else:
-            messages.success(request, shown(say("{ref} is proposed. Someone else decides now.", ref=rule.ref)))
-            return HttpResponseRedirect(_page(request, None))
-    return _show(request, form=form, status=422)
+    if not form.is_valid():
+        return _show(request, form=form, status=422)
+    draft, typed = None, form.cleaned_data
+    try:
+        draft = rules.draft_of(form.asked(), replaces=typed["replaces"])
+        if request.POST.get("previewed") != rules.frozen_hash_of(draft):
+            return _show(request, form=form, draft=draft)
+        rule = rules.propose_rule(
+            form.asked(), by=person(request), at=now(), because=typed["because"], replaces=typed["replaces"]
+        )
+    except Invalid as error:
+        form.add_error(error.field if error.field != "replaces" else None, shown(error.problem))
+    else:
+        messages.success(request, shown(say("{ref} is proposed. Someone else decides now.", ref=rule.ref)))
+        return HttpResponseRedirect(_page(request, None))
+    return _show(request, form=form, draft=draft, status=422)
 
 
 @posted_from(_page)
@@ -72,10 +79,17 @@ def approval_rule_move(request: HttpRequest, _ref: str) -> HttpResponse:
 
 
 def _show(
-    request: HttpRequest, *, form: RuleForm | None = None, move_form: RuleMoveForm | None = None, status: int = 200
+    request: HttpRequest,
+    *,
+    form: RuleForm | None = None,
+    draft: ApprovalRule | None = None,
+    move_form: RuleMoveForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     keeps = rules.may_keep_rules(person(request))
     found = rules_among(rules_within(reach_for(request), keeps=keeps))
+    asked = (move_form.data.get("rule") if move_form is not None else request.GET.get("rule")) if keeps else None
+    looked_at = [rule for rule in (*found.waiting, *found.in_force) if str(rule.pk) == asked]
     chosen = kept_rules.to_be_changed(request, found, form)
     if keeps and form is None:
         form = RuleForm(None, initial=as_typed(chosen) if chosen else None)
@@ -85,6 +99,16 @@ def _show(
         "page_url": _page(request, None),
         "propose_url": reverse("exceptions:approval_rule_propose"),
         "move_url": reverse("exceptions:approval_rule_move"),
-        "notices": unknown_names(request, {"change": ""}),
+        "looks": True,
+        "effect_template": "exceptions/_approval_effect.html",
+        "effect": _effect(request, looked_at[0]) if looked_at else None,
+        "proposed_effect": _effect(request, draft) if draft is not None else None,
+        "most_read": MOST_READ,
+        "notices": unknown_names(request, {"change": "", "rule": ""}),
     }
     return render(request, "exceptions/approval_rules.html", context, status=status)
+
+
+def _effect(request: HttpRequest, rule: ApprovalRule) -> Effect:
+    reach = reach_for(request)
+    return effect_of(rule, reach, sees=reach.has(Verb.SEE), shown=rules.frozen_hash_of(rule))

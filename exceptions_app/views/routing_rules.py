@@ -146,6 +146,7 @@ def _show(
         "propose_url": reverse("exceptions:routing_rule_propose"),
         "move_url": reverse("exceptions:routing_rule_move"),
         "looks": True,
+        "effect_template": "exceptions/_routing_effect.html",
         "effect": _effect(request, looked_at[0]) if looked_at else None,
         "proposed_effect": _effect(request, draft) if draft is not None else None,
         "most_read": MOST_READ,

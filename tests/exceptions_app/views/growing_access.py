@@ -22,7 +22,7 @@ from exceptions_app.actions.legal_holds import place_hold
 from exceptions_app.actions.retention import Asked as Kept
 from exceptions_app.actions.retention import propose_policy, withdraw_policy
 from exceptions_app.actions.routing_rules import Routing, propose_routing_rule
-from exceptions_app.models import AccessReview, RoutingRule
+from exceptions_app.models import AccessReview, ApprovalRule, RoutingRule
 from exceptions_app.models.retention import RecordClass
 from exceptions_app.states import Verb
 from tests import factories
@@ -72,8 +72,14 @@ def led(cast: Cast, number: int) -> RoutingRule:
 def approval_rules(cast: Cast, begun: int, rows: int) -> Mapping[str, Listed]:
     for number in range(begun, rows):
         ruled(cast, number)
-    page = Listed("administrator", reverse("exceptions:approval_rules"), tag=EACH_RULE)
-    return {"exceptions:approval_rules": page, "/api/v1/approval-rules": api("administrator", "approval-rules")}
+        factories.make_proposal(factories.make_case(cast, amount="5000"), cast.clerk)
+    page = reverse("exceptions:approval_rules")
+    looked_at = f"{page}?rule={ApprovalRule.objects.latest('pk').pk}"
+    return {
+        "exceptions:approval_rules": Listed("administrator", page, tag=EACH_RULE),
+        "exceptions:approval_rules, one with its effect": Listed("administrator", looked_at, tag=EACH_RULE),
+        "/api/v1/approval-rules": api("administrator", "approval-rules"),
+    }
 
 
 def released(cast: Cast, number: int) -> None:

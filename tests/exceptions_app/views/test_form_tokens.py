@@ -149,7 +149,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
     work.comment(told.pk, by=cast.second_clerk, at=MORNING, text="@clara and @conrad")
     yield address(told, "answer")
     asked = Asked(above=Decimal(1), currency="EUR", approvers=2)
-    propose_rule(asked, by=cast.administrator, at=MORNING, because="The group's policy.")
+    ruled = propose_rule(asked, by=cast.administrator, at=MORNING, because="The group's policy.")
     held_and_kept(cast, 1)
     kept = Kept(record_class=RecordClass.DOCUMENTS, days=3650)
     propose_policy(kept, by=cast.administrator, at=MORNING, because="The law.")
@@ -169,6 +169,7 @@ def pages(cast: Cast, client: Client) -> Iterator[str]:
         "erasures",
     ):
         yield reverse(f"exceptions:{name}")
+    yield f"{reverse('exceptions:approval_rules')}?rule={ruled.pk}"
     yield f"{reverse('exceptions:routing_rules')}?rule={led(cast, 1).pk}"
     yield reverse("exceptions:intake_failure", args=[failed(cast).pk])
     yield reverse("exceptions:quarantined_file", args=[quarantined(cast).pk])

@@ -41,12 +41,13 @@ def test_no_heading_of_administration_is_left_in_english(cast: Cast, signed_in):
     growing_access.held_and_kept(cast, 1)
     growing_access.in_an_emergency(cast, 1)
     growing_access.ruled(cast, 1)
+    asked = ApprovalRule.objects.get()
     rule = growing_access.led(cast, 1)
     review = growing_access.granted_and_reviewed(cast, 1)
     growing_kept.exchange_rates(cast, 0, 2)
     emergency = Emergency.objects.get()
     addresses = {
-        "exceptions:access": "", "exceptions:access_reviews": "", "exceptions:approval_rules": "",
+        "exceptions:access": "", "exceptions:access_reviews": "", "exceptions:approval_rules": f"?rule={asked.pk}",
         "exceptions:routing_rules": f"?rule={rule.pk}", "exceptions:retention": "", "exceptions:erasures": "",
         "exceptions:emergencies": "", "exceptions:exchange_rates": "?show=all",
     }  # fmt: skip
