@@ -2,7 +2,8 @@
 
 What is told outside has the document's number and nothing else of it: no amount, no name, no reason in anybody's words.
 Of what a policy holds, such as a hit of a sanctions list, and of what an authority blocks or the law keeps from going
-on, nothing is told but that it is being processed. What is on its way or may be booked already is being checked,
+on, nothing is told but that it is being processed, and why it waits is for whoever reads the card alone: so is all of
+what may not be told without asking. What is on its way or may be booked already is being checked,
 whatever was wrong with it before. When either goes on cannot be told from how long others took.
 """
 
@@ -63,7 +64,10 @@ _NEEDED: Mapping[Category, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """`to_tell` is empty when nothing may be told without asking first; `why_not` says whom."""
+    """`to_tell` is empty when nothing may be told without asking first; `why_not` says whom.
+
+    `for_reader_alone` says that nothing but `to_tell` may be read out or passed on, the sentence least of all.
+    """
 
     sentence: str
     wrong: str
@@ -71,15 +75,21 @@ class Answer:
     who: str
     expected: str
     to_tell: str
+    for_reader_alone: bool
     why_not: str = ""
 
 
-def answer_of(case: ExceptionCase, words: Words, history: History | None) -> Answer:
-    """Of an exception with its queue, entity, connection and assignee."""
+def answer_of(case: ExceptionCase, words: Words, history: History | None, *, is_changed: bool) -> Answer:
+    """Of an exception with its queue, entity, connection and assignee.
+
+    `is_changed` says that its content is another by now than what was refused or held: then the fault is told of what
+    came in, and the amount of what stands now.
+    """
     document = f"{title_of(case.object_type)} {case.document_number or 'without a number'}"
     who, wrong = _who(case), with_amounts(case.problem, case.currency)
     parts = [
-        f"{document}{_about(case)} {_what_happened(case, words)}{_because(wrong)}",
+        f"{document}{_about(case, with_amount=not is_changed)} {_what_happened(case, words)}{_because(wrong)}",
+        *([_changed_since(case)] if is_changed else []),
         *_how_it_stands(case, words, who),
         *([_in_short(case, history), _needed(case)] if case.is_open else []),
     ]
@@ -91,16 +101,24 @@ def answer_of(case: ExceptionCase, words: Words, history: History | None) -> Ans
         who=who,
         expected=_expected(case, history),
         to_tell=to_tell,
+        for_reader_alone=_is_on_hold(case) or not to_tell,
         why_not=""
         if to_tell
         else f"Ask {case.queue.name} before anything is told: it was not completed as it came in.",
     )
 
 
-def _about(case: ExceptionCase) -> str:
+def _about(case: ExceptionCase, *, with_amount: bool) -> str:
     joined = _JOINED.get(case.object_type, "of")
     name = f" {joined} {case.counterparty}" if joined and case.counterparty else ""
-    return name + (f", {money_text(case.amount, case.currency)}," if case.amount is not None else "")
+    return name + (f", {money_text(case.amount, case.currency)}," if with_amount and case.amount is not None else "")
+
+
+def _changed_since(case: ExceptionCase) -> str:
+    """A field map may have made the new content, which is no correction."""
+    changed = "changed" if case.sub == HELD_BY_FIELD_MAP else "corrected"
+    now = f", and says {money_text(case.amount, case.currency)} now" if case.amount is not None else ""
+    return f"It was {changed} since{now}."
 
 
 def _what_happened(case: ExceptionCase, words: Words) -> str:

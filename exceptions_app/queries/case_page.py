@@ -100,6 +100,11 @@ class CasePage:
         return self.latest.sha256[:12]
 
     @property
+    def is_changed(self) -> bool:
+        """Whether what stands now is another content than the one that was refused or held last."""
+        return self.latest.number > 1 and self.refused_again is None
+
+    @property
     def decision(self) -> Decision | None:
         return getattr(self.proposal, "decision", None)
 
@@ -150,7 +155,7 @@ def _read(case: ExceptionCase, user: AbstractUser) -> CasePage:
         proposal=_newest_proposal(case),
         submission=deliveries.get(Delivery.Operation.REVERSE) or deliveries.get(Delivery.Operation.SUBMIT),
         write_back=deliveries.get(Delivery.Operation.WRITE_BACK),
-        refused_again=_refused_again(case, latest),
+        refused_again=refused_again_in(case, latest),
         related=_related(case, user),
         batch=batch_of_case(newest_arrival, user),
         draft=Draft.objects.filter(case=case, author_id=user.pk).first(),
@@ -219,7 +224,7 @@ def _newest_proposal(case: ExceptionCase) -> Proposal | None:
     )
 
 
-def _refused_again(case: ExceptionCase, latest: PayloadVersion) -> LogEntry | None:
+def refused_again_in(case: ExceptionCase, latest: PayloadVersion) -> LogEntry | None:
     """What the target objected to in the latest version, when it was sent and refused."""
     refused = EventFilter(
         scopes=None, subject=case.subject, action=TRANSITIONS[Action.SEND_REFUSED].past, since=latest.created_at

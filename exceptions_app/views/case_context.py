@@ -148,7 +148,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "erased": erasure_of(case) if not page.latest_content else None,
         **masked_values(page, asked.reveal),
         **_at_work(page, asked, typed),
-        **answer_context(case, page.standing.user),
+        **answer_context(case, page.standing.user, is_changed=page.is_changed),
     }
     may_type = items[Action.CORRECT].allowed and not asked.raw
     suggested = suggestions_for(page, record, first, problems, reach) if may_type else {}

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from audit.export import latest_checkpoint
 from audit.paper import Section, moment, paper, program_version
+from exceptions_app.answer_words import Answer
 from exceptions_app.models import Decision, ExceptionCase, FirstApproval, Proposal
 from exceptions_app.queries.case_history import Part
 from exceptions_app.queries.case_page import CasePage, read_case_page
@@ -112,7 +113,9 @@ def _sealed() -> list[tuple[str, str]]:
 
 def _sections(page: CasePage, context: dict[str, Any]) -> Iterator[Section]:
     case = page.case
-    yield Section(title="In short", text=str(context["answer"].sentence))
+    answer: Answer = context["answer"]
+    untold = "; not to be told to the customer" if answer.for_reader_alone else ""
+    yield Section(title=f"In short{untold}", text=answer.sentence)
     rows, cut = _all(case, Part.ARRIVALS, page)
     yield Section(
         title="What was received", text=cut,

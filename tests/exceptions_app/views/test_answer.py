@@ -1,5 +1,6 @@
 """The answer card: a sentence for whoever is asked, how long such exceptions took, and what may be told outside."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,12 @@ from exceptions_app.answer_words import TOLD, answer_of
 from exceptions_app.models import ExceptionCase
 from exceptions_app.queries.answers import history_of
 from exceptions_app.states import Kind, ProposalKind, State
+from exceptions_app.templatetags.presentation import money_text
 from integrations.connectors.registry import get_connector
 from integrations.refusals import Category
 from tests import factories
 from tests.cast import MORNING
+from tests.exceptions_app.views.repair import address, correction, take_in
 
 
 def card(browser, case):
@@ -26,7 +29,7 @@ def sentence(browser, case):
 
 def answered(case):
     """Of an exception as it stands in memory."""
-    return answer_of(case, get_connector(case.connection.connector).words, history_of(case))
+    return answer_of(case, get_connector(case.connection.connector).words, history_of(case), is_changed=False)
 
 
 def close(cast, *hours):
@@ -128,6 +131,50 @@ def test_what_is_on_its_way_is_being_checked_whatever_was_wrong_with_it(cast, ca
         "It is being checked; when that ends cannot be said. Nothing is needed from the customer."
     )
     assert answer.expected == "It is being checked whether it was taken: when that ends cannot be said"
+
+
+HIT = "Sanctions screening found a possible match with Anna Petrova, score 87."
+
+
+def held_for_a_hit(cast):
+    return factories.make_case(
+        cast, number="4711", category=Category.POLICY_HOLD, kind=Kind.HELD, errors=[factories.error("SDN", HIT)]
+    )
+
+
+@pytest.mark.parametrize("way", ["exceptions:answer", "exceptions:case", "exceptions:case_print"])
+def test_why_it_is_held_is_for_the_reader_alone_and_not_to_be_copied(cast, signed_in, way):
+    case = held_for_a_hit(cast)
+    page = signed_in(cast.support).get(reverse(way, kwargs={"ref": case.ref})).content.decode()
+    copied = re.findall(r'data-copy="([^"]*)"', page)
+    assert [text for text in copied if "screening" in text or "held back" in text] == []
+    told = page.index("<q>Invoice 4711 is being processed. We cannot say yet when it will be completed.</q>")
+    assert told < page.index("For you alone, not to be told") < page.index("was held back")
+    assert "Copy the answer" not in page
+    assert ("Copy what may be told" in page) == (way != "exceptions:case_print")
+
+
+def test_closed_without_being_sent_is_for_the_reader_alone(cast, signed_in):
+    closed = factories.dismiss(factories.make_case(cast), cast.clerk, approver=cast.controller)
+    page = card(signed_in(cast.support), closed).content.decode()
+    assert page.index("Ask E-invoicing before") < page.index("For you alone, not to be told")
+    assert "Copy the answer" not in page
+    assert "Copy the answer" in card(signed_in(cast.support), factories.make_case(cast)).content.decode()
+
+
+def test_what_was_refused_keeps_its_fault_and_the_new_amount_is_told_as_new(cast, signed_in):
+    case = take_in(cast)
+    amount = money_text(case.amount, case.currency)
+    browser = signed_in(cast.support)
+    assert f", {amount}, was refused by the tax authority" in sentence(browser, case)
+    signed_in(cast.clerk).post(address(case, "correct"), correction(case, BT_112="14127.96"))
+    told = sentence(browser, case)
+    assert amount not in told
+    assert told.index("was refused by the tax authority") < told.index(
+        "It was corrected since, and says 14,127.96 EUR now."
+    )
+    shown = browser.get(reverse("exceptions:case", kwargs={"ref": case.ref})).context["answer"].sentence
+    assert shown == told
 
 
 @pytest.mark.parametrize("category", Category)
