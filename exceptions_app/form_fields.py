@@ -12,6 +12,19 @@ NEEDED: Mapping[str, str] = {"data-needed": ""}
 """On a field without which the form is not sent by keys: they go there first (keys.js)."""
 
 
+def focus_on_fault(form: forms.Form) -> None:
+    """Have the browser put the focus into the first field at fault, with a script and without."""
+    for name in form.fields:
+        if name in form.errors and not form.fields[name].widget.is_hidden:
+            form.fields[name].widget.attrs |= {"autofocus": True, "data-focus": True}
+            return
+
+
+def takes_focus(form: forms.Form) -> bool:
+    """Whether a field of it does; then nothing else on the page may."""
+    return any(field.widget.attrs.get("autofocus") for field in form.fields.values())
+
+
 class ActionCheckedField(forms.CharField):
     """A text that is needed. Whether it is there the action says, in words that tell what it is for."""
 

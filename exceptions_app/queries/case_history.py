@@ -15,6 +15,7 @@ from integrations.models import Delivery, DeliveryAttempt
 
 PAGE_SIZE = 50
 MOST_ATTEMPTS = 100  # of one delivery
+MOST_REASONS = 10  # of corrections that are told with a proposal; all are in the list of versions
 
 
 class Part(StrEnum):
@@ -35,6 +36,15 @@ class Listed(Generic[Item]):
 
     items: list[Item]
     older: str = ""
+
+
+def corrections_up_to(latest: PayloadVersion) -> list[PayloadVersion]:
+    """The corrections that lead to a version, newest first, each with its author and reason. At most one query."""
+    if latest.number <= 2:  # the only correction is there already
+        return [latest] if latest.number == 2 else []
+    written = PayloadVersion.objects.filter(case=latest.case_id, number__gt=1, number__lt=latest.number)
+    earlier = written.select_related("author").only("number", "reason", "created_at", "author").order_by("-number")
+    return [latest, *earlier[: MOST_REASONS - 1]]
 
 
 def counts_of(case: ExceptionCase) -> Mapping[Part, int]:

@@ -51,6 +51,7 @@ _ICONS: Mapping[Action, str] = {
     Action.CONFIRM_BOOKED: "check",
     Action.DECLARE_ABSENT: "close",
 }
+_BEGIN_WITH_THE_REASON = frozenset({Action.PROPOSE, Action.RELEASE})  # of the correction, so that it is typed once
 # Where an action has its form in the middle of the page, the rail leads there.
 _ANCHORS: Mapping[Action, str] = {
     Action.CORRECT: "case-correction",
@@ -127,6 +128,10 @@ def _form(action: Action, page: CasePage, typed: Mapping[str, str], reach: Reach
         form.fields["agreed"].label = gettext_lazy("I have looked at the proof, and it is right.")
     elif action is Action.APPROVE and not _changes_something(page):
         form.fields["agreed"].label = gettext_lazy("I have checked what is proposed, and it is right.")
+    if action in _BEGIN_WITH_THE_REASON and page.latest.reason:
+        form.fields["because"].help_text = gettext_lazy(
+            "It begins with the reason of the correction. The person who decides reads both."
+        )
     if action is Action.PROPOSE and was_refused_as_it_is(page):
         form.fields["because"].help_text = gettext_lazy(
             "This version was refused as it is. Say what has changed since, or correct it first."
@@ -159,7 +164,7 @@ def _beginning(action: Action, page: CasePage) -> dict[str, Any]:
         start["frozen_sha256"] = proposal.frozen_sha256
     if action is Action.APPROVE:
         start["as_first"] = page.standing.missing > 1
-    if action in (Action.PROPOSE, Action.RELEASE):
+    if action in _BEGIN_WITH_THE_REASON:
         start["because"] = page.latest.reason
     return start
 

@@ -11,10 +11,11 @@ from django.utils.timezone import now
 
 from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.authority import asked_of
+from exceptions_app.form_fields import takes_focus
 from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
 from exceptions_app.models import ExceptionCase, Proposal, Transaction
 from exceptions_app.policies import REVERSIBLE, TWICE_THERE
-from exceptions_app.queries.case_history import attachments_of
+from exceptions_app.queries.case_history import attachments_of, corrections_up_to
 from exceptions_app.queries.case_page import CasePage, Judge, present_errors
 from exceptions_app.queries.erasures import erasure_of
 from exceptions_app.queries.precedents import Precedent
@@ -116,6 +117,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "now": now(),
         "notice": asked.notice,
         "failed_form": _failed_form(asked),
+        "focus_in_field": asked.correction is not None and takes_focus(asked.correction),
         "stranger": stranger_in(page, record),
         "problems": problems,
         "problem_groups": groups_of(problems),
@@ -130,6 +132,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
         "refused": rail(items, now_possible=False),
         "changes": changes,
         **_proposal(page.proposal, missing=page.standing.missing),
+        "corrections": corrections_up_to(page.latest) if _is_proposed(page) else [],
         "target_can_be_asked": can_be_asked(case),
         "target_address": without_secrets(page.case.connection.target_url),
         **_decided(page),
@@ -190,6 +193,10 @@ def _proposal(proposal: Proposal | None, *, missing: int) -> dict[str, Any]:
         "proposal_outcome": _outcome_words(proposal.outcome if proposal else ""),
         "approvals": _approvals(proposal, missing=missing),
     }
+
+
+def _is_proposed(page: CasePage) -> bool:
+    return page.proposal is not None and page.proposal.state == Proposal.State.OPEN
 
 
 def _approvals(proposal: Proposal | None, *, missing: int) -> dict[str, Any] | None:
@@ -352,7 +359,7 @@ def _raw_form(page: CasePage, typed: Mapping[str, str]) -> RawForm | None:
 
 def _sections(context: Mapping[str, Any], items: Mapping[Action, ActionItem], page: CasePage) -> list[str]:
     """The parts of the middle column, the next step first."""
-    proposal_open = page.proposal is not None and page.proposal.state == Proposal.State.OPEN
+    proposal_open = _is_proposed(page)
     shows_diff = bool(context["changes"]) or (proposal_open and not context["proposal_states"])
     passed = bool(page.latest.check_passed) and (context["is_held"] or not context["standing_count"])
     is_next = not proposal_open and page.case.is_open

@@ -14,6 +14,7 @@ from django.utils.translation import gettext, gettext_lazy
 from exceptions_app.actions.correct import correct as save_version
 from exceptions_app.actions.drafts import Kept, save_draft
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
+from exceptions_app.form_fields import focus_on_fault
 from exceptions_app.forms import CorrectionForm, RawForm, mine_of, offered_name, typed_texts
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.policies import NotPermitted
@@ -174,6 +175,8 @@ def _name_closed(error: Exception, form: _Form) -> None:
 def _again(
     request: HttpRequest, case: ExceptionCase, form: _Form | None, *, status: int, notice: Notice | None = None
 ) -> HttpResponse:
+    if form is not None and notice is None:  # what is wrong with it all is told first
+        focus_on_fault(form)
     asked = Asked(correction=form, raw=form is None or isinstance(form, RawForm), notice=notice)
     return show(request, visible_case(request, case.ref), asked, status=status)
 

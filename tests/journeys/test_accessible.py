@@ -131,8 +131,12 @@ def test_refused_sign_in_is_for_everybody(people: People):
 
 def test_refused_correction_is_for_everybody(people: People):
     page = people.go(NEW)
+    reason = page.get_by_label("Why this correction is right")
+    page.locator("form[data-correction]").get_by_role("textbox").first.focus()
+    expect(reason).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name=re.compile("^Check and save")).click()
     expect(page.locator("#error-summary")).to_be_visible()
+    expect(reason).to_be_focused()
     found = examine(page)
     people.forgive("422")
     assert not found, "\n".join(found)
