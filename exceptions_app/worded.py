@@ -21,6 +21,7 @@ from exceptions_app import (
     field_classes,
     filters,
     forms,
+    found_by,
     handover_states,
     list_layout,
     mapping_states,
@@ -52,6 +53,7 @@ _TABLES: tuple[Mapping[Any, str], ...] = (
     mapping_states.MAPPING_STATE_WORDS, playbook_steps.STEP_WORDS, policies.VERB_WORDS, forms.OUTCOME_WORDS,
     effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, holds.TITLES, holds.REASONS, safeguards.WORDS, access.WORDS,
     access_rows.KINDS, access_reviews.SHOWN, case_history.LABELS, archive_states.ARCHIVE_WORDS, FORMATS,
+    found_by.WORDS,
 )  # fmt: skip
 _MOVES: tuple[Mapping[Any, Any], ...] = (
     states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,

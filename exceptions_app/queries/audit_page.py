@@ -12,10 +12,10 @@ from audit.evidence import Listed
 from audit.models import AuditCheckpoint, AuditSeal
 from exceptions_app.amounts import in_its_decimals
 from exceptions_app.facts import fold
+from exceptions_app.found_by import NAMES
 from exceptions_app.models import ExceptionCase, Identifier, LegalEntity, Queue, Route, granted_objects
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.queries.connections import case_number
-from exceptions_app.queries.search import NAMES
 from exceptions_app.states import Verb
 from integrations.models import Connection
 

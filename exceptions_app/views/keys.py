@@ -48,6 +48,6 @@ def _choice(match: Match) -> dict[str, str]:
     case = match.case
     return {
         "label": f"{case.document_number or case.ref} · {case.counterparty}".removesuffix(" · "),
-        "note": " · ".join(text for text in (f"{match.label} {match.value}".strip(), case.ref) if text),
+        "note": " · ".join(text for text in (shown(match.why), case.ref) if text),
         "url": reverse("exceptions:case", kwargs={"ref": case.ref}),
     }

@@ -1,13 +1,18 @@
 """One box: what it finds, where it leads at once, and what it keeps to itself."""
 
+from unittest.mock import MagicMock
+
 import pytest
 from django.db import connection
 from django.urls import reverse
 
+from exceptions_app.found_by import OWN_NUMBERS, WORDS
 from exceptions_app.models import ExceptionCase, Identifier
 from exceptions_app.queries import search as queries
 from exceptions_app.queries.reach import reach_of
+from integrations.records.record import Record
 from tests import factories
+from tests.german_pages import GERMAN
 
 SEARCH = reverse("exceptions:search")
 
@@ -103,11 +108,53 @@ def test_matches_come_exact_first_then_beginning_then_part(cast, signed_in):
     ]  # fmt: skip
 
 
-def test_page_says_which_field_matched(cast, signed_in):
-    factories.make_case(cast, number="INV-1", counterparty="Ateliers Roussel SAS")
-    page = look_for(signed_in(cast.clerk), "roussel").content.decode()
-    assert "matched Buyer" in page
+def test_document_with_this_number_comes_before_a_newer_one_with_such_an_order(cast, signed_in):
+    """And before one that merely begins with it; of equal rank the newest is first."""
+    factories.make_case(cast, number="INV-2026-0404-7")
+    factories.make_case(cast, number="INV-2026-0404")
+    factories.make_case(cast, number="0404-1")
+    factories.make_case(cast, number="INV-2026-0412", identifiers={"purchase_order": "PO-4580404"})
+    factories.make_case(cast, number="INV-2026-0413", identifiers={"buyer": "0404999"}, amount="404")
+    browser = signed_in(cast.clerk)
+    assert found(look_for(browser, "0404")) == [
+        ("0404-1", "Invoice number"), ("INV-2026-0404", "Invoice number"), ("INV-2026-0404-7", "Invoice number"),
+        ("INV-2026-0413", "buyer"), ("INV-2026-0412", "purchase_order"),
+    ]  # fmt: skip
+    palette = browser.get(reverse("exceptions:palette"), {"q": "0404"}).json()["found"]
+    assert [one["label"].partition(" ")[0] for one in palette] == [
+        "0404-1", "INV-2026-0404", "INV-2026-0404-7", "INV-2026-0413", "INV-2026-0412"
+    ]  # fmt: skip
+
+
+def test_own_number_comes_first_of_what_is_named_whole(cast, signed_in):
+    factories.make_case(cast, number="4711")
+    factories.make_case(cast, number="INV-1", identifiers={"purchase_order": "4711"})
+    assert found(look_for(signed_in(cast.clerk), "4711")) == [("4711", "Invoice number"), ("INV-1", "purchase_order")]
+
+
+def test_page_says_in_words_by_what_it_was_found(cast, signed_in):
+    factories.make_case(
+        cast, number="INV-1", counterparty="Ateliers Roussel SAS", identifiers={"purchase_order": "PO-4580404"}
+    )
+    browser = signed_in(cast.clerk)
+    page = look_for(browser, "roussel").content.decode()
+    assert "by its buyer Ateliers Roussel SAS" in page
     assert 'value="roussel"' in page
+    assert "by its purchase order PO-4580404" in look_for(browser, "80404").content.decode()
+    (choice,) = browser.get(reverse("exceptions:palette"), {"q": "80404"}).json()["found"]
+    assert choice["note"].startswith("by its purchase order PO-4580404")
+
+
+def test_reason_is_in_german_on_a_german_page(cast, signed_in):
+    factories.make_case(cast, identifiers={"purchase_order": "PO-4580404"})
+    page = signed_in(cast.clerk).get(SEARCH, {"q": "80404"}, **GERMAN).content.decode()
+    assert "gefunden: Bestellung PO-4580404" in page
+
+
+def test_each_number_of_a_document_is_known_for_its_own_and_has_words():
+    labels = {record.headline.fget(MagicMock()).number_label for record in Record.__subclasses__()}
+    assert len(labels) >= 4
+    assert labels <= OWN_NUMBERS <= WORDS.keys()
 
 
 @pytest.mark.parametrize("text", ["INV-SECRET", "secret", "1250.00", "Van Loon Koeltechniek B.V."])
