@@ -41,8 +41,7 @@ _NOTE = re.compile(
     rf"chain {_BASE64}\nat (?P<at>\S+)\nprevious {_BASE64}\n)\n— (?P<name>\S+) (?P<signature>[A-Za-z0-9+/]+=*)\n"
 )
 
-Keys = Mapping[str, tuple[str, bytes]]
-"""Verifier keys by their id: the name of the log, and the 32 bytes of the public key."""
+Keys = Mapping[str, tuple[str, bytes]]  # verifier keys by their id: the name of the log, the 32 bytes of the public key
 
 CANNOT_PROVE = (
     "that something happened of which no event was written;",
@@ -273,9 +272,7 @@ def _compare(walk: Walk, outside: Sequence[Note], made_at: str) -> int:
     since = datetime.fromisoformat(made_at) - SEALING
     newest = max((note.size for note in outside if not is_old or datetime.fromisoformat(note.at) < since), default=0)
     if newest > walk.tree.size:
-        raise Fault(
-            f"a checkpoint from outside states {newest} events, the log has {walk.tree.size}: the rest was cut off."
-        )
+        raise Fault(f"a checkpoint from outside has {newest} events, the log {walk.tree.size}: the rest was cut off.")
     if outside and not compared:
         shown = ", ".join(map(str, sorted(walk.roots)[-5:]))
         raise Fault(f"no checkpoint from outside is at a place where the log shows one; the last of these are {shown}.")
@@ -294,7 +291,7 @@ def _manifest(container: zipfile.ZipFile) -> dict[str, Any]:
         told = json.loads(_read(container, MANIFEST))
         if told["format"] != FORMAT:
             raise Fault(f"{MANIFEST}: its format is {told['format']}; this program reads {FORMAT}.")
-        return dict(told)
+        return dict(told) | {"asked_for": dict(told["asked_for"])}
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Fault(f"{MANIFEST} cannot be read.") from None
 
@@ -335,7 +332,7 @@ def verify(file: IO[bytes], keys: Keys, outside: Sequence[Note]) -> tuple[dict[s
     try:
         with zipfile.ZipFile(file) as container:
             if packed := [info.filename for info in container.infolist() if info.compress_type != zipfile.ZIP_STORED]:
-                raise Fault(f"{packed[0]} is compressed; the workbench compresses no file of a pack.")
+                raise Fault(f"{packed[0]} is compressed: this was zipped again. Check the file as it was downloaded.")
             manifest = _manifest(container)
             trusted = keys or read_keys(_read(container, KEYS).decode().splitlines())
             origin = str(manifest["origin"])
@@ -357,13 +354,16 @@ def verify(file: IO[bytes], keys: Keys, outside: Sequence[Note]) -> tuple[dict[s
 def report(manifest: Mapping[str, Any], walk: Walk, *, own_keys: bool) -> Iterator[str]:
     """What was found good, and what it does not prove."""
     yield f"All holds: {walk.by_action.total()} events of {manifest['origin']}, sequence {walk.first} to {walk.last}."
-    yield f"Made {manifest['made_at']} by {manifest['made_by']}; asked for: {json.dumps(manifest['asked_for'])}"
+    yield f"Made {manifest['made_at']} by {manifest['made_by']}; asked for, as the manifest has it:"
+    asked = manifest["asked_for"].items()
+    told = ((name, len(one) if isinstance(one, list) else json.dumps(one)) for name, one in asked)
+    yield from (f"  {json.dumps(name)}: {one}" for name, one in told if one not in (0, '""', "null"))
     if (seal := walk.checkpoint) is not None:
         yield f"Sealed by the checkpoint at {seal.size} of {seal.at}, key {seal.signed[:4].hex()}."
     yield f"Compared with checkpoints from outside: {walk.compared}."
     yield from (f"  {number:>9}  {action}" for action, number in sorted(walk.by_action.items()))
-    money = ", ".join(f"{amount} {currency}" for currency, amount in manifest["exceptions"]["money"].items())
-    yield f"About {manifest['exceptions']['count']} exceptions{f', {money}' if money else ''}."
+    count, money = manifest["exceptions"]["count"], manifest["exceptions"]["money"].items()
+    yield f"About {count} exception{'s' * (count != 1)}{''.join(f', {amount} {code}' for code, amount in money)}."
     if manifest["not_sealed_yet"]:
         yield f"{manifest['not_sealed_yet']} more events were not sealed yet and are not here."
     yield "What this does not prove:"

@@ -234,7 +234,7 @@ def test_log_that_ends_at_an_earlier_checkpoint_is_found_by_one_from_outside(wri
     files["manifest.json"] = json.dumps(manifest).encode()
     cut = signed_again(files)
     assert check(cut)[1].tree.size == 5  # by itself it is a whole log: what the report says that it cannot prove
-    assert "a checkpoint from outside states 10 events, the log has 5" in fault(cut, outside=kept)
+    assert "a checkpoint from outside has 10 events, the log 5" in fault(cut, outside=kept)
 
 
 def test_pack_that_is_older_than_what_was_kept_outside_still_holds(sealed, write, seal):
@@ -306,6 +306,27 @@ def bare_python(tmp_path) -> Path:
     return tmp_path / "bare" / "bin" / "python"
 
 
+def test_report_says_line_by_line_what_was_asked_for_and_counts_its_scopes(sealed):
+    sealed(1)
+    asked = {"actor": "ada", "subject": "", "until": None, "subjects": [], "scopes": ["NL01/a", "NL01/b"]}
+    manifest, walk = check(b"".join(evidence(
+        AuditEvent.objects.all(), at=NOON, by="auditor", asked_for=asked, lookup=exceptions_of
+    )))  # fmt: skip
+    lines = list(verify_evidence.report(manifest, walk, own_keys=False))
+    assert lines[2:5] == ['  "actor": "ada"', '  "scopes": 2', lines[4]]
+    assert lines[4].startswith("Sealed by the checkpoint")
+    assert "About 1 exception, 10.50 EUR." in lines
+
+
+def test_pack_that_was_zipped_again_says_what_to_do(sealed):
+    sealed(1)
+    again = io.BytesIO()
+    with zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as container:
+        for name, content in members(made()).items():
+            container.writestr(name, content)
+    assert "this was zipped again. Check the file as it was downloaded." in fault(again.getvalue())
+
+
 def test_pack_is_checked_without_the_workbench(sealed, bare_python, tmp_path):
     sealed(7)
     pack, kept = tmp_path / "evidence.zip", tmp_path / "checkpoints"
@@ -321,6 +342,7 @@ def test_pack_is_checked_without_the_workbench(sealed, bare_python, tmp_path):
 
     status, words = run(pack, "--checkpoint", kept, "--key", signing_key().verifier)
     assert (status, words.splitlines()[0]) == (0, "All holds: 7 events of example.test/audit, sequence 1 to 7.")
+    assert "About 7 exceptions, 73.50 EUR." in words
     assert "they came with the pack" not in words
     status, words = run(pack)
     assert status == 0

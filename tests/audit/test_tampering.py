@@ -130,7 +130,7 @@ def hashed_anew_to_the_end(forger: Forger) -> None:
 
 
 CHANGED_ANEW = "sequence 5 to 8: an event was changed, exchanged or inserted, and hashed anew."
-CUT_OFF = "a checkpoint from outside states 12 events, the log has {}: the rest was cut off."
+CUT_OFF = "a checkpoint from outside has 12 events, the log {}: the rest was cut off."
 FOREIGN_KEY = "which is not among the keys."
 Tamper = Callable[[Forger], None]
 # Each kind, and where the program of the auditor says that it is.
