@@ -23,7 +23,8 @@ from exceptions_app.models.case import ExceptionCaseQuerySet
 from exceptions_app.queries.reach import Reach, cases_within, reach_of
 from exceptions_app.states import OPEN_STATES, STATE_WORDS, Kind, State, Verb
 from exceptions_app.tags import LONGEST_TEXT, NotATag, read_tags
-from exceptions_app.wording import offered, say, shown
+from exceptions_app.two_amounts import read_two_ways
+from exceptions_app.wording import offered, shown
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 from integrations.refusals import Category
@@ -65,10 +66,7 @@ class AmountField(forms.Field):
         if amount is None or amount.currency:
             raise forms.ValidationError(gettext_lazy("Write an amount, such as 1250.00, without a currency."))
         if not amount.is_clear:
-            first, second = (f"{reading:f}" for reading in amount.values)
-            raise forms.ValidationError(
-                shown(say("Write {first} or {second}: a single separator may mean either.", first=first, second=second))
-            )
+            raise forms.ValidationError(shown(read_two_ways(str(value), amount)))
         return amount.values[0]
 
 

@@ -13,7 +13,8 @@ from exceptions_app.amounts import read_amount
 from exceptions_app.form_fields import ActionCheckedField
 from exceptions_app.forms import REASON_LENGTH
 from exceptions_app.models import KeptRule
-from exceptions_app.wording import offered, say, shown_later
+from exceptions_app.two_amounts import read_two_ways
+from exceptions_app.wording import offered, say, shown, shown_later
 from integrations.connectors.registry import CONNECTORS
 
 _CURRENCIES = frozenset(Locale("en").currencies)
@@ -53,9 +54,12 @@ class KeptRuleForm(forms.Form):
     def clean_above(self) -> Decimal | None:
         if not self.cleaned_data["above"]:
             return None
-        typed = read_amount(self.cleaned_data["above"])
-        if typed is None or not typed.is_clear or typed.currency:
+        text = str(self.cleaned_data["above"])
+        typed = read_amount(text)
+        if typed is None or typed.currency:
             raise forms.ValidationError(gettext_lazy("Write an amount such as 10,000.00."))
+        if not typed.is_clear:
+            raise forms.ValidationError(shown(read_two_ways(text, typed)))
         return typed.values[0]
 
     def clean_currency(self) -> str:

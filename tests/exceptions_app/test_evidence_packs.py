@@ -109,9 +109,9 @@ def test_packs_of_an_exception_a_batch_and_a_period_hold_and_read_well(
     while export_make.carry_on_due(case_paper_for):
         pass
 
+    packs = {export: taken(client, export) for export in (of_one, of_batch, of_period)}
     verifier = reverse("exceptions:evidence_verifier")
     assert verifier in client.get(reverse("exceptions:audit_made", args=[of_one.ref])).content.decode()
-    packs = {export: taken(client, export) for export in (of_one, of_batch, of_period)}
     for export, pack in packs.items():
         manifest, walk = verify(io.BytesIO(pack), {}, outside())
         assert (walk.by_action.total(), walk.compared) == (export.rows, 1)

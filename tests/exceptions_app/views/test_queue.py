@@ -194,7 +194,7 @@ def test_what_is_not_understood_is_said_and_left_out(cast, signed_in, query, hea
 def test_ambiguous_amount_names_both_readings(cast, signed_in):
     response = signed_in(cast.clerk).get(f"{QUEUE}?amount_min=1.250")
     assert response.context["notices"] == [
-        "The filter “Amount from” was left out: Write 1250 or 1.250: a single separator may mean either."
+        "The filter “Amount from” was left out: “1.250” can be read two ways. Write 1,250.00 or 1.25."
     ]
 
 
