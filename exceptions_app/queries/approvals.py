@@ -18,6 +18,7 @@ from exceptions_app.queries.counters import by_themselves, waiting_for_decision_
 from exceptions_app.queries.keyset import Direction, Key, Page, Sort
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.states import APPROVING, DECIDED_IN, ProposalKind, Verb
+from integrations.connectors.registry import CONNECTORS
 from integrations.records.record import readable_term
 
 PAGE_SIZE = 50
@@ -34,6 +35,10 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
     }
 )
 DEFAULT_SORT = SORTS["largest"]
+# Fields that hold amounts; of a number that is none, such as an account, nothing is known that would group its digits.
+_AMOUNTS = frozenset(
+    (name.label, name.term) for connector in CONNECTORS.values() for name in connector.vocabulary if name.is_amount
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Change:
     term: str
     was: str
     will: str
+    is_amount: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,7 @@ def _net_changes(proposal: Proposal) -> tuple[Change, ...]:
     """From what came in to what is proposed: a field that was changed and changed back is left out."""
     named: dict[str, tuple[str, str]] = {}
     terms: dict[str, str] = {}
+    amounts: set[str] = set()
     first: dict[str, str] = {}
     last: dict[str, str] = {}
     for version in _corrections(proposal):
@@ -155,10 +162,16 @@ def _net_changes(proposal: Proposal) -> tuple[Change, ...]:
             path = change["path"]
             named[path] = (_named(change), readable_term(change["term"]))
             terms[path] = change["term"]
+            if (change["label"], change["term"]) in _AMOUNTS:
+                amounts.add(path)
             first.setdefault(path, change["was"])
             last[path] = change["will_be"]
     return tuple(
-        Change(*named[path], *(masked_value(text, path=path, term=terms[path]) for text in (first[path], last[path])))
+        Change(
+            *named[path],
+            *(masked_value(text, path=path, term=terms[path]) for text in (first[path], last[path])),
+            is_amount=path in amounts,
+        )
         for path in named
         if first[path] != last[path]
     )

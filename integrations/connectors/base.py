@@ -295,6 +295,7 @@ class FieldName(NamedTuple):
     group: str
     label: str
     term: str = ""
+    is_amount: bool = False
 
 
 class Connector(Protocol):

@@ -276,6 +276,7 @@ def test_page_gives_it_keeps_what_was_typed_and_ends_it(cast: Cast, signed_in: S
     for who in (cast.controller, cast.support, cast.administrator):
         page = signed_in(who).get(address).content.decode()
         assert "Sara Support decides in place of Conrad Controller" in page, who
+        assert f'from <time datetime="{today()}">' in page
     assert "decides in place" not in signed_in(cast.clerk).get(address).content.decode()
     assert "Let somebody decide" not in signed_in(cast.support).get(address).content.decode()
     end = reverse("exceptions:delegation_end", args=[given.pk])

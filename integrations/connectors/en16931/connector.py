@@ -24,6 +24,7 @@ from integrations.connectors.en16931.terms import CREDIT_NOTE_TERMS, INVOICE_TER
 from integrations.connectors.held import Held, ShowsContent
 from integrations.connectors.xml_document import correct, differences
 from integrations.records.invoice import InvoiceRecord
+from integrations.records.record import ValueKind
 from integrations.refusals import Batch, Refusal, RefusedTransaction
 
 _CAPABILITIES: Final = Capabilities(
@@ -53,7 +54,7 @@ class En16931Connector:
     title = "EN 16931 e-invoice"
     object_types: Mapping[str, str] = MappingProxyType({"invoice": "Invoice", "credit_note": "Credit note"})
     vocabulary: frozenset[FieldName] = frozenset(
-        FieldName(term.group, term.label, term.number)
+        FieldName(term.group, term.label, term.number, term.kind is ValueKind.AMOUNT)
         for term in (*INVOICE_TERMS.values(), *CREDIT_NOTE_TERMS.values())
     )
     capabilities = _CAPABILITIES

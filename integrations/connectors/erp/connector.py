@@ -25,7 +25,7 @@ from integrations.connectors.erp.codes import is_found_by_our_check, remedy_of
 from integrations.connectors.erp.reversal import reversal
 from integrations.connectors.erp.terms import LAYOUTS
 from integrations.connectors.held import Held, ShowsContent
-from integrations.records.record import Record
+from integrations.records.record import Record, ValueKind
 from integrations.refusals import Batch, MessageNotUnderstood, RefusedTransaction
 
 _CAPABILITIES: Final = Capabilities(
@@ -56,7 +56,7 @@ class ErpConnector:
     title = "ERP posting"
     object_types: Mapping[str, str] = MappingProxyType({name: layout.title for name, layout in LAYOUTS.items()})
     vocabulary: frozenset[FieldName] = frozenset(
-        FieldName(group or term.group, term.label)
+        FieldName(group or term.group, term.label, is_amount=term.kind is ValueKind.AMOUNT)
         for layout in LAYOUTS.values()
         for terms, group in ((layout.head, ""), (layout.line, "Line"))
         for term in terms.values()

@@ -26,6 +26,7 @@ from integrations.connectors.iso20022.schema import PAIN
 from integrations.connectors.xml_document import correct as xml_correct
 from integrations.connectors.xml_document import differences
 from integrations.records.payment import PaymentRecord
+from integrations.records.record import ValueKind
 from integrations.refusals import Batch, RefusedTransaction
 
 _CAPABILITIES: Final = Capabilities(
@@ -57,7 +58,7 @@ class Iso20022Connector:
     title = "ISO 20022 payments (pain.001, pain.002)"
     object_types: Mapping[str, str] = MappingProxyType({parse.OBJECT_TYPE: "Payment"})
     vocabulary: frozenset[FieldName] = frozenset(
-        FieldName(spec.group, spec.label, path) for spec in SPECS for path in spec.paths
+        FieldName(spec.group, spec.label, path, spec.kind is ValueKind.AMOUNT) for spec in SPECS for path in spec.paths
     )
     capabilities = _CAPABILITIES
     words = _WORDS

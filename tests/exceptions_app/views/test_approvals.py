@@ -94,6 +94,21 @@ def test_changes_are_net_of_all_versions(cast, signed_in):
     assert [(found.label, found.was, found.will) for found in item.changes] == [("Total", "1.00", "3.00")]
 
 
+def test_amounts_that_change_are_grouped_and_other_numbers_stand_as_they_are(cast, signed_in):
+    def change(label, term, was, will):
+        return {"term": term, "label": label, "group": "", "path": f"/{label}", "was": was, "will_be": will}
+
+    total = ("Invoice total amount with VAT", "BT-112")
+    changes = [change(*total, "72470.05", "72471.05"), change("Account", "", "72470.05", "72480.05")]
+    case = factories.make_case(cast)
+    factories.make_version(case, cast.clerk, changes=changes)
+    factories.make_proposal(case, cast.clerk)
+    page = signed_in(cast.controller).get(APPROVALS).content.decode()
+    assert "<del>72,470.05</del>" in page
+    assert "<ins>72,471.05</ins>" in page
+    assert "<del>72470.05</del>" in page
+
+
 def test_many_changes_are_counted(cast, signed_in):
     changes = [
         {"term": "", "label": f"Field {n}", "group": "", "path": f"/{n}", "was": "", "will_be": str(n)}
