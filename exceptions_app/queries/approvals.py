@@ -169,7 +169,8 @@ def _net_changes(proposal: Proposal) -> tuple[Change, ...]:
     return tuple(
         Change(
             *named[path],
-            *(masked_value(text, path=path, term=terms[path]) for text in (first[path], last[path])),
+            masked_value(first[path], path=path, term=terms[path]),
+            masked_value(last[path], path=path, term=terms[path]),
             is_amount=path in amounts,
         )
         for path in named

@@ -23,6 +23,7 @@ from exceptions_app.wording import shown
 )
 def test_both_ways_are_named_and_each_is_clear(typed, language, ways):
     amount = read_amount(typed)
+    assert amount is not None
     with translation.override(language):
         told = shown(read_two_ways(typed, amount))
     assert [way for way in ways if way not in told] == []

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import DjangoAssertNumQueries
@@ -82,7 +82,7 @@ def test_rule_is_typed_decided_on_and_shown_where_it_counts(
     first_of_two(cast, nina, proposal, f"{rule}.", signed_in, api)
 
 
-def words(answer: HttpResponse) -> str:
+def words(answer: Any) -> str:
     return " ".join(answer.content.decode().split())
 
 
