@@ -28,6 +28,7 @@ from exceptions_app import (
     navigation,
     playbook_steps,
     policies,
+    search_text,
     shortcuts,
     states,
 )
@@ -39,7 +40,7 @@ from exceptions_app.queries import access_conflicts, effects, playbooks
 from exceptions_app.templatetags import presentation
 from exceptions_app.views import access, access_reviews, audit_words, case_history
 from integrations import value_kinds
-from integrations.connectors.registry import CONNECTORS, title_of
+from integrations.connectors.registry import CONNECTORS, sentences_of_codes, title_of
 from integrations.delivery import holds, safeguards
 from integrations.fieldmaps.trail import Stage
 from integrations.left_lying import WaitsFor
@@ -91,6 +92,10 @@ def _words() -> Iterator[str]:
         promised = connector.capabilities
         yield from (connector.title, promised.looked_up_by, promised.correction_envelope)
         yield from map(title_of, connector.object_types)
+        words = connector.words
+        yield from (words.target, words.code, words.own_code, words.said, words.own_said, words.said_of_a_hold)
+    yield from sentences_of_codes()
+    yield from (token.means for token in search_text.TOKENS.values())
     yield from (holds.NO_REASON, *WaitsFor, *Stage)
     yield from (part.label for part in DESCRIPTIONS.values())
     yield from (outcome.label for outcome in AccessReview.Kept)

@@ -53,6 +53,12 @@ def shown(text: object) -> str:
     return template.format(**values) if values else template
 
 
+def shown_row(group: str) -> str:
+    """The name of a group of fields; `Line 3` is one row of several, whose name has its number behind it."""
+    name, _, number = group.rpartition(" ")
+    return f"{shown(name)} {number}" if name and number.isdigit() else shown(group)
+
+
 shown_later = lazy(shown, str)
 """The same for what is made once and shown to many, such as the choices of a form."""
 

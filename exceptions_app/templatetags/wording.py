@@ -24,6 +24,12 @@ def shown(text: object) -> str:
 
 
 @register.filter
+def shown_row(group: str) -> str:
+    """`{{ group.title|shown_row }}`: a group of fields, which may be one line of several."""
+    return wording.shown_row(group)
+
+
+@register.filter
 def held_because(hold: Hold) -> str:
     """Why nothing goes there now; what a person gave as the reason stays as it is."""
     return wording.shown(hold.reason).format(told=hold.told) if hold.reason else hold.told

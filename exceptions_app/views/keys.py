@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -16,9 +17,9 @@ from exceptions_app.wording import shown
 
 MOST_FOUND = 8
 GROUPS = (
-    shortcuts.Group("Everywhere", shortcuts.EVERYWHERE),
-    shortcuts.Group("In a list", shortcuts.IN_A_LIST),
-    shortcuts.Group("In an exception", shortcuts.IN_AN_EXCEPTION),
+    shortcuts.Group(gettext_noop("Everywhere"), shortcuts.EVERYWHERE),
+    shortcuts.Group(gettext_noop("In a list"), shortcuts.IN_A_LIST),
+    shortcuts.Group(gettext_noop("In an exception"), shortcuts.IN_AN_EXCEPTION),
 )
 
 

@@ -12,7 +12,7 @@ from exceptions_app.queries.case_page import MOST_CHECKED_IN_PASSING, CasePage, 
 from exceptions_app.states import Kind, State
 from exceptions_app.templatetags.presentation import with_amounts
 from exceptions_app.translation import CODE as FIELD_MAP
-from exceptions_app.wording import shown
+from exceptions_app.wording import say, shown, shown_row
 from integrations.connectors.base import Connector, Words
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.records.record import Record, RecordField, label_with_term
@@ -196,10 +196,10 @@ def _identity(error: Mapping[str, Any]) -> tuple[str, str]:
 
 def _said(words: Words | None, *, by: str, own: bool, held: bool) -> str:
     if by:
-        return f"As {by} said it"
+        return shown(say("As {who} said it", who=by))
     if words is None:
-        return "As it was said"
-    return words.own_said if own else words.said_of_a_hold if held else words.said
+        return shown(say("As it was said"))
+    return shown(words.own_said if own else words.said_of_a_hold if held else words.said)
 
 
 def _problem(
@@ -215,11 +215,11 @@ def _problem(
     code, words = str(error.get("code", "")), connector.words if connector is not None else None
     return Problem(
         code=code,
-        code_words=(words.own_code if own else words.code) if words is not None else "Code",
+        code_words=shown((words.own_code if own else words.code) if words is not None else "Code"),
         said_words=_said(words, by=said_by, own=own, held=held),
-        remedy="" if own or said_by or connector is None else connector.remedy(code),
+        remedy="" if own or said_by or connector is None else shown(connector.remedy(code)),
         severity=str(error.get("severity", "error")),
-        plain=with_amounts(error.get("plain") or error.get("text") or "", record.headline.currency if record else ""),
+        plain=with_amounts(_plain(error), record.headline.currency if record else ""),
         original="" if says_no_more else str(error.get("text") or ""),
         location="" if says_no_more and not error.get("was") else str(error.get("path") or ""),
         path=field.path if field is not None else path,
@@ -235,6 +235,11 @@ def _problem(
     )
 
 
+def _plain(error: Mapping[str, Any]) -> str:
+    """What is wrong, in the reader's language where the words are those of our tables; they are kept in English."""
+    return shown(str(error.get("plain") or error.get("text") or ""))
+
+
 def said_by_of(page: CasePage) -> str:
     """Who said what it came in with: the connection's other side, unless we held it ourselves."""
     names = {str(error.get("said_by") or "") for error in page.came_in}
@@ -246,7 +251,7 @@ def said_by_of(page: CasePage) -> str:
 def _label(label: str, term: str, field: RecordField | None) -> str:
     """The name of the field with its term; of one row among several, the row is named first."""
     named = label_with_term(shown(label), term)
-    return f"{field.group}: {named}" if field is not None and _is_row(field.group) else named
+    return f"{shown_row(field.group)}: {named}" if field is not None and _is_row(field.group) else named
 
 
 def _field_of(record: Record, path: str, term: str) -> RecordField | None:

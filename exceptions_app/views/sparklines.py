@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from babel.dates import format_date
+from babel.numbers import format_decimal
+from django.utils.translation import get_language, gettext, to_locale
 
 HEIGHT = 24
 STEP = 5  # from one bar to the next
@@ -39,8 +41,16 @@ def arrivals_chart(numbers: Sequence[int], *, last_day: date) -> Sparkline:
 
 def _words(numbers: Sequence[int], most: int, last_day: date) -> str:
     if not most:
-        return f"None arrived in the last {len(numbers)} days."
+        return gettext("None arrived in the last {days} days.").format(days=len(numbers))
     first_day = last_day - timedelta(days=len(numbers) - 1)
     peak = first_day + timedelta(days=numbers.index(most))
-    day = format_date(peak, "d MMM", locale="en")
-    return f"{sum(numbers):,} arrived in the last {len(numbers)} days, {numbers[-1]:,} today; most on {day}: {most:,}."
+    locale = to_locale(get_language() or "en")
+    total, today, top = (format_decimal(number, locale=locale) for number in (sum(numbers), numbers[-1], most))
+    return gettext("{total} arrived in the last {days} days, {today} today; most on {day}: {most}.").format(
+        total=total, days=len(numbers), today=today, day=_day(peak, locale), most=top
+    )
+
+
+def _day(day: date, locale: str) -> str:
+    """`6 Mar`, or `6. März` where a point belongs to it."""
+    return format_date(day, "d. MMM" if locale.startswith("de") else "d MMM", locale=locale)

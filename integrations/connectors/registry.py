@@ -1,8 +1,12 @@
 """Every connector, by name. Explicit, so that a search for a connector's name finds where it is used."""
 
+from collections.abc import Iterator
+
 from integrations.connectors.base import Connector
 from integrations.connectors.en16931 import connector as en16931
+from integrations.connectors.erp import codes as erp_codes
 from integrations.connectors.erp import connector as erp
+from integrations.connectors.erp_master import codes as erp_master_codes
 from integrations.connectors.erp_master import connector as erp_master
 from integrations.connectors.iso20022 import connector as iso20022
 
@@ -18,6 +22,12 @@ def get_connector(name: str) -> Connector:
         return CONNECTORS[name]
     except KeyError:
         raise UnknownConnector(f"No connector is called {name!r}; known are {', '.join(sorted(CONNECTORS))}.") from None
+
+
+def sentences_of_codes() -> Iterator[str]:
+    """What the connectors' own catalogues say of a code and what to do about it; not what official rules say."""
+    yield from erp_codes.sentences()
+    yield from erp_master_codes.sentences()
 
 
 def title_of(object_type: str) -> str:

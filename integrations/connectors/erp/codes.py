@@ -5,6 +5,7 @@ ZFI is the one that our counterpart uses for what the standard classes say less 
 the ERP's own text.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -140,3 +141,9 @@ def is_found_by_our_check(code: str) -> bool:
 def meaning_of(code: str) -> Meaning | None:
     """The meaning of a code, written F5/201 or F5-201; None when it is not listed."""
     return _MEANINGS.get(code.strip().upper().replace("-", "/"))
+
+
+def sentences() -> Iterator[str]:
+    """Each sentence about a code and what to do about it, for a catalogue of other languages."""
+    yield from (meaning.plain for meaning in _MEANINGS.values())
+    yield from _REMEDIES.values()

@@ -3,6 +3,7 @@
 Class ZMD is the installation's own for master data; the rest are those of postings.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from integrations.connectors.erp import codes as postings
@@ -52,3 +53,9 @@ def is_found_by_our_check(code: str) -> bool:
     """Whether the check here would find it again; what is set up in the ERP only the ERP knows."""
     meaning = meaning_of(code)
     return meaning is not None and meaning.sub in _FOUND
+
+
+def sentences() -> Iterator[str]:
+    """Each sentence about a code and what to do about it, for a catalogue of other languages."""
+    yield from (meaning.plain for meaning in _MEANINGS.values())
+    yield from _REMEDIES.values()
