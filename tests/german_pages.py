@@ -1,10 +1,11 @@
 """What a page says in its headings, so that none of them is left in English where the page is in German."""
 
 from html.parser import HTMLParser
+from typing import Any
 
 from django.test import Client
 
-GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de"}
+GERMAN: dict[str, Any] = {"HTTP_ACCEPT_LANGUAGE": "de"}
 _HEADINGS = frozenset({"h1", "h2", "h3", "th", "dt", "caption", "legend", "label", "summary", "button"})
 # What both languages call by the same word.
 ALIKE = frozenset({"Code", "Cursor", "Deutsch", "English", "Name", "Problem", "SHA-256", "System", "Token", "Version"})
@@ -40,7 +41,7 @@ def left_in_english(client: Client, address: str, *, names: frozenset[str] = fro
     """Headings that the German page has in common with the English one, but for names and words that are alike."""
     pages = []
     for asked in ({}, GERMAN):
-        response = client.get(address, **asked)  # type: ignore[arg-type]
+        response = client.get(address, **asked)
         assert response.status_code == 200, address
         pages.append(response.content.decode())
     english, german = pages
