@@ -12,6 +12,7 @@ from exceptions_app.forms import CorrectionForm
 from exceptions_app.notation import as_written
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.views.problems import Problem, named_paths, neighbours
+from exceptions_app.wording import shown, shown_row
 from integrations.records.record import Record, RecordField, ValueKind, readable_term
 
 # Beyond this many inputs the other groups are fetched when asked for, so that a long invoice stays quick.
@@ -134,7 +135,7 @@ def _full_label(record: Record, path: str) -> str:
     field = record.field_at(path)
     if field is None:
         return ""
-    return f"{field.group}: {field.label}" if field.group[-1:].isdigit() else field.label
+    return f"{shown_row(field.group)}: {shown(field.label)}" if field.group[-1:].isdigit() else field.label
 
 
 def _row(
