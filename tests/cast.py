@@ -72,6 +72,15 @@ def grant(user: User, verbs: Iterable[Verb], *places: Queue | LegalEntity) -> No
     grant_verbs(verbs, user, places, by=machine(SETUP), at=SET_UP_AT, because="Set up for a test.")
 
 
+def grant_every_verb_abroad(user: User, cast: Cast) -> None:
+    """In Germany, and none where the others work. Whoever approves in a queue reads the trail of another one."""
+    elsewhere = Queue(slug="elsewhere", name="Elsewhere", purpose="Of a company abroad.")
+    save_configuration(elsewhere, by=machine(SETUP), at=SET_UP_AT, because="Set up for a test.")
+    grant(user, [verb for verb in Verb if verb is not Verb.EXPORT], cast.holds)
+    grant(user, Verb, cast.germany)
+    grant(user, [Verb.SEE, Verb.EXPORT], elsewhere)
+
+
 def make_cast() -> Cast:
     setup = machine(SETUP)
     einvoicing = Queue(slug="e-invoicing", name="E-invoicing", purpose="Invoices refused by a tax authority.")

@@ -16,8 +16,7 @@ from django.utils.timezone import now
 from audit.models import AuditEvent
 from exceptions_app.actions.grants import CONNECTION_PERMISSIONS, grant_connection
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.states import Verb
-from tests.cast import SET_UP_AT, Cast, grant, person
+from tests.cast import SET_UP_AT, Cast, grant_every_verb_abroad, person
 from tests.exceptions_app.access_table import PEOPLE, STATUSES
 from tests.exceptions_app.everything import MARK, Arguments, Everything, connected, make_everything, scripted
 from tests.exceptions_app.routes import Route, routes
@@ -102,7 +101,7 @@ def ask(cast: Cast, world: Everything, signed_in: Callable[[User], Client]) -> C
 def neighbour(cast: Cast) -> User:
     """Every verb on the other queue for the other legal entity, and every right on a connection of their own."""
     user = person("nora", "Nora Neighbour")
-    grant(user, Verb, cast.holds, cast.germany)
+    grant_every_verb_abroad(user, cast)
     own = connected(cast, "elsewhere", "en16931", 50, name="Elsewhere").connection
     for permission in CONNECTION_PERMISSIONS:
         grant_connection(permission, user, own, by=machine(SETUP), at=SET_UP_AT)

@@ -21,7 +21,7 @@ from exceptions_app.models import Decision, ExceptionCase, Proposal
 from exceptions_app.policies import VERB_WORDS, NotPermitted, Standing, require, standing
 from exceptions_app.states import HAS_NO_BUTTON, TRANSITIONS, Action, Kind, ProposalKind, State, Verb, refusal_of
 from tests import factories
-from tests.cast import MORNING, Cast, grant, person
+from tests.cast import MORNING, Cast, grant, grant_every_verb_abroad, person
 from tests.exceptions_app.api.conftest import Api, api
 from tests.exceptions_app.views import growing_lists
 from workbench.models import User
@@ -99,7 +99,7 @@ class Person:
 
 def people(cast: Cast) -> list[Person]:
     neighbour = person("nora", "Nora Neighbour")
-    grant(neighbour, Verb, cast.holds, cast.germany)
+    grant_every_verb_abroad(neighbour, cast)
     half = person("hal", "Hal Half")
     grant(half, Verb, cast.einvoicing)
     return [
