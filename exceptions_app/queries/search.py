@@ -46,8 +46,8 @@ class Found:
 def search(reach: Reach, text: str, *, within: ExceptionCaseQuerySet | None = None) -> Found:
     """What the person may see of what the text names.
 
-    First by whole identifiers, then by amount, then by a part of the document's own number, and last by a part of
-    anything else, such as its purchase order; of equal rank the newest first.
+    First by whole identifiers, then by amount, then by the beginning or ending of the document's own number, then by
+    another part of it, and last by a part of anything else, such as its purchase order; of equal rank the newest first.
 
     `within` are the exceptions, all of them visible to the person, to which filters narrow the search; without a text
     they are found by themselves, the newest first.
@@ -69,8 +69,9 @@ def search(reach: Reach, text: str, *, within: ExceptionCaseQuerySet | None = No
     if amount is not None:
         matches = _distinct(matches + list(_by_amount(cases, amount)))
     long_enough = len(folded) >= SHORTEST_PART
-    part = Q(folded__contains=folded)
-    for which in (part & _OWN, part & ~_OWN) if long_enough else ():
+    # A beginning or ending of a document's own number is missed for no newer one that has the text anywhere.
+    edge = Q(folded__startswith=folded) | Q(folded__endswith=folded)
+    for which in (edge & _OWN, Q(folded__contains=folded)) if long_enough else ():
         if len(matches) <= MOST_MATCHES:
             matches = _distinct(matches + _by_identifier(reach, folded, which, within))
     return Found(

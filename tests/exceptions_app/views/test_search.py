@@ -291,3 +291,13 @@ def test_search_can_use_an_index(cast, rows, index):
         cursor.execute("SET LOCAL enable_seqscan = off")
         plan = rows.explain()
     assert index in plan
+
+
+def test_beginning_of_an_older_number_is_found_before_many_that_have_it_elsewhere(cast, signed_in, monkeypatch):
+    monkeypatch.setattr(queries, "MOST_MATCHES", 3)
+    factories.make_case(cast, number="80404-7")
+    for place in range(20):
+        factories.make_case(cast, number=f"INV-{place}-80404-{place}")
+    page = look_for(signed_in(cast.clerk), "80404")
+    assert found(page)[0][0] == "80404-7"
+    assert page.context["found"].is_capped
