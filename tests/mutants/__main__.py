@@ -8,6 +8,9 @@ from tests.mutants.policy import TESTS
 
 # Calls that wait for each other in threads of a fork do not end.
 LEFT_OUT = "not at_the_same_time"
+# Seconds of one test, which takes a few: whoever waits for what the change keeps from happening has noticed it.
+PATIENCE = 60
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-q", "-p", "tests.mutants.plugin", "-k", LEFT_OUT, *sys.argv[1:], *TESTS]))
+    ALWAYS = ("-q", "-p", "tests.mutants.plugin", "-k", LEFT_OUT, f"--timeout={PATIENCE}")
+    sys.exit(pytest.main([*ALWAYS, *sys.argv[1:], *TESTS]))

@@ -25,7 +25,7 @@ from tests.mutants.fork import EndedInItsMiddle, in_a_fork
 from tests.mutants.policy import COMPOSED, EQUIVALENT, ROOT, mutants, sources
 from tests.mutants.told import DEMANDED, Told, Verdict, share, summary
 
-LONGEST = 240
+LONGEST = 600
 """Seconds that the tests may take for one change."""
 SOON = 2
 """A test that takes no more seconds and noticed a change is asked before the others about the next."""
@@ -95,6 +95,8 @@ class Driver:
         self._run(session, session.items, tracing={str(ROOT / path): path for path in found})
         if self.runs.noticed_by or self.runs.errors:
             raise pytest.UsageError("The tests have to pass as things are before anything is changed.")
+        if failed := in_a_fork(lambda: self._failed_as_it_is(session), seconds=LONGEST):
+            raise pytest.UsageError(f"Where nothing is changed, a fork has to pass too: {failed} did not.")
         ends = time.monotonic() + 60 * (self.config.option.mutants_minutes or 24 * 60)
         for mutant in self._sample(mutants(found)):
             if time.monotonic() > ends:
@@ -127,6 +129,12 @@ class Driver:
         if verdict is Verdict.KILLED and self.runs.seconds[words] <= SOON:
             self.noticed = [words, *(name for name in self.noticed if name != words)][:MOST_ASKED_FIRST]
         return Told(mutant, verdict, words)
+
+    def _failed_as_it_is(self, session: pytest.Session) -> str:
+        """In a fork: the test that fails only because it runs there, and would be taken for one that notices."""
+        self.config.pluginmanager.unregister(self.config.pluginmanager.get_plugin("terminalreporter"))
+        self._run(session, session.items)
+        return self.runs.noticed_by or next(iter(self.runs.errors), "")
 
     def _try(self, session: pytest.Session, mutant: Mutant, source: Source) -> tuple[Verdict, str]:
         """In the fork: what the tests say of it."""
