@@ -10,7 +10,6 @@ import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
 from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
@@ -19,11 +18,13 @@ from integrations import doorbell
 from tests import guards
 from tests.cast import Cast, make_cast
 from tests.cast_template import take_template
+from tests.connecting import connect
 from tests.emptying import Emptying
 from tests.migrated_once import copy_what_is_migrated
 from tests.rendering import keep_contexts_of_pages_alone
 from tests.simulator_process import simulator, simulator_process
 from tests.stack import RunningStack
+from tests.vacuuming import Vacuum
 
 __all__ = ["simulator", "simulator_process"]
 
@@ -52,6 +53,7 @@ FEW = 3
 REACHING_SERVERS = frozenset({"db", "transactional_db", "live_server", "stack"})
 STARTED = pytest.StashKey[RunningStack]()
 """The installation of this process, once a test has asked for it."""
+VACUUM = Vacuum()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -110,6 +112,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     is_last_of_group = nextitem is not None and _group_of(item) != _group_of(nextitem)
     if started is not None and started.is_up and is_last_of_group and hasattr(item.config, "workerinput"):
         started.stop()
+    if nextitem is not None:  # after the last one the database is gone
+        VACUUM.after(item)
 
 
 def _group_of(item: pytest.Item) -> str:
@@ -164,14 +168,7 @@ def app_role_connection(transactional_db: None) -> Iterator[psycopg.Connection]:
     serving = settings.APPLICATION_DATABASE
     if serving["USER"] == settings.OWNER_DATABASE["USER"]:
         pytest.skip("DATABASE_OWNER_URL is not set, so there is no application role with fewer rights.")
-    with psycopg.connect(
-        dbname=connection.settings_dict["NAME"],
-        user=serving["USER"],
-        password=serving["PASSWORD"],
-        host=serving["HOST"],
-        port=serving["PORT"] or None,
-        autocommit=True,
-    ) as opened:
+    with connect(serving) as opened:
         yield opened
 
 

@@ -38,7 +38,7 @@ def _start() -> None:
     postgres.process.command += ["-c", "join_collapse_limit=3"]
     # Rows of tests are rolled back: statistics that are taken meanwhile say that a table of many pages has no row, and
     # a join of a dozen tables of fifty rows is then planned as loops within loops, which take minutes.
-    postgres.process.command += ["-c", "autovacuum=off"]
+    postgres.process.command += ["-c", "autovacuum=off"]  # `tests.vacuuming` sweeps between tests
     atexit.register(_stop, postgres, valkey, directory, os.getpid())
     postgres.start()
     valkey.start()

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import psycopg
 import pytest
-from django.db import connection
 
+from tests.connecting import connect
 from tests.mutants import policy
 from tests.mutants.applied import NothingChanged, change_triggers, put_to_use, triggers_put_back
 from tests.mutants.changes import Mutant, Source, of_python
@@ -144,11 +144,7 @@ def test_trigger_is_changed_and_put_back():
     )
     texts, is_local = in_a_fork(lambda: put_to_use(mutant, source, followed_by=policy.COMPOSED), seconds=60)
     assert not is_local
-    there = connection.settings_dict
-    with psycopg.connect(
-        dbname=there["NAME"], user=there["USER"], password=there["PASSWORD"], host=there["HOST"],
-        port=there["PORT"] or None, autocommit=True,
-    ) as database:  # fmt: skip
+    with connect() as database:
         before = triggers(database)
         with triggers_put_back(database):
             count = change_triggers(database, texts)

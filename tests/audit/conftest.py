@@ -14,6 +14,7 @@ from django.db import connection, connections, transaction
 from audit.log import record
 from audit.models import AuditEvent
 from tests import sealing
+from tests.connecting import connect
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SEED = base64.b64encode(bytes(range(32))).decode()
@@ -59,14 +60,7 @@ def application(transactional_db) -> Iterator[psycopg.Connection]:
     role = django_settings.APPLICATION_DATABASE
     if role.get("USER") == connection.settings_dict["USER"]:
         pytest.skip("the database has a single role; set DATABASE_OWNER_URL to test what the application role may do")
-    with psycopg.connect(
-        dbname=connection.settings_dict["NAME"],
-        user=role["USER"],
-        password=role["PASSWORD"],
-        host=role["HOST"],
-        port=role["PORT"] or None,
-        autocommit=True,
-    ) as session:
+    with connect(role) as session:
         yield session
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import ProgrammingError, connection, connections
+from django.db import ProgrammingError, connections
 from pytest_django.plugin import blocking_manager_key
 
+from tests.connecting import connect
 from tests.mutants.applied import NothingChanged, change_triggers, put_to_use, triggers_put_back
 from tests.mutants.changes import Mutant, Source
 from tests.mutants.fork import EndedInItsMiddle, in_a_fork
@@ -117,7 +118,7 @@ class Driver:
     def _judge(self, session: pytest.Session, mutant: Mutant, source: Source) -> Told:
         if reason := EQUIVALENT.get(mutant.key):
             return Told(mutant, Verdict.EQUIVALENT, reason)
-        with _database() as database, triggers_put_back(database):
+        with connect() as database, triggers_put_back(database):
             try:
                 verdict, words = in_a_fork(lambda: self._try(session, mutant, source), seconds=LONGEST)
             except TimeoutError:
@@ -141,7 +142,7 @@ class Driver:
         self.config.pluginmanager.unregister(self.config.pluginmanager.get_plugin("terminalreporter"))
         try:
             texts, is_local = put_to_use(mutant, source, followed_by=COMPOSED)
-            with _database() as database:
+            with connect() as database:
                 change_triggers(database, texts)
         except NothingChanged:
             return Verdict.NO_CHANGE, ""
@@ -205,12 +206,3 @@ class _Trace:
         path = self._paths.get(frame.f_code.co_filename)
         if path is not None:
             self.reached.add((path, frame.f_code.co_qualname.partition(".<locals>")[0]))
-
-
-def _database() -> "psycopg.Connection[Any]":
-    """The owner's own connection to the test database, to change triggers for all others."""
-    there = connection.settings_dict
-    return psycopg.connect(
-        dbname=there["NAME"], user=there["USER"], password=there["PASSWORD"], host=there["HOST"],
-        port=there["PORT"] or None, autocommit=True,
-    )  # fmt: skip
