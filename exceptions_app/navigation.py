@@ -1,7 +1,8 @@
 """What every page has around its content: where one can go, with what waits there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -98,7 +99,7 @@ class Entry:
     key: str = ""  # after that of `shortcuts.GO_TO`
 
 
-ENTRIES = (
+_WORK = (
     Entry("My queue", "my-queue", "exceptions:my_queue", _working, count="mine", key="m"),
     Entry(
         "All queues", "queue", "exceptions:queue",
@@ -111,21 +112,13 @@ ENTRIES = (
     ),
     Entry("Approvals", "approvals", "exceptions:approvals", _deciding_or_proposing, count="to_decide", key="a"),
     Entry("Outcome unknown", "outcome-unknown", "exceptions:unknown", _with_any_grant, count="unknown", key="u"),
-    Entry(
-        "Batches", "replaying", "exceptions:batches", _seeing,
-        also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"), key="b",
-    ),
+    Entry("Notifications", "comment", "exceptions:notifications", _told_of_something, count="notifications", key="n"),
+    Entry("Search", "search", "exceptions:search", key="s"),
+)  # fmt: skip
+_MANY_AT_ONCE = (
     Entry(
         "Causes", "filter", "exceptions:causes", _seeing, also_on=("exceptions:cause", "exceptions:playbook"),
         key="w",
-    ),
-    Entry("Playbooks", "document", "exceptions:playbooks", _seeing, key="p"),
-    Entry(
-        "Bulk runs", "compact", "exceptions:bulk_runs", _acting_on_many,
-        also_on=(
-            "exceptions:bulk_run", "exceptions:bulk_new", "exceptions:bulk_preview", "exceptions:bulk_start",
-        ),
-        key="x",
     ),
     Entry(
         "Value mappings", "link", "exceptions:value_mappings", _seeing,
@@ -136,18 +129,30 @@ ENTRIES = (
         ),
         key="v",
     ),
-    Entry("Notifications", "comment", "exceptions:notifications", _told_of_something, count="notifications", key="n"),
-    Entry("Search", "search", "exceptions:search", key="s"),
+    Entry("Playbooks", "document", "exceptions:playbooks", _seeing, key="p"),
     Entry(
-        "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",),
-        key="t",
+        "Batches", "replaying", "exceptions:batches", _seeing,
+        also_on=("exceptions:batch", "exceptions:batch_new", "exceptions:batch_propose"), key="b",
     ),
-    Entry("Effects", "check", "exceptions:effects", _seeing, key="e"),
+    Entry(
+        "Bulk runs", "compact", "exceptions:bulk_runs", _acting_on_many,
+        also_on=(
+            "exceptions:bulk_run", "exceptions:bulk_new", "exceptions:bulk_preview", "exceptions:bulk_start",
+        ),
+        key="x",
+    ),
+)  # fmt: skip
+_SYSTEMS = (
     Entry(
         "Intake failures", "intake", "exceptions:intake_failures", _caring_for_messages,
         also_on=("exceptions:intake_failure", "exceptions:quarantined_file", "exceptions:sequence_gap"),
         count="intake_failures", key="i",
     ),
+    Entry(
+        "Transactions", "arrow-right", "exceptions:transactions", _with_any_grant, also_on=("exceptions:transaction",),
+        key="t",
+    ),
+    Entry("Effects", "check", "exceptions:effects", _seeing, key="e"),
     Entry(
         "Connections", "connections", "exceptions:connections", _with_any_grant,
         also_on=(
@@ -161,6 +166,8 @@ ENTRIES = (
         ),
         key="c",
     ),
+)  # fmt: skip
+_CONTROL = (
     Entry(
         "Audit", "audit", "exceptions:audit", _exporting, also_on=("exceptions:audit_exports", "exceptions:audit_made"),
         key="h",
@@ -173,9 +180,22 @@ ENTRIES = (
         "Emergency access", "warning", "exceptions:emergencies", _in_emergencies, also_on=("exceptions:emergency",),
     ),
     Entry("Rehearsals", "check", "exceptions:rehearsals", _answering_for_replay),
+)  # fmt: skip
+_SET_UP = (
     Entry("API", "api", "api-docs", also_on=("api-try", "api-problems")),
     Entry("Administration", "settings", "admin:index", _administrating),
 )  # fmt: skip
+GROUPS: Mapping[str, tuple[Entry, ...]] = MappingProxyType(
+    {
+        "Work": _WORK,
+        "Many at once": _MANY_AT_ONCE,
+        "Systems": _SYSTEMS,
+        "Control": _CONTROL,
+        "Set-up": _SET_UP,
+    }
+)
+"""Under what heading a place stands: what waits, what mends many, where it comes from and goes to, and the proof."""
+ENTRIES = tuple(entry for entries in GROUPS.values() for entry in entries)
 
 
 def first_page(user: AbstractUser, reach: Reach) -> str:
@@ -209,6 +229,7 @@ def _waits_for(user: AbstractUser, reach: Reach) -> bool:
 class Item:
     """An entry as a page shows it. `counts` names what is counted beside it; a nought is not shown."""
 
+    group: str
     label: str
     icon: str
     url: str
@@ -246,6 +267,7 @@ def _items(request: HttpRequest) -> list[Item]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     return [
         Item(
+            group=shown(group),
             label=shown(entry.label),
             icon=entry.icon,
             url=reverse(entry.url_name),
@@ -254,7 +276,8 @@ def _items(request: HttpRequest) -> list[Item]:
             count=_shown(getattr(counts, entry.count)) if entry.count else None,
             key=entry.key,
         )
-        for entry in ENTRIES
+        for group, entries in GROUPS.items()
+        for entry in entries
         if entry.offered_to is None or entry.offered_to(reader)
     ]
 
