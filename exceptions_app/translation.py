@@ -11,6 +11,7 @@ from integrations.fieldmaps.trail import Fault, Stage
 from integrations.mapped_values import Unmapped
 from integrations.models import InboxMessage
 from integrations.refusals import RefusalError, Severity
+from integrations.value_kinds import ValueKind, kind_not_mapped
 
 CODE: Final = "FIELD_MAP"
 
@@ -52,7 +53,7 @@ def _error(fault: Fault, translation: Translation) -> RefusalError:
         plain=plain,
         path=path,
         field_path=fault.target,
-        general="A field map failed.",
+        general=kind_not_mapped(ValueKind(fault.unmapped.kind)) if fault.unmapped else "A field map failed.",
         said_by=_who(fault, translation),
         was=was,
         allowed=fault.allowed,

@@ -49,3 +49,9 @@ def not_mapped(kind: ValueKind, value: str) -> str:
     words = KIND_WORDS[kind]
     article = "" if kind is ValueKind.PAYMENT_TERMS else "a "
     return f"The {words.noun} “{value[:80]}” is not mapped to {article}{words.target}."
+
+
+def kind_not_mapped(kind: ValueKind) -> str:
+    """The same without the value, for what many transactions share."""
+    verb = "are" if kind is ValueKind.PAYMENT_TERMS else "is"
+    return f"The {KIND_WORDS[kind].noun} {verb} not mapped."

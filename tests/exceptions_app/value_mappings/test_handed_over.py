@@ -35,6 +35,7 @@ def test_unmapped_family_is_held_with_the_reason_and_what_is_missing_is_kept(cas
     [held] = run(erp, document("deal-1", deal(family=NEW_FAMILY)))
     assert (held.state, held.case.category, held.case.sub) == ("held", "master_data", "field_map")
     assert held.problem.startswith("The product family “ROBOTICS” is not mapped to a revenue account.")
+    assert held.case.cause.title == "The product family is not mapped."
     [missing] = UnmappedValue.objects.filter(case=held.case)
     assert (missing.kind, missing.value, missing.path) == ("product_family", "ROBOTICS", "/lines/1/account")
     assert missing.on is not None
