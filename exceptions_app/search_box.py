@@ -10,6 +10,7 @@ from exceptions_app.filters import CaseFilter
 from exceptions_app.queries.reach import Reach, cases_within
 from exceptions_app.queries.search import Found, search
 from exceptions_app.search_text import SearchText, read
+from exceptions_app.wording import Said, say, together
 
 MOST_CHARACTERS = 200
 _MOST_NAMED = 12  # values that a notice names when the one that was typed is none of them
@@ -25,7 +26,7 @@ class Answer:
     found: Found
     words: str
     filters: Mapping[str, str]
-    notices: tuple[str, ...]
+    notices: tuple[Said, ...]
 
 
 def look_up(user: AbstractUser, reach: Reach, text: str) -> Answer:
@@ -39,8 +40,11 @@ def look_up(user: AbstractUser, reach: Reach, text: str) -> Answer:
     return Answer(found, asked.words, usable, (*asked.notices, *_refused(asked, chosen)))
 
 
-def _refused(asked: SearchText, chosen: CaseFilter) -> list[str]:
-    return [f"“{asked.typed[name]}” was left out. {_what_exists(chosen, name)}" for name in chosen.errors]
+def _refused(asked: SearchText, chosen: CaseFilter) -> list[Said]:
+    return [
+        together(say("“{token}” was left out.", token=asked.typed[name]), _what_exists(chosen, name))
+        for name in chosen.errors
+    ]
 
 
 def _what_exists(chosen: CaseFilter, name: str) -> str:
@@ -54,4 +58,8 @@ def _what_exists(chosen: CaseFilter, name: str) -> str:
     if not known:
         return " ".join(chosen.errors[name])
     named = ", ".join(str(value) for value in known[:_MOST_NAMED])
-    return f"There is {named}{' and others' if len(known) > _MOST_NAMED else ''}."
+    return (
+        say("There is {known} and others.", known=named)
+        if len(known) > _MOST_NAMED
+        else say("There is {known}.", known=named)
+    )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from exceptions_app.amounts import TypedAmount, read_amount
+from exceptions_app.two_amounts import read_two_ways
+from exceptions_app.wording import Said, say, together
 
 # A token, a text in quotes, which is searched for as it stands, or a word.
 _PART = re.compile(r'(?P<name>[A-Za-z_]+):(?P<value>"[^"]*"|\S*)|"(?P<quoted>[^"]*)"|(?P<word>\S+)')
@@ -52,7 +54,11 @@ _AMOUNT_FILTERS = MappingProxyType(
 
 
 class Misread(ValueError):
-    """The value of a token that cannot be used; the message is for whoever typed it."""
+    """The value of a token that cannot be used; what is said of it is for whoever typed it."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,14 @@ class SearchText:
     words: str
     filters: Filters
     typed: Mapping[str, str]
-    notices: tuple[str, ...]
+    notices: tuple[Said, ...]
 
 
 def _is(value: str) -> Filters:
     wanted = value.lower().replace("-", "_")
     if wanted not in IS:
-        raise Misread(f"There is {_listed(sorted(IS))}.")
+        *first, last = sorted(IS)
+        raise Misread(say("There is {first} and {last}.", first=", ".join(first), last=last))
     return IS[wanted]
 
 
@@ -87,11 +94,11 @@ def _amount(value: str) -> Filters:
     if between:
         lower, upper = _bound("amount_min", first), _bound("amount_max", last)
         if lower.get("currency", upper.get("currency")) != upper.get("currency", lower.get("currency")):
-            raise Misread("Write one currency, such as amount:100..200EUR.")
+            raise Misread(say("Write one currency, such as amount:100..200EUR."))
         return {**lower, **upper}
     compared = _COMPARED.fullmatch(value)
     if compared is None:
-        raise Misread("Write an amount, such as amount:>1000.")
+        raise Misread(say("Write an amount, such as amount:>1000."))
     found: dict[str, str] = {}
     for name in _AMOUNT_FILTERS[compared["sign"] or "="]:
         found |= _bound(name, compared["value"])
@@ -101,16 +108,16 @@ def _amount(value: str) -> Filters:
 def _bound(name: str, text: str) -> Filters:
     amount: TypedAmount | None = read_amount(text)
     if amount is None:
-        raise Misread("Write an amount, such as amount:>1000, amount:<=99.50EUR or amount:100..200.")
+        raise Misread(say("Write an amount, such as amount:>1000, amount:<=99.50EUR or amount:100..200."))
     if not amount.is_clear:
-        raise Misread(f"Write {' or '.join(f'{reading:f}' for reading in amount.values)}: it may mean either.")
+        raise Misread(read_two_ways(text, amount))
     return {name: f"{amount.values[0]:f}"} | ({"currency": amount.currency} if amount.currency else {})
 
 
 def _age(value: str) -> Filters:
     found = _AGE.fullmatch(value)
     if found is None:
-        raise Misread("Write a number of days or weeks, such as age:>2d or age:<1w.")
+        raise Misread(say("Write a number of days or weeks, such as age:>2d or age:<1w."))
     days = str(int(found["number"]) * _DAYS[found["unit"].lower()])
     return {"age_max": days} if (found["sign"] or ">").startswith("<") else {"age": days}
 
@@ -169,7 +176,7 @@ def read(text: str) -> SearchText:
     words: list[str] = []
     filters: dict[str, str] = {}
     typed: dict[str, str] = {}
-    notices: list[str] = []
+    notices: list[Said] = []
     for name, value, whole in _parts(text):
         if not name:
             words.append(value)
@@ -177,10 +184,13 @@ def read(text: str) -> SearchText:
         try:
             meant = _meant(name, value)
         except Misread as problem:
-            notices.append(f"“{whole[:_SHORT]}” was left out. {problem}")
+            notices.append(together(say("“{token}” was left out.", token=whole[:_SHORT]), problem.said))
             continue
         replaced = {typed[one] for one in meant if one in typed and filters[one] != meant[one]}
-        notices += [f"“{whole[:_SHORT]}” is used instead of “{other[:_SHORT]}”." for other in sorted(replaced)]
+        notices += [
+            say("“{token}” is used instead of “{other}”.", token=whole[:_SHORT], other=other[:_SHORT])
+            for other in sorted(replaced)
+        ]
         filters |= meant
         typed |= dict.fromkeys(meant, whole)
     return SearchText(" ".join(words), filters, typed, tuple(notices))
@@ -199,14 +209,9 @@ def _meant(name: str, value: str) -> Filters:
     token = TOKENS.get(name)
     if token is None:
         known = ", ".join(f"{one}:" for one in TOKENS)
-        raise Misread(
-            f"There is no “{name[:_SHORT]}:” to search by. There is {known}. "
-            "What stands in quotes is searched for as it is."
-        )
+        no_such = say("There is no “{name}:” to search by.", name=name[:_SHORT])
+        quoted = say("What stands in quotes is searched for as it is.")
+        raise Misread(together(no_such, say("There is {known}.", known=known), quoted))
     if not value:
-        raise Misread(f"Write what is wanted directly after the colon, such as {token.example}.")
+        raise Misread(say("Write what is wanted directly after the colon, such as {example}.", example=token.example))
     return token.filters(value)
-
-
-def _listed(values: list[str]) -> str:
-    return f"{', '.join(values[:-1])} and {values[-1]}"

@@ -80,20 +80,21 @@ def _words() -> Iterator[str]:
         yield from (label for _, label in choices)
     for group, actions in audit_words.ACTIONS.items():
         yield from (group, *actions.values())
+    yield from navigation.GROUPS
     yield from (entry.label for entry in navigation.ENTRIES)
     yield from (column.label for column in list_layout.COLUMNS)
     yield from presentation.state_labels()
     yield from (word for one in access_conflicts.WITH_APPROVE for word in (one.words, one.why))
     yield from (name.replace("_", " ") for name, _ in (*filters.OBJECT_TYPE_CHOICES, *filters.CATEGORY_CHOICES))
     yield from (words for _, words in (*case_history.ANSWERS.values(), case_history.NO_ANSWER))
-    for kind in value_kinds.KIND_WORDS.values():
-        yield from (kind.noun, kind.title, kind.target)
+    for kind, words in value_kinds.KIND_WORDS.items():
+        yield from (words.noun, words.title, words.target, value_kinds.kind_not_mapped(kind))
     for connector in CONNECTORS.values():
         promised = connector.capabilities
         yield from (connector.title, promised.looked_up_by, promised.correction_envelope)
         yield from map(title_of, connector.object_types)
-        words = connector.words
-        yield from (words.target, words.code, words.own_code, words.said, words.own_said, words.said_of_a_hold)
+        says = connector.words
+        yield from (says.target, says.code, says.own_code, says.said, says.own_said, says.said_of_a_hold)
     yield from sentences_of_codes()
     yield from (token.means for token in search_text.TOKENS.values())
     yield from (holds.NO_REASON, *WaitsFor, *Stage)

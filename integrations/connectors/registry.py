@@ -9,6 +9,7 @@ from integrations.connectors.erp import connector as erp
 from integrations.connectors.erp_master import codes as erp_master_codes
 from integrations.connectors.erp_master import connector as erp_master
 from integrations.connectors.iso20022 import connector as iso20022
+from integrations.connectors.iso20022 import remedies as iso20022_remedies
 
 CONNECTORS: dict[str, Connector] = {connector.name: connector for connector in (en16931, erp, erp_master, iso20022)}
 
@@ -28,6 +29,7 @@ def sentences_of_codes() -> Iterator[str]:
     """What the connectors' own catalogues say of a code and what to do about it; not what official rules say."""
     yield from erp_codes.sentences()
     yield from erp_master_codes.sentences()
+    yield from iso20022_remedies.sentences()
 
 
 def title_of(object_type: str) -> str:

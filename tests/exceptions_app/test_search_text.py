@@ -55,7 +55,7 @@ def test_text_is_taken_apart(text, words, filters):
         ("queue:", ["directly after the colon", "queue:e-invoicing"]),
         ("is:lost", ["awaiting_approval, closed", "and waiting."]),
         ("amount:>much", ["Write an amount"]),
-        ("amount:>1.250", ["Write 1250 or 1.250"]),
+        ("amount:>1.250", ["“1.250” can be read two ways", "Write 1,250.00 or 1.25."]),
         ("amount:10..x", ["Write an amount"]),
         ("amount:100EUR..200USD", ["Write one currency"]),
         ("age:>tomorrow", ["days or weeks"]),

@@ -1,8 +1,9 @@
 """What a person does about a bank's reason, and what of it the check of a payment would find again."""
 
+from collections.abc import Iterator
 from typing import Final
 
-from integrations.connectors.iso20022.codes import reason_of
+from integrations.connectors.iso20022.codes import REASONS, reason_of
 from integrations.connectors.iso20022.reason_groups import About
 
 _CONFIRM: Final = "Ask the payee, confirm the answer on a known telephone number, and correct it here."
@@ -46,3 +47,9 @@ def remedy_of(code: str) -> str:
     if reason.about is About.DEBTOR_ACCOUNT and reason.sub == "bank_details":
         return _OUR_ACCOUNT
     return _REMEDIES.get(reason.sub, "")
+
+
+def sentences() -> Iterator[str]:
+    """Each sentence about a reason and what to do about it, for a catalogue of other languages."""
+    yield from (reason.plain for reason in REASONS.values())
+    yield from (*_REMEDIES.values(), _OUR_ACCOUNT)

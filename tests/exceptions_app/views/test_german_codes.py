@@ -6,6 +6,9 @@ from django.urls import reverse
 from django.utils import translation
 
 from exceptions_app.views.sparklines import arrivals_chart
+from exceptions_app.wording import shown
+from integrations.connectors.iso20022.codes import reason_of
+from integrations.connectors.iso20022.remedies import remedy_of
 from tests.arrivals import configure
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.test_kinds_side_by_side import UNBALANCED, take_in
@@ -65,6 +68,22 @@ def test_keys_and_tokens_of_the_search_are_german(cast: Cast, signed_in):
     assert all(title in keys for title in ("Überall", "In einer Liste", "In einem Klärfall"))
     assert "Gesellschaft, nach ihrem Code" in search
     assert "legal entity, by its code" not in search
+
+
+def test_what_the_search_leaves_out_is_said_in_german(cast: Cast, signed_in):
+    searched = page(signed_in(cast.clerk), "search", q="amount:>1.250 queue:nowhere")
+    assert (
+        "„amount:>1.250“ wurde weggelassen. „1.250“ kann man auf zwei Arten lesen. Schreiben Sie 1.250,00 oder 1,25."
+        in searched
+    )
+    assert f"„queue:nowhere“ wurde weggelassen. Es gibt {cast.einvoicing.slug}" in searched
+    assert "was left out" not in searched
+
+
+def test_reasons_of_banks_have_german_words():
+    with translation.override("de"):
+        assert shown(reason_of("AC06").plain) == "Das Konto ist gesperrt; darauf kann nichts gebucht werden."
+        assert shown(remedy_of("AC06")).startswith("Fragen Sie die empfangende Seite")
 
 
 @pytest.mark.parametrize(
