@@ -50,6 +50,9 @@ hypothesis.settings.load_profile("workbench")
 
 FEW = 3
 """How many of the parameters of a test that is marked `alike` are tried on every engine."""
+PAGES = ("tests/exceptions_app/views/", "tests/exceptions_app/api/")
+FEW_OF_A_PAGE = 6
+"""How many tests of each file of PAGES are: they ask by way of rooms that have tests of their own on every engine."""
 REACHING_SERVERS = frozenset({"db", "transactional_db", "live_server", "stack"})
 STARTED = pytest.StashKey[RunningStack]()
 """The installation of this process, once a test has asked for it."""
@@ -72,10 +75,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
         if fixtures & {"stack", "browser"} and not any(item.iter_markers("xdist_group")):
             item.add_marker(pytest.mark.xdist_group("stack"))
+        file, _, test = item.nodeid.partition("[")[0].partition("::")
         if any(item.iter_markers("alike")):
-            test = item.nodeid.partition("[")[0]
-            met[test] += 1
-            if met[test] > FEW:
+            met[f"{file}::{test}"] += 1
+            if met[f"{file}::{test}"] > FEW:
+                item.add_marker(pytest.mark.one_engine)
+        if file.startswith(PAGES) and not any(item.iter_markers("one_engine")):
+            met[file] += 1
+            if met[file] > FEW_OF_A_PAGE:
                 item.add_marker(pytest.mark.one_engine)
 
 
