@@ -13,6 +13,7 @@ from audit.evidence import NOTHING_SEALED
 from audit.formats import FORMATS
 from audit.formats.xlsx import TOO_LARGE
 from exceptions_app import (
+    answer_words,
     archive_states,
     batch_states,
     bulk_states,
@@ -54,7 +55,7 @@ _TABLES: tuple[Mapping[Any, str], ...] = (
     mapping_states.MAPPING_STATE_WORDS, playbook_steps.STEP_WORDS, policies.VERB_WORDS, forms.OUTCOME_WORDS,
     effects.WORDS, effects.MEANING, playbooks.STATE_WORDS, holds.TITLES, holds.REASONS, safeguards.WORDS, access.WORDS,
     access_rows.KINDS, access_reviews.SHOWN, case_history.LABELS, archive_states.ARCHIVE_WORDS, FORMATS,
-    found_by.WORDS,
+    found_by.WORDS, answer_words.TOLD,
 )  # fmt: skip
 _MOVES: tuple[Mapping[Any, Any], ...] = (
     states.TRANSITIONS, batch_states.BATCH_MOVES, bulk_states.RUN_MOVES, export_states.EXPORT_MOVES,
@@ -95,6 +96,7 @@ def _words() -> Iterator[str]:
         yield from map(title_of, connector.object_types)
         says = connector.words
         yield from (says.target, says.code, says.own_code, says.said, says.own_said, says.said_of_a_hold)
+        yield says.reference.lower()  # in the middle of a sentence
     yield from sentences_of_codes()
     yield from (token.means for token in search_text.TOKENS.values())
     yield from (holds.NO_REASON, *WaitsFor, *Stage)

@@ -18,6 +18,7 @@ PAGES = (
     "exceptions_app/views/", "exceptions_app/templatetags/", "exceptions_app/forms.py", "exceptions_app/form_fields.py",
     "exceptions_app/tag_form.py", "exceptions_app/snooze_form.py", "exceptions_app/filters.py",
     "exceptions_app/navigation.py", "exceptions_app/script_words.py", "exceptions_app/wording.py",
+    "exceptions_app/answer_words.py",
     "workbench/languages.py", "workbench/proofs.py", "workbench/second_factor_pages.py",
     "workbench/service_pages.py", "workbench/session_pages.py", "workbench/signing_in.py",
 )  # fmt: skip
