@@ -1,13 +1,14 @@
 """What a playbook says, as data: steps in words and steps that are actions, in their order. Nothing is asked here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
-from exceptions_app.field_classes import masked_value
+from exceptions_app.field_classes import FieldClass, mask
+from exceptions_app.named_fields import class_named
 from exceptions_app.tags import NotATag, read_tags
-from exceptions_app.wording import say
+from exceptions_app.wording import Said, say
 
 MOST_STEPS: Final = 10
 MOST_DAYS: Final = 90
@@ -43,7 +44,8 @@ class NotAStep(ValueError):
     """A step that cannot be used. `position` counts from 1; the message is for whoever wrote it."""
 
     def __init__(self, position: int, problem: str) -> None:
-        super().__init__(f"Step {position}: {problem}")
+        self.problem = say("Step {position}: {problem}", position=position, problem=problem)
+        super().__init__(self.problem)
         self.position = position
 
 
@@ -64,13 +66,25 @@ class Step:
         return self.kind is not StepKind.WORDS
 
     @property
+    def masked(self) -> Self:
+        """The step as everybody may read it: a playbook belongs to no exception whose values somebody may be shown.
+
+        No such value is kept any more, but one may have been.
+        """
+        field_class = class_named(self.field)
+        if field_class is FieldClass.INTERNAL:
+            return self
+        return replace(self, value=mask(self.value, field_class), was=mask(self.was, field_class))
+
+    @property
     def words(self) -> str:
         """“Assign to cem”, “Write into my draft: Issue date → “2026-11-02””."""
         if self.kind is StepKind.WORDS:
             return self.value
         if self.kind is StepKind.SET_VALUE:
-            was = f" where it is “{masked_value(self.was, term=self.field)}”" if self.was else ""
-            return f"{STEP_WORDS[self.kind]}: {self.field} → “{masked_value(self.value, term=self.field)}”{was}"
+            shown = self.masked
+            was = f" where it is “{shown.was}”" if self.was else ""
+            return f"{STEP_WORDS[self.kind]}: {self.field} → “{shown.value}”{was}"
         if self.kind is StepKind.SNOOZE:
             return f"Snooze for {self.value} {'day' if self.value == '1' else 'days'}"
         between = " " if self.kind is StepKind.ASSIGN else ": "
@@ -90,6 +104,11 @@ def steps_of(kept: Sequence[Mapping[str, str]]) -> list[Step]:
 
 def needs_second(steps: Sequence[Step]) -> bool:
     return any(step.kind in NEEDS_SECOND for step in steps)
+
+
+def by_hand(field: str) -> Said:
+    """Why a value of this field is in no playbook."""
+    return say("“{field}” is typed by hand each time: bank details and names are in no playbook.", field=field)
 
 
 def sound(steps: Sequence[Step]) -> list[Step]:
@@ -113,10 +132,12 @@ def _sound(position: int, step: Step) -> Step:
         try:
             value = ",".join(read_tags(value))
         except NotATag as error:
-            raise NotAStep(position, str(error)) from error
-    if step.kind is StepKind.SET_VALUE and not step.field.strip():
-        raise NotAStep(position, "name the field, as the correction form calls it.")
+            raise NotAStep(position, error.args[0]) from error
     takes_field = step.kind is StepKind.SET_VALUE
+    if takes_field and not step.field.strip():
+        raise NotAStep(position, say("name the field, as the correction form calls it."))
+    if takes_field and class_named(step.field) is not FieldClass.INTERNAL:
+        raise NotAStep(position, by_hand(step.field.strip()))
     return Step(
         kind=step.kind,
         value=value,

@@ -18,7 +18,7 @@ from exceptions_app.actions.tagging import tag
 from exceptions_app.field_classes import FieldClass, class_of
 from exceptions_app.form_names import field_name
 from exceptions_app.models import ExceptionCase, PlaybookUse, PlaybookVersion
-from exceptions_app.playbook_steps import ME, Step, StepKind, steps_of
+from exceptions_app.playbook_steps import ME, Step, StepKind, by_hand, steps_of
 from exceptions_app.queries.playbooks import holding
 from exceptions_app.releases import releases_of
 from exceptions_app.states import Action, TransitionNotAllowed
@@ -171,10 +171,7 @@ def _write_into_draft(case: ExceptionCase, step: Step, *, by: AbstractUser, at: 
     if not places:
         raise Invalid("field", say("Its document has no field “{field}”.", field=step.field))
     if class_of(places[0].path, term=places[0].term) is not FieldClass.INTERNAL:
-        raise Invalid(
-            "field",
-            say("“{field}” is typed by hand each time: bank details and names are in no playbook.", field=step.field),
-        )
+        raise Invalid("field", by_hand(step.field))
     if misfit := misfit_of(step.value, places[0]):
         raise Invalid("value", str(misfit))
     meant = [field for field in places if not step.was or (field.value or "").strip() == step.was]

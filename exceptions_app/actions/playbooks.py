@@ -46,7 +46,7 @@ def save_playbook(
     try:
         kept = [step.kept() for step in sound(steps)]
     except NotAStep as error:
-        raise Invalid(f"step-{error.position}", str(error)) from error
+        raise Invalid(f"step-{error.position}", error.problem) from error
     _require_colleagues(steps)
     if before is None and not kept:
         raise Invalid("", say("Write at least one step."))

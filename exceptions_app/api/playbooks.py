@@ -1,5 +1,6 @@
 """Playbooks for programs: what holds for a code, the next version, the second person, and using it on an exception."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.utils.timezone import now
@@ -22,7 +23,7 @@ from exceptions_app.api.problems import Problem
 from exceptions_app.api.responses import Person, Shape, person_of
 from exceptions_app.api.strict import StrictSerializer, Text, WholeNumber
 from exceptions_app.models import Cause, ExceptionCase, PlaybookVersion
-from exceptions_app.playbook_steps import LONGEST_FIELD, LONGEST_VALUE, MOST_STEPS, Step, StepKind
+from exceptions_app.playbook_steps import LONGEST_FIELD, LONGEST_VALUE, MOST_STEPS, Step, StepKind, steps_of
 from exceptions_app.queries import playbooks as reads
 from exceptions_app.queries.reach import reach_of
 
@@ -33,7 +34,7 @@ _KEEPING = (*WRITING, kinds.NOT_FOUND, kinds.CHANGED_MEANWHILE)
 
 class StepShape(Shape):
     kind = serializers.CharField(help_text=", ".join(StepKind))
-    value = serializers.CharField()
+    value = serializers.CharField(help_text="Masked where the field holds bank details or personal data.")
     field = serializers.CharField(help_text="Which field of the document, for set_value.")
     was = serializers.CharField(help_text="What must stand there; empty for anything.")
 
@@ -107,7 +108,8 @@ class CausePlaybook(ActingView):
     @endpoint(
         "write_playbook", "Write the next version",
         "For the error code of the cause. Without steps there is no playbook from then on. One with set_value or "
-        "propose is offered only when somebody else agreed. Needs the verb propose on an exception with the code.",
+        "propose is offered only when somebody else agreed, and no value is for a field with bank details or personal "
+        "data. Needs the verb propose on an exception with the code.",
         tag=_TAG, request=NewVersion, answers={200: PlaybookDocument}, problems=_KEEPING,
         parameters=[_CAUSE, IDEMPOTENCY_KEY],
         examples=[
@@ -231,7 +233,7 @@ def _version(version: PlaybookVersion) -> dict[str, Any]:
     return {
         "ref": version.ref,
         "number": version.number,
-        "steps": [{"value": "", "field": "", "was": "", **step} for step in version.steps],
+        "steps": [asdict(step.masked) for step in steps_of(version.steps)],
         "needs_second": version.needs_second,
         "because": version.because,
         "author": person_of(version.author),

@@ -62,7 +62,7 @@ class PlaybookForm(forms.Form):
         rows = MOST_STEPS if self.is_bound else min(MOST_STEPS, len(steps) + FREE_ROWS)
         self.numbers = range(1, rows + 1)
         for number in self.numbers:
-            step = steps[number - 1] if number <= len(steps) else None
+            step = steps[number - 1].masked if number <= len(steps) else None
             self._add_row(number, step)
 
     def _add_row(self, number: int, step: Step | None) -> None:

@@ -1,5 +1,6 @@
 """Playbooks: who keeps them, what a second person agrees to, and steps that are the person's own actions or nothing."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +19,11 @@ from exceptions_app.actions.playbook_run import AlreadySo, OtherPlaybook, StepRe
 from exceptions_app.actions.playbooks import PlaybookChanged, decide_playbook, save_playbook
 from exceptions_app.bulk_states import BulkKind, Instruction
 from exceptions_app.models import BulkOutcome, Comment, Draft, ExceptionCase, PlaybookUse, PlaybookVersion
+from exceptions_app.named_fields import class_named
 from exceptions_app.playbook_steps import NotAStep, Step, StepKind, sound
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.playbooks import holding
+from integrations.connectors.registry import CONNECTORS
 from tests import factories
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.api.conftest import api
@@ -54,6 +57,32 @@ def test_steps_are_sound_or_named():
             sound([HARMLESS[0], step])
     with pytest.raises(NotAStep):
         sound(HARMLESS * 3)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "BT-84", "BT-58", "Payment account identifier", "Buyer contact e-mail", " seller contact telephone (2)",
+        "CdtrAcct/Id/IBAN", "Payee's account (IBAN)", "Payee's bank (clearing code) 2", "Bank account (IBAN)", "Bank (BIC)",
+        "iban", "Iban", "Api key",
+    ],
+)  # fmt: skip
+def test_no_value_is_for_a_field_that_is_masked_by_its_term_or_its_label(field: str):
+    step = Step(kind=StepKind.SET_VALUE, field=field, value="ada@example.org", was="ben@example.org")
+    with pytest.raises(NotAStep, match="Step 1: “.*” is typed by hand each time"):
+        sound([step])
+    assert not re.search("ada@|ben@", step.words)
+
+
+def test_every_other_field_that_a_form_knows_may_be_set():
+    labels = {one.label for kind in CONNECTORS.values() for one in kind.vocabulary}
+    assert {label for label in labels if class_named(label) != "internal"} == {
+        "Bank (BIC)", "Bank account (IBAN)", "Bank assigned creditor identifier", "Buyer contact e-mail",
+        "Buyer contact point", "Buyer contact telephone", "Debited account identifier", "Mandate reference",
+        "Our account (IBAN)", "Our bank (BIC)", "Payee's account (IBAN)", "Payee's bank (BIC)",
+        "Payee's bank (clearing code)", "Payment account identifier", "Payment card holder", "Payment card number",
+        "Payment service provider", "Seller contact e-mail", "Seller contact point", "Seller contact telephone",
+    }  # fmt: skip
 
 
 def test_versions_are_kept_and_what_leads_to_values_takes_a_second_person(cast: Cast):
@@ -203,6 +232,12 @@ def test_pages_write_decide_offer_and_use(cast: Cast, signed_in):
     refused = client.post(f"{url}playbook_save/", sent)
     assert refused.status_code == 422
     assert list(refused.context["form"].errors) == ["value_1"]
+    account = {"kind_1": "set_value", "value_1": "12345678", "field_1": "Payment account identifier"}
+    masked = client.post(f"{url}playbook_save/", {**sent, **account})
+    assert "“Payment account identifier” is typed by hand" in str(masked.context["form"].errors["value_1"])
+    german = client.post(f"{url}playbook_save/", {**sent, **account}, headers={"accept-language": "de"})
+    assert "Schritt 1: „Payment account identifier“" in str(german.context["form"].errors["value_1"])
+    assert 'value="12345678"' in german.content.decode()  # what was typed is there still
     assert client.post(f"{url}playbook_save/", {**sent, "value_1": "vat"}).status_code == 302
     assert client.post(f"{url}playbook_save/", {**sent, "value_1": "vat"}).status_code == 409
     waits = PlaybookVersion.objects.get()
@@ -302,6 +337,10 @@ def test_api_keeps_decides_tries_and_uses(cast: Cast, api: Any):
     assert (clerk.get(kept).json()["holds"], clerk.get(on).json()) == (None, {"playbook": None, "steps": []})
     value = {"kind": "set_value", "field": "Issue date", "value": "2026-11-02"}
     body: dict[str, Any] = {"steps": [{"kind": "tag", "value": "vat"}, value], "seen": 0, "because": "As agreed."}
+    account = {"kind": "set_value", "field": "Payment account identifier", "value": "12345678"}
+    refused = clerk.post(kept, {**body, "steps": [account]})
+    assert (refused.status_code, [one["pointer"] for one in refused.json()["errors"]]) == (422, ["/steps"])
+    assert "Step 1: “Payment account identifier” is typed by hand" in refused.json()["errors"][0]["detail"]
     waits = clerk.post(kept, body).json()["waits"]
     assert waits["steps"] == [{"field": "", "was": "", **body["steps"][0]}, {"was": "", **value}]
     assert kind_of(clerk.post(kept, body)) == (409, "changed-meanwhile")
@@ -317,3 +356,21 @@ def test_api_keeps_decides_tries_and_uses(cast: Cast, api: Any):
     assert (done[0]["reason"], Draft.objects.get(case=case).author) == ("It is so already.", cast.clerk)
     assert clerk.get(kept).json()["uses"] == 1
     assert kind_of(clerk.post(on, {**use, "playbook": "PB-0"})) == (409, "changed-meanwhile")
+
+
+def test_value_of_a_masked_field_that_was_kept_before_is_shown_to_nobody(cast: Cast, api: Any, signed_in):
+    case = take_in(cast)
+    kept = [
+        {"kind": "set_value", "field": "Buyer contact e-mail", "value": "new@example.org", "was": "old@example.org"},
+        {"kind": "set_value", "field": "Issue date", "value": "2026-11-02"},
+    ]
+    PlaybookVersion.objects.create(
+        connector=case.cause.connector, code=case.cause.code, number=1, steps=kept, needs_second=True, because="So.",
+        author=cast.clerk, written_at=MORNING,
+    )  # fmt: skip
+    steps = api(cast.support).get(f"causes/{case.cause.ref}/playbook").json()["waits"]["steps"]
+    assert [(step["value"], step["was"]) for step in steps] == [
+        ("n••••@example.org", "o••••@example.org"), ("2026-11-02", "")
+    ]  # fmt: skip
+    page = signed_in(cast.clerk).get(f"/causes/{case.cause.ref}/playbook/").content.decode()
+    assert not re.findall(r"(?:new|old)@", page)
