@@ -1,7 +1,9 @@
 """What a token may be used for, whatever its account may do: checked before anything is looked at.
 
 A token of a person without scopes may do what the person may. Whatever has no row here is for people alone: approving,
-rejecting, revealing, many at once, deciding for somebody, stopping all sending, and everything that gives access.
+rejecting, revealing, many at once, deciding for somebody, stopping all sending, writing field maps and putting them to
+use, writing and using playbooks, joining and splitting causes, exporting the audit trail, and everything that gives
+access.
 """
 
 from collections.abc import Collection, Mapping
@@ -29,7 +31,7 @@ _ADDRESSES: Mapping[str, str] = {
     "hand_over": "messages transactions",
     "comment": "comment",
     "correct": (
-        "claim assign hold resume snooze wake correct translate read-again set-aside set-file-aside "
+        "claim assign hold resume snooze wake tag correct translate read-again set-aside set-file-aside "
         "preview-value-mapping try-field-map"
     ),
     "propose": (
