@@ -23,8 +23,10 @@ from exceptions_app.queries.reach import reach_of
 class TooFew(Shape):
     """Where a rule applies, and how many people could approve there under it."""
 
-    queue = serializers.CharField()
-    entity = serializers.CharField()
+    queue = serializers.CharField(help_text="Its slug.")
+    queue_name = serializers.CharField()
+    entity = serializers.CharField(help_text="Code of the legal entity.")
+    entity_name = serializers.CharField()
     people = serializers.IntegerField(help_text="Active accounts with approve there, and the role if it names one.")
 
 
@@ -83,7 +85,13 @@ def _document(rule: ApprovalRule, places: Sequence[Place] | None) -> dict[str, A
         "too_few": None
         if places is None
         else [
-            {"queue": place.queue, "entity": place.entity, "people": place.people}
+            {
+                "queue": place.queue_slug,
+                "queue_name": place.queue,
+                "entity": place.entity_code,
+                "entity_name": place.entity,
+                "people": place.people,
+            }
             for place in places
             if place.people < rule.approvers
         ],

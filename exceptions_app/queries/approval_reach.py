@@ -72,7 +72,7 @@ _PLACES = f"""
         SELECT DISTINCT asked.id, asked.role_id, leads.queue_id, leads.entity_id FROM asked JOIN leads
             ON (asked.entity_id IS NULL OR leads.entity_id = asked.entity_id) AND {_KIND_FITS.format("leads")}
     )
-    SELECT place.id, q.name, l.name, count(u.id), (array_agg(
+    SELECT place.id, q.name, q.slug, l.name, l.code, count(u.id), (array_agg(
         COALESCE(NULLIF(btrim(concat(u.first_name, ' ', u.last_name)), ''), u.username) ORDER BY u.first_name, u.id
     ) FILTER (WHERE u.id IS NOT NULL))[:{MOST_NAMED}]
     FROM place JOIN public.exceptions_app_queue q ON q.id = place.queue_id
@@ -82,7 +82,7 @@ _PLACES = f"""
     LEFT JOIN public.workbench_user u ON u.id = on_queue.person AND u.is_active AND (place.role_id IS NULL OR EXISTS (
         SELECT 1 FROM public.workbench_user_groups m WHERE m.user_id = u.id AND m.group_id = place.role_id
     ))
-    GROUP BY place.id, q.name, l.name, q.id, l.id ORDER BY 1, 4, 2, 3
+    GROUP BY place.id, q.id, l.id ORDER BY 1, 6, 2, 4
 """
 # A role that says who has authority need not give the right itself: whoever has it holds that right beside it.
 _HAS_AN_APPROVER = f"""EXISTS (
@@ -98,7 +98,9 @@ class Place:
     """Where the rule applies: how many people could approve under it there by themselves, and the first of them."""
 
     queue: str
+    queue_slug: str
     entity: str
+    entity_code: str
     people: int
     named: Sequence[str]
 
@@ -171,8 +173,8 @@ def places_of(rules: Sequence[ApprovalRule]) -> dict[int, list[Place]]:
     found: defaultdict[int, list[Place]] = defaultdict(list)
     with database.cursor() as cursor:
         cursor.execute(_PLACES, typed)
-        for number, queue, entity, people, named in cursor.fetchall():
-            found[number].append(Place(queue, entity, people, named or []))
+        for number, *place, named in cursor.fetchall():
+            found[number].append(Place(*place, named or []))
     return found
 
 
