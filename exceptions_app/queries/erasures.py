@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection as database
+from django.utils.timezone import localtime
 
 from audit.models import Erased
 from exceptions_app.models import ErasureRequest, ExceptionCase, LegalHold, PayloadVersion, PurgeRun
@@ -27,7 +28,7 @@ class Erasure:
         return say(
             "Its content was erased on {day} by {run} {under}: documents, messages and comments. Who did what and when "
             "stays below, and so does the SHA-256 of what was there.",
-            day=f"{self.at:%d.%m.%Y}", run=self.run, under=self.under,
+            day=f"{localtime(self.at):%d.%m.%Y}", run=self.run, under=self.under,
         )  # fmt: skip
 
 
