@@ -5,6 +5,7 @@ The questions are SQL over `c`, an exception, so that who chooses and the trigge
 
 # ruff: noqa: S608 - made of constants of this module and of `retention`
 
+from decimal import Decimal
 from typing import ClassVar
 
 import pgtrigger
@@ -186,6 +187,10 @@ class PurgeRun(Numbered):
             ),
         ]
         triggers: ClassVar = [append_only(), truncate_refused(), audit_required(f"'{RUN_SUBJECT}' || NEW.id")]
+
+    @property
+    def sums(self) -> dict[str, Decimal]:
+        return {currency: Decimal(total) for currency, total in self.money.items()}
 
     @property
     def under(self) -> str:

@@ -47,6 +47,7 @@ from tests import factories
 from tests.cast import Cast, person
 from tests.concurrency import at_the_same_time
 from tests.exceptions_app.api.conftest import Api, api
+from tests.exceptions_app.views.repair import text_of
 from tests.exceptions_app.views.test_connections import deliver
 from tests.sealing import seal
 from workbench.embedded.postgres import find_binaries
@@ -117,6 +118,8 @@ def test_what_is_due_is_erased_and_nothing_that_anything_keeps(
     purge_due()
     [run] = PurgeRun.objects.all()
     assert (run.policy, run.count, run.money, is_there(due)) == (policy, 1, {"EUR": "1250.00"}, False)
+    page = text_of(signed_in(cast.administrator).get(reverse("exceptions:retention")).content.decode())
+    assert f"1,250.00 EUR · under policy {policy.ref}" in page
     assert [name for name, case in kept.items() if not is_there(case)] == []
     nothing_is_left_but_the_hashes(due)
     told = list(timeline(due.subject))[-1]
