@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from audit.queries import LogEntry
 from exceptions_app.models import ExceptionCase, Occurrence, PayloadVersion
 from exceptions_app.queries.case_history import (
+    PAGE_SIZE,
     NumberedAttempt,
     Part,
     arrivals_of,
@@ -224,7 +225,7 @@ def history_context(
     part = Part(tab) if tab in set(Part) else Part.TIMELINE
     url = reverse("exceptions:case", kwargs={"ref": case.ref})
     counts = counts_of(case)
-    rows, older = _ROWS[part](case, after, verbs)
+    rows, older = history_rows(case, part, after=after, verbs=verbs)
     return {
         "case": case,
         "url": url,
@@ -247,6 +248,13 @@ def history_context(
     }
 
 
+def history_rows(
+    case: ExceptionCase, part: Part, *, verbs: frozenset[Verb], after: str = "", limit: int = PAGE_SIZE
+) -> tuple[Sequence[Any], str]:
+    """So many entries of one list, newest first, and the place after which the next begin; none is counted."""
+    return _ROWS[part](case, after, limit, verbs)
+
+
 LABELS: Mapping[Part, str] = {
     Part.TIMELINE: "Timeline",
     Part.VERSIONS: "Versions",
@@ -255,16 +263,16 @@ LABELS: Mapping[Part, str] = {
 }
 
 
-def _timeline(case: ExceptionCase, after: str, verbs: frozenset[Verb]) -> tuple[Sequence[Any], str]:
-    listed = timeline_of(case, after=after)
+def _timeline(case: ExceptionCase, after: str, limit: int, verbs: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+    listed = timeline_of(case, after=after, limit=limit)
     names = full_names({event.actor for event in listed.items})
     with_numbers = Verb.EXPORT in verbs
     return event_rows(listed.items, names, with_numbers=with_numbers, currency=case.currency), listed.older
 
 
-def _versions(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+def _versions(case: ExceptionCase, after: str, limit: int, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
     """Each with its changes as they are read; what is an amount, the latest document says."""
-    listed = versions_of(case, after=after)
+    listed = versions_of(case, after=after, limit=limit)
     record = _latest_record(case)
     return [(version, for_the_table(version.changes, record, record)) for version in listed.items], listed.older
 
@@ -277,8 +285,8 @@ def _latest_record(case: ExceptionCase) -> Record | None:
         return None
 
 
-def _attempts(case: ExceptionCase, after: str, verbs: frozenset[Verb]) -> tuple[Sequence[Any], str]:
-    listed = deliveries_of(case, after=after)
+def _attempts(case: ExceptionCase, after: str, limit: int, verbs: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+    listed = deliveries_of(case, after=after, limit=limit)
     found = attempts_of(listed.items, with_bodies=True)
     shows = shown_until(case, verbs) is not None
     rows = [
@@ -295,9 +303,9 @@ def address_of(delivery: Delivery) -> str:
     return without_secrets(delivery.connection.target_url if is_submission else delivery.connection.write_back_url)
 
 
-def _arrivals(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
+def _arrivals(case: ExceptionCase, after: str, limit: int, _: frozenset[Verb]) -> tuple[Sequence[Any], str]:
     """`differs` when its content is not that of the first."""
-    listed = arrivals_of(case, after=after)
+    listed = arrivals_of(case, after=after, limit=limit)
     first = Occurrence.objects.filter(case=case).order_by("id").only("payload_sha256").first()
     rows = [
         ArrivalRow(
@@ -310,7 +318,7 @@ def _arrivals(case: ExceptionCase, after: str, _: frozenset[Verb]) -> tuple[Sequ
     return rows, listed.older
 
 
-_ROWS: Mapping[Part, Callable[[ExceptionCase, str, frozenset[Verb]], tuple[Sequence[Any], str]]] = {
+_ROWS: Mapping[Part, Callable[[ExceptionCase, str, int, frozenset[Verb]], tuple[Sequence[Any], str]]] = {
     Part.TIMELINE: _timeline,
     Part.VERSIONS: _versions,
     Part.ATTEMPTS: _attempts,

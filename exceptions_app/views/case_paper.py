@@ -28,7 +28,7 @@ from exceptions_app.templatetags.presentation import money_text, state_look
 from exceptions_app.veil import Veil
 from exceptions_app.veiling import veil_for
 from exceptions_app.views.case_context import Asked, case_context
-from exceptions_app.views.case_history import history_context
+from exceptions_app.views.case_history import history_rows
 from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.scope import RELATED, person, reach_for, visible_case
 
@@ -204,12 +204,11 @@ def _all(case: ExceptionCase, part: Part, page: CasePage) -> tuple[list[Any], st
     rows: list[Any] = []
     after = ""
     while len(rows) < MOST:
-        context = history_context(case, tab=part.value, after=after, verbs=page.standing.verbs)
-        rows += context["rows"]
-        after = context["older"]
-        if not after:
+        more, after = history_rows(case, part, after=after, limit=MOST - len(rows), verbs=page.standing.verbs)
+        rows += more
+        if not after:  # of events there are fewer at a time than that
             break
-    return rows[:MOST][::-1], _only_newest() if after or len(rows) > MOST else ""
+    return rows[::-1], _only_newest() if after else ""
 
 
 def _only_newest() -> str:

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pypdf import PdfReader
 
+from audit.log import Entry, record_many
 from exceptions_app.actions.decide import reject
+from exceptions_app.actions.mover import scope_of
 from exceptions_app.views import case_paper
+from exceptions_app.views.case_paper import case_paper_for
 from tests import factories
 from tests.cast import MORNING, Cast
 from tests.exceptions_app.sensitive.planted import CAME_WITH, IS_NOW, VALUES, plant
@@ -55,3 +60,19 @@ def test_paper_has_the_whole_story_and_gives_nothing_away(cast: Cast, signed_in:
     cut = read(signed_in(cast.clerk).get(address))
     assert cut.count(WHEN_CUT) >= 2  # versions and history
     assert ("Version22026" in cut, "Version12026" in cut) == (True, False)
+
+
+def test_paper_of_a_long_history_takes_hardly_more_queries_than_that_of_a_short_one(cast: Cast):
+    case = factories.make_case(cast)
+    case_paper_for(cast.auditor, case.ref, MORNING)  # whatever is read once
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert case_paper_for(cast.auditor, case.ref, MORNING)
+        return len(seen)
+
+    before = queries()
+    told = {"actor": cast.clerk.username, "subject": case.subject, "scope": scope_of(case), "summary": "Clara wrote."}
+    with transaction.atomic():
+        record_many(Entry(action="case.commented", at=MORNING, **told) for _ in range(1000))
+    assert queries() <= before + 4  # the second half of the events, and who did them
