@@ -3,7 +3,6 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
@@ -13,7 +12,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import Delegation
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.access_conflicts import no_new_pair
+from exceptions_app.queries.access_conflicts import lock_people, no_new_pair
 from exceptions_app.queries.delegations import holds_a_right_against, may_decide_for
 from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
@@ -34,8 +33,7 @@ def delegate(
 
     Raises NotPermitted, and Invalid with the field at fault: also for what nobody may hold beside what they hold.
     """
-    people = get_user_model().objects.filter(pk__in=[by.pk, taker.pk]).order_by("pk")
-    list(people.select_for_update(no_key=True))  # one after the other, and with a change of the taker's roles
+    lock_people([by.pk, taker.pk])  # one after the other, and with a change of the taker's roles
     if not own_reach_of(by).has(Verb.APPROVE):
         raise NotPermitted(NOTHING_TO_GIVE)
     _check_taker(taker, by=by)

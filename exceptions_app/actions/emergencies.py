@@ -20,6 +20,7 @@ from exceptions_app.machines import EMERGENCY, is_machine, machine
 from exceptions_app.models import Emergency, LegalEntity, Queue
 from exceptions_app.models.emergency import LONGEST
 from exceptions_app.policies import NotPermitted
+from exceptions_app.queries.access_conflicts import lock_people
 from exceptions_app.queries.emergencies import scope_of_emergency, to_be_told, unreviewed_of, why_no_review
 from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
@@ -40,7 +41,7 @@ def take_emergency(
 
     Raises NotPermitted, Invalid with the field at fault, and FreshProofNeeded.
     """
-    get_user_model().objects.select_for_update(no_key=True).get(pk=by.pk)  # one after the other
+    lock_people([by.pk])  # one after the other
     if is_machine(by) or Verb.EMERGENCY not in own_reach_of(by).verbs_at(queue.pk, entity.pk):
         raise NotPermitted(
             say(

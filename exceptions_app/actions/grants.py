@@ -21,7 +21,7 @@ from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import SERVICE_PREFIX, is_machine
 from exceptions_app.models import LegalEntity, LegalEntityUserGrant, Queue, QueueUserGrant
 from exceptions_app.policies import NotPermitted
-from exceptions_app.queries.access_conflicts import lets_approve, no_new_pair
+from exceptions_app.queries.access_conflicts import lets_approve, lock_people, no_new_pair
 from exceptions_app.queries.grants import Holder, Place, grants_for
 from exceptions_app.states import Verb
 from exceptions_app.wording import say
@@ -208,6 +208,7 @@ def take_what_was_until(person: AbstractUser, *, by: AbstractUser, at: datetime,
 
 def refusal_of_access(person: AbstractUser, roles: Collection[Group], **status: bool) -> str:
     """Why they may not have these roles, no others and this status; empty when they may. Tried, and taken back."""
+    lock_people([person.pk])  # here, since a lock of what is taken back goes with it
     new = [role for role in roles if not person.groups.filter(pk=role.pk).exists()]
     try:
         with transaction.atomic():
@@ -254,7 +255,7 @@ def _role_for(role: str, person: AbstractUser, *, by: AbstractUser) -> Group:
         raise NotPermitted(say("Nobody changes their own roles; another administrator can."))
     if is_machine(person):
         raise Invalid("person", say("{person} is a part of the machine and has no role.", person=person))
-    get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk)
+    lock_people([person.pk])
     if role in ROLES:
         return Group.objects.get_or_create(name=role)[0]
     group = Group.objects.filter(name=role).first()

@@ -9,11 +9,11 @@ from exceptions_app.machines import SERVICE_PREFIX
 _APPROVE = "JOIN public.auth_permission p ON p.id = g.permission_id AND p.codename = 'approve'"
 
 
-def _approvers(table: str) -> str:
+def _approvers(table: str, which: str = "") -> str:
     """Who holds the verb on which of these places, by themselves or by a role: person, place."""
     return f"""
         SELECT g.user_id AS person, g.content_object_id AS place
-        FROM public.exceptions_app_{table}usergrant g {_APPROVE}
+        FROM public.exceptions_app_{table}usergrant g {_APPROVE}{which}
         UNION SELECT m.user_id, g.content_object_id
         FROM public.exceptions_app_{table}groupgrant g {_APPROVE}
         JOIN public.workbench_user_groups m ON m.group_id = g.group_id
@@ -21,6 +21,9 @@ def _approvers(table: str) -> str:
 
 
 ON_QUEUES, ON_ENTITIES = _approvers("queue"), _approvers("legalentity")
+_FOR_GOOD = " WHERE g.ends_at IS NULL"
+LENT_ON_QUEUES, LENT_ON_ENTITIES = _approvers("queue", _FOR_GOOD), _approvers("legalentity", _FOR_GOOD)
+"""What is lent with a delegation: what an emergency gives is not, as in `granted`."""
 _EXPORT = _APPROVE.replace("'approve'", "'export'")
 AUDITS_QUEUES, AUDITS_ENTITIES = ON_QUEUES.replace(_APPROVE, _EXPORT), ON_ENTITIES.replace(_APPROVE, _EXPORT)
 """Who reads and exports the audit trail, and where: person, place."""
@@ -81,7 +84,8 @@ def no_administrator_approves(
 
 def no_delegate_holds_another() -> pgtrigger.Trigger:
     """Nobody is lent approve who could not be given it: no administrator, no service account, and nobody who reads the
-    audit trail where it is lent. Of a giver who approves nowhere nothing is lent. Deferred to COMMIT as the other is.
+    audit trail where it is lent. Of a giver who approves nowhere, or in an emergency alone, nothing is lent. Deferred
+    to COMMIT as the other is.
     """
     return Guard(
         name="no_toxic_pair",
@@ -90,9 +94,9 @@ def no_delegate_holds_another() -> pgtrigger.Trigger:
         operation=pgtrigger.Insert,
         timing=pgtrigger.Deferred,
         func=f"""
-        IF EXISTS (SELECT 1 FROM ({ON_QUEUES}) lent WHERE lent.person = NEW.giver_id
+        IF EXISTS (SELECT 1 FROM ({LENT_ON_QUEUES}) lent WHERE lent.person = NEW.giver_id
             AND ({_may_not_be_lent(AUDITS_QUEUES)})
-        ) AND EXISTS (SELECT 1 FROM ({ON_ENTITIES}) lent WHERE lent.person = NEW.giver_id
+        ) AND EXISTS (SELECT 1 FROM ({LENT_ON_ENTITIES}) lent WHERE lent.person = NEW.giver_id
             AND ({_may_not_be_lent(AUDITS_ENTITIES)})
         ) THEN
             RAISE EXCEPTION '% on % refused: nobody decides for somebody who may not approve there themselves',

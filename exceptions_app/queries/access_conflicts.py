@@ -14,6 +14,8 @@ from exceptions_app.models.toxic import (
     AUDITS_ENTITIES,
     AUDITS_QUEUES,
     LEADS_TO,
+    LENT_ON_ENTITIES,
+    LENT_ON_QUEUES,
     ON_CONNECTIONS,
     ON_ENTITIES,
     ON_QUEUES,
@@ -34,6 +36,8 @@ class Combination:
 
 ADMINISTER = "administer"
 AUDIT = Verb.EXPORT.value
+_SCIM = "scim"
+"""The scope of a token, as in `api.scopes`: whoever answers for the program makes accounts and gives roles by it."""
 # To work on exceptions and to approve are not among them: nobody decides on what they had a hand in, whatever they are
 # granted, and small teams stand in for each other.
 WITH_APPROVE = (
@@ -59,8 +63,8 @@ _BY_RIGHT = {combination.right: combination for combination in WITH_APPROVE}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Held:
-    """Both rights in one place. `connection` is empty for what is no right on one; of a service account it names that
-    too.
+    """Both rights in one place. `connection` is empty for what is no right on one; what a service account may is told
+    with its name, there too.
 
     `giver` is who lets them decide in their place there, where they do not hold it by themselves.
     """
@@ -104,8 +108,24 @@ _SERVICES = """
     public.workbench_serviceaccount service
     JOIN public.workbench_user account ON account.id = service.user_id AND account.is_active
 """
+# These people, whoever decides in their place, and who answers for those of them that are service accounts.
+_CONCERNED = f"""
+    u.id = ANY(%(people)s::bigint[]) OR u.id IN (
+        SELECT d.taker_id FROM {_LENT} WHERE {_STANDS} AND d.giver_id = ANY(%(people)s::bigint[])
+        UNION SELECT service.owner_id FROM {_SERVICES} WHERE service.user_id = ANY(%(people)s::bigint[])
+    )
+"""
+_LOCK = f"SELECT u.id FROM public.workbench_user u WHERE {_CONCERNED} ORDER BY u.id FOR NO KEY UPDATE OF u"
 _HELD = f"""
-    WITH on_queue AS ({ON_QUEUES}), on_entity AS ({ON_ENTITIES}), by_itself AS ({ON_CONNECTIONS}),
+    WITH on_queue AS (
+        SELECT own.*, FALSE AS is_lent FROM ({ON_QUEUES}) own
+        UNION ALL SELECT lent.*, TRUE FROM ({LENT_ON_QUEUES}) lent
+    ),
+    on_entity AS (
+        SELECT own.*, FALSE AS is_lent FROM ({ON_ENTITIES}) own
+        UNION ALL SELECT lent.*, TRUE FROM ({LENT_ON_ENTITIES}) lent
+    ),
+    by_itself AS ({ON_CONNECTIONS}),
     audits_queue AS ({AUDITS_QUEUES}), audits_entity AS ({AUDITS_ENTITIES}),
     on_connection AS (
         SELECT person, place, codename, '' AS account FROM by_itself
@@ -114,26 +134,31 @@ _HELD = f"""
     ),
     asked AS (
         SELECT u.id FROM public.workbench_user u WHERE u.is_active AND (
-            %(people)s::bigint[] IS NULL OR u.id = ANY(%(people)s::bigint[]) OR u.id IN (
-                SELECT d.taker_id FROM {_LENT} WHERE {_STANDS} AND d.giver_id = ANY(%(people)s::bigint[])
-                UNION SELECT service.owner_id FROM {_SERVICES} WHERE service.user_id = ANY(%(people)s::bigint[])
-            )
+            %(people)s::bigint[] IS NULL OR {_CONCERNED}
         )
     ),
     holder AS (
-        SELECT asked.id, asked.id AS whose, '' AS giver FROM asked
-        UNION SELECT asked.id, d.giver_id, {_NAME.format("giver")} FROM asked
+        SELECT asked.id, asked.id AS whose, '' AS giver, FALSE AS is_lent FROM asked
+        UNION SELECT asked.id, d.giver_id, {_NAME.format("giver")}, TRUE FROM asked
         JOIN ({_LENT}) ON taker.id = asked.id WHERE {_STANDS}
+    ),
+    provisions AS (
+        SELECT DISTINCT service.owner_id AS person, account.username AS account FROM {_SERVICES}
+        JOIN public.workbench_apitoken token ON token.user_id = account.id AND '{_SCIM}' = ANY(token.scopes)
+        WHERE service.ends_at > now() AND (token.expires_at IS NULL OR token.expires_at > now())
     ),
     approver AS (
         SELECT u.id, u.username, {_NAME.format("u")} AS name, u.is_staff, q.id AS queue_id, q.name AS queue,
             l.id AS entity_id, l.name AS entity, holder.giver
         FROM holder JOIN public.workbench_user u ON u.id = holder.id
-        JOIN on_queue ON on_queue.person = holder.whose JOIN public.exceptions_app_queue q ON q.id = on_queue.place
-        JOIN on_entity ON on_entity.person = holder.whose
+        JOIN on_queue ON on_queue.person = holder.whose AND on_queue.is_lent = holder.is_lent
+        JOIN public.exceptions_app_queue q ON q.id = on_queue.place
+        JOIN on_entity ON on_entity.person = holder.whose AND on_entity.is_lent = holder.is_lent
         JOIN public.exceptions_app_legalentity l ON l.id = on_entity.place
     )
     SELECT a.username, a.name, '{ADMINISTER}', a.queue, a.entity, '', a.giver FROM approver a WHERE a.is_staff
+    UNION SELECT a.username, a.name, '{ADMINISTER}', a.queue, a.entity, provisions.account, a.giver FROM approver a
+    JOIN provisions ON provisions.person = a.id
     UNION SELECT a.username, a.name, held.codename, a.queue, a.entity,
         concat_ws(' by ', c.name, NULLIF(held.account, '')), a.giver FROM approver a
     JOIN on_connection held ON held.person = a.id AND held.codename = ANY(%(rights)s)
@@ -168,6 +193,15 @@ def held_together(people: Collection[int] | None = None, *, also: int | None = N
         return [Held(*row) for row in cursor.fetchall()]
 
 
+def lock_people(people: Collection[int]) -> None:
+    """Have changes of what these people may do come one after the other, until the end of the transaction.
+
+    Those of whoever decides in their place wait as well. In one order, so that no two wait for each other.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(_LOCK, {"people": list(people)})
+
+
 @contextmanager
 def no_new_pair(people: Collection[int], *, approves: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Around a change of what these people may do, in a transaction. Raises NotPermitted for what nobody may hold.
@@ -175,6 +209,8 @@ def no_new_pair(people: Collection[int], *, approves: Callable[[], bool] = lambd
     What they hold already is reported, and keeps nobody from giving them something else; but what lets them approve is
     given to no administrator, however they came to approve already. `approves` says so after the change.
     """
+    if people:
+        lock_people(people)
     before = set(held_together(people)) if people else set()
     yield
     after = held_together(people) if people else []

@@ -1,6 +1,7 @@
 """Rights that no person may hold together: refused when they are given, reported where they are held already."""
 
 import io
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,21 +18,28 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from audit import log
 from exceptions_app.actions.connections import save_configuration
-from exceptions_app.actions.delegations import end_delegation
+from exceptions_app.actions.delegations import delegate, end_delegation
+from exceptions_app.actions.emergencies import take_emergency
 from exceptions_app.actions.grants import add_to_role, grant_connection, grant_verbs, remove_from_role
+from exceptions_app.api.scopes import READ, SCIM
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Delegation, LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_conflicts import held_together
+from exceptions_app.queries.grants import Place
+from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
 from integrations.models import Connection, ConnectionUserGrant
 from tests.cast import MORNING, SET_UP_AT, Cast, give_role, person
+from tests.concurrency import at_the_same_time
 from tests.exceptions_app.hands import lent
 from workbench.admin import NOT_BOTH
 from workbench.models import RoleMembership, User
+from workbench.services import end_service_account, make_service_account, make_service_token
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
+DAY = timedelta(days=1)
 UNTIL: dict[str, Any] = {"first_day": now().date(), "last_day": now().date(), "ends_at": now() + timedelta(days=2)}
 MAKES_ITS_OWN = "whoever gives access could make their own second person"
 
@@ -121,6 +129,83 @@ def test_delegate_is_given_nothing_that_no_approver_may_hold(cast: Cast):
     assert held_together() == []
     end_delegation(Delegation.objects.get(taker=delegate).pk, by=delegate, at=now())
     assert grant_connection(hands_in, delegate, cast.connection, **given())
+
+
+def test_what_an_emergency_gives_is_lent_to_nobody(cast: Cast):
+    """It is taken beside a delegation, and a delegation is given beside it, though the delegate reads the trail there.
+
+    What a role gives as well is lent all the same.
+    """
+    home: list[Queue | LegalEntity] = [cast.holds, cast.germany]
+    away: list[Queue | LegalEntity] = [cast.einvoicing, cast.netherlands]
+    nina, tara, tom = person("nina", "Nina Night"), person("tara", "Tara Taker"), person("tom", "Tom Taker")
+    grant_verbs([Verb.SEE, Verb.APPROVE], nina, home, **given())
+    grant_verbs([Verb.EMERGENCY], nina, away, **given())
+    for taker in (tara, tom):
+        grant_verbs([Verb.SEE], taker, home, **given())
+        grant_verbs([Verb.EXPORT], taker, away, **given())
+    at = now()
+    lent(nina, tara)
+    take_emergency(
+        cast.einvoicing, cast.netherlands, role="controller", minutes=30, by=nina, at=at, because="At night."
+    )
+    assert Verb.APPROVE in own_reach_of(nina).verbs_at(cast.einvoicing.pk, cast.netherlands.pk)
+    today = {"first_day": at.date(), "last_day": at.date() + DAY}
+    delegate(tom, by=nina, at=at, because="Holiday.", **today)
+    with database.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    assert held_together() == []
+    refused(lambda: add_to_role("controller", nina, **given()), "Tara Taker may approve in .* in place of Nina Night")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_changes_at_the_same_time_one_sees_the_other(cast: Cast):
+    """Somebody is made a deputy while their role is granted what no deputy may hold: whoever comes second waits."""
+    tara, role = person("tara", "Tara Taker", role="support"), Group.objects.create(name="readers")
+    add_to_role("readers", tara, **given())
+    places: list[Queue | LegalEntity] = [cast.einvoicing, cast.netherlands]
+    lends, granted = threading.Event(), threading.Event()
+    at = now()
+
+    def lend() -> None:
+        with transaction.atomic():
+            delegate(tara, by=cast.controller, at=at, because="Holiday.", first_day=at.date(), last_day=at.date() + DAY)
+            lends.set()
+            granted.wait(0.5)  # which it is not, before this is committed
+
+    def grant() -> list[Place]:
+        assert lends.wait(60)
+        try:
+            return grant_verbs([Verb.EXPORT], role, places, **given())
+        finally:
+            granted.set()
+
+    lent_, refused_ = at_the_same_time([lend, grant])
+    assert lent_ is None
+    assert isinstance(refused_, NotPermitted)
+    assert "Tara Taker may approve in E-invoicing for Meridian Industries NV in place of Conrad" in refused_.reason
+    assert held_together() == []
+
+
+def test_whoever_answers_for_a_program_that_gives_roles_administers(cast: Cast):
+    """As long as it can: by a token that is live, of an account that is not over."""
+    made: dict[str, Any] = {"by": cast.administrator, "at": now(), "because": "For the directory."}
+    account = make_service_account(
+        "directory", purpose="Directory", owner=cast.outsider, ends_at=now() + timedelta(days=30), **made
+    )
+    make_service_token(account, name="read", scopes=[READ], days=10, **made)
+    give_role(cast.outsider, "controller")
+    assert held_together() == []
+    make_service_token(account, name="directory", scopes=[SCIM], days=10, **made)
+    found = held_together()
+    assert {(held.username, held.right, held.connection) for held in found} == {
+        ("otto", "administer", "service:directory")
+    }
+    assert "administer accounts and access (service:directory): whoever gives" in found[0].in_words
+    assert held_together([account.user.pk]) == found
+    end_service_account(account, by=cast.administrator, at=now())
+    assert held_together() == []
 
 
 def test_held_from_before_is_reported_whole_and_keeps_nobody_from_other_changes(
