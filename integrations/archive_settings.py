@@ -1,47 +1,48 @@
 """The settings of an archive: what there is for each kind, and what is wrong in words."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from integrations.pull_settings import SFTP_SERVER, SettingsRefused, SftpSettings, faults_of
 
 _FOLDER: Final = {
     "folder": {
         "type": "string",
-        "pattern": r"^(?!/)(?!.*(^|/)\.\.?(/|$))[^\x00-\x1f\\]+$",
+        "pattern": r"^(?!/)(?!.*(^|/)\.\.?(/|$))[^\x00-\x1f\\]+\Z",
         "maxLength": 400,
         "says": "Write a folder below the one of WB_ARCHIVE_FOLDER, such as evidence, without a leading / and ...",
     }
 }
+# Nothing that would have to be escaped: what is signed is what is sent.
+_ADDRESS: Final = r"^https?://[A-Za-z0-9.:\[\]-]+(/(?!\.\.?(/|$))[A-Za-z0-9._-]+)*/?\Z"
+_WRITE_ADDRESS: Final = (
+    "Write the address of the store without the bucket, such as https://s3.eu-central-1.amazonaws.com."
+)
 _S3: Final = {
-    # Nothing that would have to be escaped: what is signed is what is sent.
-    "endpoint": {
-        "type": "string",
-        "pattern": r"^https?://[A-Za-z0-9.:\[\]-]+(/(?!\.\.?(/|$))[A-Za-z0-9._-]+)*/?$",
-        "maxLength": 400,
-        "says": "Write the address of the store without the bucket, such as https://s3.eu-central-1.amazonaws.com.",
-    },
+    "endpoint": {"type": "string", "pattern": _ADDRESS, "maxLength": 400, "says": _WRITE_ADDRESS},
     "bucket": {
         "type": "string",
-        "pattern": r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "pattern": r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z",
         "says": "Write the name of the bucket: 3 to 63 small letters, digits, full stops and hyphens.",
     },
     "access_key": {
         "type": "string",
-        "pattern": r"^[!-+\-.0-~]+$",
+        "pattern": r"^[!-+\-.0-~]+\Z",
         "maxLength": 200,
         "says": "Write the ID of the access key; its secret key is the secret.",
     },
     "region": {
         "type": "string",
-        "pattern": r"^[A-Za-z0-9-]+$",
+        "pattern": r"^[A-Za-z0-9-]+\Z",
         "maxLength": 50,
         "says": "Write the region of the bucket, such as eu-central-1; a store that has none takes us-east-1.",
     },
     "folder": {
         "type": "string",
-        "pattern": r"^(?!(.*/)?\.\.?(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$",
+        "pattern": r"^(?!(.*/)?\.\.?(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z",
         "maxLength": 400,
         "says": "Write a folder in the bucket, such as finance/evidence: letters, digits, full stops, _ and -, without "
         "a / at the beginning or the end.",
@@ -106,6 +107,20 @@ def read_archive_settings(kind: str, given: object) -> FolderSettings | SftpSett
 
 
 def _faults_between(given: object) -> Iterator[str]:
-    """What no single field shows."""
-    if isinstance(given, Mapping) and "lock_mode" in given and "lock_days" not in given:
+    """What no single field shows, and no pattern."""
+    if not isinstance(given, Mapping):
+        return
+    if "lock_mode" in given and "lock_days" not in given:
         yield "lock_days: this is missing. Write for how many days lock_mode counts."
+    endpoint = given.get("endpoint")
+    if isinstance(endpoint, str) and re.match(_ADDRESS, endpoint) and not _names_a_host(endpoint):
+        yield f"endpoint: {_WRITE_ADDRESS}"
+
+
+def _names_a_host(address: str) -> bool:
+    """Whether it can be taken apart, with a port that there is."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -9,8 +9,9 @@ import hmac
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -25,6 +26,11 @@ _LOCK = ("x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date")
 class Stored:
     content: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    written_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def told(self) -> dict[str, str]:
+        return {"Last-Modified": format_datetime(self.written_at, usegmt=True), **self.headers}
 
 
 class Said(Exception):
@@ -80,7 +86,7 @@ class S3Server:
         if path not in self.objects:
             raise Said(404, "NoSuchKey")
         found = self.objects[path]
-        return Stored(b"x" * len(found.content), found.headers) if self.spoils else found
+        return replace(found, content=b"x" * len(found.content)) if self.spoils else found
 
     def put(self, path: str, headers: dict[str, str], content: bytes) -> None:
         self._require_bucket(path)
@@ -141,7 +147,7 @@ class _Asked(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
         else:
-            self._say(200, stored.content if stored else b"", stored.headers if stored else {})
+            self._say(200, stored.content if stored else b"", stored.told if stored else {})
 
     def _say(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -85,11 +85,18 @@ def _planned(since: datetime, *, at: datetime) -> ArchiveDelivery:
 
 
 def mend_packs(*, at: datetime) -> None:
-    """A pack that is not there any more is made anew; one that could not be made needs a person."""
+    """A pack that is not there any more is made anew; one that could not be made needs a person.
+
+    One at a time as `plan_next` does it, and none while nothing can be delivered: it would be gone again before.
+    """
+    if not Archive.objects.filter(in_use=True, paused_at=None).exists():
+        return
     idle = Q(state=ArchiveState.WAITING) | Q(state=ArchiveState.DELIVERING, lease_until__lte=Now())
     lost = [ExportState.GONE, ExportState.FAILED, ExportState.CANCELLED]
     found = ArchiveDelivery.objects.filter(idle, export__state__in=lost).order_by("pk")
     for number in list(found.values_list("pk", flat=True)[:MOST_MENDED]):
+        if _is_packing():
+            return
         _mend_pack(number, at=at)
 
 

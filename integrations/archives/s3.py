@@ -7,7 +7,8 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import NamedTuple
@@ -22,7 +23,9 @@ from integrations.archives.s3_refusals import fault_of, refusal
 from integrations.http import Exchange, Outcome, exchange
 
 _NOTHING = sha256(b"").hexdigest()
-_LOCKED_UNTIL = "x-amz-object-lock-retain-until-date"
+_LOCKED_AS, _LOCKED_UNTIL = "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"
+_STRICTEST = "COMPLIANCE"
+_SLACK = timedelta(days=1)  # the store's clock, and a retention that it counts in whole days
 _ONLY_WHEN_FREE = {"If-None-Match": "*"}
 _PIECE = 1 << 16  # bytes: each has to go out within one time-out, also on a slow line
 
@@ -107,17 +110,28 @@ class S3Store:
             return {}
         until = now().astimezone(UTC) + timedelta(days=self._settings.lock_days)
         return {
-            "x-amz-object-lock-mode": self._settings.lock_mode,
+            _LOCKED_AS: self._settings.lock_mode,
             _LOCKED_UNTIL: until.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
 
     def _require_lock(self, answer: Exchange) -> None:
-        if self._settings.lock_days and not answer.headers.get(_LOCKED_UNTIL):
-            raise ArchiveFailed(
-                "lock_days: the file lies there as it should, but the store does not say that it is locked. Have it "
-                "locked there and give access_key the right s3:GetObjectRetention, or leave lock_days out, and resume.",
-                pauses=True,
-            )
+        """Also of what an earlier attempt put there, maybe under other settings."""
+        if not self._settings.lock_days:
+            return
+        days, mode, at = self._settings.lock_days, answer.headers.get(_LOCKED_AS, ""), now()
+        until = _locked_until(answer)
+        is_long_enough = until is not None and until - _written_at(answer, at) >= timedelta(days=days) - _SLACK
+        if until is not None and until > at and is_long_enough and mode in (self._settings.lock_mode, _STRICTEST):
+            return
+        says = "does not say that it is locked"
+        if until is not None:
+            says = f"says that it is locked until {until:%Y-%m-%d %H:%M} UTC as {mode or 'nothing'}"
+        raise ArchiveFailed(
+            f"lock_days: the file lies there as it should, but the store {says}. Have it locked for {days} days as "
+            f"{self._settings.lock_mode} and give access_key the right s3:GetObjectRetention, or change lock_days and "
+            "lock_mode, and resume.",
+            pauses=True,
+        )
 
     def _ask(
         self,
@@ -151,3 +165,21 @@ class S3Store:
         key = _Key(self._settings.access_key, self._secret)
         SigV4Auth(key, "s3", self._settings.region).add_auth(request)
         return dict(request.headers.items())
+
+
+def _locked_until(answer: Exchange) -> datetime | None:
+    """None for what says no moment."""
+    try:
+        until = datetime.fromisoformat(answer.headers.get(_LOCKED_UNTIL, ""))
+        return until.replace(tzinfo=until.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _written_at(answer: Exchange, at: datetime) -> datetime:
+    """`at`, the latest that it can be, where the store does not say it."""
+    try:
+        written = parsedate_to_datetime(answer.headers.get("last-modified", ""))
+    except ValueError:
+        return at
+    return written.replace(tzinfo=written.tzinfo or UTC)

@@ -19,9 +19,11 @@ from audit.models import AuditCheckpoint
 from audit.queries import timeline
 from audit.verify_evidence import verify
 from exceptions_app.actions import archive_deliver, archive_plan, archives, export_make, work
+from exceptions_app.actions.connections import save_configuration
 from exceptions_app.models import ArchivedCase, ArchiveDelivery, AuditExport, Notification
 from exceptions_app.tasks import archive_due
 from integrations.archives import ArchiveFailed
+from integrations.models import Archive
 from tests import factories
 from tests.cast import Cast
 from tests.concurrency import at_the_same_time
@@ -294,6 +296,33 @@ def test_pack_that_is_gone_is_made_anew(cast: Cast, kept: Path):
         assert deliver(delivery).state == "delivered"
     assert AuditExport.objects.count() == 2
     assert "archive.packed_anew" in names_of(delivery)
+
+
+def test_packs_are_made_anew_one_at_a_time_and_only_for_an_archive_that_takes_them(cast: Cast, kept: Path):
+    for number in range(3):
+        closed(cast, f"INV-{number}", day=DAY + timedelta(days=number))
+        assert archive_plan.plan_next(at=now()) is not None
+        make_packs()
+    archive = Archive.objects.get()
+    by_ada: dict[str, Any] = {"by": cast.administrator, "because": "Its server moves."}
+    with time_machine.travel(now() + timedelta(days=8), tick=False):
+        export_make.remove_expired(at=now())
+        archives.pause_archive(archive.pk, at=now(), **by_ada)
+        archive_plan.mend_packs(at=now())
+        assert AuditExport.objects.count() == 3  # none would be delivered before it is gone again
+        archives.resume_archive(archive.pk, at=now(), **by_ada)
+        for made in (4, 5, 6):
+            archive_plan.mend_packs(at=now())
+            archive_plan.mend_packs(at=now())
+            assert AuditExport.objects.count() == made
+            make_packs()
+        archive.refresh_from_db()
+        archive.in_use = False
+        save_configuration(archive, at=now(), **by_ada)
+    with time_machine.travel(now() + timedelta(days=17), tick=False):
+        export_make.remove_expired(at=now())
+        archive_plan.mend_packs(at=now())
+        assert AuditExport.objects.count() == 6
 
 
 def test_what_takes_too_long_is_told_once(cast: Cast, kept: Path):

@@ -294,14 +294,53 @@ def test_lock_is_asked_for_and_seen(server: S3Server) -> None:
         "x-amz-object-lock-mode": "COMPLIANCE",
         "x-amz-object-lock-retain-until-date": f"{until:%Y-%m-%dT%H:%M:%SZ}",
     }
-    assert keep(server.endpoint, lock_days=3650) is False
+    assert keep(server.endpoint, lock_days=3650) is False  # COMPLIANCE keeps more than GOVERNANCE
 
 
 def test_lock_that_is_not_seen_does_not_count(server: S3Server) -> None:
     server.objects[PATH] = Stored(CONTENT)
     told = failed(server.endpoint, lock_days=30)
-    assert told.problem.startswith("lock_days: the file lies there as it should, but ")
+    assert told.problem.startswith("lock_days: the file lies there as it should, but the store does not say that it is")
     assert told.pauses is True
+
+
+@pytest.mark.parametrize(
+    ("mode", "days", "written_days_ago", "counts"),
+    [
+        ("COMPLIANCE", 3650, 0, True),
+        ("COMPLIANCE", 3649.5, 0, True),  # a store that counts whole days
+        ("COMPLIANCE", 650, 3000, True),  # locked long enough when it was put there
+        ("COMPLIANCE", 3640, 0, False),
+        ("GOVERNANCE", 3650, 0, False),
+        ("GOVERNANCE", 1, 0, False),
+        ("", 3650, 0, False),
+        ("COMPLIANCE", -0.01, 3650.5, False),  # it is over
+    ],
+)
+def test_lock_counts_when_it_is_the_one_of_the_settings(
+    server: S3Server, mode: str, days: float, written_days_ago: float, counts: bool
+) -> None:
+    """Of an object that an earlier attempt put there, under settings that were others then."""
+    until = now() + timedelta(days=days)
+    lock = {"x-amz-object-lock-retain-until-date": f"{until:%Y-%m-%dT%H:%M:%S.000Z}"}
+    if mode:
+        lock["x-amz-object-lock-mode"] = mode
+    server.objects[PATH] = Stored(CONTENT, lock, now() - timedelta(days=written_days_ago))
+    given: dict[str, Any] = {"lock_days": 3650, "lock_mode": "COMPLIANCE"}
+    if counts:
+        assert keep(server.endpoint, **given) is False
+        return
+    told = failed(server.endpoint, **given)
+    assert f"says that it is locked until {until:%Y-%m-%d %H:%M} UTC as {mode or 'nothing'}. Have" in told.problem
+    assert "Have it locked for 3650 days as COMPLIANCE and give access_key" in told.problem
+    assert told.pauses is True
+
+
+@pytest.mark.parametrize("until", ["soon", "2026-13-01T00:00:00Z"])
+def test_lock_until_no_moment_does_not_count(server: S3Server, until: str) -> None:
+    lock = {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": until}
+    server.objects[PATH] = Stored(CONTENT, lock)
+    assert "does not say that it is locked" in failed(server.endpoint, lock_days=30).problem
 
 
 @pytest.mark.parametrize(
@@ -311,6 +350,16 @@ def test_lock_that_is_not_seen_does_not_count(server: S3Server) -> None:
         ({"endpoint": "https://me:secret@s3.example"}, "endpoint: "),
         ({"endpoint": "https://s3.example/?list"}, "endpoint: "),
         ({"endpoint": "https://s3.example/a/../b"}, "endpoint: "),
+        ({"endpoint": "http://[::1"}, "endpoint: Write the address of the store"),
+        ({"endpoint": "http://[s3.example]:9000"}, "endpoint: Write the address of the store"),
+        ({"endpoint": "https://s3.example:99999"}, "endpoint: Write the address of the store"),
+        ({"endpoint": "https://s3.example:port"}, "endpoint: Write the address of the store"),
+        ({"endpoint": "https://:9000"}, "endpoint: Write the address of the store"),
+        ({"endpoint": "https://s3.example\n"}, "endpoint: Write the address of the store"),
+        ({"bucket": "evidence\n"}, "bucket: "),
+        ({"access_key": "AKIA\n"}, "access_key: "),
+        ({"region": "eu\n"}, "region: "),
+        ({"folder": "evidence\n"}, "folder: "),
         ({"bucket": "Evidence"}, "bucket: Write the name of the bucket: "),
         ({"bucket": "a/b"}, "bucket: "),
         ({"access_key": "A/B"}, "access_key: Write the ID of the access key"),
