@@ -6,7 +6,9 @@ database asks the same questions once more for every row, in `models.purge`.
 
 # ruff: noqa: S608 - made of constants of this module and of `models.purge`
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -44,6 +46,7 @@ from exceptions_app.models.case import REF_PREFIX
 from exceptions_app.models.erasure import OF_PERSON
 from exceptions_app.models.purge import DUE, LEFT, MAY_GO, OF_THE_CASE, ROW, SUBJECTS, WANTED
 from exceptions_app.models.retention import PURGE_LOCK, RecordClass
+from integrations.doorbell import TimeIsUp
 from integrations.models import (
     DeliveryAnswer,
     DeliveryContent,
@@ -51,6 +54,8 @@ from integrations.models import (
     DeliveryEnvelopeAnswer,
     InboxContent,
 )
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 50
 MOST_RUNS: Final = 20  # of one call: a worker has other things to do
@@ -142,16 +147,31 @@ def what_is_due() -> list[Due]:
 
 
 def purge_due(*, at: datetime, most: int = MOST_RUNS) -> list[PurgeRun]:
-    """Erase what is due, each transaction by itself, until nothing is left or so many runs are done."""
+    """Erase what is due, each transaction by itself, until nothing is left or so many runs are done.
+
+    None keeps another from running: one that breaks off is logged, and taken up by the next call.
+    """
     runs: list[PurgeRun] = []
     for request_id in ErasureRequest.objects.filter(state=_APPROVED).order_by("pk").values_list("pk", flat=True):
-        while len(runs) < most and (run := erase_some(request_id, at=at)) is not None:
-            runs.append(run)
-        end_erasure(request_id, at=at)
+        with _logged(f"erasure request {request_id}"):
+            while len(runs) < most and (run := erase_some(request_id, at=at)) is not None:
+                runs.append(run)
+            end_erasure(request_id, at=at)
     for policy in _in_force():
-        while len(runs) < most and (run := purge_some(policy.pk, at=at)) is not None:
-            runs.append(run)
+        with _logged(f"policy {policy.ref}"):
+            while len(runs) < most and (run := purge_some(policy.pk, at=at)) is not None:
+                runs.append(run)
     return runs
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except TimeIsUp:
+        raise
+    except Exception:
+        logger.exception("Erasing broke off under %s; the next call takes it up.", what)
 
 
 @transaction.atomic

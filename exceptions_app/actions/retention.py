@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE
@@ -57,14 +58,10 @@ def propose_policy(asked: Asked, *, by: AbstractUser, at: datetime, because: str
                 longest_days=f"{LONGEST_DAYS:,}",
             ),
         )
-    found = RetentionPolicy.objects.select_for_update(of=("self",), no_key=True)
-    there = {one.state: one for one in found.filter(
-        entity=asked.entity, record_class=asked.record_class, state__in=[State.IN_FORCE, State.PROPOSED]
-    )}  # fmt: skip
+    found = _of_the_same(asked).filter(state__in=[State.IN_FORCE, State.PROPOSED])
+    there = {one.state: one for one in found.select_for_update(of=("self",), no_key=True)}
     if waiting := there.get(State.PROPOSED):
-        raise Invalid(
-            "record_class", say("{ref} is proposed for it already. It is decided or withdrawn first.", ref=waiting.ref)
-        )
+        raise _proposed_already(waiting, "record_class")
     old = there.get(State.IN_FORCE)
     if old is not None and old.days == asked.days:
         raise Invalid("days", say("That is what {ref} says already.", ref=old.ref))
@@ -78,14 +75,10 @@ def propose_end(policy_id: int, *, by: AbstractUser, at: datetime, because: str)
     old = _locked(policy_id)
     if old.state != State.IN_FORCE:
         raise Invalid("because", say("{ref} is not in force.", ref=old.ref))
-    waiting = RetentionPolicy.objects.filter(
-        entity=old.entity, record_class=old.record_class, state=State.PROPOSED
-    ).first()
-    if waiting is not None:
-        raise Invalid(
-            "because", say("{ref} is proposed for it already. It is decided or withdrawn first.", ref=waiting.ref)
-        )
     asked = Asked(record_class=RecordClass(old.record_class), days=old.days, entity=old.entity)
+    waiting = _of_the_same(asked).filter(state=State.PROPOSED).first()
+    if waiting is not None:
+        raise _proposed_already(waiting, "because")
     return _write(asked, old, is_end=True, by=by, at=at, because=because)
 
 
@@ -149,6 +142,14 @@ def frozen_hash_of(policy: RetentionPolicy) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def _of_the_same(asked: Asked) -> QuerySet[RetentionPolicy]:
+    return RetentionPolicy.objects.filter(entity=asked.entity, record_class=asked.record_class)
+
+
+def _proposed_already(waiting: RetentionPolicy, name: str) -> Invalid:
+    return Invalid(name, say("{ref} is proposed for it already. It is decided or withdrawn first.", ref=waiting.ref))
+
+
 def _locked(policy_id: int) -> RetentionPolicy:
     rows = RetentionPolicy.objects.select_for_update(of=("self",), no_key=True)
     return rows.select_related("entity", "proposer").get(pk=policy_id)
@@ -164,7 +165,14 @@ def _write(
         proposer_id=by.pk, because=because.strip()[:500], proposed_at=at,
     )  # fmt: skip
     policy.frozen_sha256 = frozen_hash_of(policy)
-    policy.save()
+    try:
+        with transaction.atomic():
+            policy.save()
+    except IntegrityError as error:  # somebody was faster, and there was no row yet for which one of them would wait
+        waiting = _of_the_same(asked).filter(state=State.PROPOSED).first()
+        if waiting is None:
+            raise
+        raise _proposed_already(waiting, "because" if is_end else "record_class") from error
     words = f"{by} proposed the policy of retention {policy}."
     _record("retention.proposed", policy, words, by=by, at=at, because=policy.because)
     return policy

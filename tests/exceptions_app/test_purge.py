@@ -3,7 +3,8 @@
 import hashlib
 import io
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -249,6 +250,40 @@ def test_dump_has_no_trace_and_a_hold_is_seen_by_who_erases_at_the_same_time(cas
         lift_hold(LegalHold.objects.get().pk, by=User.objects.get(username="adam"), at=now(), because="Over.")
         purge.purge_due(at=now())
         assert PLANTED not in dump()
+
+
+@contextmanager
+def refused_by_the_database(one: RetentionPolicy | ErasureRequest) -> Iterator[None]:
+    of = "policy_id" if isinstance(one, RetentionPolicy) else "request_id"
+    with database.cursor() as cursor:
+        cursor.execute(f"""
+            CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;
+            CREATE TRIGGER no_room BEFORE INSERT ON exceptions_app_purgerun FOR EACH ROW
+                WHEN (NEW.{of} = {one.pk}) EXECUTE FUNCTION no_room();
+        """)
+    try:
+        yield
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("DROP FUNCTION no_room CASCADE")
+
+
+def test_one_that_breaks_off_keeps_no_other_from_running(cast: Cast, caplog: pytest.LogCaptureFixture):
+    closed(cast, "INV-1", at=now(), identifiers={"Customer": "C-ZQXW"})
+    request = propose_erasure("C-ZQXW", by=cast.administrator, at=now(), because="By letter.")
+    first, last = (in_force(cast, RecordClass.DOCUMENTS, entity=entity) for entity in (cast.netherlands, cast.germany))
+    decided: dict[str, Any] = {"by": User.objects.get(username="adam"), "frozen_sha256": request.frozen_sha256}
+    approve_erasure(request.pk, at=now(), **decided)
+    for broken, others in ((request, [first, last]), (first, [request, last])):
+        for entity in (cast.netherlands, cast.germany):
+            closed(cast, f"INV-{entity.code}-{broken.ref}", entity=entity)
+        seal_all()
+        with refused_by_the_database(broken):
+            assert [run.policy or run.request for run in purge.purge_due(at=now())] == others
+    assert f"Erasing broke off under erasure request {request.pk}" in caplog.text
+    assert f"Erasing broke off under policy {first.ref}" in caplog.text
+    assert [run.policy for run in purge.purge_due(at=now())] == [first]
 
 
 def test_what_is_held_about_one_counterparty_goes_on_request_once_nothing_keeps_it(

@@ -1,6 +1,8 @@
 """The page of retention: policies by two people, legal holds that another one lifts, what the API says of them."""
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -15,13 +17,43 @@ from exceptions_app.models import LegalHold, RetentionDecision, RetentionPolicy
 from exceptions_app.models.retention import RecordClass
 from tests import factories
 from tests.cast import Cast, person
+from tests.concurrency import at_the_same_time
 from tests.exceptions_app.api.conftest import Api, api
 from workbench.models import User
 
 __all__ = ["api"]
 pytestmark = pytest.mark.django_db
+SignIn = Callable[[User], Client]
 TYPED = {"record_class": "documents", "entity": "NL01", "days": "3650", "because": "The law of the country."}
 HELD = {"case": "", "entity": "", "counterparty": "", "because": "A claim."}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_propose_at_once_the_second_is_told_at_the_field(cast: Cast, signed_in: SignIn):
+    """There is no row yet for which one of them could wait, so the database refuses the second."""
+    adam = signed_in(person("adam", "Adam Administrator", is_staff=True))
+    first, second = threading.Event(), threading.Event()
+
+    def propose() -> None:
+        with transaction.atomic():
+            asked = Asked(record_class=RecordClass.DOCUMENTS, days=365, entity=cast.netherlands)
+            propose_policy(asked, by=cast.administrator, at=now(), because="The law.")
+            first.set()
+            second.wait(0.5)  # which waits for this to be committed
+
+    def propose_as_well() -> Any:
+        assert first.wait(60)
+        try:
+            return adam.post(reverse("exceptions:retention_propose"), TYPED)
+        finally:
+            second.set()
+
+    _, answer = at_the_same_time([propose, propose_as_well])
+    policy = RetentionPolicy.objects.get()
+    assert answer.status_code == 422
+    words = f"{policy.ref} is proposed for it already. It is decided or withdrawn first."
+    assert answer.context["form"].errors == {"record_class": [words]}
+    assert answer.context["form"]["days"].value() == "3650"
 
 
 def test_policy_is_proposed_by_one_and_decided_on_by_another(
