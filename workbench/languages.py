@@ -45,15 +45,16 @@ class LanguageMiddleware(LocaleMiddleware):
 
 
 def compile_catalogues(sources: Path, into: Path) -> None:
-    """Make what gettext reads of every catalogue that is newer than what was made of it before.
+    """Make what gettext reads of every catalogue that is another than what was made of it before.
 
-    Several processes may do so at once: each puts a whole file into its place. Where nothing can be written, what was
-    made before is used, or English.
+    What is made gets the time of its source, since a release may be unpacked with times that are older. Several
+    processes may do so at once: each puts a whole file into its place. Where nothing can be written, what was made
+    before is used, or English.
     """
     for source in sorted(sources.glob("*/LC_MESSAGES/*.po")):
         made = (into / source.relative_to(sources)).with_suffix(".mo")
         try:
-            if not made.exists() or made.stat().st_mtime_ns < source.stat().st_mtime_ns:
+            if not made.exists() or made.stat().st_mtime_ns != source.stat().st_mtime_ns:
                 _compile(source, made)
         except OSError:
             log.warning("The catalogue %s could not be made at %s.", source, made, exc_info=True)
@@ -61,6 +62,7 @@ def compile_catalogues(sources: Path, into: Path) -> None:
 
 def _compile(source: Path, made: Path) -> None:
     with source.open("rb") as text:
+        its = os.fstat(text.fileno())
         catalogue = read_po(text, locale=source.parent.parent.name, abort_invalid=True)
     made.parent.mkdir(parents=True, exist_ok=True)
     number, name = tempfile.mkstemp(dir=made.parent, prefix=".made-")
@@ -68,6 +70,7 @@ def _compile(source: Path, made: Path) -> None:
         with os.fdopen(number, "wb") as file:
             write_mo(file, catalogue)
         Path(name).chmod(0o644)
+        os.utime(name, ns=(its.st_atime_ns, its.st_mtime_ns))
         Path(name).replace(made)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -101,12 +101,10 @@ def cancel_batch(batch_id: int, *, by: AbstractUser, at: datetime, because: str)
 def _as_shown(batch_id: int, frozen_sha256: str, *, action: BatchAction, by: AbstractUser) -> ReplayBatch:
     batch = batch_log.lock_batch(batch_id)
     decision = BatchDecision.objects.filter(batch=batch).select_related("decider").first()
-    if decision is not None and decision.decider_id == by.pk:
-        raise DecidedAlready(
-            say("You {verdict} {ref} already.", verdict=say(decision.get_verdict_display().lower()), ref=batch.ref)
-        )
     if decision is not None:
-        verdict = decision.get_verdict_display().lower()
+        verdict = say(decision.get_verdict_display().lower())
+        if decision.decider_id == by.pk:
+            raise DecidedAlready(say("You {verdict} {ref} already.", verdict=verdict, ref=batch.ref))
         raise ApprovalNoLongerHolds(
             say(
                 "Somebody was faster: {decider} {verdict} {ref}.",

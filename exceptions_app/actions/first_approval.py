@@ -11,6 +11,7 @@ from exceptions_app.duties import first_holds
 from exceptions_app.models import ExceptionCase, FirstApproval, Proposal
 from exceptions_app.policies import Standing
 from exceptions_app.states import PROPOSAL_WORDS, Action, ProposalKind
+from exceptions_app.wording import say, together
 
 
 def is_first(where: Standing) -> bool:
@@ -26,8 +27,11 @@ def why_not_first(proposal: Proposal, where: Standing) -> str:
     if is_first(where):
         return ""
     first = FirstApproval.objects.filter(proposal=proposal).select_related("decider").first()
-    meanwhile = f"{first.decider} approved it meanwhile" if first else "It takes one approval only by now"
-    return f"{meanwhile}, so that yours would carry it out. Look at it again, and approve it then if you still agree."
+    again = say("Look at it again, and approve it then if you still agree.")
+    if first is None:
+        return together(say("It takes one approval only by now, so that yours would carry it out."), again)
+    meanwhile = say("{person} approved it meanwhile, so that yours would carry it out.", person=first.decider)
+    return together(meanwhile, again)
 
 
 def why_not_alone(proposal: Proposal) -> str:
@@ -90,7 +94,8 @@ def why_not_second(proposal: Proposal) -> str:
     first = FirstApproval.objects.filter(proposal=proposal).select_related("decider").first()
     if first is None or first_holds(proposal):
         return ""
-    return (
-        f"{first.decider}, who approved it first, may not approve it any more. "
-        "Have it withdrawn and proposed again, so that two others decide."
+    return say(
+        "{person}, who approved it first, may not approve it any more. Have it withdrawn and proposed again, so that "
+        "two others decide.",
+        person=first.decider,
     )

@@ -77,7 +77,7 @@ def _as_shown(proposal_id: int, frozen_sha256: str, *, action: MappingAction, by
     proposal = mapping_log.lock_proposal(proposal_id)
     decision = MappingDecision.objects.filter(proposal=proposal).select_related("decider").first()
     if decision is not None:
-        verdict = decision.get_verdict_display().lower()
+        verdict = say(decision.get_verdict_display().lower())
         if decision.decider_id == by.pk:
             raise DecidedAlready(say("You {verdict} {ref} already.", verdict=verdict, ref=proposal.ref))
         raise ApprovalNoLongerHolds(

@@ -43,16 +43,21 @@ def test_what_is_said_is_english_wherever_it_is_kept_and_the_readers_where_it_is
     assert isinstance(Said("plain"), str)
 
 
-def test_catalogue_is_made_when_it_is_newer_and_otherwise_left(tmp_path):
+def test_catalogue_is_made_when_it_is_another_one_also_an_older_and_otherwise_left(tmp_path):
     source = catalogue_of(tmp_path / "sources", WORDS)
     made = tmp_path / "made" / "de" / "LC_MESSAGES" / "django.mo"
     compile_catalogues(tmp_path / "sources", tmp_path / "made")
     first = made.stat()
     compile_catalogues(tmp_path / "sources", tmp_path / "made")
     assert made.stat().st_ino == first.st_ino, "it was not made again"
-    os.utime(source, ns=(first.st_mtime_ns + 1, first.st_mtime_ns + 1))
+    for later in (1, -3_600_000_000_000):  # a release keeps the times that its files had
+        os.utime(source, ns=(first.st_mtime_ns + later, first.st_mtime_ns + later))
+        before = made.stat()
+        compile_catalogues(tmp_path / "sources", tmp_path / "made")
+        assert made.stat().st_ino != before.st_ino, "a whole file in its place"
+    before = made.stat()
     compile_catalogues(tmp_path / "sources", tmp_path / "made")
-    assert made.stat().st_ino != first.st_ino, "a whole file in its place"
+    assert made.stat().st_ino == before.st_ino
     assert [path.name for path in made.parent.iterdir()] == ["django.mo"]
     # Nowhere to write: English, or what was made before, and no error.
     (tmp_path / "file").write_text("")

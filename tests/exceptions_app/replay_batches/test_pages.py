@@ -11,7 +11,7 @@ from exceptions_app.actions.batch_decide import approve_batch
 from exceptions_app.models import ExceptionCase, ReplayBatch
 from exceptions_app.states import Verb
 from exceptions_app.views.replay_batch_forms import ProposeBatchForm
-from tests.cast import MORNING, Cast, grant
+from tests.cast import MORNING, Cast, grant, person
 from tests.exceptions_app.replay_batches.target import Target, propose_all, refused_cases, states_of
 from workbench.models import User
 
@@ -99,6 +99,10 @@ def test_approvals_show_a_batch_as_one_line_and_the_controller_approves_it(
     again = client.post(page(batch, "approve"), {"frozen_sha256": batch.frozen_sha256, "agreed": "on"})
     assert again.status_code == 409
     assert f"You approved {batch.ref} already." in text_of(again)
+    typed, in_german = {"frozen_sha256": batch.frozen_sha256, "agreed": "on"}, {"Accept-Language": "de"}
+    second = person("nina", "Nina Newcomer", role="controller")
+    late = text_of(signed_in(second).post(page(batch, "approve"), typed, headers=in_german))
+    assert f"Jemand war schneller: Conrad Controller hat {batch.ref} genehmigt." in late
 
 
 def test_proposer_is_told_why_not_and_may_cancel(cast: Cast, target: Target, signed_in: SignIn):

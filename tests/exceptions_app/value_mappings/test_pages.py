@@ -54,6 +54,9 @@ def test_clerk_proposes_and_controller_approves_what_they_are_shown(cast: Cast, 
     again = controller.post(page(proposal, "approve"), {"frozen_sha256": proposal.frozen_sha256, "agreed": "on"})
     assert again.status_code == 409
     assert f"You approved {proposal.ref} already." in text_of(again)
+    typed = {"frozen_sha256": proposal.frozen_sha256, "agreed": "on"}
+    german = controller.post(page(proposal, "approve"), typed, headers={"Accept-Language": "de"})
+    assert f"Sie haben {proposal.ref} schon genehmigt." in text_of(german)
 
     detail = text_of(clerk.get(reverse("exceptions:value_mapping", args=[proposal.mapping.ref])))
     assert "version 1" in detail

@@ -189,6 +189,9 @@ def first_of_two(
     late = signed_in(nina).post(reverse("exceptions:approve", args=[case.ref]), sent | {"as_first": "True"})
     assert late.status_code == 409
     assert "Conrad Controller approved it meanwhile, so that yours would carry it out." in late.content.decode()
+    approving, in_german = reverse("exceptions:approve", args=[case.ref]), {"Accept-Language": "de"}
+    german = signed_in(nina).post(approving, sent | {"as_first": "True"}, headers=in_german)
+    assert "Conrad Controller hat es inzwischen genehmigt" in german.content.decode()
     one = {"frozen_sha256": proposal.frozen_sha256, "as_first": True}
     answer = api(nina).post(f"exceptions/{case.ref}/approve", one)
     assert (answer.status_code, answer.json()["type"].rpartition("#")[2]) == (409, "approval-no-longer-holds")
