@@ -33,6 +33,7 @@ from integrations.refusals import MessageNotUnderstood
 
 MOST_IN_THE_TRAIL = 100_000  # characters
 REASON_NEEDED = say("Say why you change this; the approver and the auditor will read it.")
+_THE_SOURCE = say("The source")
 _TWO = HIDDEN[:2]
 _MASK_IN_BYTES = (
     *(_TWO.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be", "cp1252")),
@@ -92,7 +93,7 @@ def correct_locked(
     if latest.number != base_version:
         raise ChangedMeanwhile(
             case,
-            say("{value} saved version {number} meanwhile.", value=latest.author or "The source", number=latest.number),
+            say("{value} saved version {number} meanwhile.", value=latest.author or _THE_SOURCE, number=latest.number),
         )
     connector = get_connector(case.connection.connector)
     before = bytes(latest.content)

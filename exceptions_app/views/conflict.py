@@ -1,7 +1,7 @@
 """Two people corrected the same exception: theirs beside mine, field by field, and the choice is the person's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -9,19 +9,23 @@ from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from exceptions_app import policies
 from exceptions_app.actions.correct import business_changes
 from exceptions_app.form_names import field_name
 from exceptions_app.forms import CorrectionForm, RawForm, choice_name, full_name
 from exceptions_app.models import ExceptionCase, PayloadVersion
+from exceptions_app.notation import as_written, stands
 from exceptions_app.queries.case_page import content_of, read_case_page
 from exceptions_app.states import Action
+from exceptions_app.typed_values import one_line_ending
 from exceptions_app.veiling import has_own_words
 from exceptions_app.views.case_context import record_of
 from exceptions_app.views.changes import for_the_table
 from exceptions_app.views.replies import fragment_or_page
 from exceptions_app.views.scope import person, visible_case
+from exceptions_app.wording import shown
 from integrations.records.record import Record, RecordField, label_with_term
 
 MOST_SAVED = 5
@@ -110,8 +114,8 @@ def _saved_since(case: ExceptionCase, base_version: int) -> list[Saved]:
 
 
 def _saved(version: PayloadVersion) -> Saved:
-    labels = list(dict.fromkeys(str(change["label"]) for change in version.changes))
-    who = full_name(cast("AbstractUser", version.author)) if version.author is not None else "The source"
+    labels = list(dict.fromkeys(shown(change["label"]) for change in version.changes))
+    who = full_name(cast("AbstractUser", version.author)) if version.author is not None else gettext("The source")
     return Saved(
         number=version.number,
         who=who,
@@ -130,17 +134,17 @@ def _choices(base: Record, latest: Record, typed: Mapping[str, str]) -> list[Cho
         if name not in typed or not form.differs(name):
             continue
         now_there = _counterpart(latest, field)
-        theirs = (now_there.value or "") if now_there is not None else ""
-        was = field.value or ""
+        theirs = now_there or replace(field, value=None)
+        was, is_there = as_written(field), as_written(theirs)
         found.append(
             Choice(
                 name=field_name(now_there.path) if now_there is not None else name,
                 choice_name=choice_name(field_name(now_there.path) if now_there is not None else name),
-                label=label_with_term(field.label, field.term),
+                label=label_with_term(shown(field.label), field.term),
                 base=was,
-                theirs=theirs,
+                theirs=is_there,
                 mine=typed[name].strip(),
-                theirs_changed=theirs not in (was, typed[name].strip()),
+                theirs_changed=is_there != was and not stands(one_line_ending(typed[name]), theirs),
                 is_gone=now_there is None,
             )
         )

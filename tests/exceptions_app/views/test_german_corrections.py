@@ -1,0 +1,39 @@
+"""Corrections by who reads German: decimals with a comma all the way, whoever else types them with a point."""
+
+from datetime import timedelta
+
+from exceptions_app.actions import work
+from exceptions_app.form_names import field_name
+from tests.cast import MORNING
+from tests.exceptions_app.views.repair import address, correction, field, latest, take_in, text_of
+from tests.german_pages import GERMAN
+
+LATER = MORNING + timedelta(hours=1)
+
+
+def test_two_who_typed_the_same_amount_in_their_own_notations_did_not_both_change_it(cast, signed_in):
+    case = take_in(cast)
+    was = (field(case, "BT-112").value or "").replace(".", ",")
+    same = correction(case, BT_112="1428,00", BT_10="PO-77")
+    other = correction(case, BT_112="1500,00", BT_10="PO-77")
+    signed_in(cast.second_clerk).post(address(case, "correct"), correction(case, BT_112="1428.00"))
+    work.assign(case.pk, to=None, by=cast.second_clerk, at=LATER)
+    client = signed_in(cast.clerk)
+    words = text_of(client.post(address(case, "correct"), same, **GERMAN).content.decode())
+    label = "Gesamtbetrag mit Umsatzsteuer (BT-112)"
+    assert f"{label} {was} Anderen Wert übernehmen: 1428,00 Meinen Wert behalten: 1428,00" in words
+    words = text_of(client.post(address(case, "correct"), other, **GERMAN).content.decode())
+    assert f"{label} Das haben Sie beide geändert. {was}" in words
+    saved = {"base_version": "2", "because": "Verglichen.", field_name(field(case, "BT-112").path): "1500,00"}
+    assert client.post(address(case, "correct"), saved, **GERMAN).status_code == 302
+    assert (latest(case).number, field(case, "BT-112").value) == (3, "1500.00")
+
+
+def test_comparison_says_in_german_who_saved_what_and_why_it_cannot_be_saved(cast, signed_in):
+    case = take_in(cast)
+    mine = correction(case, BT_112="1500,00")
+    signed_in(cast.second_clerk).post(address(case, "correct"), correction(case, BT_112="1428.00"))
+    words = text_of(signed_in(cast.clerk).post(address(case, "correct"), mine, **GERMAN).content.decode())
+    assert "Cem Clerk hat Version 2 gespeichert" in words
+    assert ": Gesamtbetrag mit Umsatzsteuer" in words
+    assert "Cem Clerk arbeitet daran." in words
