@@ -5,6 +5,7 @@ A document has a point and nothing else. Who reads German sees and types 1428,00
 """
 
 import re
+from dataclasses import replace
 
 from babel.numbers import get_decimal_symbol
 from django.utils.translation import get_language, to_locale
@@ -23,6 +24,14 @@ def as_written(field: RecordField) -> str:
     """The value as it stands in an input that nobody touched."""
     value = field.value or ""
     return value.replace(".", ",") if _has_comma(field) and _PLAIN.fullmatch(value) else value
+
+
+def as_filled_in(value: str, field: RecordField) -> str:
+    """A value of a document as somebody types it into an input: with a zero more where it could be read as a group."""
+    written = as_written(replace(field, value=value))
+    if value == field.value or not _has_comma(field) or not _PLAIN.fullmatch(value):
+        return written
+    return written if _clear(written) is not None else f"{written}0"
 
 
 def stands(typed: str, field: RecordField) -> bool:

@@ -54,6 +54,13 @@ def misfit_of(text: str, field: RecordField) -> Misfit | None:
     return None
 
 
+def is_same_value(one: str, other: str, field: RecordField) -> bool:
+    """Whether two texts are one value of the field: the same text, or the same number."""
+    if one == other or field.kind not in DECIMAL_KINDS:
+        return one == other
+    return _is_decimal(one) and _is_decimal(other) and Decimal(one) == Decimal(other)
+
+
 def new_misfits(before: Record, after: Record) -> Sequence[tuple[RecordField, Misfit]]:
     """The fields that have an ill-formed value which they did not have before a correction.
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from exceptions_app.models import PayloadVersion, Suggestion
 from exceptions_app.queries.precedents import Precedent
+from exceptions_app.typed_values import is_same_value
 
 
 def record_suggestions(version: PayloadVersion, offered: Iterable[Precedent], *, at: datetime) -> list[Suggestion]:
@@ -20,7 +21,7 @@ def record_suggestions(version: PayloadVersion, offered: Iterable[Precedent], *,
             value=one.value,
             agreeing=one.agreeing,
             of=one.of,
-            accepted=saved == one.value,
+            accepted=is_same_value(saved, one.value, one.field),
             recorded_at=at,
         )
         for one, saved in decided

@@ -322,8 +322,7 @@ def _correction(
         form = asked.correction or _raw_form(page, typed)
         return {"correction": form, "raw": True, "correction_open": True, **shared}
     named = named_paths(problems)
-    proposed = {problem.name: problem.proposed for problem in named.values() if problem.proposed}
-    wanted = {name: value for name, value in proposed.items() if name in asked.use}
+    wanted = {found.name: found.to_type for found in named.values() if found.to_type and found.name in asked.use}
     form = asked.correction or CorrectionForm(
         record=record,
         typed={**typed, **wanted},

@@ -17,6 +17,7 @@ from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.form_fields import focus_on_fault
 from exceptions_app.forms import CorrectionForm, RawForm, mine_of, offered_name, typed_texts
 from exceptions_app.models import ExceptionCase, PayloadVersion
+from exceptions_app.notation import as_filled_in
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import CasePage, content_of, read_case_page
 from exceptions_app.queries.precedents import Precedent
@@ -189,7 +190,7 @@ def _with_more_of_it(request: HttpRequest, case: ExceptionCase, form: _Form | No
     notice = None
     used = request.POST.get("use", "")
     if used in form.record_fields and offered_name(used) in typed:
-        typed[used] = typed[offered_name(used)]
+        typed[used] = as_filled_in(typed[offered_name(used)], form.record_fields[used])
         notice = Notice(
             tone="info",
             text=shown(say("“{used}” is filled in and not saved yet. Say why it is right.", used=typed[used])),

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from exceptions_app.form_names import field_name
 from exceptions_app.forms import CorrectionForm
-from exceptions_app.notation import as_written
+from exceptions_app.notation import as_filled_in, as_written
 from exceptions_app.queries.precedents import Precedent
 from exceptions_app.views.problems import Problem, named_paths, neighbours
 from exceptions_app.wording import shown, shown_row
@@ -37,6 +37,8 @@ class FieldRow:
     several_lines: bool
     problem: Problem | None = None
     suggestion: Precedent | None = None
+    suggested: str = ""  # what the suggestion has here, and what it was there before, as it is typed
+    suggested_was: str = ""
     closed: str = ""
 
     @property
@@ -155,6 +157,8 @@ def _row(
         several_lines="\n" in (item.value or "") or len(item.value or "") > LONG_VALUE,
         problem=problem,
         suggestion=suggestion if not closed else None,
+        suggested=as_filled_in(suggestion.value, item) if suggestion else "",
+        suggested_was=as_filled_in(suggestion.was, item) if suggestion else "",
         closed=closed,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from exceptions_app.actions.handover_hold import THE_CHECK, THE_WORKBENCH
 from exceptions_app.form_names import field_name
+from exceptions_app.notation import as_filled_in
 from exceptions_app.queries.case_page import MOST_CHECKED_IN_PASSING, CasePage, Judge, present_errors
 from exceptions_app.states import Kind, State
 from exceptions_app.templatetags.presentation import with_amounts
@@ -37,7 +38,7 @@ class Problem:
 
     `code_words` say whose code it is, `said_words` who said it; `remedy` what a person does about it. `said_by` names
     who found it where that was not the other system, such as a field map with its version. `was` is what the source
-    sent, at `location`; `allowed` are values that would do.
+    sent, at `location`; `allowed` are values that would do. `to_type` is `proposed` as it is typed into the field.
     `changed` when the field that it points to has another value than it came in with.
     """
 
@@ -54,6 +55,7 @@ class Problem:
     value: str | None
     currency: str
     proposed: str | None
+    to_type: str
     name: str
     standing: Standing = Standing.STANDS
     changed: bool = False
@@ -209,7 +211,8 @@ def _problem(
     term = str(error.get("term") or "")
     field = _field_of(record, path, term) if record is not None and path else None
     label = str(error.get("field") or (field.label if field else ""))
-    proposed = error.get("proposed_value")
+    value = error.get("proposed_value")
+    proposed = str(value) if value not in (None, "") and field is not None else None
     said_by = str(error.get("said_by") or "")
     says_no_more = (own or said_by) and error.get("text") == error.get("plain")
     code, words = str(error.get("code", "")), connector.words if connector is not None else None
@@ -226,7 +229,8 @@ def _problem(
         label=_label(label, term, field),
         value=field.value if field else None,
         currency=field.currency if field else "",
-        proposed=str(proposed) if proposed not in (None, "") and field is not None else None,
+        proposed=proposed,
+        to_type=as_filled_in(proposed, field) if proposed is not None and field is not None else "",
         name=field_name(field.path) if field is not None else "",
         said_by=said_by,
         was=str(error.get("was") or ""),

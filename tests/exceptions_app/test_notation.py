@@ -3,7 +3,8 @@
 import pytest
 from django.utils import translation
 
-from exceptions_app.notation import as_written, read_value, stands
+from exceptions_app.notation import as_filled_in, as_written, read_value, stands
+from exceptions_app.typed_values import is_same_value
 from integrations.records.record import RecordField, ValueKind
 
 
@@ -25,6 +26,21 @@ def test_number_is_shown_with_the_readers_separator_and_stands_as_long_as_nobody
         assert not stands("1.250", field("1.250")), "somebody typed that, and may mean 1250"
         assert stands("", field(None))
         assert not stands("0", field(None))
+
+
+def test_value_that_is_filled_in_can_be_typed_and_is_read_as_the_number_that_it_is() -> None:
+    for value, typed in (("12.345", "12,3450"), ("1428.00", "1428,00"), ("0.125", "0,125"), ("n/a", "n/a"), ("", "")):
+        assert as_filled_in(value, field("1.00")) == value
+        with translation.override("de"):
+            assert as_filled_in(value, field("1.00")) == typed
+    with translation.override("de"):
+        assert read_value("12,3450", field("1.00")) == ("12.3450", None)
+        assert as_filled_in("12.345", field("12.345")) == "12,345", "it stands there already"
+        assert as_filled_in("12.345", field("1", ValueKind.IDENTIFIER)) == "12.345", "no number"
+    assert is_same_value("12.3450", "12.345", field("1.00")), "so a suggestion that was taken counts as taken"
+    assert not is_same_value("12.3451", "12.345", field("1.00"))
+    assert not is_same_value("12.3450", "12.345", field("1", ValueKind.IDENTIFIER))
+    assert not is_same_value("n/a", "12.345", field("1.00"))
 
 
 @pytest.mark.parametrize(

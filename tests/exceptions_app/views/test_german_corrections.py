@@ -4,8 +4,20 @@ from datetime import timedelta
 
 from exceptions_app.actions import work
 from exceptions_app.form_names import field_name
+from exceptions_app.forms import offered_name
 from tests.cast import MORNING
-from tests.exceptions_app.views.repair import address, correction, field, latest, take_in, text_of
+from tests.exceptions_app.views.repair import (
+    BROKEN,
+    address,
+    correction,
+    field,
+    latest,
+    page,
+    take_in,
+    text_of,
+    typed_in,
+    with_value,
+)
 from tests.german_pages import GERMAN
 
 LATER = MORNING + timedelta(hours=1)
@@ -37,3 +49,24 @@ def test_comparison_says_in_german_who_saved_what_and_why_it_cannot_be_saved(cas
     assert "Cem Clerk hat Version 2 gespeichert" in words
     assert ": Gesamtbetrag mit Umsatzsteuer" in words
     assert "Cem Clerk arbeitet daran." in words
+
+
+def test_proposed_value_is_filled_in_with_a_comma_with_and_without_a_script(cast, signed_in):
+    case = take_in(cast, with_value(BROKEN, "BT-112", "1.00"))
+    client, name = signed_in(cast.clerk), field_name(field(case, "BT-112").path)
+    english = page(client, case, f"?use={name}")
+    german = client.get(f"{address(case)}?use={name}", **GERMAN).content.decode()
+    right = typed_in(english, name)
+    assert right not in (None, "", "1.00")
+    assert typed_in(german, name) == right.replace(".", ",")
+    assert german.count(f'data-use-value="{right.replace(".", ",")}"') == english.count(f'data-use-value="{right}"') > 1
+
+
+def test_suggested_value_with_three_decimals_can_be_saved_as_it_was_filled_in(cast, signed_in):
+    case = take_in(cast)
+    client, name = signed_in(cast.clerk), field_name(field(case, "BT-152").path)
+    sent = correction(case) | {offered_name(name): "12.345"}
+    filled = client.post(address(case, "correct"), sent | {"use": name}, **GERMAN).content.decode()
+    assert typed_in(filled, name) == "12,3450"
+    assert client.post(address(case, "correct"), sent | {name: "12,3450"}, **GERMAN).status_code == 302
+    assert field(case, "BT-152").value == "12.3450"
