@@ -34,6 +34,19 @@ def as_filled_in(value: str, field: RecordField) -> str:
     return written if _clear(written) is not None else f"{written}0"
 
 
+def as_kept(typed: str, field: RecordField) -> str:
+    """What stands in an input as a draft keeps it, so that it is the same number in whichever language it is opened.
+
+    What cannot be read stays as it was typed, with a blank behind it where a document's number looks so.
+    """
+    if not _has_comma(field):
+        return typed
+    if stands(typed, field):
+        return field.value or ""
+    value, misfit = read_value(typed.strip(), field)
+    return value if misfit is None else f"{value} " if _PLAIN.fullmatch(value) else typed
+
+
 def stands(typed: str, field: RecordField) -> bool:
     """Whether what stands in the input is what the document has."""
     was = field.value or ""
@@ -58,8 +71,13 @@ def read_value(typed: str, field: RecordField) -> tuple[str, Misfit | None]:
     return typed, Misfit(meant, say("Write the one that you mean."))
 
 
+def is_of_the_document() -> bool:
+    """Whether the reader's numbers are written as those of a document are."""
+    return get_decimal_symbol(to_locale(get_language() or "en")) != ","
+
+
 def _has_comma(field: RecordField) -> bool:
-    return field.kind in DECIMAL_KINDS and get_decimal_symbol(to_locale(get_language() or "en")) == ","
+    return field.kind in DECIMAL_KINDS and not is_of_the_document()
 
 
 def _clear(typed: str) -> str | None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from exceptions_app import policies
 from exceptions_app.actions.drafts import Kept, save_draft
 from exceptions_app.downloads import as_attachment
-from exceptions_app.forms import mine_of, typed_texts
+from exceptions_app.forms import mine_of
 from exceptions_app.models import Attachment, Evidence, ExceptionCase, Occurrence
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.case_page import content_of
@@ -23,6 +23,7 @@ from exceptions_app.veiling import may_have
 from exceptions_app.views.case_context import Asked, Notice
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.conflict import show_conflict
+from exceptions_app.views.draft_texts import to_keep
 from exceptions_app.views.errors import erased
 from exceptions_app.views.interrupted import Interrupted, forget, interrupted_at, signed_in
 from exceptions_app.views.polling import stops_when_refused
@@ -92,9 +93,10 @@ def _action_of(kept: Interrupted) -> Action | None:
 
 def _keep(request: HttpRequest, found: ExceptionCase, kept: Interrupted) -> bool:
     """As their draft, now that it is known who they are: the session holds it only until something else is done."""
-    base, typed = _base_of(kept), typed_texts(mine_of(kept.typed))
+    base = _base_of(kept)
     if not base or not found.versions.filter(number=base).exists():
         return False
+    typed = to_keep(mine_of(kept.typed), found, base)
     try:
         return save_draft(found.pk, by=person(request), at=now(), base_version=base, typed=typed) is not Kept.NOT
     except NotPermitted:

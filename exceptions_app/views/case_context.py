@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from exceptions_app.actions.unknown import can_be_asked
 from exceptions_app.authority import asked_of
 from exceptions_app.form_fields import takes_focus
-from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm, typed_texts
+from exceptions_app.forms import OUTCOME_WORDS, CorrectionForm, RawForm
 from exceptions_app.models import ExceptionCase, Proposal, Transaction
 from exceptions_app.policies import REVERSIBLE, TWICE_THERE
 from exceptions_app.queries.case_history import attachments_of, corrections_up_to
@@ -34,6 +34,7 @@ from exceptions_app.views.case_actions import ActionItem, action_items, kept_tex
 from exceptions_app.views.case_history import history_context
 from exceptions_app.views.changes import for_the_table, shown_changes
 from exceptions_app.views.correction_fields import lay_out
+from exceptions_app.views.draft_texts import to_show
 from exceptions_app.views.held import conflict_view, next_steps
 from exceptions_app.views.lines import lines_of
 from exceptions_app.views.masked_values import masked_values, may_edit_raw, raw_masked
@@ -106,7 +107,7 @@ def case_context(page: CasePage, asked: Asked, reach: Reach) -> dict[str, Any]:
     record = record_of(page, page.latest_content)
     first = record if page.latest.number == 1 else record_of(page, page.first_content)
     problems = problems_of(page, record, first)
-    typed = _typed_with_draft(page, asked)
+    typed = _typed_with_draft(page, asked, record)
     items = action_items(page, reach, bound=asked.bound, typed=typed)
     changes, transactions = _changes(page, first, record), taken_up_by(case)
     context: dict[str, Any] = {
@@ -263,7 +264,7 @@ def _outcome_words(outcome: str) -> str:
     return OUTCOME_WORDS[Outcome(outcome)] if outcome else ""
 
 
-def _typed_with_draft(page: CasePage, asked: Asked) -> dict[Action, Mapping[str, str]]:
+def _typed_with_draft(page: CasePage, asked: Asked, record: Record | None) -> dict[Action, Mapping[str, str]]:
     """What was typed before counts; a draft only when nothing newer is known and it is for the latest version.
 
     Of a closed exception any draft is shown: nothing is left to compare it with, and its words may still be wanted.
@@ -273,7 +274,7 @@ def _typed_with_draft(page: CasePage, asked: Asked) -> dict[Action, Mapping[str,
     if draft is None or asked.correction is not None or Action.CORRECT in typed:
         return typed
     if not (_draft_is_old(page) and page.case.is_open):
-        typed[Action.CORRECT] = typed_texts(draft.typed)
+        typed[Action.CORRECT] = to_show(draft.typed, record)
     return typed
 
 

@@ -15,7 +15,7 @@ from exceptions_app.actions.correct import correct as save_version
 from exceptions_app.actions.drafts import Kept, save_draft
 from exceptions_app.actions.mover import ChangedMeanwhile, Invalid
 from exceptions_app.form_fields import focus_on_fault
-from exceptions_app.forms import CorrectionForm, RawForm, mine_of, offered_name, typed_texts
+from exceptions_app.forms import CorrectionForm, RawForm, mine_of, offered_name
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.notation import as_filled_in
 from exceptions_app.policies import NotPermitted
@@ -26,6 +26,7 @@ from exceptions_app.releases import NotReleased
 from exceptions_app.states import TRANSITIONS, Action, TransitionNotAllowed
 from exceptions_app.views.case_context import Asked, Notice, record_of
 from exceptions_app.views.conflict import show_conflict
+from exceptions_app.views.draft_texts import to_keep
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.precedents import offered_in, suggestions_for
 from exceptions_app.views.problems import problems_of
@@ -99,8 +100,8 @@ def _keep(request: HttpRequest, case: ExceptionCase, base: PayloadVersion | None
     mine = mine_of(request.POST.dict())
     try:
         kept = save_draft(
-            case.pk, by=person(request), at=now(), base_version=base.number, typed=typed_texts(mine),
-            without=request.POST.keys() - mine.keys(),
+            case.pk, by=person(request), at=now(), base_version=base.number,
+            typed=to_keep(mine, case, base.number), without=request.POST.keys() - mine.keys(),
         )  # fmt: skip
     except NotPermitted:
         return False

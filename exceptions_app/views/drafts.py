@@ -7,11 +7,12 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from exceptions_app.actions.drafts import Kept, discard_draft, save_draft
-from exceptions_app.forms import DraftForm, mine_of, typed_texts
+from exceptions_app.forms import DraftForm, mine_of
 from exceptions_app.models import Draft
 from exceptions_app.policies import NotPermitted
 from exceptions_app.refusing import note_refused_move
 from exceptions_app.views.conflict import show_conflict
+from exceptions_app.views.draft_texts import to_compare, to_keep
 from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import case_url, page_of_case
@@ -32,11 +33,11 @@ def draft(request: HttpRequest, ref: str) -> HttpResponse:
     if not form.is_valid():
         problem = "base_version: say of which version this is a draft."
         return HttpResponse(problem, status=422, content_type="text/plain")
-    mine = mine_of(request.POST.dict())
+    mine, base_version = mine_of(request.POST.dict()), form.cleaned_data["base_version"]
     try:
         kept = save_draft(
-            case.pk, by=person(request), at=now(), base_version=form.cleaned_data["base_version"],
-            typed=typed_texts(mine), without=request.POST.keys() - mine.keys(),
+            case.pk, by=person(request), at=now(), base_version=base_version,
+            typed=to_keep(mine, case, base_version), without=request.POST.keys() - mine.keys(),
         )  # fmt: skip
     except NotPermitted as error:
         note_refused_move(request, error)
@@ -64,4 +65,5 @@ def compare(request: HttpRequest, ref: str) -> HttpResponse:
     kept = Draft.objects.filter(case=case, author_id=person(request).pk).first()
     if kept is None:
         raise Http404
-    return show_conflict(request, case, kept.typed, base_version=kept.base_version, status=200)
+    typed = to_compare(kept.typed, case, kept.base_version)
+    return show_conflict(request, case, typed, base_version=kept.base_version, status=200)

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from exceptions_app.notation import as_filled_in, as_written, read_value, stands
+from exceptions_app.notation import as_filled_in, as_kept, as_written, read_value, stands
 from exceptions_app.typed_values import is_same_value
 from integrations.records.record import RecordField, ValueKind
 
@@ -41,6 +41,25 @@ def test_value_that_is_filled_in_can_be_typed_and_is_read_as_the_number_that_it_
     assert not is_same_value("12.3451", "12.345", field("1.00"))
     assert not is_same_value("12.3450", "12.345", field("1", ValueKind.IDENTIFIER))
     assert not is_same_value("n/a", "12.345", field("1.00"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "in_english", "in_german"),
+    [
+        ("1428,00", "1428.00", "1428.00", "1428,00"), ("1.428,00", "1428.00", "1428.00", "1428,00"),
+        ("7,250", "7.250", "7.250", "7,250"), ("2.250", "2.250 ", "2.250 ", "2.250 "), ("viel", "viel", "viel", "viel"),
+        ("", "", "", ""),
+    ],
+)  # fmt: skip
+def test_draft_has_the_number_of_the_document_and_each_language_shows_it_as_its_own(
+    typed: str, kept: str, in_english: str, in_german: str
+) -> None:
+    one = field("7.250")
+    with translation.override("de"):
+        assert as_kept(typed, one) == kept
+        assert as_filled_in(kept, one) == in_german
+    assert as_filled_in(kept, one) == in_english
+    assert as_kept(kept, one) == kept
 
 
 @pytest.mark.parametrize(

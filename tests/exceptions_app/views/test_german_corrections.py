@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.utils import translation
+
 from exceptions_app.actions import work
 from exceptions_app.form_names import field_name
 from exceptions_app.forms import offered_name
@@ -12,6 +14,7 @@ from tests.exceptions_app.views.repair import (
     correction,
     field,
     latest,
+    mend,
     page,
     take_in,
     text_of,
@@ -70,3 +73,45 @@ def test_suggested_value_with_three_decimals_can_be_saved_as_it_was_filled_in(ca
     assert typed_in(filled, name) == "12,3450"
     assert client.post(address(case, "correct"), sent | {name: "12,3450"}, **GERMAN).status_code == 302
     assert field(case, "BT-152").value == "12.3450"
+
+
+def changed(answer, language: str) -> list[str]:
+    """The terms of the fields that the form takes for changed."""
+    form = answer.context["correction"]
+    with translation.override(language):
+        return [found.term for name, found in form.record_fields.items() if form.differs(name)]
+
+
+def test_draft_is_the_same_numbers_in_the_other_language(cast, signed_in):
+    case = take_in(cast, with_value(BROKEN, "BT-152", "1.250"))
+    client = signed_in(cast.clerk)
+    total, rate = (field_name(field(case, term).path) for term in ("BT-112", "BT-152"))
+    html = client.get(address(case), **GERMAN).content.decode()
+    sent = {name: typed_in(html, name) or "" for name in correction(case) if typed_in(html, name) is not None}
+    assert sent[rate] == "1,250"
+    sent |= {"base_version": "1", "because": "", total: "1500,50"}
+    assert client.post(address(case, "draft"), sent, **GERMAN).status_code == 204
+    english = client.get(address(case))
+    assert (typed_in(english.content.decode(), total), changed(english, "en")) == ("1500.50", ["BT-112"])
+    german = client.get(address(case), **GERMAN)
+    assert (typed_in(german.content.decode(), total), changed(german, "de")) == ("1500,50", ["BT-112"])
+
+    sent = correction(case, because="", BT_112="1600.50")
+    assert client.post(address(case, "draft"), sent).status_code == 204
+    german = client.get(address(case), **GERMAN)
+    assert (typed_in(german.content.decode(), total), changed(german, "de")) == ("1600,50", ["BT-112"])
+
+
+def test_draft_of_an_older_version_is_compared_in_the_readers_notation(cast, signed_in):
+    case = take_in(cast)
+    client, sent = signed_in(cast.clerk), correction(case, because="", BT_112="1600.50")
+    assert client.post(address(case, "draft"), sent).status_code == 204
+    mend(case, by=cast.second_clerk)
+    work.assign(case.pk, to=None, by=cast.second_clerk, at=LATER)
+    words = text_of(client.get(address(case) + "draft/compare/", **GERMAN).content.decode())
+    assert "Meinen Wert behalten: 1600,50" in words
+    assert words.count("Meinen Wert behalten:") == 1
+    refused = sent | {"base_version": "2", "because": "", field_name(field(case, "BT-112").path): "1.750"}
+    assert client.post(address(case, "correct"), refused, **GERMAN).status_code == 422
+    html = client.get(address(case), **GERMAN).content.decode()
+    assert (typed_in(html, field_name(field(case, "BT-112").path)) or "").strip() == "1.750", "nothing is guessed"
