@@ -8,7 +8,7 @@ from typing import Final, Self
 from exceptions_app.field_classes import FieldClass, mask
 from exceptions_app.named_fields import class_named
 from exceptions_app.tags import NotATag, read_tags
-from exceptions_app.wording import Said, say
+from exceptions_app.wording import Said, said_by, say
 
 MOST_STEPS: Final = 10
 MOST_DAYS: Final = 90
@@ -44,8 +44,7 @@ class NotAStep(ValueError):
     """A step that cannot be used. `position` counts from 1; the message is for whoever wrote it."""
 
     def __init__(self, position: int, problem: str) -> None:
-        self.problem = say("Step {position}: {problem}", position=position, problem=problem)
-        super().__init__(self.problem)
+        super().__init__(say("Step {position}: {problem}", position=position, problem=problem))
         self.position = position
 
 
@@ -83,12 +82,13 @@ class Step:
             return self.value
         if self.kind is StepKind.SET_VALUE:
             shown = self.masked
-            was = f" where it is “{shown.was}”" if self.was else ""
-            return f"{STEP_WORDS[self.kind]}: {self.field} → “{shown.value}”{was}"
+            draft = say("Write into my draft: {field} → “{value}”", field=self.field, value=shown.value)
+            return say("{draft} where it is “{was}”", draft=draft, was=shown.was) if shown.was else draft
         if self.kind is StepKind.SNOOZE:
-            return f"Snooze for {self.value} {'day' if self.value == '1' else 'days'}"
-        between = " " if self.kind is StepKind.ASSIGN else ": "
-        return f"{STEP_WORDS[self.kind]}{between}{self.value}"
+            return say("Snooze for 1 day") if self.value == "1" else say("Snooze for {days} days", days=self.value)
+        if self.kind is StepKind.ASSIGN:
+            return say("Assign to me") if self.value == ME else say("Assign to {person}", person=self.value)
+        return say("{does}: {what}", does=say(STEP_WORDS[self.kind]), what=self.value)
 
     def kept(self) -> dict[str, str]:
         return {name: str(value) for name, value in asdict(self).items() if value}
@@ -121,7 +121,7 @@ def sound(steps: Sequence[Step]) -> list[Step]:
 def _sound(position: int, step: Step) -> Step:
     value = step.value.strip()
     if not value and step.kind is not StepKind.SET_VALUE:
-        raise NotAStep(position, say("write what “{kind}” asks for.", kind=STEP_WORDS[step.kind]))
+        raise NotAStep(position, say("write what “{kind}” asks for.", kind=say(STEP_WORDS[step.kind])))
     if len(value) > LONGEST_VALUE or len(step.field) > LONGEST_FIELD or len(step.was) > LONGEST_VALUE:
         raise NotAStep(
             position, say("a step has at most {longest_value} characters. Shorten it.", longest_value=LONGEST_VALUE)
@@ -132,7 +132,7 @@ def _sound(position: int, step: Step) -> Step:
         try:
             value = ",".join(read_tags(value))
         except NotATag as error:
-            raise NotAStep(position, error.args[0]) from error
+            raise NotAStep(position, said_by(error)) from error
     takes_field = step.kind is StepKind.SET_VALUE
     if takes_field and not step.field.strip():
         raise NotAStep(position, say("name the field, as the correction form calls it."))

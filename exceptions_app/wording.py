@@ -71,7 +71,12 @@ def offered(choices: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 NOTHING_WAS_DONE = say("Nothing was done.")
 
 
+def said_by(error: BaseException) -> str:
+    """The English words of what was raised, with what they were made of where they were said."""
+    first = error.args[0] if error.args else ""
+    return first if isinstance(first, Said) else str(error)
+
+
 def told_by(error: BaseException, then: str = "") -> str:
     """The words of what was raised, in the language that is in force, and what is said after them."""
-    first = error.args[0] if error.args else ""
-    return shown(together(first if isinstance(first, Said) else str(error), then))
+    return shown(together(said_by(error), then))

@@ -170,13 +170,18 @@ def _refusals_of_playbook(
             break
         tried += 1
         looks = playbook_run.outlook(number, version, by=by, at=now())
-        refused = [f"Step {look.position}: {look.refusal}" for look in looks if look.refusal]
+        refused = [
+            say("Step {position}: {problem}", position=look.position, problem=look.refusal)
+            for look in looks
+            if look.refusal
+        ]
         is_so = all(look.is_done for look in looks if look.step.does_something)
-        refusals[number] = refused[0] if refused else "It is as the playbook would have it already." if is_so else ""
+        refusals[number] = refused[0] if refused else _IS_SO if is_so else ""
     return refusals, frozenset(meant[tried:])
 
 
 _OTHER = say("The playbook is for another error code.")
+_IS_SO = say("It is as the playbook would have it already.")
 MOST_TRIED = 100  # exceptions with which a preview tries the steps of a playbook
 MOST_SECONDS = 3.0  # for which it goes on: a step that proposes checks a whole document
 
@@ -321,7 +326,7 @@ def _use(case_id: int, instruction: Instruction, *, revision: int, by: AbstractU
             case_id, version.pk, playbook_run.positions_of(version), by=by, at=at, revision=revision
         )
     except playbook_run.AlreadySo as error:
-        raise NothingToDo(str(error)) from error
+        raise NothingToDo(error.problem) from error
 
 
 def _tag(

@@ -24,7 +24,7 @@ from exceptions_app.releases import releases_of
 from exceptions_app.states import Action, TransitionNotAllowed
 from exceptions_app.tags import read_tags
 from exceptions_app.typed_values import misfit_of
-from exceptions_app.wording import say
+from exceptions_app.wording import NOTHING_WAS_DONE, said_by, say, together
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.refusals import MessageNotUnderstood
 
@@ -46,14 +46,17 @@ class OtherPlaybook(Exception):
     """Another version holds for the code by now, or the exception has another code."""
 
     def __init__(self) -> None:
-        super().__init__("The playbook changed after it was shown. Nothing was done; look at it again.")
+        super().__init__(say("The playbook changed after it was shown. Nothing was done; look at it again."))
 
 
 class StepRefused(Exception):
     """A step that could not be done, so that none was. Of one that is not permitted, NotPermitted says so."""
 
     def __init__(self, position: int, step: Step, error: Exception) -> None:
-        super().__init__(f"Step {position}, “{step.words}”: {error} Nothing was done.")
+        problem = say(
+            "Step {position}, “{step}”: {problem}", position=position, step=step.words, problem=said_by(error)
+        )
+        super().__init__(together(problem, NOTHING_WAS_DONE))
 
 
 class AlreadySo(Invalid):
@@ -87,7 +90,7 @@ def outlook(case_id: int, version: PlaybookVersion, *, by: AbstractUser, at: dat
             except NothingOfIt:
                 is_done = True
             except _REFUSED as error:
-                refusal = str(error)
+                refusal = said_by(error)
         found.append(Outlook(position, step, refusal, is_done))
     transaction.set_rollback(True)
     return found
@@ -118,12 +121,12 @@ def use_playbook(
         except NothingOfIt:
             continue
         except policies.NotPermitted as error:
-            raise policies.NotPermitted(str(StepRefused(position, step, error))) from error
+            raise policies.NotPermitted(said_by(StepRefused(position, step, error))) from error
         except _REFUSED as error:
             raise StepRefused(position, step, error) from error
         done.append(position)
     if not done:
-        raise AlreadySo("positions", f"{case.ref} is as these steps would have it already.")
+        raise AlreadySo("positions", say("{ref} is as these steps would have it already.", ref=case.ref))
     record(
         lock(case.pk), "case.playbook_used", by=by, at=at,
         summary=f"{by} used {version.ref}, the playbook for {version.code}, on {case.ref}.",
@@ -173,7 +176,7 @@ def _write_into_draft(case: ExceptionCase, step: Step, *, by: AbstractUser, at: 
     if class_of(places[0].path, term=places[0].term) is not FieldClass.INTERNAL:
         raise Invalid("field", by_hand(step.field))
     if misfit := misfit_of(step.value, places[0]):
-        raise Invalid("value", str(misfit))
+        raise Invalid("value", misfit.words)
     meant = [field for field in places if not step.was or (field.value or "").strip() == step.was]
     if not meant:
         raise Invalid("was", say("Its field “{field}” is something else than the playbook is for.", field=step.field))

@@ -20,7 +20,7 @@ from exceptions_app.queries.audit_page import CONFIGURATION_SCOPE
 from exceptions_app.queries.playbooks import DECIDING, KEEPING, may_with_code, newest
 from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
-from exceptions_app.wording import say
+from exceptions_app.wording import said_by, say
 
 
 class PlaybookChanged(Exception):
@@ -39,14 +39,14 @@ def save_playbook(
     cause = _lock(cause_id, KEEPING, by=by)
     before = newest(cause)
     if (before.number if before is not None else 0) != seen:
-        raise PlaybookChanged("Somebody else wrote a version of this playbook meanwhile.")
+        raise PlaybookChanged(say("Somebody else wrote a version of this playbook meanwhile."))
     because = because.strip()
     if not because or len(because) > LONGEST_REASON:
         raise Invalid("because", say("Say why, in at most {longest_reason} characters.", longest_reason=LONGEST_REASON))
     try:
         kept = [step.kept() for step in sound(steps)]
     except NotAStep as error:
-        raise Invalid(f"step-{error.position}", error.problem) from error
+        raise Invalid(f"step-{error.position}", said_by(error)) from error
     _require_colleagues(steps)
     if before is None and not kept:
         raise Invalid("", say("Write at least one step."))
@@ -75,7 +75,7 @@ def decide_playbook(
         raise NotPermitted(say("You wrote this; someone else must decide."))
     last = newest(cause)
     if last is None or last.pk != version.pk or hasattr(last, "decision") or not version.needs_second:
-        raise PlaybookChanged("Nothing is left to decide here.")
+        raise PlaybookChanged(say("Nothing is left to decide here."))
     because = because.strip()
     if not approve and not because:
         raise Invalid("because", say("Say what has to change before you would agree."))

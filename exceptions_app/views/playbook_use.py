@@ -20,7 +20,9 @@ from exceptions_app.views.interrupted import signed_in
 from exceptions_app.views.playbook_forms import UseForm
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, visible_case
-from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, told_by
+from exceptions_app.wording import NOTHING_WAS_DONE, say, shown, together, told_by
+
+_INCOMPLETE = together(say("The form came back incomplete."), NOTHING_WAS_DONE)
 
 
 def _url(case: ExceptionCase) -> str:
@@ -72,7 +74,7 @@ def _ticked(request: HttpRequest, version: PlaybookVersion, looks: Sequence[Outl
 def use(request: HttpRequest, ref: str) -> HttpResponse:
     case, form = visible_case(request, ref), UseForm(request.POST)
     if not form.is_valid():
-        return _show(request, case, notice="The form came back incomplete. Nothing was done.", status=422)
+        return _show(request, case, notice=shown(_INCOMPLETE), status=422)
     given = form.cleaned_data
     try:
         used = use_playbook(
