@@ -43,7 +43,7 @@ from exceptions_app.models.duties import (
     TWIN,
 )
 from exceptions_app.models.retention import PLACED
-from exceptions_app.wording import say
+from exceptions_app.wording import listed, say
 
 MOST_NAMED = 3
 
@@ -296,7 +296,7 @@ def _listed(names: Sequence[str]) -> str:
     """Ada, Ben and 3 more."""
     more = len(names) - MOST_NAMED
     first, last = (list(names[:MOST_NAMED]), say("{count} more", count=more)) if more > 0 else (names[:-1], names[-1])
-    return say("{people} and {last}", people=", ".join(first), last=last) if first else last
+    return listed([*first, last])
 
 
 def _nobody_can(case: ExceptionCase, *, role: str, then: str, is_proposed: bool) -> str:

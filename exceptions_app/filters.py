@@ -24,7 +24,7 @@ from exceptions_app.queries.reach import Reach, cases_within, reach_of
 from exceptions_app.states import OPEN_STATES, STATE_WORDS, Kind, State, Verb
 from exceptions_app.tags import LONGEST_TEXT, NotATag, read_tags
 from exceptions_app.two_amounts import read_two_ways
-from exceptions_app.wording import offered, shown
+from exceptions_app.wording import offered, shown, told_by
 from integrations.connectors.registry import CONNECTORS
 from integrations.models import Connection
 from integrations.refusals import Category
@@ -77,7 +77,7 @@ class TagsField(forms.CharField):
         try:
             return ",".join(read_tags(str(super().to_python(value) or "")))
         except NotATag as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(told_by(error)) from error
 
 
 class TagsFilter(django_filters.CharFilter):  # type: ignore[misc]

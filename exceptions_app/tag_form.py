@@ -65,7 +65,7 @@ class TagForm(forms.Form):
     use_required_attribute = False
     revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
     add = TagsField(label=gettext_lazy("Put on"), required=False)
-    remove = _ThoseItHad(label="Take off", required=False, widget=forms.CheckboxSelectMultiple)
+    remove = _ThoseItHad(label=gettext_lazy("Take off"), required=False, widget=forms.CheckboxSelectMultiple)
 
     def __init__(
         self, *args: Any, tags: Sequence[str] = (), in_use: Callable[[], Sequence[str]] = tuple, **more: Any

@@ -34,7 +34,7 @@ from exceptions_app import (
     states,
 )
 from exceptions_app.api.scopes import SCOPES
-from exceptions_app.models import AccessReview, Emergency
+from exceptions_app.models import AccessReview, Emergency, FieldRule
 from exceptions_app.models.retention import RecordClass
 from exceptions_app.queries import access as access_rows
 from exceptions_app.queries import access_conflicts, effects, playbooks
@@ -102,7 +102,7 @@ def _words() -> Iterator[str]:
     yield from (holds.NO_REASON, *WaitsFor, *Stage)
     yield from (part.label for part in DESCRIPTIONS.values())
     yield from (outcome.label for outcome in AccessReview.Kept)
-    yield from (str(one.label).lower() for one in RecordClass)
+    yield from (str(one.label).lower() for one in (*RecordClass, *FieldRule.Who, *FieldRule.Values))
     yield from Emergency.Role.values
     yield from SCOPES.values()
     yield from (NOTHING_SEALED, TOO_LARGE)

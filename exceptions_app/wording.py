@@ -5,7 +5,7 @@ English, and remembers of what: `say("{person} has it.", person=ada)` is the Eng
 makes the reader's of it where a page is made. Nothing below the pages asks which language is in force.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from django.utils.functional import lazy
@@ -37,6 +37,13 @@ def together(*texts: str) -> Said:
     """Sentences one after the other."""
     told = tuple(text for text in texts if text)
     return Said(" ".join(told), parts=told)
+
+
+def listed(names: Sequence[str]) -> str:
+    """“Ada, Ben and Cem”; empty for nobody."""
+    if len(names) < 2:
+        return "".join(names[:1])
+    return say("{people} and {last}", people=", ".join(names[:-1]), last=names[-1])
 
 
 def shown(text: object) -> str:

@@ -14,7 +14,9 @@ from exceptions_app.models.kept_rule import (
     rule_triggers,
 )
 from exceptions_app.models.organisation import Queue
+from exceptions_app.models.routing_rule import word_of
 from exceptions_app.models.second_opinion import SecondOpinion
+from exceptions_app.wording import say
 
 FIELD_PREFIX = "FR-"
 _KIND = "field_rule"
@@ -77,12 +79,16 @@ class FieldRule(KeptRule):
     def asks(self) -> str:
         """Of what, and who may: “10. E-invoicing, invoice, Line, amounts and their currencies: controller”."""
         conditions = [
-            str(self.queue) if self.queue else "", self.object_type.replace("_", " "), self.part, self.field,
-            self.get_sort_display().lower() if self.sort else "",
+            str(self.queue) if self.queue else "", word_of(self.object_type), say(self.part), say(self.field),
+            say(str(self.get_sort_display()).lower()),
         ]  # fmt: skip
-        of = ", ".join(one for one in conditions if one) or "every field"
-        who = " or ".join(self.roles) or str(self.get_who_display()).lower()
-        return f"{self.position}. {of}: {who}"
+        of, *rest = [one for one in conditions if one] or [say("every field")]
+        for one in rest:
+            of = say("{first}, {then}", first=of, then=one)
+        who, *others = self.roles or [say(str(self.get_who_display()).lower())]
+        for one in others:
+            who = say("{first} or {then}", first=who, then=one)
+        return say("{place}. {conditions}: {who}", place=self.position, conditions=of, who=who)
 
 
 class FieldRuleDecision(SecondOpinion):

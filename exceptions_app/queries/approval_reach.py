@@ -19,7 +19,7 @@ from django.db.models.expressions import RawSQL
 from exceptions_app.models import ApprovalRule, Proposal
 from exceptions_app.models.demands import IN_FORCE, RULES
 from exceptions_app.queries.reach import Reach, cases_within
-from exceptions_app.wording import say
+from exceptions_app.wording import listed, say
 
 MOST_READ: Final = 10_000
 MOST_PLACES: Final = 20
@@ -108,10 +108,7 @@ class Place:
     def who(self) -> str:
         """“Ada, Ben and 3 more”; empty for nobody."""
         more = self.people - len(self.named)
-        listed = [*self.named, *([say("{number} more", number=more)] if more > 0 else [])]
-        if len(listed) < 2:
-            return "".join(listed)
-        return say("{people} and {last}", people=", ".join(listed[:-1]), last=listed[-1])
+        return listed([*self.named, *([say("{number} more", number=more)] if more > 0 else [])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from django.db import connection as database
 
 from exceptions_app.models import RoutingRule
 from exceptions_app.states import Verb
-from exceptions_app.wording import say
+from exceptions_app.wording import listed, say
 
 _WANTED = f"p.codename IN ('{Verb.SEE}', '{Verb.APPROVE}')"
 
@@ -90,10 +90,7 @@ MOST_NAMED = 10
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
-    listed = [*names[:MOST_NAMED], *([say("{number} more", number=more)] if more > 0 else [])]
-    if len(listed) == 1:
-        return listed[0]
-    return say("{people} and {last}", people=", ".join(listed[:-1]), last=listed[-1])
+    return listed([*names[:MOST_NAMED], *([say("{number} more", number=more)] if more > 0 else [])])
 
 
 def sight_by(rule: RoutingRule) -> Sight:

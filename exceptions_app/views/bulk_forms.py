@@ -15,7 +15,7 @@ from exceptions_app.forms import PersonField
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from exceptions_app.tag_form import TagsField
 from exceptions_app.views.replay_batch_forms import ListField
-from exceptions_app.wording import say
+from exceptions_app.wording import say, shown
 from integrations.connectors.registry import UnknownConnector, get_connector
 from integrations.records.record import label_with_term
 from integrations.refusals import MessageNotUnderstood
@@ -38,14 +38,14 @@ def fields_of(cases: Iterable[ExceptionCase]) -> list[FieldChoice]:
         except (MessageNotUnderstood, UnknownConnector):
             continue
         for field in record.fields:
-            found.setdefault(f"{field.term}{_BETWEEN}{field.label}", label_with_term(field.label, field.term))
+            found.setdefault(f"{field.term}{_BETWEEN}{field.label}", label_with_term(shown(field.label), field.term))
     return list(found.items())
 
 
 def _reason(*, required: bool) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": 2})
     if required:
-        words = "Whoever decides and the auditor read this with each exception."
+        words = gettext_lazy("Whoever decides and the auditor read this with each exception.")
         return ActionCheckedField(
             label=gettext_lazy("Reason"), max_length=LONGEST_REASON, widget=widget, help_text=words
         )

@@ -44,6 +44,7 @@ from exceptions_app.views.presence import presence_url
 from exceptions_app.views.problems import Problem, Standing, groups_of, named_paths, problems_of, said_by_of
 from exceptions_app.views.raw_text import NotText, as_text
 from exceptions_app.views.undo_offer import Undo
+from exceptions_app.wording import listed, shown
 from integrations import delivery as engine
 from integrations.connectors.registry import get_connector
 from integrations.models import Delivery
@@ -222,8 +223,8 @@ def _decided(page: CasePage) -> dict[str, Any]:
         return {"decision": None, "approved_by": ""}
     proposal = page.proposal
     first = getattr(proposal, "first_approval", None) if proposal and proposal.pk == page.decision.proposal_id else None
-    people = " and ".join(str(said.decider) for said in (first, page.decision) if said is not None)
-    return {"decision": page.decision, "approved_by": people}
+    people = listed([str(said.decider) for said in (first, page.decision) if said is not None])
+    return {"decision": page.decision, "approved_by": shown(people)}
 
 
 def _deciders(

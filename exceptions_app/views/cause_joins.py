@@ -51,7 +51,8 @@ def join(request: HttpRequest, ref: str) -> HttpResponse:
 
     def act(given: dict[str, Any]) -> tuple[Cause, str]:
         said = cause_joins.join_causes(named.pk, **given, by=person(request), at=now())
-        return said.into or named, f"{named.ref} is one with {said.into.ref if said.into else ''} now."
+        into = said.into or named
+        return into, shown(say("{ref} is one with {into} now.", ref=named.ref, into=into.ref))
 
     return _carry_out(request, line, JOIN, JoinForm(request.POST, auto_id="join-%s"), act)
 

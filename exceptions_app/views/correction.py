@@ -33,7 +33,7 @@ from exceptions_app.views.problems import problems_of
 from exceptions_app.views.raw_text import NotText, as_payload
 from exceptions_app.views.replies import case_url, done, page_of_case, refusal_notice, show
 from exceptions_app.views.scope import person, reach_for, visible_case
-from exceptions_app.wording import say, shown, told_by
+from exceptions_app.wording import say, shown, together, told_by
 from integrations.connectors.base import CorrectionError
 from integrations.connectors.registry import get_connector
 from integrations.refusals import MessageNotUnderstood
@@ -219,5 +219,5 @@ def _what_came_of_it(version: PayloadVersion) -> str:
     if version.check_passed:
         return shown(say("Version {number} is saved and passes the check.", number=version.number))
     count = len(version.check_errors)
-    left = "1 problem is" if count == 1 else f"{count} problems are"
-    return shown(say("Version {number} is saved. {left} left.", number=version.number, left=left))
+    left = say("1 problem is left.") if count == 1 else say("{count} problems are left.", count=count)
+    return shown(together(say("Version {number} is saved.", number=version.number), left))

@@ -26,7 +26,7 @@ from exceptions_app.states import Action, Outcome, Verb
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.replies import carry_out, page_of_case
 from exceptions_app.views.scope import person, reach_for, visible_case
-from exceptions_app.wording import say, together
+from exceptions_app.wording import listed, say, together
 
 _Typed = Mapping[str, Any]
 _View = Callable[[HttpRequest, str], HttpResponse]
@@ -128,7 +128,9 @@ def tag(request: HttpRequest, case: ExceptionCase) -> HttpResponse:
 
     def words(moved: object) -> str:
         tags = moved.tags if isinstance(moved, ExceptionCase) else ()
-        return f"{case.ref} is tagged {', '.join(tags)}." if tags else f"{case.ref} has no tag any more."
+        if not tags:
+            return say("{ref} has no tag any more.", ref=case.ref)
+        return say("{ref} is tagged {tags}.", ref=case.ref, tags=", ".join(tags))
 
     form = _form(request, Action.TAG, tags=case.tags, in_use=partial(tags_in_use, reach_for(request)))
     return carry_out(request, case, Action.TAG, form, act, words=words)
@@ -324,7 +326,7 @@ def _file_in(typed: _Typed) -> work.File | None:
 
 
 def _commented(mentioned: Mentioned) -> str:
-    people = " and ".join(full_name(person) for person in mentioned.people)
+    people = listed([full_name(person) for person in mentioned.people])
     names = ", ".join(f"@{name}" for name in mentioned.unknown)
     return together(
         say("Your comment is added."),

@@ -183,7 +183,8 @@ def view_change(request: HttpRequest, ref: int) -> HttpResponse:
         except SavedView.DoesNotExist as error:
             raise Http404 from error  # deleted or shared no longer since it was looked up
         else:
-            return _done(request, _page_of(request, ref), reverse("exceptions:views"), f"“{changed}” is changed.")
+            words = shown(say("“{view}” is changed.", view=changed))
+            return _done(request, _page_of(request, ref), reverse("exceptions:views"), words)
     return _page(request, found, form, status=422)
 
 

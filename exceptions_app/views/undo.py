@@ -15,7 +15,7 @@ from exceptions_app.views.replies import done, page_of_case, show
 from exceptions_app.views.scope import person, visible_case
 from exceptions_app.wording import say, shown, told_by
 
-_NOT_UNDONE = "It was not undone"
+_NOT_UNDONE = say("It was not undone")
 
 
 @posted_from(page_of_case)
@@ -30,6 +30,6 @@ def undo(request: HttpRequest, ref: str) -> HttpResponse:
         note_refused_move(request, error)
         status = {NotPermitted: 403, Invalid: 422}.get(type(error), 409)
         text = shown(error.problem) if isinstance(error, Invalid) else told_by(error)
-        notice = Notice(tone="warning", title=_NOT_UNDONE, text=text)
+        notice = Notice(tone="warning", title=shown(_NOT_UNDONE), text=text)
         return show(request, visible_case(request, ref), Asked(notice=notice), status=status)
     return done(request, undone, shown(say("{ref} is as it was before.", ref=undone.ref)))

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from exceptions_app.form_fields import NEEDED
 from exceptions_app.mapping_states import LONGEST_VALUE, MappingAction
@@ -23,7 +24,7 @@ def _offer(form: forms.Form, name: str, choices: Choices) -> None:
         field.choices = list(choices)
 
 
-def _day(label: str, help_text: str) -> forms.DateField:
+def _day(label: StrOrPromise, help_text: StrOrPromise) -> forms.DateField:
     """ISO 8601 in every locale, as in the documents themselves."""
     return forms.DateField(
         label=label,
@@ -52,7 +53,7 @@ class MappingFilterForm(forms.Form):
 
     def __init__(self, *args: Any, connections: Choices, **more: Any) -> None:
         super().__init__(*args, **more)
-        _offer(self, "connection", [("", "All"), *connections])
+        _offer(self, "connection", [("", gettext("All")), *connections])
 
 
 class MappingScopeForm(forms.Form):
@@ -100,8 +101,8 @@ class MappingScopeForm(forms.Form):
     def __init__(self, *args: Any, connections: Choices, entities: Choices, queues: Choices, **more: Any) -> None:
         super().__init__(*args, **more)
         _offer(self, "connection", connections)
-        _offer(self, "entity", [("", "All of them"), *entities])
-        _offer(self, "queue", [("", "As it is"), *queues])
+        _offer(self, "entity", [("", gettext("All of them")), *entities])
+        _offer(self, "queue", [("", gettext("As it is")), *queues])
 
 
 class ProposeMappingForm(MappingScopeForm):
@@ -119,8 +120,11 @@ class ProposeMappingForm(MappingScopeForm):
         required=False,
         help_text=gettext_lazy("What the target is to get. Left empty, what holds on these days ends."),
     )
-    valid_from = _day("Valid from", "The first day, by the date of the document. Empty: from the beginning.")
-    valid_to = _day("Valid to", "The last day. Empty: until it is changed.")
+    valid_from = _day(
+        gettext_lazy("Valid from"),
+        gettext_lazy("The first day, by the date of the document. Empty: from the beginning."),
+    )
+    valid_to = _day(gettext_lazy("Valid to"), gettext_lazy("The last day. Empty: until it is changed."))
 
 
 class ImportMappingForm(MappingScopeForm):
