@@ -11,7 +11,7 @@ from exceptions_app.actions.administrators import NOBODY_LEFT, lock_administrato
 from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.delegations import end_delegation
 from exceptions_app.actions.emergencies import end_emergency
-from exceptions_app.actions.grants import refusal_of_access, require_administrator
+from exceptions_app.actions.grants import refusal_of_access, require_administrator, told_through
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.models import Delegation, Emergency
@@ -23,7 +23,7 @@ from workbench.tokens import withdraw_api_token
 
 
 @transaction.atomic
-def leave(person: User, *, by: AbstractUser, at: datetime, because: str) -> None:
+def leave(person: User, *, by: AbstractUser, at: datetime, because: str, through: str = "") -> None:
     """Inactive from now on, without sessions, tokens, delegations or emergency access. Done twice is done once.
 
     What they approved as the first of two counts no more, and what they proposed waits for others. Raises NotPermitted
@@ -47,11 +47,11 @@ def leave(person: User, *, by: AbstractUser, at: datetime, because: str) -> None
         end_delegation(number, by=by, at=at, because=because)
     for number in list(Emergency.objects.filter(person=person.pk, ended_at=None).values_list("pk", flat=True)):
         end_emergency(number, by=by, at=at, because=because)
-    _switch(person, active=False, by=by, at=at, because=because)
+    _switch(person, active=False, by=by, at=at, because=because, through=through)
 
 
 @transaction.atomic
-def come_back(person: User, *, by: AbstractUser, at: datetime, because: str) -> None:
+def come_back(person: User, *, by: AbstractUser, at: datetime, because: str, through: str = "") -> None:
     """Active again, with the roles and grants that they have still.
 
     Raises NotPermitted for superusers, and for who would hold what nobody may hold together.
@@ -64,10 +64,10 @@ def come_back(person: User, *, by: AbstractUser, at: datetime, because: str) -> 
             raise NotPermitted("A superuser is made active by another one alone.")
         if reason := refusal_of_access(person, list(person.groups.all()), is_active=True):
             raise NotPermitted(reason)
-        _switch(person, active=True, by=by, at=at, because=because)
+        _switch(person, active=True, by=by, at=at, because=because, through=through)
 
 
-def _switch(person: User, *, active: bool, by: AbstractUser, at: datetime, because: str) -> None:
+def _switch(person: User, *, active: bool, by: AbstractUser, at: datetime, because: str, through: str) -> None:
     person.is_active = active
     person.save(update_fields=["is_active"])
     log.record(
@@ -79,5 +79,7 @@ def _switch(person: User, *, active: bool, by: AbstractUser, at: datetime, becau
         at=at,
         summary=f"{by} changed person {person}: Active.",
         because=because,
-        data={"fields": ["Active"], "changes": {"is_active": {"was": not active, "will_be": active}}},
+        data=told_through(
+            through, fields=["Active"], changes={"is_active": {"was": not active, "will_be": active}}
+        ),
     )

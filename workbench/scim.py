@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE
+from exceptions_app.actions.grants import told_through
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.roles import change_roles
 from exceptions_app.api.parsing import SafeJSONParser
@@ -144,7 +145,7 @@ class Users(ScimView):
         person.save()
         if external_id:
             SocialAccount.objects.create(user=person, provider=_issuer(), uid=external_id)
-        _tell("person.added", person, f"{request.user.get_username()} added {person}.", externalId=external_id)
+        _tell("person.added", person, f"added {person}", request, externalId=external_id)
         return _answer(person, status=201)
 
 
@@ -156,9 +157,8 @@ class OneUser(ScimView):
         changed = changes_of(request)
         with transaction.atomic():
             person = _person(number)
-            signed: dict[str, Any] = {"by": machine(ACTOR), "at": now(), "because": _because(request)}
             if "active" in changed:
-                (come_back if a_boolean(changed.pop("active")) else leave)(person, **signed)
+                (come_back if a_boolean(changed.pop("active")) else leave)(person, **_signed(request))
             before = {field: getattr(person, field) for field in ("first_name", "last_name", "email")}
             fill_in(person, changed)
             told = sorted(field for field, was in before.items() if getattr(person, field) != was)
@@ -168,9 +168,7 @@ class OneUser(ScimView):
                 person.save(update_fields=told)
                 labels = {"first_name": "First name", "last_name": "Last name", "email": "Email address"}
                 fields = [labels[field] for field in told]
-                _tell(
-                    "person.changed", person, f"{request.user.get_username()} changed person {person}.", fields=fields
-                )
+                _tell("person.changed", person, f"changed person {person}", request, fields=fields)
         return _answer(person)
 
 
@@ -202,12 +200,12 @@ class OneGroup(ScimView):
             held = {one.pk for one in _members({role})[role]}
             wanted = set(held)
             for operation, path, value in operations_of(request):
-                apply_to(wanted, operation, path, value)
+                apply_to(wanted, operation, path, value, called=name)
             people = {one.pk: one for one in _people().filter(pk__in=wanted | held)}
             for number in sorted((wanted ^ held) & set(people)):
                 give, take = ([role], []) if number in wanted else ([], [role])
                 change_roles(
-                    people[number], give=give, take=take, by=machine(ACTOR), at=now(), because=_because(request),
+                    people[number], give=give, take=take, **_signed(request),
                     why_none=OWN if _answers(people[number], request) else "",
                 )  # fmt: skip
         return Response(documents.group_document(ref, name, _members({role})[role]))
@@ -291,11 +289,13 @@ def _answers(person: User, request: Request) -> bool:
     return ServiceAccount.objects.filter(user=request.user.pk, owner=person.pk).exists()
 
 
-def _because(request: Request) -> str:
-    return f"By the directory, through {request.user.get_username()}."
+def _signed(request: Request) -> dict[str, Any]:
+    """By the directory, and through which service account: who answers for that one did it, as far as duties go."""
+    asks = request.user.get_username()
+    return {"by": machine(ACTOR), "at": now(), "because": f"By the directory, through {asks}.", "through": asks}
 
 
-def _tell(name: str, person: User, words: str, **data: object) -> None:
+def _tell(name: str, person: User, words: str, request: Request, **data: object) -> None:
     log.record(
         name,
         subject=f"person:{person.get_username()}",
@@ -303,6 +303,6 @@ def _tell(name: str, person: User, words: str, **data: object) -> None:
         actor=ACTOR,
         actor_kind="machine",
         at=now(),
-        summary=words,
-        data=data,
+        summary=f"{request.user.get_username()} {words}.",
+        data=told_through(request.user.get_username(), **data),
     )

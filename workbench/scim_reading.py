@@ -23,23 +23,34 @@ class ScimError(APIException):
         self.status_code, self.words, self.kind = status, words, kind
 
 
-def apply_to(wanted: set[int], operation: str, path: str, value: Any) -> None:
+def apply_to(wanted: set[int], operation: str, path: str, value: Any, *, called: str) -> None:
+    """Change who is wanted in the group of this name: nobody, unless its members are named, also when it is renamed."""
     one = _MEMBER.fullmatch(path)
     if one is not None and operation == "remove":
         wanted.discard(int(one[1]))
         return
-    if not path and isinstance(value, dict):
-        path, value = "members", value.get("members", [])
-    if path.lower() != "members":
-        raise ScimError(400, "Of a group, its members can be changed.", "invalidPath")
+    if not path and operation == "remove":
+        raise ScimError(400, "What is removed is named by a path, such as members.", "noTarget")
+    for name, what in ({path: value} if path else an_object(value)).items():
+        folded = name.lower()
+        if folded == "members":
+            _change_members(wanted, operation, what)
+        elif folded == "displayname":
+            if operation == "remove" or what != called:
+                raise ScimError(400, "The name of a group stands in WB_OIDC_ROLES, and is changed there.", "mutability")
+        elif path or folded not in ("schemas", "id"):
+            raise ScimError(400, "Of a group, its members can be changed.", "invalidPath")
+
+
+def _change_members(wanted: set[int], operation: str, value: Any) -> None:
     named = {
         a_number(an_object(member).get("value"))
         for member in (value if isinstance(value, list) else [value] if value else [])
     }
     if operation == "add":
         wanted |= named
-    elif operation == "remove":
-        wanted -= named or set(wanted)
+    elif operation == "remove" and value is not None:
+        wanted -= named
     else:
         wanted.clear()
         wanted |= named

@@ -140,7 +140,9 @@ def revoke_connection(
 
 
 @transaction.atomic
-def add_to_role(role: str, person: AbstractUser, *, by: AbstractUser, at: datetime, because: str = "") -> bool:
+def add_to_role(
+    role: str, person: AbstractUser, *, by: AbstractUser, at: datetime, because: str = "", through: str = ""
+) -> bool:
     """Put a person into a role's group; False when they were in it. Raises Invalid, NotPermitted."""
     group = _role_for(role, person, by=by)
     if person.groups.filter(pk=group.pk).exists():
@@ -150,20 +152,29 @@ def add_to_role(role: str, person: AbstractUser, *, by: AbstractUser, at: dateti
     with no_new_pair([person.pk], approves=lambda: lets_approve(group)):
         person.groups.add(group)
     words = f"{by} gave {person} the role {role}."
-    _record("role.given", _subject_of_person(person), words, {"role": role}, by=by, at=at, because=because)
+    data = told_through(through, role=role)
+    _record("role.given", _subject_of_person(person), words, data, by=by, at=at, because=because)
     return True
 
 
 @transaction.atomic
-def remove_from_role(role: str, person: AbstractUser, *, by: AbstractUser, at: datetime, because: str = "") -> bool:
+def remove_from_role(
+    role: str, person: AbstractUser, *, by: AbstractUser, at: datetime, because: str = "", through: str = ""
+) -> bool:
     """Take a person out of a role's group; False when they were not in it. Raises Invalid, NotPermitted."""
     group = _role_for(role, person, by=by)
     if not person.groups.filter(pk=group.pk).exists():
         return False
     person.groups.remove(group)
     words = f"{by} took the role {role} from {person}."
-    _record("role.taken", _subject_of_person(person), words, {"role": role}, by=by, at=at, because=because)
+    data = told_through(through, role=role)
+    _record("role.taken", _subject_of_person(person), words, data, by=by, at=at, because=because)
     return True
+
+
+def told_through(through: str, **data: object) -> dict[str, object]:
+    """What an event says, with the service account through which it was done: who answers for it has a hand in it."""
+    return data | ({"through": through} if through else {})
 
 
 def give_until(

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from audit import log
 from exceptions_app.actions.connections import SCOPE
-from exceptions_app.actions.grants import add_to_role, remove_from_role
+from exceptions_app.actions.grants import add_to_role, remove_from_role, told_through
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import is_machine
 from exceptions_app.policies import NotPermitted
@@ -24,20 +24,21 @@ def change_roles(
     at: datetime,
     because: str = "",
     why_none: str = "",
+    through: str = "",
 ) -> dict[str, str]:
     """Take roles and then give others, each by itself; returns which could not be given, and why.
 
     They go first, since one that goes may be what keeps another from being given. What is refused leaves an event and
     keeps nobody from the rest: who moves between teams is not locked out by one role that they may not have.
-    `why_none` says why they are given none at all.
+    `why_none` says why they are given none at all, `through` by which service account the machine was asked.
     """
     for role in sorted(take):
-        remove_from_role(role, person, by=by, at=at, because=because)
+        remove_from_role(role, person, by=by, at=at, because=because, through=through)
     refused = dict.fromkeys(give, why_none) if why_none else {}
     for role in sorted(set(give) - set(refused)):
         try:
             with transaction.atomic():
-                add_to_role(role, person, by=by, at=at, because=because)
+                add_to_role(role, person, by=by, at=at, because=because, through=through)
         except NotPermitted as refusal:
             refused[role] = refusal.reason
         except Invalid as refusal:
@@ -52,6 +53,6 @@ def change_roles(
             at=at,
             summary=f"{person} was not given the role {role}. {reason}",
             because=because,
-            data={"role": role, "reason": reason},
+            data=told_through(through, role=role, reason=reason),
         )
     return refused

@@ -192,15 +192,22 @@ def gives_approve(account: str) -> str:
     )"""
 
 
+# Who answers for the service account through which the directory did what `e` says could have done it by its token.
+_ANSWERS = """
+    SELECT service.owner_id FROM public.workbench_serviceaccount service
+    JOIN public.workbench_user asked ON asked.id = service.user_id AND asked.username = e.data ->> 'through'
+"""
+
+
 def _tampered(accounts: str, *, by: str = "u.id = ANY(given.hands)") -> str:
     """The newest event by which one of those that `by` names among the people `u` opened one of the accounts."""
     return f"""
-    SELECT e.id, e.actor, e.at FROM ({accounts}) account
+    SELECT e.id, u.username AS actor, e.at FROM ({accounts}) account
     JOIN public.audit_event e ON e.subject = ANY(array_append(given.places, 'person:' || account.username))
         AND e.at > given.since AND e.actor <> account.username
+    JOIN public.workbench_user u ON ({by}) AND (u.username = e.actor OR u.id = ({_ANSWERS}))
     WHERE CASE WHEN e.subject = 'person:' || account.username THEN {OPENS_THE_ACCOUNT}
             ELSE {gives_approve("account")} END
-        AND e.actor IN (SELECT u.username FROM public.workbench_user u WHERE {by})
     ORDER BY e.at DESC LIMIT 1
 """
 

@@ -181,6 +181,46 @@ def test_who_left_a_group_while_away_does_not_come_back_into_it(
         transaction.set_rollback(True)
 
 
+def test_group_that_is_renamed_keeps_its_members(cast: Cast, ask: Ask):
+    """Directories send the name at each push of a group, without a path and without its members."""
+    group = next(one for one in ask("GET", "Groups")[1]["Resources"] if one["displayName"] == "Tax clerks")
+    address, clerks = f"Groups/{group['id']}", {str(cast.clerk.pk), str(cast.second_clerk.pk)}
+    before = AuditEvent.objects.count()
+
+    def members(*operations: dict[str, Any]) -> set[str]:
+        status, said = ask("PATCH", address, patch(*operations))
+        assert status == 200, said
+        return {one["value"] for one in said["members"]}
+
+    own = {"id": group["id"], "displayName": "Tax clerks"}
+    for operation in ("add", "replace"):
+        assert members({"op": operation, "value": own}) == clerks
+        assert members({"op": operation, "path": "displayName", "value": "Tax clerks"}) == clerks
+        for value, kind in (
+            ({"displayName": "Tax experts"}, "mutability"),
+            ({"displayName": "Tax experts", "members": []}, "mutability"),
+            ({"colour": "red"}, "invalidPath"),
+            ([], "invalidSyntax"),
+        ):
+            status, said = ask("PATCH", address, patch({"op": operation, "value": value}))
+            assert (status, said["scimType"]) == (400, kind), value
+    assert members({"op": "remove", "path": "members", "value": []}) == clerks
+    for removal, kind in (
+        ({"op": "remove"}, "noTarget"),
+        ({"op": "remove", "value": {"members": [{"value": str(cast.clerk.pk)}]}}, "noTarget"),
+        ({"op": "remove", "path": "displayName"}, "mutability"),
+        ({"op": "remove", "path": "id"}, "invalidPath"),
+    ):
+        status, said = ask("PATCH", address, patch(removal))
+        assert (status, said["scimType"]) == (400, kind), removal
+    assert AuditEvent.objects.count() == before
+    # With its members, without a path, it is these.
+    sara = str(cast.support.pk)
+    assert members({"op": "add", "value": own | {"members": [{"value": sara}]}}) == {*clerks, sara}
+    assert members({"op": "replace", "value": own | {"Members": [{"value": sara}]}}) == {sara}
+    assert members({"op": "remove", "path": "members"}) == set()
+
+
 def test_what_a_directory_may_not(cast: Cast, ask: Ask):
     assert ask("GET", "Users", token="read")[0] == 403
     assert ask("GET", "Users", token="nobody's")[0] == 401
