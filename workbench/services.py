@@ -17,8 +17,10 @@ from exceptions_app.actions.connections import SCOPE
 from exceptions_app.actions.fresh_proof import require_fresh_proof_of_whoever_asks
 from exceptions_app.actions.grants import require_administrator
 from exceptions_app.actions.mover import Invalid
-from exceptions_app.api.scopes import SCOPES
+from exceptions_app.api.scopes import SCIM, SCOPES
 from exceptions_app.machines import SERVICE_PREFIX, is_machine
+from exceptions_app.queries.reach import reach_of
+from exceptions_app.states import Verb
 from exceptions_app.wording import say
 from workbench.models import ApiToken, ServiceAccount, User
 from workbench.tokens import MOST_DAYS, create_api_token, withdraw_api_token
@@ -91,6 +93,8 @@ def make_service_token(
     account = ServiceAccount.objects.select_for_update(of=("self",)).select_related("user", "owner").get(pk=account.pk)
     if not account.counts(at=at):
         raise Invalid("name", say("The account is over, or its owner has left: no token of it would work."))
+    if SCIM in scopes:
+        _refuse_who_works(account.owner)
     if account.user.api_tokens.filter(name=name.strip()).exists():
         raise Invalid("name", say("The account has a token of this name already. Choose another name."))
     until = min(at + timedelta(days=days), account.ends_at)
@@ -124,6 +128,20 @@ def end_service_account(
     changes = {"is_active": {"was": True, "will_be": False}}
     _record("person.changed", found, words, by=by, at=at, because=because, fields=["Active"], changes=changes)
     return found
+
+
+def _refuse_who_works(owner: AbstractUser) -> None:
+    """Whoever answers for what adds people and gives roles could make their own second person, as administrators."""
+    reach = reach_of(owner)
+    if any(reach.has(verb) for verb in (Verb.CORRECT, Verb.PROPOSE, Verb.APPROVE)):
+        raise Invalid(
+            "scopes",
+            say(
+                "{owner} answers for this account, and corrects, proposes or approves: by giving roles they could make "
+                "their own second person. Make a service account for which somebody else answers.",
+                owner=owner,
+            ),
+        )
 
 
 def _record(

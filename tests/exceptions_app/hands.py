@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from audit import log
 from exceptions_app.actions.grants import add_to_role, grant_verbs, remove_from_role
-from exceptions_app.machines import SETUP, machine
+from exceptions_app.machines import SCIM, SETUP, machine
 from exceptions_app.models import (
     Delegation,
     ExceptionCase,
@@ -26,6 +26,7 @@ from exceptions_app.states import Verb
 from tests import factories
 from tests.cast import MORNING, SET_UP_AT, Cast, give_role, grant, person
 from workbench.models import User
+from workbench.services import make_service_account
 
 LATER = MORNING + timedelta(hours=1)
 SignIn = Callable[[User], Client]
@@ -182,6 +183,18 @@ def in_place_of_one_whose_password_the_proposer_reset(scene: Scene) -> User:
     return lent(giver, person("nina", "Nina Newcomer", role="support"))
 
 
+def added_by_the_directory_of_the_proposer(scene: Scene) -> User:
+    """By the token of a service account for which somebody with a hand in it answers."""
+    found = scene.controller("nina")
+    entra = make_service_account(
+        "entra", purpose="Joiners", owner=scene.cast.clerk, ends_at=now() + timedelta(days=9),
+        by=scene.cast.administrator, at=now(), because="The directory says who works here.",
+    )  # fmt: skip
+    at, through = MORNING - timedelta(hours=2), entra.user.username
+    told("person.added", "person:nina", by=machine(SCIM), at=at, through=through)
+    return found
+
+
 def in_place_of_the_proposer(scene: Scene) -> User:
     return lent(scene.cast.clerk, scene.controller("nina"))
 
@@ -224,6 +237,9 @@ REFUSED: dict[str, tuple[Callable[[Scene], User], str, str]] = {
         with_a_new_second_factor, "Cem Clerk, who had a hand in this, changed your account", TOUCHED,
     ),
     "an account that the proposer added": (added_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
+    "an account that the proposer added through the directory": (
+        added_by_the_directory_of_the_proposer, "Clara Clerk, who had a hand in this, changed your account", TOUCHED,
+    ),
     "a token that the proposer made": (with_a_token_of_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
     "a right that the proposer gave": (given_by_the_proposer, "Clara Clerk, who had a hand in this", TOUCHED),
     "a way to take it in an emergency that the proposer gave": (

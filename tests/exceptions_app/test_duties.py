@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from exceptions_app.actions.decide import approve, reject
 from exceptions_app.actions.grants import grant_verbs, remove_from_role
 from exceptions_app.duties import Decider, who_can
-from exceptions_app.machines import POLICY, SETUP, machine
+from exceptions_app.machines import POLICY, SCIM, SETUP, machine
 from exceptions_app.models import (
     Decision,
 )
@@ -147,6 +147,7 @@ def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
     told("person.changed", "person:conrad", by=admin, at=LATER, fields=["password"])
     told("person.changed", "person:conrad", by=cast.clerk, at=old, fields=["password"])
     told("person.password_changed", "person:conrad", by=cast.controller, at=LATER)
+    told("role.given", "person:conrad", by=machine(SCIM), at=LATER, role="support", through="service:of-others")
     for action, data in HARMLESS:
         told(action, "person:conrad", by=cast.clerk, at=LATER, **data)
     grant_verbs([Verb.APPROVE], cast.controller, [cast.einvoicing, cast.netherlands], by=machine(SETUP), at=LATER)

@@ -8,20 +8,23 @@ from typing import Any
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.conf import LazySettings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils.timezone import now
 
 from audit.models import AuditEvent
+from exceptions_app.actions.decide import approve
 from exceptions_app.actions.delegations import delegate
 from exceptions_app.actions.emergencies import take_emergency
 from exceptions_app.actions.grants import grant_connection
+from exceptions_app.actions.mover import Invalid
 from exceptions_app.machines import SETUP, machine
-from exceptions_app.models import Delegation, Emergency
+from exceptions_app.models import Decision, Delegation, Emergency
+from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.reach import reach_of
 from exceptions_app.states import Verb
 from tests import factories
-from tests.cast import Cast, cast, grant, signed_in
+from tests.cast import Cast, cast, give_role, grant, signed_in
 from tests.concurrency import at_the_same_time
 from workbench import services
 from workbench.models import Session, User
@@ -219,6 +222,41 @@ def test_group_that_is_renamed_keeps_its_members(cast: Cast, ask: Ask):
     assert members({"op": "add", "value": own | {"members": [{"value": sara}]}}) == {*clerks, sara}
     assert members({"op": "replace", "value": own | {"Members": [{"value": sara}]}}) == {sara}
     assert members({"op": "remove", "path": "members"}) == set()
+
+
+def test_who_answers_for_the_account_makes_no_second_person_by_it(cast: Cast, ask: Ask):
+    otto, made = cast.outsider, {"days": 9, "by": cast.administrator, "at": now()}
+    entra = services.make_service_account(
+        "entra", purpose="Joiners", owner=otto, ends_at=now() + timedelta(days=30), by=cast.administrator, at=now(),
+        because="The directory says who works here.",
+    )  # fmt: skip
+    text = services.make_service_token(entra, name="scim", scopes=["scim"], **made)
+    give_role(otto, "clerk")
+    with pytest.raises(Invalid, match=r"Otto Outsider answers for this account, and corrects, proposes or approves"):
+        services.make_service_token(entra, name="another", scopes=["read", "scim"], **made)
+    services.make_service_token(entra, name="another", scopes=["read"], **made)
+
+    added = ask("POST", "Users", {"userName": "otto2", "externalId": "sub-2"}, token=text)[1]
+    groups = {one["displayName"]: one["id"] for one in ask("GET", "Groups")[1]["Resources"]}
+    joins = patch({"op": "add", "path": "members", "value": [{"value": added["id"]}]})
+    assert ask("PATCH", f"Groups/{groups['Tax leads']}", joins, token=text)[0] == 200
+    events = AuditEvent.objects.filter(subject="person:otto2").values_list("action", "actor", "data__through")
+    assert sorted(events) == [
+        ("person.added", "machine:scim", "service:entra"), ("role.given", "machine:scim", "service:entra"),
+    ]  # fmt: skip
+    second, case = User.objects.get(username="otto2"), factories.make_case(cast)
+    proposal = factories.make_proposal(case, otto, at=now())
+    with pytest.raises(NotPermitted, match="Otto Outsider, who had a hand in this, changed your account"):
+        approve(case.pk, by=second, at=now(), frozen_sha256=proposal.frozen_sha256)
+    with pytest.raises(IntegrityError, match="changed the account of user"), transaction.atomic():
+        Decision.objects.create(
+            proposal=proposal, verdict="approved", decider=second, decided_at=now(),
+            frozen_sha256=proposal.frozen_sha256,
+        )  # fmt: skip
+    # Of what somebody else proposed, it is nobody's second account.
+    other = factories.make_case(cast)
+    shown = factories.make_proposal(other, cast.clerk, at=now()).frozen_sha256
+    approve(other.pk, by=second, at=now(), frozen_sha256=shown)
 
 
 def test_what_a_directory_may_not(cast: Cast, ask: Ask):
