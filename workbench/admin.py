@@ -28,6 +28,7 @@ from exceptions_app.machines import is_machine
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_conflicts import would_approve
 from workbench import proofs
+from workbench.leaving import come_back, leave
 from workbench.models import User
 from workbench.second_factor import remove_of_another
 from workbench.sessions import end_all
@@ -39,11 +40,11 @@ for model in (Authenticator, EmailAddress, EmailConfirmation, SocialAccount, Soc
         admin.site.unregister(model)
 
 # Their values are told; those of other fields are left out, the password is among them.
-TOLD = ("is_active", "is_staff", "is_superuser")
-STATUS = (*TOLD, "groups")
+TOLD = ("is_staff", "is_superuser")
+STATUS = ("is_active", *TOLD, "groups")
 STATES = ("is_staff", "is_active")
-# Labels of fields that change no column: the reason, and what is done by an action with an event of its own.
-ACTS = ("Reason", "Remove the second factor", "End all sessions")
+# Labels of fields that no event of the form tells: the reason, and what is done by an action with an event of its own.
+ACTS = ("Reason", "Active", "Remove the second factor", "End all sessions")
 PROOF = "Accounts are changed with a proof of who you are that is no older than five minutes."
 NOT_BOTH = (
     "Nobody both administers accounts and approves: whoever gives access could make their own second person. "
@@ -79,7 +80,7 @@ class PersonForm(UserChangeForm):
         label="End all sessions",
         required=False,
         help_text="From the next click on the person is asked to sign in, wherever they are signed in. Making an "
-        "account inactive ends its sessions too.",
+        "account inactive ends them too, and its tokens, its delegations both ways and its emergency access.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -140,6 +141,15 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
         elif object_id is None and not _is_proved(request):  # a password is typed there, which is kept nowhere
             return _prove_first(request)
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Who leaves does so before the rest is saved, who comes back after it, with the roles that they have then."""
+        if change and "is_active" in form.changed_data:
+            if obj.is_active:
+                obj.is_active = False
+            else:
+                leave(User.objects.get(pk=obj.pk), by=request.user, at=now(), because=form.cleaned_data["because"])
+        super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         if change and "groups" in form.cleaned_data:
@@ -243,12 +253,14 @@ def _change_roles(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
 
 
 def _act(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
-    """What is ticked beside the columns, and what follows from an account that is not active any more."""
+    """What is ticked beside the columns, and coming back."""
     signed = {"by": by, "at": now(), "because": entered.get("because", "")}
     if entered.get("remove_second_factor"):
         remove_of_another(person, **signed)
-    if entered.get("end_sessions") or not person.is_active:
+    if entered.get("end_sessions"):
         end_all(person, **signed)
+    if entered.get("is_active") and not person.is_active:
+        come_back(person, **signed)
 
 
 def _changes(form: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def leave(person: User, *, by: AbstractUser, at: datetime, because: str, through
     for superusers, and Invalid for the last who administers.
     """
     require_administrator(by)
-    if person.is_superuser:
+    if person.is_superuser and not by.is_superuser:
         raise NotPermitted("A superuser is made inactive by another one alone.")
     administrators = lock_administrators() if person.is_staff else []
     lock_person(person)
@@ -60,7 +60,7 @@ def come_back(person: User, *, by: AbstractUser, at: datetime, because: str, thr
     lock_person(person)
     person.refresh_from_db()
     if not person.is_active:
-        if person.is_superuser:
+        if person.is_superuser and not by.is_superuser:
             raise NotPermitted("A superuser is made active by another one alone.")
         if reason := refusal_of_access(person, list(person.groups.all()), is_active=True):
             raise NotPermitted(reason)

@@ -8,12 +8,19 @@ from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils.timezone import now
 
 from audit.models import AuditEvent
+from exceptions_app.actions.delegations import delegate
+from exceptions_app.actions.emergencies import take_emergency
+from exceptions_app.actions.grants import grant_connection
 from exceptions_app.machines import SETUP, machine
+from exceptions_app.models import Delegation, Emergency
+from exceptions_app.states import Verb
 from tests import factories
-from tests.cast import MORNING, PASSWORD, Cast, cast, signed_in
+from tests.cast import MORNING, PASSWORD, Cast, cast, grant, signed_in
 from workbench.models import User
+from workbench.tokens import create_api_token
 
 __all__ = ["cast", "signed_in"]
 CONSOLE = "/admin/workbench/user/"
@@ -59,14 +66,57 @@ def test_groups_changed_by_staff_leave_events_with_their_names(cast: Cast, ada: 
 
 def test_status_is_told_with_its_values_and_other_fields_by_name(cast: Cast, ada: Client):
     assert change(ada, cast.outsider, is_active="", is_staff="on", email="new@example.test").status_code == 302
-    (event,) = events()
-    assert (event.action, event.subject, event.because) == ("person.changed", "person:otto", PLAIN["because"])
-    assert sorted(event.data["fields"]) == ["Active", "Email address", "Staff status"]
-    assert event.data["changes"] == {
-        "is_active": {"was": True, "will_be": False},
-        "is_staff": {"was": False, "will_be": True},
-    }
+    left, event = events()
+    for told in (left, event):
+        assert (told.action, told.subject, told.because) == ("person.changed", "person:otto", PLAIN["because"])
+    assert left.data == {"fields": ["Active"], "changes": {"is_active": {"was": True, "will_be": False}}}
+    assert sorted(event.data["fields"]) == ["Email address", "Staff status"]
+    assert event.data["changes"] == {"is_staff": {"was": False, "will_be": True}}
     assert "new@example.test" not in f"{event.data} {event.summary}"
+
+
+def test_account_that_is_made_inactive_ends_as_by_the_directory(cast: Cast, ada: Client, signed_in: Any):
+    conrad, clerk = cast.controller, Group.objects.get(name="clerk")
+    browser = signed_in(conrad)
+    create_api_token(conrad, name="own", at=now())
+    today: dict[str, Any] = {"first_day": now().date(), "last_day": now().date(), "at": now(), "because": "Away."}
+    delegate(cast.support, by=conrad, **today)
+    grant(conrad, [Verb.EMERGENCY], cast.einvoicing, cast.netherlands)
+    take_emergency(
+        cast.einvoicing, cast.netherlands, role="clerk", minutes=30, by=conrad, at=now(), because="It cannot wait."
+    )
+    assert browser.get("/approvals/").status_code == 200
+    assert change(ada, conrad, is_active="", because="Left.").status_code == 302
+    conrad.refresh_from_db()
+    assert (conrad.is_active, conrad.api_tokens.count(), conrad.sessions.count()) == (False, 0, 0)
+    assert Delegation.objects.get().ended_at is not None
+    assert Emergency.objects.get().ended_at is not None
+    assert browser.get("/approvals/").status_code == 302
+    ended = {event.action for event in events()}
+    assert ended == {
+        "person.sessions_ended", "token.withdrawn", "delegation.ended", "grant.taken", "emergency.ended",
+        "person.changed",
+    }  # fmt: skip
+    assert {event.because for event in events()} == {"Left."}
+    count = len(events())
+    assert change(ada, conrad).status_code == 302  # who has left stays so, without another event
+    assert len(events()) == count
+    # Who comes back has the roles that they are given with it: what kept them from it may go in the same step.
+    grant_connection("ingest_messages", conrad, cast.connection, by=machine(SETUP), at=now())
+    assert "is_active" in change(ada, conrad, is_active="on").context["adminform"].form.errors
+    assert change(ada, conrad, is_active="on", groups=[clerk.pk], because="Back.").status_code == 302
+    conrad.refresh_from_db()
+    assert (conrad.is_active, [group.name for group in conrad.groups.all()]) == (True, ["clerk"])
+    back = [event for event in events() if event.because == "Back."]
+    assert [(event.action, event.data.get("fields")) for event in back] == [
+        ("role.taken", None), ("role.given", None), ("person.changed", ["Active"]), ("person.changed", ["Groups"]),
+    ]  # fmt: skip
+    root = User.objects.create_superuser("root")
+    other = User.objects.create_superuser("other")
+    for is_active in ("", "on"):
+        assert change(signed_in(root), other, is_active=is_active, is_superuser="on").status_code == 302
+        assert User.objects.get(pk=other.pk).is_active is bool(is_active)
+        other.refresh_from_db()
 
 
 def test_form_sent_without_a_change_leaves_no_event(cast: Cast, ada: Client):
