@@ -21,6 +21,7 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -166,10 +167,14 @@ def _claims_of(id_token: str, provider: Mapping[str, Any], *, nonce: str) -> dic
     return claims
 
 
+def identities() -> QuerySet[SocialAccount]:
+    """Those of this provider, the one that counts first: also what was kept while its issuer had a slash at its end."""
+    spellings = (settings.OIDC_ISSUER, f"{settings.OIDC_ISSUER}/")
+    return SocialAccount.objects.filter(provider__in=spellings).order_by("provider")
+
+
 def find_person(answer: Answer) -> User | None:
-    spellings = (settings.OIDC_ISSUER, f"{settings.OIDC_ISSUER}/")  # identities that were kept with the slash count too
-    found = SocialAccount.objects.filter(provider__in=spellings, uid=answer.subject).select_related("user")
-    account = found.order_by("provider").first()
+    account = identities().filter(uid=answer.subject).select_related("user").first()
     return account.user if account is not None else None
 
 

@@ -33,6 +33,7 @@ from exceptions_app.api.scopes import SCIM
 from exceptions_app.machines import PREFIX, SERVICE_PREFIX, machine
 from exceptions_app.machines import SCIM as ACTOR
 from exceptions_app.policies import NotPermitted
+from workbench import oidc
 from workbench import scim_documents as documents
 from workbench.leaving import come_back, leave
 from workbench.models import ServiceAccount, User
@@ -196,6 +197,7 @@ class OneGroup(ScimView):
 
     def patch(self, request: Request, ref: str) -> Response:
         name, role = _group(ref)
+        _refuse_if_shared(role)
         with transaction.atomic():
             held = {one.pk for one in _members({role})[role]}
             wanted = set(held)
@@ -253,11 +255,11 @@ def _issuer() -> str:
 
 
 def _identities() -> QuerySet[SocialAccount]:
-    return SocialAccount.objects.filter(provider=_issuer())
+    return oidc.identities() if settings.OIDC_ISSUER else SocialAccount.objects.filter(provider=SCIM)
 
 
 def _external_ids(people: list[User]) -> dict[int, str]:
-    return dict(_identities().filter(user__in=people).values_list("user", "uid"))
+    return dict(_identities().filter(user__in=people).reverse().values_list("user", "uid"))
 
 
 def _group(ref: str) -> tuple[str, str]:
@@ -265,6 +267,14 @@ def _group(ref: str) -> tuple[str, str]:
     if found is None:
         raise Http404
     return found
+
+
+def _refuse_if_shared(role: str) -> None:
+    """Who has a role is known, and not by which group: what one of two would take, the other gives."""
+    sharing = sorted(name for name, given in settings.OIDC_ROLES.items() if given == role)
+    if len(sharing) > 1:
+        named = ", ".join(sharing)
+        raise ScimError(409, f"WB_OIDC_ROLES maps the role {role} to several groups ({named}). SCIM takes one for each.")
 
 
 def _members(roles: set[str]) -> dict[str, list[User]]:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils.timezone import now
 
+from audit import log
 from audit.models import AuditEvent
 from exceptions_app.actions.decide import approve
 from exceptions_app.actions.delegations import delegate
@@ -222,6 +223,33 @@ def test_group_that_is_renamed_keeps_its_members(cast: Cast, ask: Ask):
     assert members({"op": "add", "value": own | {"members": [{"value": sara}]}}) == {*clerks, sara}
     assert members({"op": "replace", "value": own | {"Members": [{"value": sara}]}}) == {sara}
     assert members({"op": "remove", "path": "members"}) == set()
+
+
+def test_identity_from_before_is_found_with_the_slash_of_its_issuer(cast: Cast, ask: Ask):
+    """A second account would be made, and the person would come into the first one at their next sign-in."""
+    with transaction.atomic():
+        log.record(
+            "person.joined", subject="person:clara", scope="", actor="ada", at=now(), summary="From before.", data={}
+        )
+        SocialAccount.objects.create(user=cast.clerk, provider="https://login.example/", uid="sub-1")
+    found = ask("GET", "Users?filter=externalId%20eq%20%22sub-1%22")[1]["Resources"]
+    assert [(one["userName"], one["externalId"]) for one in found] == [("clara", "sub-1")]
+    status, refused = ask("POST", "Users", {"userName": "clara-2", "externalId": "sub-1"})
+    assert (status, refused["scimType"]) == (409, "uniqueness")
+    assert not User.objects.filter(username="clara-2").exists()
+
+
+def test_two_groups_for_one_role_are_refused(cast: Cast, ask: Ask, settings: LazySettings):
+    """What is taken with one of them would be taken from who has it by the other."""
+    settings.OIDC_ROLES = settings.OIDC_ROLES | {"Tax juniors": "clerk"}
+    groups = {one["displayName"]: one["id"] for one in ask("GET", "Groups")[1]["Resources"]}
+    gone = patch({"op": "remove", "path": f'members[value eq "{cast.clerk.pk}"]'})
+    for name in ("Tax clerks", "Tax juniors"):
+        status, refused = ask("PATCH", f"Groups/{groups[name]}", gone)
+        assert (status, "the role clerk to several groups (Tax clerks, Tax juniors)" in refused["detail"]) == (409, True)
+    assert cast.clerk.groups.filter(name="clerk").exists()
+    joins = patch({"op": "add", "path": "members", "value": [{"value": str(cast.support.pk)}]})
+    assert ask("PATCH", f"Groups/{groups['Tax leads']}", joins)[0] == 200
 
 
 def test_who_answers_for_the_account_makes_no_second_person_by_it(cast: Cast, ask: Ask):
