@@ -148,7 +148,7 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
             if obj.is_active:
                 obj.is_active = False
             else:
-                leave(User.objects.get(pk=obj.pk), by=request.user, at=now(), because=form.cleaned_data["because"])
+                leave(User.objects.get(pk=obj.pk), **_signed(request.user, form.cleaned_data))
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
@@ -241,11 +241,15 @@ def _is_superuser(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
 
 
+def _signed(by: Any, entered: Mapping[str, Any]) -> dict[str, Any]:
+    return {"by": by, "at": now(), "because": entered.get("because", "")}
+
+
 def _change_roles(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
     """Through the actions, so that each role that was given or taken has its own event."""
     was = set(person.groups.values_list("name", flat=True))
     will_be = {group.name for group in entered["groups"]}
-    signed = {"by": by, "at": now(), "because": entered.get("because", "")}
+    signed = _signed(by, entered)
     for role in sorted(was - will_be):
         remove_from_role(role, person, **signed)
     for role in sorted(will_be - was):
@@ -254,7 +258,7 @@ def _change_roles(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
 
 def _act(person: User, entered: Mapping[str, Any], *, by: Any) -> None:
     """What is ticked beside the columns, and coming back."""
-    signed = {"by": by, "at": now(), "because": entered.get("because", "")}
+    signed = _signed(by, entered)
     if entered.get("remove_second_factor"):
         remove_of_another(person, **signed)
     if entered.get("end_sessions"):
