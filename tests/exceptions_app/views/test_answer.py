@@ -154,6 +154,13 @@ def test_why_it_is_held_is_for_the_reader_alone_and_not_to_be_copied(cast, signe
     assert ("Copy what may be told" in page) == (way != "exceptions:case_print")
 
 
+def test_why_it_is_held_stands_in_its_warning_and_nowhere_else(cast, signed_in):
+    page = card(signed_in(cast.support), held_for_a_hit(cast)).content.decode()
+    assert page.count("possible match with Anna Petrova") == page.count("on hold by policy") == 1
+    assert "Who has it" in page
+    assert {"What is wrong", "How long it may take"}.isdisjoint(re.findall("<dt>(.*?)</dt>", page))
+
+
 def test_closed_without_being_sent_is_for_the_reader_alone(cast, signed_in):
     closed = factories.dismiss(factories.make_case(cast), cast.clerk, approver=cast.controller)
     page = card(signed_in(cast.support), closed).content.decode()
