@@ -79,7 +79,5 @@ def _switch(person: User, *, active: bool, by: AbstractUser, at: datetime, becau
         at=at,
         summary=f"{by} changed person {person}: Active.",
         because=because,
-        data=told_through(
-            through, fields=["Active"], changes={"is_active": {"was": not active, "will_be": active}}
-        ),
+        data=told_through(through, fields=["Active"], changes={"is_active": {"was": not active, "will_be": active}}),
     )

@@ -274,7 +274,9 @@ def _refuse_if_shared(role: str) -> None:
     sharing = sorted(name for name, given in settings.OIDC_ROLES.items() if given == role)
     if len(sharing) > 1:
         named = ", ".join(sharing)
-        raise ScimError(409, f"WB_OIDC_ROLES maps the role {role} to several groups ({named}). SCIM takes one for each.")
+        raise ScimError(
+            409, f"WB_OIDC_ROLES maps the role {role} to several groups ({named}). SCIM takes one for each."
+        )
 
 
 def _members(roles: set[str]) -> dict[str, list[User]]:

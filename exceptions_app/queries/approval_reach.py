@@ -170,8 +170,8 @@ def places_of(rules: Sequence[ApprovalRule]) -> dict[int, list[Place]]:
     found: defaultdict[int, list[Place]] = defaultdict(list)
     with database.cursor() as cursor:
         cursor.execute(_PLACES, typed)
-        for number, *place, named in cursor.fetchall():
-            found[number].append(Place(*place, named or []))
+        for number, queue, slug, entity, code, people, named in cursor.fetchall():
+            found[number].append(Place(queue, slug, entity, code, people, named or []))
     return found
 
 

@@ -75,9 +75,9 @@ def play(cast: Cast) -> Scene:
     return Scene(cast, case, proposal, {"vera": writer, "mia": mapper})
 
 
-def told(action: str, subject: str, *, by: User, at: datetime, **data: Any) -> None:
+def told(action: str, subject: str, *, by: AbstractUser, at: datetime, **data: Any) -> None:
     with transaction.atomic():
-        log.record(action, subject=subject, scope="", actor=by.username, at=at, summary="A change.", data=data)
+        log.record(action, subject=subject, scope="", actor=by.get_username(), at=at, summary="A change.", data=data)
 
 
 def late_by_role(scene: Scene) -> User:

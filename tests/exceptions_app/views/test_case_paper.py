@@ -72,7 +72,9 @@ def test_paper_of_a_long_history_takes_hardly_more_queries_than_that_of_a_short_
         return len(seen)
 
     before = queries()
-    told = {"actor": cast.clerk.username, "subject": case.subject, "scope": scope_of(case), "summary": "Clara wrote."}
+    told: dict[str, Any] = {
+        "actor": cast.clerk.username, "subject": case.subject, "scope": scope_of(case), "summary": "Clara wrote.",
+    }  # fmt: skip
     with transaction.atomic():
         record_many(Entry(action="case.commented", at=MORNING, **told) for _ in range(1000))
     assert queries() <= before + 4  # the second half of the events, and who did them
