@@ -55,10 +55,13 @@ def _sent(form: Form | None, name: str) -> str:
 def _joining(
     request: HttpRequest, line: CauseLine, asked: str, *, bound: Form | None, typed: Mapping[str, str]
 ) -> dict[str, Any]:
+    url = reverse("exceptions:cause_join", args=[line.cause.ref])
+    form = bound or (JoinForm(initial={**typed, "into": asked}, auto_id="join-%s") if typed else None)
     other = find_cause(reach_for(request), asked.strip().upper(), at=now())
     if other is None or other.cause.pk == line.cause.pk or other.cause.connector != line.cause.connector:
         why = gettext("There is no such cause of this kind of connection beside this one.")
-        return {"problem": shown(say("“{asked}”: {why} Write its number, such as CA-12.", asked=asked[:60], why=why))}
+        told = say("“{asked}”: {why} Write its number, such as CA-12.", asked=asked[:60], why=why)
+        return {"problem": shown(told), "form": form, "url": url}
     money = {**line.money}
     for currency, amount in other.money.items():
         money[currency] = money.get(currency, 0) + amount
@@ -68,8 +71,8 @@ def _joining(
         "money": dict(sorted(money.items())),
         "first_seen_at": min(line.first_seen_at, other.first_seen_at),
         "last_seen_at": max(line.last_seen_at, other.last_seen_at),
-        "form": bound or JoinForm(initial={**typed, "into": other.cause.ref}, auto_id="join-%s"),
-        "url": reverse("exceptions:cause_join", args=[line.cause.ref]),
+        "form": form or JoinForm(initial={"into": other.cause.ref}, auto_id="join-%s"),
+        "url": url,
     }
 
 
@@ -88,13 +91,14 @@ def _taking_back(request: HttpRequest, line: CauseLine, *, bound: Form | None) -
 
 
 def _splitting(request: HttpRequest, found: Cause, *, bound: Form | None, typed: Mapping[str, str]) -> dict[str, Any]:
+    """Without ticked exceptions only for who has typed something: it is lost otherwise."""
     numbers = list(ticked_of(request, found).order_by("pk").values_list("pk", flat=True)[: MOST_SPLIT + 1])
-    if not numbers:
+    if not (numbers or bound or typed):
         return {"moving": None}
     cases: ExceptionCaseQuerySet = cases_within(reach_for(request)).filter(pk__in=numbers)
     start = {**typed, "frozen_sha256": frozen_split(numbers)}
     return {
-        "moving": reads.moving(cases),
+        "moving": reads.moving(cases) if numbers else None,
         "form": bound or SplitForm(initial=start, auto_id="split-%s"),
         "url": reverse("exceptions:cause_split", args=[found.ref]),
         "is_open": bool(bound or typed),

@@ -276,6 +276,12 @@ def test_page_shows_what_moves_before_it_moves_and_leads_on(cast: Cast, signed_i
     assert client.post(f"{url}take_back/", {"because": "They differ."}).status_code == 409
 
     assert "Tick exceptions in its list" in client.get(url).content.decode()
+    nothing = client.post(f"{url}split/", {"title": "Of the desk", "because": "Theirs.", "frozen_sha256": "0" * 64})
+    unknown = client.post(f"{url}join/", {"into": "CA-0", "because": "The same field."})
+    for refused, typed in ((nothing, ('value="Of the desk"', "Theirs.</textarea>")), (unknown, ("same field.</text",))):
+        assert refused.status_code == 422
+        assert all(words in refused.content.decode() for words in typed)
+    assert "Tick exceptions in its list" in nothing.content.decode()
     Pick.objects.create(person=cast.clerk, case=cases[0], picked_at=NOON)
     ticked = client.get(url)
     frozen = ticked.context["forms"]["one_or_two"]["split"]["form"].initial["frozen_sha256"]
