@@ -19,6 +19,7 @@ from exceptions_app.api.scopes import SCOPES
 from exceptions_app.machines import PREFIX, SERVICE_PREFIX
 from exceptions_app.policies import NotPermitted
 from exceptions_app.views.errors import not_permitted
+from exceptions_app.views.interrupted import begin_again, forget, signed_in
 from exceptions_app.views.scope import person
 from exceptions_app.wording import offered, say, shown, shown_later
 from workbench import services
@@ -93,21 +94,26 @@ def _administers(request: HttpRequest) -> bool:
 
 @require_safe
 @never_cache
-@login_required
+@signed_in
 def service_accounts(request: HttpRequest) -> HttpResponse:
     return _page(request) if _administers(request) else not_permitted(request, MISSING, permission=say("staff status"))
 
 
 def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     """`more` are a form that was refused, or the text of a token that was just made."""
-    at = now()
+    at, page = now(), reverse("services")
     refused: TokenForm | None = more.get("token_form")
+    form = more.get("form") or AccountForm()
+    begin_again(request, form, page, sent_to="make")
+
+    def token_form(account: ServiceAccount) -> TokenForm:
+        form = refused if more.get("number") == account.pk and refused else TokenForm(account.pk)
+        begin_again(request, form, page, sent_to=f"{account.pk}/tokens")
+        return form
+
     context = {
-        "services": [
-            (one, one.counts(at=at), refused if more.get("number") == one.pk and refused else TokenForm(one.pk))
-            for one in services.service_accounts()
-        ],
-        "form": more.get("form") or AccountForm(),
+        "services": [(one, one.counts(at=at), token_form(one)) for one in services.service_accounts()],
+        "form": form,
         "refused": more.get("form") or refused,
         "made": more.get("made"),
         "now": at,
@@ -131,8 +137,8 @@ def _done(request: HttpRequest, words: str) -> HttpResponse:
 
 @require_POST
 @never_cache
-@login_required
-def make(request: HttpRequest) -> HttpResponse:
+@signed_in
+def make(request: HttpRequest, ref: str) -> HttpResponse:  # noqa: ARG001 - the last part of the page's address
     if not _administers(request):
         raise NotPermitted(MISSING)
     form = AccountForm(request.POST)
@@ -144,6 +150,7 @@ def make(request: HttpRequest) -> HttpResponse:
         except Invalid as error:
             form.add_error({"ends_at": "until"}.get(error.field, error.field), shown(error.problem))
         else:
+            forget(request, reverse("services"))
             return _done(
                 request, say("{account} is made. Grant it what it needs, and make a token for it.", account=made)
             )
@@ -152,8 +159,8 @@ def make(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @never_cache
-@login_required
-def make_token(request: HttpRequest, number: int) -> HttpResponse:
+@signed_in
+def make_token(request: HttpRequest, number: int, ref: str) -> HttpResponse:  # noqa: ARG001 - as of `make`
     """The text is in this answer and nowhere else."""
     account, form = _service(request, number), TokenForm(number, request.POST)
     if form.is_valid():
@@ -162,6 +169,7 @@ def make_token(request: HttpRequest, number: int) -> HttpResponse:
         except Invalid as error:
             form.add_error(error.field, shown(error.problem))
         else:
+            forget(request, reverse("services"))
             made = {"account": account, "name": form.cleaned_data["name"], "text": text}
             return _page(request, made=made)
     return _page(request, token_form=form, number=number, status=422)

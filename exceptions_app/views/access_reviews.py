@@ -24,7 +24,7 @@ from exceptions_app.views.access_review_forms import CancelForm, EndForm, OpenRe
 from exceptions_app.views.access_review_words import ItemWords, ended_words, said_of, scopes_of, totals_of
 from exceptions_app.views.addresses import address
 from exceptions_app.views.errors import not_permitted
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.interrupted import begin_again, forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
@@ -67,7 +67,9 @@ def reviews_with_counts() -> QuerySet[AccessReview]:
 def access_reviews(request: HttpRequest) -> HttpResponse:
     if not _administers(request):
         return not_permitted(request, MISSING, permission=PERMISSION)
-    return _list(request, OpenReviewForm())
+    form = OpenReviewForm()
+    begin_again(request, form, _list_url(request, None), sent_to="open")
+    return _list(request, form)
 
 
 def _list(request: HttpRequest, form: OpenReviewForm, *, status: int = 200) -> HttpResponse:
@@ -95,7 +97,7 @@ def _list_url(_request: HttpRequest, _ref: object) -> str:
 
 
 @posted_from(_list_url)
-def access_review_open(request: HttpRequest, ref: str) -> HttpResponse:  # noqa: ARG001 - of every such address
+def access_review_open(request: HttpRequest, ref: str) -> HttpResponse:
     if not _administers(request):
         raise NotPermitted(MISSING)
     form = OpenReviewForm(request.POST)
@@ -109,6 +111,7 @@ def access_review_open(request: HttpRequest, ref: str) -> HttpResponse:  # noqa:
             field = {"due_at": "until"}.get(error.field, error.field)
             form.add_error(field if field in form.fields else None, shown(error.problem))
         else:
+            forget(request, _list_url(request, ref))
             messages.success(
                 request, shown(say("{review} is open, with {count} to decide.", review=review, count=review.count))
             )
@@ -155,7 +158,9 @@ def _page(
     )
     here = f"{reverse('exceptions:access_review', args=[review.pk])}?show={show}"
     is_open = review.closed_at is None and review.due_at > now()
-    lines = _lines(request, review, list(found.rows), refused or {}, ticked)
+    lines = _lines(request, review, list(found.rows), refused or {}, ticked or _ticked_before(request, review))
+    cancel = cancel or CancelForm()
+    begin_again(request, cancel, _url_of(review), sent_to="cancel")
     context = {
         "review": review,
         "scope": scopes_of([review])[review.scope],
@@ -164,7 +169,7 @@ def _page(
         "lines": lines,
         "may_confirm": any(line.form is not None and not line.is_own for line in lines),
         "is_alone": is_open and is_alone(person(request)),
-        "cancel": (cancel or CancelForm()) if is_open and vars(review)["waiting"] else None,
+        "cancel": cancel if is_open and vars(review)["waiting"] else None,
         "tabs": _tabs(review, show),
         "problem": problem,
         "notices": notices,
@@ -200,6 +205,12 @@ def _lines(
     roles = set(reader.groups.values_list("name", flat=True))
     granted = standing_now()
     decidable = review.closed_at is None and review.due_at > now()
+
+    def form_of(item: AccessReviewItem) -> EndForm:
+        form = refused.get(item.position) or EndForm(item.position)
+        begin_again(request, form, _url_of(review), sent_to="end", about=("item", item.position))
+        return form
+
     return [
         Line(
             item,
@@ -208,14 +219,26 @@ def _lines(
             is_own=is_own(item, reader, roles),
             changed="" if item.outcome or review.closed_at else what_became_of(item, granted),
             is_ticked=item.position in ticked,
-            form=(refused.get(item.position) or EndForm(item.position)) if decidable and not item.outcome else None,
+            form=form_of(item) if decidable and not item.outcome else None,
         )
         for item in items
     ]
 
 
+def _url_of(review: AccessReview) -> str:
+    return reverse("exceptions:access_review", args=[review.pk])
+
+
 def _page_url(request: HttpRequest, ref: int) -> str:
-    return reverse("exceptions:access_review", args=[_review(request, ref).pk])
+    return _url_of(_review(request, ref))
+
+
+def _ticked_before(request: HttpRequest, review: AccessReview) -> list[int]:
+    """The lines that were about to be confirmed when a sign-in or a proof came in between."""
+    kept = interrupted_at(request, _url_of(review))
+    if kept.action != "confirm":
+        return []
+    return _numbers(kept.several.get("item") or [kept.typed.get("item", "")])
 
 
 def _numbers(texts: list[str]) -> list[int]:
@@ -230,6 +253,7 @@ def access_review_confirm(request: HttpRequest, ref: int) -> HttpResponse:
     except Invalid as error:
         return _page(request, review, ticked=ticked, problem=shown(error.problem), status=422)
     gone = say("{number} were gone already.", number=done["gone"]) if done["gone"] else ""
+    forget(request, _url_of(review))
     messages.success(request, shown(together(say("{number} confirmed.", number=done["kept"]), gone)))
     return HttpResponseRedirect(_page_url(request, ref))
 
@@ -249,6 +273,7 @@ def access_review_end(request: HttpRequest, ref: int) -> HttpResponse:
             return _page(request, review, problem=shown(error.problem), status=422)
         form.add_error("because", shown(error.problem))
         return _page(request, review, refused={position: form}, status=422)
+    forget(request, _url_of(review))
     messages.success(request, ended_words(item))
     return HttpResponseRedirect(_page_url(request, ref))
 
@@ -260,6 +285,7 @@ def access_review_close(request: HttpRequest, ref: int) -> HttpResponse:
         actions.close_review(review.pk, by=person(request), at=now())
     except Invalid as error:
         return _page(request, review, problem=shown(error.problem), status=422)
+    forget(request, _url_of(review))
     messages.success(request, shown(say("{review} is closed.", review=review)))
     return HttpResponseRedirect(_page_url(request, ref))
 
@@ -277,5 +303,6 @@ def access_review_cancel(request: HttpRequest, ref: int) -> HttpResponse:
             return _page(request, review, problem=shown(error.problem), status=422)
         form.add_error("because", shown(error.problem))
         return _page(request, review, cancel=form, status=422)
+    forget(request, _url_of(review))
     messages.success(request, shown(say("{review} is cancelled.", review=review)))
     return HttpResponseRedirect(_page_url(request, ref))

@@ -17,7 +17,7 @@ from exceptions_app.queries.kept_rules import rules_among
 from exceptions_app.states import Verb
 from exceptions_app.views import kept_rules
 from exceptions_app.views.approval_rule_forms import RuleForm, as_typed
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.interrupted import forget, signed_in
 from exceptions_app.views.kept_rule_forms import RuleMoveForm
 from exceptions_app.views.listing import unknown_names
 from exceptions_app.views.posted import posted_from
@@ -63,6 +63,7 @@ def approval_rule_propose(request: HttpRequest, _ref: str) -> HttpResponse:
     except Invalid as error:
         form.add_error(error.field if error.field != "replaces" else None, shown(error.problem))
     else:
+        forget(request, _page(request, None))
         messages.success(request, shown(say("{ref} is proposed. Someone else decides now.", ref=rule.ref)))
         return HttpResponseRedirect(_page(request, None))
     return _show(request, form=form, draft=draft, status=422)
@@ -72,7 +73,7 @@ def approval_rule_propose(request: HttpRequest, _ref: str) -> HttpResponse:
 def approval_rule_move(request: HttpRequest, _ref: str) -> HttpResponse:
     kept_rules.require_keeper(request, reason=rules.NOT_PERMITTED)
     form = RuleMoveForm(request.POST)
-    status = kept_rules.move(request, form, _MOVES)
+    status = kept_rules.move(request, form, _MOVES, _page(request, None))
     if status == 302:
         return HttpResponseRedirect(_page(request, None))
     return _show(request, move_form=form, status=status)
@@ -86,22 +87,21 @@ def _show(
     move_form: RuleMoveForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    keeps = rules.may_keep_rules(person(request))
+    keeps, page = rules.may_keep_rules(person(request)), _page(request, None)
     found = rules_among(rules_within(reach_for(request), keeps=keeps))
-    asked = (move_form.data.get("rule") if move_form is not None else request.GET.get("rule")) if keeps else None
-    looked_at = [rule for rule in (*found.waiting, *found.in_force) if str(rule.pk) == asked]
-    chosen = kept_rules.to_be_changed(request, found, form)
+    looked_at = kept_rules.looked_at(request, found, move_form, page) if keeps else None
+    chosen = kept_rules.to_be_changed(request, found, form, page)
     if keeps and form is None:
         form = RuleForm(None, initial=as_typed(chosen) if chosen else None)
+        kept_rules.propose_again(request, form, page)
     context = {
-        **kept_rules.page_of(request, found, form=form, move_form=move_form, keeps=keeps, changed=chosen),
+        **kept_rules.page_of(request, found, page=page, form=form, move_form=move_form, keeps=keeps, changed=chosen),
         "heading": gettext("Rules of approval"),
-        "page_url": _page(request, None),
         "propose_url": reverse("exceptions:approval_rule_propose"),
         "move_url": reverse("exceptions:approval_rule_move"),
         "looks": True,
         "effect_template": "exceptions/_approval_effect.html",
-        "effect": _effect(request, looked_at[0]) if looked_at else None,
+        "effect": _effect(request, looked_at) if looked_at else None,
         "proposed_effect": _effect(request, draft) if draft is not None else None,
         "most_read": MOST_READ,
         "notices": unknown_names(request, {"change": "", "rule": ""}),

@@ -93,7 +93,7 @@ def connections(request: HttpRequest) -> HttpResponse:
         "paused": sum(found.is_paused for found in rows),
         "days": reads.RECENTLY.days,
         "stop": engine.stop_in_force(),
-        "stop_form": StopForm(initial=dict(interrupted_at(request, reverse("exceptions:connections")).typed)),
+        "stop_form": StopForm(initial=dict(interrupted_at(request, reverse("exceptions:sending_stop")).typed)),
         "may_stop": may_stop_sending(person(request)),
     }
     return render(request, "exceptions/connections.html", context)

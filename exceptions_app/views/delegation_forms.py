@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from exceptions_app.form_fields import ActionCheckedField
@@ -11,6 +12,7 @@ from exceptions_app.forms import REASON_LENGTH
 from exceptions_app.queries.delegations import offered_to, standing_delegations_of
 from exceptions_app.queries.reach import Reach
 from exceptions_app.states import Verb
+from exceptions_app.views.interrupted import begin_again
 from exceptions_app.views.scope import person, reach_for
 
 
@@ -42,10 +44,10 @@ class DelegationForm(forms.Form):
 def delegations_context(request: HttpRequest, form: DelegationForm | None = None) -> dict[str, Any]:
     """What stands, and the form for whoever has something to give. Two queries."""
     user = person(request)
-    return {
-        "delegations": standing_delegations_of(user),
-        "delegation_form": form or (form_of(request) if _decides_by_themselves(reach_for(request)) else None),
-    }
+    if form is None and _decides_by_themselves(reach_for(request)):
+        form = form_of(request)
+        begin_again(request, form, reverse("exceptions:delegation_give"), sent_to="")
+    return {"delegations": standing_delegations_of(user), "delegation_form": form}
 
 
 def _decides_by_themselves(reach: Reach) -> bool:

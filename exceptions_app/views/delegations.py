@@ -13,6 +13,7 @@ from exceptions_app.queries.delegations import delegations_of
 from exceptions_app.refusing import note_refused_move
 from exceptions_app.views.approvals import show_approvals
 from exceptions_app.views.delegation_forms import delegations_context, form_of
+from exceptions_app.views.interrupted import forget
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person
 from exceptions_app.wording import say, shown
@@ -36,6 +37,7 @@ def delegation_give(request: HttpRequest, ref: str) -> HttpResponse:
             note_refused_move(request, error)
             form.add_error(None, shown(error.reason))
         else:
+            forget(request, request.path)
             messages.success(
                 request,
                 shown(

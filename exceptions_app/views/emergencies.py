@@ -22,7 +22,7 @@ from exceptions_app.states import Verb
 from exceptions_app.views.addresses import address
 from exceptions_app.views.audit_words import in_words
 from exceptions_app.views.emergency_forms import EmergencyForm, ReviewForm
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.interrupted import begin_again, forget, signed_in
 from exceptions_app.views.listing import page_of
 from exceptions_app.views.posted import posted_from
 from exceptions_app.views.scope import person, reach_for
@@ -54,12 +54,15 @@ def _list(request: HttpRequest, form: EmergencyForm | None = None, *, status: in
     if len(unreviewed) > PAGE_SIZE:
         notices.append(shown(say("More wait for their review; the newest {count} are shown.", count=PAGE_SIZE)))
     own = next((one for one in unreviewed if one.person_id == user.pk), None)
+    if form is None and own is None and reach.has(Verb.EMERGENCY):
+        form = EmergencyForm(None, reach=reach)
+        begin_again(request, form, _list_url(request, None), sent_to="take")
     context = {
         "unreviewed": unreviewed[:PAGE_SIZE],
         "reviewed": found.rows,
         "own": own,
         "now": now(),
-        "form": form or (EmergencyForm(None, reach=reach) if reach.has(Verb.EMERGENCY) and own is None else None),
+        "form": form,
         "notices": notices,
         "next_url": address(request, after=found.next_cursor) if found.next_cursor else "",
         "previous_url": address(request, before=found.previous_cursor) if found.previous_cursor else "",
@@ -72,7 +75,7 @@ def _list_url(_request: HttpRequest, _ref: object) -> str:
 
 
 @posted_from(_list_url)
-def emergency_take(request: HttpRequest, ref: str) -> HttpResponse:  # noqa: ARG001 - the last part of the address
+def emergency_take(request: HttpRequest, ref: str) -> HttpResponse:
     form = EmergencyForm(request.POST, reach=reach_for(request))
     if form.is_valid():
         try:
@@ -83,6 +86,7 @@ def emergency_take(request: HttpRequest, ref: str) -> HttpResponse:  # noqa: ARG
             note_refused_move(request, error)
             form.add_error(None, shown(error.reason))
         else:
+            forget(request, _list_url(request, ref))
             messages.success(
                 request,
                 shown(
@@ -122,12 +126,14 @@ def _page(request: HttpRequest, taken: Emergency, form: ReviewForm | None = None
         notices.append(gettext("That place in the list is not known any more; this is the first page."))
         done = reads.done_in(taken, user, reach)
     lasts = taken.ended_at is None and taken.ends_at > now()
+    form = form or ReviewForm()
+    begin_again(request, form, reverse("exceptions:emergency", args=[taken.ref]), sent_to="review")
     context: dict[str, Any] = {
         "emergency": taken,
         "lasts": lasts,
         "done": [(row, in_words(row.action)) for row in done.rows],
         "why_not": reads.why_no_review(taken, user, reach, at=now()),
-        "form": form or ReviewForm(),
+        "form": form,
         "notices": notices,
         "trail": [{"label": gettext("Emergency access"), "url": reverse("exceptions:emergencies")}],
         "next_url": address(request, after=done.next_cursor) if done.next_cursor else "",
@@ -158,6 +164,7 @@ def emergency_review(request: HttpRequest, ref: str) -> HttpResponse:
         except Invalid as error:
             form.add_error(error.field, shown(error.problem))
         else:
+            forget(request, reverse("exceptions:emergency", args=[taken.ref]))
             messages.success(request, shown(say("{taken} is reviewed.", taken=taken)))
             return HttpResponseRedirect(reverse("exceptions:emergency", args=[taken.ref]))
     return _page(request, taken, form, status=422)

@@ -21,7 +21,7 @@ from exceptions_app.models import ErasureRequest
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.erasures import Concerned, concerned, live_requests, past_requests
 from exceptions_app.views.errors import not_permitted
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.interrupted import begin_again, forget, signed_in
 from exceptions_app.views.kept_rules import DONE
 from exceptions_app.views.listing import unknown_names
 from exceptions_app.views.posted import posted_from
@@ -102,6 +102,7 @@ def erasure_propose(request: HttpRequest, _ref: str) -> HttpResponse:
         except Invalid as error:
             form.add_error(error.field, shown(error.problem))
         else:
+            forget(request, _page(request, None))
             messages.success(request, shown(say("{ref} is proposed. Someone else decides now.", ref=row.ref)))
             return HttpResponseRedirect(_page(request, None))
     return _show(request, form=form, status=422)
@@ -127,6 +128,7 @@ def erasure_move(request: HttpRequest, _ref: str) -> HttpResponse:
         except ErasureRequest.DoesNotExist:
             form.add_error(None, gettext_lazy("There is no such request."))
         else:
+            forget(request, _page(request, None))
             messages.success(request, shown(say("{ref} {done}.", ref=row.ref, done=DONE[form.cleaned_data["move"]])))
             return HttpResponseRedirect(_page(request, None))
     return _show(request, move_form=form, status=status)
@@ -149,10 +151,12 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:  # fmt: skip
     about = concerned()
+    proposing = form or ErasureForm(None)
+    begin_again(request, proposing, _page(request, None), sent_to="new")
     context = {
         "live": [_shown(request, row, about.get(row.pk), move_form) for row in live_requests()],
         "past": past_requests(),
-        "form": form or ErasureForm(None),
+        "form": proposing,
         "refused_form": form or move_form,
         "at": now(),
         "notices": unknown_names(request, {}),
@@ -163,12 +167,13 @@ def _show(
 def _shown(
     request: HttpRequest, row: ErasureRequest, about: Concerned | None, refused: ErasureMoveForm | None
 ) -> Shown:
-    """The form that was refused is shown as it was typed, where its row is."""
+    """The form that was refused or interrupted is shown as it was typed, where its row is."""
     is_mine = row.proposer_id == person(request).pk
     form = None
     if row.state == ErasureRequest.State.PROPOSED:
         is_refused = refused is not None and refused.data.get("request") == str(row.pk)
         form = refused if is_refused and refused is not None else ErasureMoveForm(None, row=row)
+        begin_again(request, form, _page(request, None), sent_to="move", about=("request", row.pk))
         form.fields["because"].help_text = (
             gettext_lazy("Not needed to withdraw it.") if is_mine else gettext_lazy("Needed to reject it.")
         )

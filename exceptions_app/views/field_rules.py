@@ -17,7 +17,7 @@ from exceptions_app.queries.field_rules import field_rules_within
 from exceptions_app.queries.kept_rules import rules_among
 from exceptions_app.views import kept_rules
 from exceptions_app.views.field_rule_forms import STEP, ReleaseForm, as_typed
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.interrupted import forget, signed_in
 from exceptions_app.views.kept_rule_forms import RuleMoveForm
 from exceptions_app.views.listing import unknown_names
 from exceptions_app.views.posted import posted_from
@@ -58,6 +58,7 @@ def field_rule_propose(request: HttpRequest, _ref: str) -> HttpResponse:
         except FieldRule.DoesNotExist:
             form.add_error(None, gettext_lazy("The rule to be changed is not there."))
         else:
+            forget(request, _page(request, None))
             messages.success(request, shown(say("{ref} is proposed. Someone else decides now.", ref=rule.ref)))
             return HttpResponseRedirect(_page(request, None))
     return _show(request, form=form, status=422)
@@ -67,7 +68,7 @@ def field_rule_propose(request: HttpRequest, _ref: str) -> HttpResponse:
 def field_rule_move(request: HttpRequest, _ref: str) -> HttpResponse:
     kept_rules.require_keeper(request, reason=rules.NOT_PERMITTED)
     form = RuleMoveForm(request.POST)
-    status = kept_rules.move(request, form, _MOVES)
+    status = kept_rules.move(request, form, _MOVES, _page(request, None))
     if status == 302:
         return HttpResponseRedirect(_page(request, None))
     return _show(request, move_form=form, status=status)
@@ -76,18 +77,18 @@ def field_rule_move(request: HttpRequest, _ref: str) -> HttpResponse:
 def _show(
     request: HttpRequest, *, form: ReleaseForm | None = None, move_form: RuleMoveForm | None = None, status: int = 200
 ) -> HttpResponse:
-    keeps = rules.may_keep_rules(person(request))
+    keeps, page = rules.may_keep_rules(person(request)), _page(request, None)
     found = rules_among(field_rules_within(reach_for(request), keeps=keeps))
     found = replace(found, in_force=sorted(found.in_force, key=lambda rule: (rule.position, rule.pk)))
-    chosen = kept_rules.to_be_changed(request, found, form)
+    chosen = kept_rules.to_be_changed(request, found, form, page)
     if keeps and form is None:
         last = max((rule.position for rule in (*found.waiting, *found.in_force)), default=0)
         initial = as_typed(chosen) if chosen else {"position": min(last + STEP, rules.MOST_POSITION)}
         form = ReleaseForm(None, initial=initial)
+        kept_rules.propose_again(request, form, page)
     context = {
-        **kept_rules.page_of(request, found, form=form, move_form=move_form, keeps=keeps, changed=chosen),
+        **kept_rules.page_of(request, found, page=page, form=form, move_form=move_form, keeps=keeps, changed=chosen),
         "heading": gettext("Field rules"),
-        "page_url": _page(request, None),
         "propose_url": reverse("exceptions:field_rule_propose"),
         "move_url": reverse("exceptions:field_rule_move"),
         "notices": unknown_names(request, {"change": ""}),

@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.urls import is_valid_path
 from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -36,6 +38,8 @@ class Interrupted:
 
     action: str = ""
     typed: Mapping[str, str] = field(default_factory=dict)
+    several: Mapping[str, list[str]] = field(default_factory=dict)
+    """What was sent more than once under one name, as by boxes that were ticked."""
     proving: bool = False
     """It was not the sign-in that had ended: they were elsewhere to prove again who they are."""
 
@@ -51,7 +55,8 @@ def may_be_kept(name: str) -> bool:
 def signed_in(view: Callable[Concatenate[HttpRequest, _Arguments], HttpResponse]) -> Callable[..., HttpResponse]:
     """Lets only signed-in people in. Others sign in first and come back to the page of the exception.
 
-    The page of an exception is the address up to and including its number, so `ref` is the view's argument.
+    The page of an exception is the address up to and including its number, so `ref` is an argument of a view that
+    something is sent to; that of a list has its own name as `ref`.
     """
 
     @wraps(view)
@@ -61,7 +66,7 @@ def signed_in(view: Callable[Concatenate[HttpRequest, _Arguments], HttpResponse]
             return _remember_author(request, view(request, *args, **kwargs))
         back_to = request.get_full_path()
         if request.method == "POST":
-            back_to = _keep(request, ref=str(kwargs["ref"]))
+            back_to = _keep(request)
         sign_in = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back_to})}"
         if getattr(request, "htmx", False):
             return HttpResponseClientRedirect(sign_in)
@@ -100,33 +105,57 @@ def _typed(request: HttpRequest) -> dict[str, str]:
     return {name: value for name, value in request.POST.items() if may_be_kept(name) and isinstance(value, str)}
 
 
-def _keep(request: HttpRequest, *, ref: str) -> str:
-    """Put what was sent into the session; returns the address of the page to come back to."""
+def _several(request: HttpRequest) -> dict[str, list[str]]:
+    return {
+        name: [str(value) for value in values]
+        for name, values in request.POST.lists()
+        if may_be_kept(name) and len(values) > 1
+    }
+
+
+def _page_and_action(request: HttpRequest) -> tuple[str, str]:
+    """Where it was typed and what it was for; the whole address where that is below no page.
+
+    Who opens such an address is led on to the page with the form.
+    """
+    ref = request.resolver_match.kwargs["ref"] if request.resolver_match else ""
     before, _, after = request.path.partition(f"/{ref}/")
     page = f"{before}/{ref}/"
+    return (page, after.strip("/")) if is_valid_path(page) else (request.path, "")
+
+
+def _is_too_long(request: HttpRequest) -> bool:
+    sent = [(name, str(value)) for name, values in request.POST.lists() if may_be_kept(name) for value in values]
+    return sum(len(name) + len(value) for name, value in sent) > MOST_CHARACTERS
+
+
+def _put(request: HttpRequest, page: str, action: str, *, author: str, **more: bool) -> None:
+    request.session[SESSION_KEY] = {
+        "page": page, "action": action, "author": author, "typed": _typed(request), "several": _several(request),
+        **more,
+    }  # fmt: skip
+
+
+def _keep(request: HttpRequest) -> str:
+    """Put what was sent into the session; returns the address of the page to come back to."""
+    page, action = _page_and_action(request)
     author = _author_of(request)
-    typed = _typed(request)
     if not author:
         return page
-    if sum(len(name) + len(value) for name, value in typed.items()) > MOST_CHARACTERS:
+    if _is_too_long(request):
         messages.warning(
             request, gettext("You were signed out, and what you sent is too long to keep. Go back to copy it.")
         )
         return page
-    request.session[SESSION_KEY] = {"page": page, "action": after.strip("/"), "author": author, "typed": typed}
+    _put(request, page, action, author=author)
     return page
 
 
 def keep_meanwhile(request: HttpRequest) -> str:
     """Keep what a person sends while they are elsewhere to prove who they are; returns the page to come back to."""
-    before, _, action = request.path.rstrip("/").rpartition("/")
-    page = f"{before}/"
-    typed = _typed(request)
-    if sum(len(name) + len(value) for name, value in typed.items()) <= MOST_CHARACTERS:
-        request.session[SESSION_KEY] = {
-            "page": page, "action": action, "author": str(request.user.pk), "typed": typed,
-            "proving": True,
-        }  # fmt: skip
+    page, action = _page_and_action(request)
+    if not _is_too_long(request):
+        _put(request, page, action, author=str(request.user.pk), proving=True)
     return page
 
 
@@ -135,7 +164,21 @@ def interrupted_at(request: HttpRequest, page: str) -> Interrupted:
     kept = request.session.get(SESSION_KEY)
     if not isinstance(kept, dict) or kept.get("page") != page or kept.get("author") != str(request.user.pk):
         return Interrupted()
-    return Interrupted(str(kept["action"]), dict(kept["typed"]), proving=bool(kept.get("proving")))
+    several = dict(kept.get("several", {}))
+    return Interrupted(str(kept["action"]), dict(kept["typed"]), several, proving=bool(kept.get("proving")))
+
+
+def begin_again(
+    request: HttpRequest, form: Form, page: str, *, sent_to: str, about: tuple[str, object] | None = None
+) -> None:
+    """Let a form begin with what this account sent from this page to such an address.
+
+    Where a page has the same form for several things, `about` is the name of the input that tells them apart and what
+    it has to say.
+    """
+    kept = interrupted_at(request, page)
+    if kept.action == sent_to and (about is None or kept.typed.get(about[0]) == str(about[1])):
+        form.initial = {**form.initial, **kept.typed, **kept.several}
 
 
 def forget(request: HttpRequest, page: str) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest
 from django.utils.timezone import now
@@ -18,6 +17,7 @@ from exceptions_app.models import KeptRule
 from exceptions_app.models.kept_rule import RuleState
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.kept_rules import Rule, Rules
+from exceptions_app.views.interrupted import begin_again, forget, interrupted_at
 from exceptions_app.views.kept_rule_forms import KeptRuleForm, RuleMoveForm
 from exceptions_app.views.scope import person
 from exceptions_app.wording import say, told_by
@@ -42,12 +42,17 @@ class Shown:
     is_mine: bool
 
 
-def shown(rules: Sequence[KeptRule], reader: AbstractUser, bound: RuleMoveForm | None, *, keeps: bool) -> list[Shown]:
-    """The form that was refused is shown as it was typed, where its rule is."""
+def shown(
+    request: HttpRequest, rules: Sequence[KeptRule], bound: RuleMoveForm | None, *, page: str, keeps: bool
+) -> list[Shown]:
+    """The form that was refused or interrupted is shown as it was typed, where its rule is."""
 
     def one(rule: KeptRule) -> Shown:
-        is_mine = rule.proposer_id == reader.pk
-        return Shown(rule, _form(rule, bound, is_mine=is_mine) if keeps else None, is_mine)
+        is_mine = rule.proposer_id == person(request).pk
+        form = _form(rule, bound, is_mine=is_mine) if keeps else None
+        if form is not None:
+            begin_again(request, form, page, sent_to="move", about=("rule", rule.pk))
+        return Shown(rule, form, is_mine)
 
     return [one(rule) for rule in rules]
 
@@ -69,16 +74,17 @@ def page_of(
     request: HttpRequest,
     found: Rules[Rule],
     *,
+    page: str,
     form: KeptRuleForm | None,
     move_form: RuleMoveForm | None,
     keeps: bool,
     changed: Rule | None,
 ) -> dict[str, Any]:
-    """The context of `exceptions/kept_rules.html`, but for its heading and addresses."""
-    reader = person(request)
+    """The context of `exceptions/kept_rules.html`, but for its heading and where its forms are sent."""
     return {
-        "waiting": shown(found.waiting, reader, move_form, keeps=keeps),
-        "in_force": shown(found.in_force, reader, move_form, keeps=keeps),
+        "page_url": page,
+        "waiting": shown(request, found.waiting, move_form, page=page, keeps=keeps),
+        "in_force": shown(request, found.in_force, move_form, page=page, keeps=keeps),
         "past": found.past,
         "keeps": keeps,
         "form": form,
@@ -88,10 +94,36 @@ def page_of(
     }
 
 
-def to_be_changed(request: HttpRequest, found: Rules[Rule], form: KeptRuleForm | None) -> Rule | None:
-    """The rule in force in whose place another one is being typed; one that was refused stays a change of that rule."""
-    asked = request.GET.get("change") if form is None else form.data.get("replaces")
+def to_be_changed(request: HttpRequest, found: Rules[Rule], form: KeptRuleForm | None, page: str) -> Rule | None:
+    """The rule in force in whose place another one is being typed.
+
+    One that was refused or interrupted stays a change of that rule.
+    """
+    if form is not None:
+        asked = form.data.get("replaces")
+    else:
+        asked = request.GET.get("change") or _kept(request, page, "new", "replaces")
     return next((rule for rule in found.in_force if str(rule.pk) == asked), None)
+
+
+def propose_again(request: HttpRequest, form: KeptRuleForm, page: str) -> None:
+    """Go on with a proposal that was interrupted, unless a rule to be changed was chosen since."""
+    if not request.GET.get("change"):
+        begin_again(request, form, page, sent_to="new")
+
+
+def looked_at(request: HttpRequest, found: Rules[Rule], move_form: RuleMoveForm | None, page: str) -> Rule | None:
+    """The rule of which the effect is asked for, or that somebody was about to decide on."""
+    if move_form is not None:
+        asked = move_form.data.get("rule")
+    else:
+        asked = request.GET.get("rule") or _kept(request, page, "move", "rule")
+    return next((rule for rule in (*found.waiting, *found.in_force) if str(rule.pk) == asked), None)
+
+
+def _kept(request: HttpRequest, page: str, action: str, name: str) -> str:
+    kept = interrupted_at(request, page)
+    return kept.typed.get(name, "") if kept.action == action else ""
 
 
 def require_keeper(request: HttpRequest, *, reason: str) -> None:
@@ -99,7 +131,7 @@ def require_keeper(request: HttpRequest, *, reason: str) -> None:
         raise NotPermitted(reason)
 
 
-def move(request: HttpRequest, form: RuleMoveForm, moves: Moves) -> int:
+def move(request: HttpRequest, form: RuleMoveForm, moves: Moves, page: str) -> int:
     """Do what the form says and tell so: 302. What is refused stands in the form, with another status."""
     if not form.is_valid():
         return 422
@@ -117,6 +149,7 @@ def move(request: HttpRequest, form: RuleMoveForm, moves: Moves) -> int:
     except ObjectDoesNotExist:
         form.add_error(None, gettext_lazy("There is no such rule."))
         return 422
+    forget(request, page)
     messages.success(request, in_words(say("{ref} {done}.", ref=rule.ref, done=DONE[form.cleaned_data["move"]])))
     return 302
 

@@ -20,7 +20,7 @@ from exceptions_app.models import LegalEntity, LegalHold, RetentionPolicy
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.erasures import number_named
 from exceptions_app.queries.retention import holds_for, newest_runs, policies_for
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.interrupted import begin_again, forget, signed_in
 from exceptions_app.views.kept_rules import DONE
 from exceptions_app.views.listing import unknown_names
 from exceptions_app.views.posted import posted_from
@@ -159,6 +159,7 @@ def _carried_out(request: HttpRequest, form: Form, carry_out: Callable[[], str])
         except (RetentionPolicy.DoesNotExist, LegalHold.DoesNotExist):
             form.add_error(None, gettext_lazy("There is no such policy or hold."))
         else:
+            forget(request, _page(request, None))
             messages.success(request, done)
             return HttpResponseRedirect(_page(request, None))
     return _show(request, Refused(form, status))
@@ -181,7 +182,7 @@ def _show(request: HttpRequest, refused: Refused) -> HttpResponse:
         "runs": newest_runs(keeps=keeps),
         "keeps": keeps,
         "administers": person(request).is_staff,
-        **_forms(refused.form, keeps=keeps),
+        **_forms(request, refused.form, keeps=keeps),
         "refused_form": refused.form,
         "at": now(),
         "notices": unknown_names(request, {}),
@@ -189,17 +190,20 @@ def _show(request: HttpRequest, refused: Refused) -> HttpResponse:
     return render(request, "exceptions/retention.html", context, status=refused.status)
 
 
-def _forms(refused: Form | None, *, keeps: bool) -> dict[str, Any]:
+def _forms(request: HttpRequest, refused: Form | None, *, keeps: bool) -> dict[str, Any]:
+    """As they were typed, when they were refused or interrupted."""
     if not keeps:
         return {"form": None, "hold_form": None}
-    entities = _entities()
+    entities, page = _entities(), _page(request, None)
     form = refused if isinstance(refused, PolicyForm) else PolicyForm(None, entities=entities)
     hold_form = refused if isinstance(refused, HoldForm) else HoldForm(None, entities=entities)
+    begin_again(request, form, page, sent_to="new")
+    begin_again(request, hold_form, page, sent_to="holds")
     return {"form": form, "hold_form": hold_form}
 
 
 def _shown(request: HttpRequest, row: RetentionPolicy | LegalHold, refused: Form | None, *, keeps: bool) -> Shown:
-    """The form that was refused is shown as it was typed, where its row is."""
+    """The form that was refused or interrupted is shown as it was typed, where its row is."""
     is_hold = isinstance(row, LegalHold)
     is_mine = (row.placed_by_id if isinstance(row, LegalHold) else row.proposer_id) == person(request).pk
     if not keeps or (is_hold and is_mine):
@@ -209,6 +213,8 @@ def _shown(request: HttpRequest, row: RetentionPolicy | LegalHold, refused: Form
         form: Form = refused
     else:
         form = LiftForm(None, hold=row) if isinstance(row, LegalHold) else PolicyMoveForm(None, policy=row)
+    sent_to = "holds/lift" if is_hold else "move"
+    begin_again(request, form, _page(request, None), sent_to=sent_to, about=(name, row.pk))
     if isinstance(row, RetentionPolicy):
         form.fields["because"].help_text = _when_needed(row, is_mine=is_mine)
     return Shown(row, form, is_mine)

@@ -24,7 +24,7 @@ from exceptions_app.states import Verb
 from exceptions_app.triage.rule_preview import MOST_READ, Preview, preview_of
 from exceptions_app.triage.rules import rules_in_force
 from exceptions_app.views import kept_rules
-from exceptions_app.views.interrupted import signed_in
+from exceptions_app.views.interrupted import forget, signed_in
 from exceptions_app.views.kept_rule_forms import RuleMoveForm
 from exceptions_app.views.listing import unknown_names
 from exceptions_app.views.posted import posted_from
@@ -87,6 +87,7 @@ def routing_rule_propose(request: HttpRequest, _ref: str) -> HttpResponse:
         form.add_error(None, shown(error.reason))
         status = 403
     else:
+        forget(request, _page(request, None))
         messages.success(request, shown(say("{ref} is proposed. Someone else decides now.", ref=rule.ref)))
         return HttpResponseRedirect(_page(request, None))
     return _show(request, form=form, draft=draft, status=status)
@@ -114,7 +115,7 @@ def _draft(form: RoutingForm) -> RoutingRule:
 def routing_rule_move(request: HttpRequest, _ref: str) -> HttpResponse:
     kept_rules.require_keeper(request, reason=rules.NOT_PERMITTED)
     form = RuleMoveForm(request.POST)
-    status = kept_rules.move(request, form, _MOVES)
+    status = kept_rules.move(request, form, _MOVES, _page(request, None))
     if status == 302:
         return HttpResponseRedirect(_page(request, None))
     return _show(request, move_form=form, status=status)
@@ -129,25 +130,22 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     reach = reach_for(request)
-    keeps = rules.may_keep_rules(person(request))
+    keeps, page = rules.may_keep_rules(person(request)), _page(request, None)
     found = rules_among(routing_rules_within(reach, keeps=keeps))
-    in_force = sorted(found.in_force, key=lambda rule: rule.place)
-    asked = (move_form.data.get("rule") if move_form is not None else request.GET.get("rule")) if keeps else None
-    looked_at = [rule for rule in (*found.waiting, *in_force) if str(rule.pk) == asked]
-    chosen = kept_rules.to_be_changed(request, found, form)
+    found = replace(found, in_force=sorted(found.in_force, key=lambda rule: rule.place))
+    looked_at = kept_rules.looked_at(request, found, move_form, page) if keeps else None
+    chosen = kept_rules.to_be_changed(request, found, form, page)
     if keeps and form is None:
         form = _form(request, initial=_beginning(found, chosen))
+        kept_rules.propose_again(request, form, page)
     context: Mapping[str, Any] = {
-        **kept_rules.page_of(
-            request, replace(found, in_force=in_force), form=form, move_form=move_form, keeps=keeps, changed=chosen
-        ),
+        **kept_rules.page_of(request, found, page=page, form=form, move_form=move_form, keeps=keeps, changed=chosen),
         "heading": gettext("Routing rules"),
-        "page_url": _page(request, None),
         "propose_url": reverse("exceptions:routing_rule_propose"),
         "move_url": reverse("exceptions:routing_rule_move"),
         "looks": True,
         "effect_template": "exceptions/_routing_effect.html",
-        "effect": _effect(request, looked_at[0]) if looked_at else None,
+        "effect": _effect(request, looked_at) if looked_at else None,
         "proposed_effect": _effect(request, draft) if draft is not None else None,
         "most_read": MOST_READ,
         "notices": unknown_names(request, {"change": "", "rule": ""}),

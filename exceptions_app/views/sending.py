@@ -205,6 +205,7 @@ def stop_all(request: HttpRequest, ref: str) -> HttpResponse:
         messages.error(request, gettext("Nothing was stopped. Say why; everybody who opens a page reads it."))
         return HttpResponseRedirect(page)
     actions.stop_all(by=person(request), at=now(), because=form.cleaned_data.get("because", ""))
+    forget(request, request.path)
     return _done(request, page, gettext("All sending is stopped. What a worker had in its hands is finished."))
 
 
