@@ -87,6 +87,7 @@ def show_cause(
         "failed_form": next((form for form in (bound or {}).values() if form.is_bound), None),
         "forms": _forms(request, line, owner=owners[0] if owners else None, bound=bound or {}),
         "may_propose": reach.has(Verb.PROPOSE),
+        "is_kept_for_playbook": interrupted_at(request, url_of_cause(found)).action.startswith("playbook_"),
         "trail": [{"label": gettext("Causes"), "url": reverse("exceptions:causes")}],
         "at": now(),
     }

@@ -48,7 +48,7 @@ class PlaybookFilterForm(forms.Form):
 
 
 class PlaybookForm(forms.Form):
-    """`steps` are those to begin with."""
+    """`steps` are those to begin with, beside what `initial` says of rows."""
 
     use_required_attribute = False
     seen = forms.IntegerField(widget=forms.HiddenInput)
@@ -59,7 +59,8 @@ class PlaybookForm(forms.Form):
 
     def __init__(self, *args: Any, steps: Sequence[Step] = (), **more: Any) -> None:
         super().__init__(*args, **more)
-        rows = MOST_STEPS if self.is_bound else min(MOST_STEPS, len(steps) + FREE_ROWS)
+        typed = sum(name.startswith("kind_") for name in self.initial)
+        rows = MOST_STEPS if self.is_bound else min(MOST_STEPS, max(typed, len(steps) + FREE_ROWS))
         self.numbers = range(1, rows + 1)
         for number in self.numbers:
             step = steps[number - 1].masked if number <= len(steps) else None

@@ -1,7 +1,5 @@
 """Playbooks: all of them, and that for the error code of a cause with what holds, what waits and the next version."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -19,9 +17,9 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import playbooks as reads
 from exceptions_app.queries.causes import CauseLine
 from exceptions_app.views.addresses import address
-from exceptions_app.views.cause import visible_cause
+from exceptions_app.views.cause import url_of_cause, visible_cause
 from exceptions_app.views.errors import changed_meanwhile, not_permitted
-from exceptions_app.views.interrupted import forget, interrupted_at, signed_in
+from exceptions_app.views.interrupted import begin_again, forget, interrupted_at, signed_in
 from exceptions_app.views.listing import page_of, unknown_names
 from exceptions_app.views.playbook_forms import DecidePlaybookForm, PlaybookFilterForm, PlaybookForm
 from exceptions_app.views.posted import posted_from
@@ -89,7 +87,11 @@ def _show(
     versions = reads.versions_of(cause)
     newest, holds = versions[0] if versions else None, reads.holding(cause)
     waits = newest if newest is not None and _waits(newest) else None
-    may_decide = waits is not None and reads.may_with_code(cause, reads.DECIDING, reach).allowed
+    if waits is None or not reads.may_with_code(cause, reads.DECIDING, reach).allowed:
+        decide_form = None
+    elif decide_form is None:
+        decide_form = DecidePlaybookForm(initial={"version": waits.pk}, auto_id="decide-%s")
+        begin_again(request, decide_form, url_of_cause(cause), sent_to="playbook_decide", about=("version", waits.pk))
     context = {
         "cause": cause,
         "holds": holds,
@@ -98,13 +100,11 @@ def _show(
         "waits": waits,
         "waiting_steps": steps_of(waits.steps) if waits else [],
         "is_own": waits is not None and waits.author_id == person(request).pk,
-        "decide_form": (decide_form or DecidePlaybookForm(initial={"version": waits.pk}, auto_id="decide-%s"))
-        if waits is not None and may_decide
-        else None,
+        "decide_form": decide_form,
         "versions": versions,
         "most": MOST_STEPS,
         "form": _form(request, line, newest, form),
-        "failed_form": form or decide_form,
+        "failed_form": next((one for one in (form, decide_form) if one is not None and one.is_bound), None),
         "trail": [
             {"label": gettext("Causes"), "url": reverse("exceptions:causes")},
             {"label": cause.ref, "url": reverse("exceptions:cause", args=[cause.ref])},
@@ -120,13 +120,14 @@ def _waits(version: PlaybookVersion) -> bool:
 def _form(
     request: HttpRequest, line: CauseLine, newest: PlaybookVersion | None, form: PlaybookForm | None
 ) -> PlaybookForm | None:
-    """For who may keep it; with what they typed before their sign-in ended."""
+    """For who may keep it. What they typed before their sign-in ended is still about the version that they saw then."""
     if form is not None or not reads.may_with_code(line.cause, reads.KEEPING, reach_for(request)).allowed:
         return form
-    kept = interrupted_at(request, reverse("exceptions:cause", args=[line.cause.ref]))
-    typed: dict[str, Any] = dict(kept.typed) if kept.action == "playbook_save" else {}
-    typed["seen"] = newest.number if newest is not None else 0
-    return PlaybookForm(initial=typed, steps=steps_of(newest.steps) if newest is not None else [])
+    kept = interrupted_at(request, url_of_cause(line.cause))
+    if kept.action == "playbook_save":
+        return PlaybookForm(initial=dict(kept.typed))
+    steps = steps_of(newest.steps) if newest is not None else []
+    return PlaybookForm(initial={"seen": newest.number if newest is not None else 0}, steps=steps)
 
 
 @posted_from(_page_of_playbook)
@@ -145,14 +146,24 @@ def save(request: HttpRequest, ref: str) -> HttpResponse:
     except NotPermitted as error:
         return not_permitted(request, error.reason)
     except PlaybookChanged as error:
-        return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=_url(line))
-    forget(request, reverse("exceptions:cause", args=[line.cause.ref]))
+        return _over_a_newer_one(request, line, told_by(error, NOTHING_WAS_DONE))
+    forget(request, url_of_cause(line.cause))
     written = say("Version {number} is written.", number=version.number)
     then = (
         say("It waits for somebody else, since it leads to values.") if version.needs_second else say("It holds now.")
     )
     messages.success(request, shown(together(written, then)))
     return HttpResponseRedirect(_url(line))
+
+
+def _over_a_newer_one(request: HttpRequest, line: CauseLine, why: str) -> HttpResponse:
+    """What was typed stays, to be sent again by who has looked at the version that is there by now."""
+    newest, data = reads.newest(line.cause), request.POST.copy()
+    data["seen"] = str(newest.number if newest is not None else 0)
+    form = PlaybookForm(data)
+    form.full_clean()
+    form.add_error(None, why)
+    return _show(request, line, form=form, status=409)
 
 
 @posted_from(_page_of_playbook)
@@ -176,5 +187,6 @@ def decide(request: HttpRequest, ref: str) -> HttpResponse:
         return not_permitted(request, error.reason)
     except PlaybookChanged as error:
         return changed_meanwhile(request, told_by(error, NOTHING_WAS_DONE), back_url=_url(line))
+    forget(request, url_of_cause(line.cause))
     messages.success(request, shown(say("You decided on version {number}.", number=waits.number)))
     return HttpResponseRedirect(_url(line))
