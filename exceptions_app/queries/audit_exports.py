@@ -1,6 +1,7 @@
 """Exports of the audit trail, for whoever may read all that is in them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -71,18 +72,22 @@ def kept_filter(filters: EventFilter) -> dict[str, Any]:
     return kept | ({"subjects": sorted(filters.subjects)} if filters.subjects else {})
 
 
-def filter_of(export: AuditExport) -> EventFilter:
-    """The filter that a row keeps. Of a batch, and of a delivery, the subjects are of a list that never changes."""
+def asked_of(export: AuditExport) -> EventFilter:
+    """The filter that a row keeps, without what is in the batch or the delivery that it names."""
     kept: Mapping[str, Any] = export.wanted
     times: dict[str, Any] = {name: datetime.fromisoformat(kept[name]) for name in ("since", "until") if name in kept}
     words = {name: kept.get(name, "") for name in ("actor", "action", "subject")}
+    return EventFilter(scopes=export.scopes, subjects=kept.get("subjects", []), **times, **words)
+
+
+def filter_of(export: AuditExport) -> EventFilter:
+    """The events that are wanted. Of a batch, and of a delivery, the subjects are of a list that never changes."""
+    asked = asked_of(export)
     if batch := batch_of(export):
-        subjects = batch_subjects(batch)
-    elif delivery := delivery_of(export):
-        subjects = delivery_subjects(delivery)
-    else:
-        subjects = kept.get("subjects", [])
-    return EventFilter(scopes=export.scopes, subjects=subjects, **times, **words)
+        return replace(asked, subjects=batch_subjects(batch))
+    if delivery := delivery_of(export):
+        return replace(asked, subjects=delivery_subjects(delivery))
+    return asked
 
 
 def batch_of(export: AuditExport) -> ReplayBatch | None:

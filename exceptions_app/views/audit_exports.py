@@ -82,7 +82,7 @@ def start(request: HttpRequest, ref: str) -> HttpResponse:  # noqa: ARG001 - of 
             form.asked(scopes), asked["format"], by=person(request), at=now(), key=asked["key"], batch=form.batch
         )
     except Invalid as error:
-        form.add_error("format", shown(error.problem))
+        form.add_error(None, shown(error.problem))  # the page with the error has no form for the file
         return timeline(request, form, scopes)
     return HttpResponseRedirect(_url_of(export))
 
@@ -112,13 +112,12 @@ def audit_made(request: HttpRequest, ref: str) -> HttpResponse:
     export = _seen(request, ref)
     context: dict[str, Any] = {
         "export": export,
-        "moves": reads.moves_of_export(export, person(request)),
-        "wanted": reads.filter_of(export),
         "is_fragment": is_htmx(request),
         "poll_every": POLL_EVERY if export.state in BEING_MADE else 0,
         "poll_url": address(request, **{STATE_SEEN: export.state}),
     }
     if not is_htmx(request):
+        context |= {"moves": reads.moves_of_export(export, person(request)), "wanted": reads.asked_of(export)}
         return render(request, "exceptions/audit_made.html", context)
     if request.GET.get(STATE_SEEN, export.state) != export.state:
         return HttpResponseClientRefresh()  # what may be done with it is another matter now

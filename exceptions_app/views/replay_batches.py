@@ -33,7 +33,12 @@ from exceptions_app.models import BatchItem, ReplayBatch
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries import replay_batches as reads
 from exceptions_app.queries.batch_changes import changes_of
-from exceptions_app.queries.batch_standing import BatchPossibility, batch_possibilities, standing_on
+from exceptions_app.queries.batch_standing import (
+    BatchPossibility,
+    batch_possibilities,
+    batches_within,
+    standing_on,
+)
 from exceptions_app.queries.case_page import full_names
 from exceptions_app.states import Verb
 from exceptions_app.views.addresses import address
@@ -148,7 +153,7 @@ def _page(
         "look_url": reverse("exceptions:batch_look", args=[batch.ref]),
         "kinds": reads.kinds_of_error(batch),
         "decision": reads.decision_on(batch),
-        "pack_key": str(uuid4()) if reach_for(request).has(Verb.EXPORT) else "",
+        "pack_key": str(uuid4()) if _may_make_pack(request, batch) else "",
         "items": page.rows,
         "tabs": _tabs(request, progress, wanted),
         "wanted": wanted,
@@ -166,6 +171,14 @@ def _page(
     if request.GET.get(STATE_SEEN, batch.state) != batch.state:
         return HttpResponseClientRefresh()  # what may be done with it is another matter now
     return render(request, "exceptions/_replay_batch_progress.html", context)
+
+
+def _may_make_pack(request: HttpRequest, batch: ReplayBatch) -> bool:
+    """Its button is of the whole page; a query for who may read the trail of anything."""
+    reach = reach_for(request)
+    if is_htmx(request) or not reach.has(Verb.EXPORT):
+        return False
+    return batches_within(reach, Verb.EXPORT).filter(pk=batch.pk).exists()
 
 
 def _address(request: HttpRequest, **changes: str) -> str:

@@ -253,13 +253,22 @@ def test_pages_start_follow_and_halt_an_export(cast: Cast, written: list[AuditEv
         refused = client.post(start_url, asked | wrong)
         assert refused.status_code == 422
         assert says in refused.content.decode()
+    more = [start(cast.auditor) for _ in range(2)]
+    full = client.post(start_url, asked | {"key": str(uuid4())})
+    assert (full.status_code, list(full.context["form"].errors)) == (422, ["__all__"])
+    assert "3 exports that are not finished" in full.content.decode()
+    assert f'href="{reverse("exceptions:audit_exports")}"' in full.content.decode().partition("<main")[2]
+    for one in more:
+        cancel_export(one.pk, by=cast.auditor, at=now())
     queued = " ".join(client.get(started["Location"]).content.decode().split())
     assert "waiting for its turn" in queued.lower()
     assert "<dt>From</dt> <dd> the beginning </dd>" in queued
     assert f"0 of about {EVENTS} events" in queued
+    assert "You may leave this page" in queued
     for move, words in (("pause", "paused"), ("resume", "goes on"), ("cancel", "cancelled")):
         answer = client.post(reverse(f"exceptions:audit_export_{move}", args=[export.ref]), follow=True)
         assert words in answer.content.decode()
+        assert ("You may leave this page" in answer.content.decode()) is (move == "resume")
     assert client.post(reverse("exceptions:audit_export_resume", args=[export.ref])).status_code == 409
     assert export.ref in client.get(reverse("exceptions:audit_exports")).content.decode()
     grant(cast.outsider, [Verb.EXPORT], cast.einvoicing, cast.netherlands)

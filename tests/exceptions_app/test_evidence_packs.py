@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 from pypdf import PdfReader
@@ -71,6 +73,26 @@ def asked_for(client: Any, page: str, about: str) -> AuditExport:
     found = AuditExport.objects.latest("pk")
     assert sent[0]["Location"] == reverse("exceptions:audit_made", args=[found.ref])
     return found
+
+
+@pytest.mark.django_db
+def test_pack_of_a_batch_is_offered_where_it_would_be_made_and_says_of_what_it_is(
+    cast: Cast, target: Any, signed_in: Any
+):
+    batch = propose_all(cast, refused_cases(cast, 3))
+    page = reverse("exceptions:batch", args=[batch.ref])
+    grant(cast.outsider, [Verb.EXPORT], cast.einvoicing, cast.germany)
+    grant(cast.outsider, [Verb.SEE], cast.einvoicing, cast.netherlands)
+    shown = signed_in(cast.outsider).get(page)
+    assert (shown.status_code, shown.context["pack_key"]) == (200, "")
+    client = signed_in(cast.auditor)
+    made = reverse("exceptions:audit_made", args=[asked_for(client, page, batch.ref).ref])
+    about = " ".join(client.get(made).content.decode().split())
+    assert f"<dt>About</dt> <dd> {batch.ref} </dd>" in about
+    assert "case:EX-" not in about
+    with CaptureQueriesContext(connection) as polled:
+        client.get(made, headers={"HX-Request": "true"})
+    assert not [query for query in polled.captured_queries if "batchitem" in query["sql"]]
 
 
 def taken(client: Any, export: AuditExport) -> bytes:
