@@ -21,7 +21,7 @@ from exceptions_app.models import Emergency, LegalEntity, Queue
 from exceptions_app.models.emergency import LONGEST
 from exceptions_app.policies import NotPermitted
 from exceptions_app.queries.access_conflicts import lock_people
-from exceptions_app.queries.emergencies import scope_of_emergency, to_be_told, unreviewed_of, why_no_review
+from exceptions_app.queries.emergencies import may_end, scope_of_emergency, to_be_told, unreviewed_of, why_no_review
 from exceptions_app.queries.reach import own_reach_of
 from exceptions_app.states import Verb
 from exceptions_app.wording import say
@@ -87,8 +87,7 @@ def _check(role: str, minutes: int, because: str) -> None:
 def end_emergency(number: int, *, by: AbstractUser, at: datetime, because: str = "") -> Emergency:
     """What it gave is taken: by who took it, who may review it, or an administrator. Ended twice is ended once."""
     taken = _locked(number)
-    may = by.pk == taken.person_id or by.is_staff or not why_no_review(taken, by, own_reach_of(by), at=at)
-    if not (is_machine(by) or (may and by.is_active)):
+    if not (is_machine(by) or may_end(taken, by, own_reach_of(by), at=at)):
         raise NotPermitted(say("Only who took it, who may review it, or an administrator may end it."))
     if taken.ended_at is None:
         _end(taken, by=by, at=at, because=because)

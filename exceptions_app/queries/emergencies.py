@@ -68,6 +68,12 @@ def why_no_review(emergency: Emergency, by: AbstractUser, reach: Reach, *, at: d
     return ""
 
 
+def may_end(emergency: Emergency, by: AbstractUser, reach: Reach, *, at: datetime) -> bool:
+    """Whoever took it, an administrator, and who may review it. `reach` is their own."""
+    is_theirs = by.pk == emergency.person_id or by.is_staff
+    return by.is_active and (is_theirs or not why_no_review(emergency, by, reach, at=at))
+
+
 def to_be_told(queue: Queue, entity: LegalEntity, *, by: AbstractUser) -> list[int]:
     """Everybody else who may review it, and the administrators. Another account with their address is not another."""
     within = [one for verb in REVIEWING for one in people_within(verb, [queue.pk], [entity.pk])]

@@ -131,6 +131,7 @@ def _page(request: HttpRequest, taken: Emergency, form: ReviewForm | None = None
     context: dict[str, Any] = {
         "emergency": taken,
         "lasts": lasts,
+        "may_end": lasts and reads.may_end(taken, user, reach, at=now()),
         "done": [(row, in_words(row.action)) for row in done.rows],
         "why_not": reads.why_no_review(taken, user, reach, at=now()),
         "form": form,

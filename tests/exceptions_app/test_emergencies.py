@@ -213,11 +213,15 @@ def test_stays_open_until_a_second_person_has_reviewed_it(cast: Cast, nora: User
     reviewed: dict[str, Any] = {"verdict": "justified", "review": "One comment, in order.", "at": now()}
     with pytest.raises(Invalid, match="It lasts still"):
         actions.review_emergency(taken.pk, by=cast.controller, **reviewed)
-    actions.end_emergency(taken.pk, by=nora, at=now())
     twin = person("norah", "Nora Again", role="auditor")
     User.objects.filter(pk=twin.pk).update(email="NORA@example.test")
     AuditEvent.objects.filter(subject="person:norah").first()
     twin.refresh_from_db()
+    for who, may in ((nora, True), (cast.controller, True), (cast.administrator, True), (twin, False)):
+        page = signed_in(who).get(f"/emergencies/{taken.ref}/").content.decode()
+        assert ("End it now" in page) is may, who
+    assert signed_in(twin).post(f"/emergencies/{taken.ref}/end/").status_code == 403
+    actions.end_emergency(taken.pk, by=nora, at=now())
     for who, reason in (
         (nora, "You took it"),
         (cast.support, "It is reviewed by whoever may approve"),
