@@ -21,7 +21,7 @@ from exceptions_app.actions.connections import save_configuration
 from exceptions_app.actions.delegations import delegate, end_delegation
 from exceptions_app.actions.emergencies import take_emergency
 from exceptions_app.actions.grants import add_to_role, grant_connection, grant_verbs, remove_from_role
-from exceptions_app.api.scopes import READ, SCIM
+from exceptions_app.api.scopes import SCIM
 from exceptions_app.machines import SETUP, machine
 from exceptions_app.models import Delegation, LegalEntity, Queue, Route
 from exceptions_app.policies import NotPermitted
@@ -194,18 +194,20 @@ def test_whoever_answers_for_a_program_that_gives_roles_administers(cast: Cast):
     account = make_service_account(
         "directory", purpose="Directory", owner=cast.outsider, ends_at=now() + timedelta(days=30), **made
     )
-    make_service_token(account, name="read", scopes=[READ], days=10, **made)
-    give_role(cast.outsider, "controller")
-    assert held_together() == []
     make_service_token(account, name="directory", scopes=[SCIM], days=10, **made)
-    found = held_together()
-    assert {(held.username, held.right, held.connection) for held in found} == {
-        ("otto", "administer", "service:directory")
-    }
-    assert "administer accounts and access (service:directory): whoever gives" in found[0].in_words
-    assert held_together([account.user.pk]) == found
-    end_service_account(account, by=cast.administrator, at=now())
+    with pytest.raises(NotPermitted, match=r"administer accounts and access \(service:directory\): whoever gives"):
+        give_role(cast.outsider, "controller")
     assert held_together() == []
+    with transaction.atomic():
+        cast.outsider.groups.add(Group.objects.get(name="controller"))  # past the action, as from before
+        found = held_together()
+        assert {(held.username, held.right, held.connection) for held in found} == {
+            ("otto", "administer", "service:directory")
+        }
+        assert held_together([account.user.pk]) == found
+        end_service_account(account, by=cast.administrator, at=now())
+        assert held_together() == []
+        transaction.set_rollback(True)
 
 
 def test_held_from_before_is_reported_whole_and_keeps_nobody_from_other_changes(
