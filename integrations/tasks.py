@@ -34,11 +34,12 @@ def pull_due(**_from_newer_senders: Any) -> None:
             pull_source.apply_async((source_id,), expires=sources.LEASE, retry=False)
         except SoftTimeLimitExceeded:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the client raises, it is due again after its lease
+        except Exception as error:  # noqa: BLE001 - whatever the client raises
+            sources.give_back(source_id)
             log.warning("Source %s is not pulled now: the broker is away (%s).", source_id, type(error).__name__)
 
 
-@shared_task(soft_time_limit=sources.LONGEST_PULL, time_limit=sources.LEASE)
+@shared_task(soft_time_limit=sources.LONGEST_PULL, time_limit=sources.LONGEST_PULL + 30)
 def pull_source(source_id: int, **_from_newer_senders: Any) -> None:
     """Fetch from one source."""
     sources.pull(source_id, at=now())

@@ -1,6 +1,8 @@
 """When a source is fetched from, by whom, and what becomes of its schedule: one puller at a time, and never many.
 
-A source that is due is claimed by moving its next time forward, so that a lost worker costs one lease and no work.
+A source that is due is claimed by moving its next time forward, so that a lost worker, or a broker that forgot, costs
+one lease and no work. Nothing rests on the length of the lease: who pulls holds a lock, and whoever comes meanwhile
+goes away.
 """
 
 import logging
@@ -27,7 +29,7 @@ from integrations.pull_settings import RestSettings, SettingsRefused, read_setti
 log = logging.getLogger(__name__)
 
 LONGEST_PULL = 150  # seconds
-LEASE = 180  # seconds, longer than any pull
+LEASE = 30  # seconds
 _NO_ROOM = timedelta(seconds=5)
 _FULL = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
@@ -43,6 +45,11 @@ def claim_due() -> list[int]:
         )
         PullSource.objects.filter(pk__in=keys).update(next_due_at=Now() + timedelta(seconds=LEASE))
     return keys
+
+
+def give_back(source_id: int) -> None:
+    """What was claimed and cannot be pulled now is due again."""
+    _due_in(source_id, timedelta(0))
 
 
 def pull(source_id: int, *, at: datetime) -> Pulled | None:

@@ -1,6 +1,3 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,8 +7,8 @@ from django.db import transaction
 from pytest_django.fixtures import Settings
 
 from integrations import doorbell
+from tests.broker import broker_at
 from tests.scripted_server import scripted
-from workbench.celery import app
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,20 +23,6 @@ def name(settings: Settings) -> str:
 def rings(name: str) -> int:
     with redis.Redis.from_url(configured.REDIS_URL) as client:
         return sum(name.encode() in message for message in client.lrange("celery", 0, -1))
-
-
-@contextmanager
-def broker_at(url: str) -> Iterator[None]:
-    """Another broker for this process, with connections of its own."""
-    celery: Any = app
-    before = celery.conf.broker_url
-    try:
-        celery.conf.broker_url = celery.conf.broker_write_url = url
-        celery._pool = celery.amqp._producer_pool = None
-        yield
-    finally:
-        celery.conf.broker_url = celery.conf.broker_write_url = before
-        celery._pool = celery.amqp._producer_pool = None
 
 
 def ring() -> None:

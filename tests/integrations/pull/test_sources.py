@@ -15,6 +15,7 @@ from integrations.models import InboxMessage, PullSource, SequenceGap
 from integrations.pull import gaps, sources
 from integrations.tasks import pull_due, pull_source
 from tests.arrivals import configure
+from tests.broker import broker_at
 from tests.cast import MORNING, Cast
 from tests.concurrency import at_the_same_time
 from tests.integrations.pull.sources import configured, pull, waits_for
@@ -34,7 +35,7 @@ def test_what_is_due_is_claimed_once_for_the_length_of_a_lease(cast: Cast):
     PullSource.objects.filter(pk=later.pk).update(next_due_at=Now() + timedelta(minutes=1))
     assert [sources.claim_due(), sources.claim_due()] == [[due.pk], []]
     due.refresh_from_db()
-    assert timedelta(seconds=170) < waits_for(due) <= timedelta(seconds=sources.LEASE)
+    assert timedelta(seconds=sources.LEASE - 10) < waits_for(due) <= timedelta(seconds=sources.LEASE)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -99,6 +100,25 @@ def test_task_pulls_what_it_is_told(cast: Cast, simulator: RunningSimulator):
     source.refresh_from_db()
     assert source.last_ok_at is not None
     assert source.last_ok_at <= now()
+
+
+def test_what_no_broker_takes_is_due_again_at_once(cast: Cast, caplog: pytest.LogCaptureFixture):
+    source = feed(cast)
+    with broker_at("redis://127.0.0.1:1/0"):
+        pull_due()
+    assert f"Source {source.pk} is not pulled now" in caplog.text
+    assert sources.claim_due() == [source.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_while_it_is_pulled_goes_away(cast: Cast):
+    """However long a pull takes: it outlives its lease, and is claimed and asked for again meanwhile."""
+    source = feed(cast)
+    with sources._held(sources._SOURCE_LOCKS, [source.pk]) as held:
+        assert held
+        [outcome] = at_the_same_time([lambda: sources.pull(source.pk, at=MORNING)])
+    source.refresh_from_db()
+    assert (outcome, source.failures, source.last_ok_at) == (None, 0, None)
 
 
 @pytest.mark.django_db(transaction=True)
