@@ -35,7 +35,7 @@ def refused_invoice(number: str = "INV-1001", *, seed: int = 1) -> bytes:
 
 @cache
 def report_on(payload: bytes) -> bytes:
-    """What the official validator says; it takes a moment, so it is asked once."""
+    """What the official validator says; asked once, since it takes a moment, and in a fork it answers nothing."""
     return official_report(payload)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 
 from audit import log
@@ -52,11 +52,16 @@ def make_service_account(
         if not text.strip():
             missing = say("Say what it is for.") if field == "purpose" else say("Say why; the auditor reads it.")
             raise Invalid(field, missing)
-    if User.objects.filter(username=f"{SERVICE_PREFIX}{name}").exists():
-        raise Invalid("name", say("There is a service account of this name already. Names are given once."))
     user = User(username=f"{SERVICE_PREFIX}{name}", first_name=purpose.strip()[:150])
     user.set_unusable_password()
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:  # asked of the database, since somebody else may give it the name at this moment
+        if not User.objects.filter(username=user.get_username()).exists():
+            raise
+        taken = say("There is a service account of this name already. Names are given once.")
+        raise Invalid("name", taken) from error
     made = ServiceAccount.objects.create(user=user, owner_id=owner.pk, ends_at=ends_at, purpose=purpose.strip()[:150])
     words = f"{by} made the service account {user.get_username()}, for which {owner} answers."
     data = {"owner": owner.get_username(), "ends_at": ends_at, "purpose": made.purpose}

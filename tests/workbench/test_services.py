@@ -27,6 +27,7 @@ from exceptions_app.policies import NotPermitted
 from exceptions_app.states import Verb
 from tests import factories
 from tests.cast import Cast, cast, grant, person, signed_in
+from tests.concurrency import at_the_same_time
 from workbench import services
 from workbench.models import ApiToken, ServiceAccount, User
 from workbench.tokens import create_api_token
@@ -251,6 +252,21 @@ def exchange(body: dict[str, str] | str, **headers: str) -> tuple[int, dict[str,
     )
     assert (answer["Cache-Control"], answer["Pragma"]) == ("no-store", "no-cache")
     return answer.status_code, answer.json(), answer
+
+
+@pytest.mark.django_db(transaction=True)
+def test_name_that_two_give_at_the_same_time_is_given_once(cast: Cast):
+    def make() -> ServiceAccount:
+        return services.make_service_account(
+            "erp", purpose="Intake", owner=cast.clerk, ends_at=now() + timedelta(days=9), by=cast.administrator,
+            at=now(), because=WHY,
+        )  # fmt: skip
+
+    made = at_the_same_time([make] * 3)
+    refused = [one for one in made if isinstance(one, Invalid)]
+    assert [(one.field, "of this name already" in one.problem) for one in refused] == [("name", True)] * 2
+    assert ServiceAccount.objects.get().user.username == "service:erp"
+    assert AuditEvent.objects.filter(action="person.added", subject="person:service:erp").count() == 1
 
 
 def test_client_credentials_give_a_token_of_some_minutes(cast: Cast, erp: ServiceAccount, time_machine: Any):

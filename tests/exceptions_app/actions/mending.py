@@ -6,8 +6,8 @@ from exceptions_app.actions.propose import propose_replay
 from exceptions_app.models import ExceptionCase, PayloadVersion, Proposal
 from integrations import inbox
 from integrations.connectors.en16931 import connector
-from integrations.demo.report import official_report
 from integrations.models import InboxMessage
+from tests.arrivals import report_on
 from tests.cast import MORNING, Cast
 from tests.invoices import valid_invoice, without_issue_date
 from workbench.models import User
@@ -18,7 +18,7 @@ def take_in(cast: Cast, number: str = "INV-1001", *, message: str = "message-1")
     payload = without_issue_date(valid_invoice(number))
     inbox.receive(
         cast.connection,
-        inbox.HandedIn(message, payload, "application/xml", official_report(payload), "application/xml"),
+        inbox.HandedIn(message, payload, "application/xml", report_on(payload), "application/xml"),
         via=InboxMessage.Via.API,
         by="source",
         at=MORNING,

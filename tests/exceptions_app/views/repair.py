@@ -11,9 +11,9 @@ from exceptions_app.form_names import field_name
 from exceptions_app.models import ExceptionCase, PayloadVersion
 from integrations import inbox
 from integrations.connectors.en16931 import connector
-from integrations.demo.report import official_report
 from integrations.models import InboxMessage
 from integrations.records.record import RecordField
+from tests.arrivals import report_on
 from tests.cast import MORNING, Cast
 from tests.invoices import valid_invoice, without_issue_date
 from workbench.models import User
@@ -26,7 +26,7 @@ def take_in(
 ) -> ExceptionCase:
     """Hand a document in as it was refused, by the official validator unless said otherwise, and read it."""
     media_type = "application/json" if refusal.startswith(b"{") else "application/xml"
-    handed_in = inbox.HandedIn(external_id, payload, "application/xml", refusal or official_report(payload), media_type)
+    handed_in = inbox.HandedIn(external_id, payload, "application/xml", refusal or report_on(payload), media_type)
     inbox.receive(cast.connection, handed_in, via=InboxMessage.Via.API, by="source", at=at)
     assert intake.read_messages(limit=10, at=at) == 1
     return ExceptionCase.objects.latest("pk")
