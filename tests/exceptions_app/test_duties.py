@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from exceptions_app.actions.decide import approve, reject
 from exceptions_app.actions.grants import grant_verbs, remove_from_role
 from exceptions_app.duties import Decider, who_can
+from exceptions_app.hands import hands_of, own_part
 from exceptions_app.machines import POLICY, SCIM, SETUP, machine
 from exceptions_app.models import (
     Decision,
@@ -35,6 +36,7 @@ from tests.exceptions_app.hands import (
     Scene,
     SignIn,
     decide_by_sql,
+    lent,
     play,
     told,
 )
@@ -151,6 +153,15 @@ def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
     for action, data in HARMLESS:
         told(action, "person:conrad", by=cast.clerk, at=LATER, **data)
     grant_verbs([Verb.APPROVE], cast.controller, [cast.einvoicing, cast.netherlands], by=machine(SETUP), at=LATER)
+    to_the_role = {"to": "role:controller", "permissions": ["approve"]}
+    told("grant.taken", f"queue:{cast.einvoicing.slug}", by=machine(SETUP), at=LATER, **to_the_role)
+    told(
+        "grant.given",
+        f"entity:{cast.netherlands.code}",
+        by=machine(SETUP),
+        at=scene.proposal.proposed_at,
+        **to_the_role,
+    )
     # A status that was given, and one of which the event does not say whether it was, counts as it did.
     for changes in ({}, {"is_staff": {"was": False, "will_be": True}}):
         with transaction.atomic():
@@ -171,7 +182,33 @@ def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
     assert contributors_of(scene.proposal) == {
         cast.clerk.pk, cast.second_clerk.pk, scene.people["mia"].pk, scene.people["vera"].pk
     }  # fmt: skip
+    lent(cast.controller, cast.support)
     decide_by_sql(scene, cast.controller)
+
+
+@pytest.mark.parametrize("name", ["ended_at", "ends_at"])
+def test_delegation_that_was_over_a_day_before_the_first_correction_keeps_nobody_from_deciding(cast: Cast, name: str):
+    scene = play(cast)
+    first = min(scene.case.versions.filter(author__isnull=False).values_list("created_at", flat=True))
+    since = min(first, scene.proposal.proposed_at) - timedelta(hours=24)
+    lasted: dict[str, Any] = {"begins_at": since - timedelta(days=2), "given_at": since - timedelta(days=2)}
+    by = {"ended_by": cast.clerk} if name == "ended_at" else {}
+    with transaction.atomic():
+        lent(cast.clerk, cast.controller, **lasted | by | {name: since + timedelta(microseconds=1)})
+        with pytest.raises(IntegrityError, match="decides for somebody"), transaction.atomic():
+            decide_by_sql(scene, cast.controller)
+        transaction.set_rollback(True)
+    lent(cast.clerk, cast.controller, **lasted | by | {name: since})
+    decide_by_sql(scene, cast.controller)
+    assert Decision.objects.get().decider == cast.controller
+
+
+def test_of_several_parts_in_it_the_nearest_is_told(cast: Cast):
+    case = factories.make_case(cast)
+    factories.make_version(case, cast.clerk)
+    proposal = factories.make_proposal(case, cast.clerk)
+    assert [hand.part for hand in hands_of(proposal)] == ["proposed", "corrected"]
+    assert own_part(hands_of(proposal), cast.clerk.pk) == "You proposed this; someone else must decide."
 
 
 def test_page_and_api_say_who_could_still_approve_before_it_is_stuck(
