@@ -29,7 +29,17 @@ from exceptions_app.policies import (
     standing,
     verbs_of,
 )
-from exceptions_app.states import TRANSITIONS, Action, Kind, ProposalKind, State, TransitionNotAllowed, Verb, target_of
+from exceptions_app.states import (
+    TRANSITIONS,
+    Action,
+    Kind,
+    ProposalKind,
+    State,
+    TransitionNotAllowed,
+    Verb,
+    refusal_of,
+    target_of,
+)
 from tests.cast import MORNING, Cast, give_role, grant, person
 from tests.factories import make_case, make_proposal, make_version
 from workbench.models import User
@@ -191,6 +201,18 @@ def test_author_of_any_version_on_the_way_does_not_decide(cast: Cast):
     )
 
 
+def test_author_of_what_a_list_shows_is_told_that_they_prepared_it(cast: Cast):
+    """A list knows who had a hand in it, and not by which part."""
+    case = make_case(cast)
+    make_version(case, cast.second_clerk)
+    assign(case.pk, to=cast.clerk, by=cast.clerk, at=MORNING)
+    proposal = make_proposal(case, cast.clerk)
+    case.refresh_from_db()
+    listed = Standing(cast.second_clerk, frozenset(Verb), proposal, frozenset({cast.clerk.pk, cast.second_clerk.pk}))
+    assert may(Action.APPROVE, case, listed).reason == "You prepared this correction; someone else must decide."
+    assert may(Action.APPROVE, case, replace(listed, user=cast.controller)).allowed
+
+
 def test_author_counts_even_when_nobody_listed_them(cast: Cast):
     """The list could be wrong; who wrote a version is a fact."""
     user = both_roles(cast)
@@ -206,8 +228,12 @@ def test_author_counts_even_when_nobody_listed_them(cast: Cast):
 
 def test_colleague_who_has_it_is_named(cast: Cast):
     case = claim(make_case(cast).pk, by=cast.clerk, at=MORNING)
-    for action in (Action.CORRECT, Action.HOLD, Action.PROPOSE, Action.DISMISS):
-        assert reason(action, case, cast.second_clerk).startswith("Clara Clerk is working on this.")
+    work = "hold resume snooze wake correct translate propose release decline dismiss reverse"
+    for action in map(Action, work.split()):
+        where = [(state, kind) for state in State for kind in Kind if not refusal_of(action, state=state, kind=kind)]
+        case.state, case.kind = where[0]
+        assert reason(action, case, cast.second_clerk).startswith("Clara Clerk is working on this."), action
+    case.refresh_from_db()
     assert Action.ASSIGN in allowed(case, cast.second_clerk)
     assert Action.CORRECT in allowed(case, cast.clerk)
 
