@@ -346,6 +346,19 @@ def test_what_stands_in_the_way_while_it_is_worked_on_is_said_and_nothing_else_i
     assert reason(Action.RELEASE, held, clerk).startswith("The target has this document already")
 
 
+def test_nothing_is_stated_of_an_outcome_while_something_is_proposed(cast: Cast):
+    case = make_case(cast)
+    proposal = make_proposal(case, cast.clerk)
+    case.refresh_from_db()
+    case.state = State.OUTCOME_UNKNOWN
+    [before, after] = [
+        possibilities(case, Standing(cast.clerk, frozenset(Verb), what), [Action.CONFIRM_BOOKED])[0]
+        for what in (None, proposal)
+    ]
+    assert before.allowed
+    assert (after.allowed, after.reason.startswith("Something is proposed already.")) == (False, True)
+
+
 def test_only_who_proposed_it_withdraws_it(cast: Cast):
     case = make_case(cast)
     make_proposal(case, cast.clerk)

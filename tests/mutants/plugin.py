@@ -63,10 +63,11 @@ class Runs:
         self.seconds[item.nodeid] += report.duration if report.when == "call" else 0
         if report.failed:
             self.is_ill_formed |= call.excinfo is not None and _is_ill_formed(call.excinfo.value)
-            if report.when == "call":
-                self.noticed_by = item.nodeid
-            else:
+            # What a trigger refuses at the commit is asked for once the test is over.
+            if report.when == "setup":
                 self.errors.append(item.nodeid)
+            else:
+                self.noticed_by = item.nodeid
 
 
 def _is_ill_formed(error: BaseException | None) -> bool:

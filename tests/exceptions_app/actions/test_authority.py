@@ -261,6 +261,13 @@ def test_role_is_asked_for_and_what_came_into_force_later_counts(cast: Cast, ref
     assert isinstance(approve(case.pk, by=dora, **shown), Decision)
 
 
+def test_demand_says_of_which_entity_and_kind_it_is(cast: Cast):
+    case = factories.make_case(cast)
+    rule = in_force(cast, asks(entity=cast.netherlands, object_type=case.object_type))
+    [demand] = demands_on([case.pk], at=MORNING)[case.pk]
+    assert demand.words == f"{rule.ref}: above 100.00 EUR in {cast.netherlands.code} of the kind invoice: 2 approvers."
+
+
 def test_money_is_compared_at_the_rates_that_are_known(cast: Cast):
     assert RATE_HOLDS == weights.RATE_HOLDS
     with transaction.atomic():
