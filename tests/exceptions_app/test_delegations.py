@@ -93,6 +93,7 @@ def test_delegate_decides_where_the_giver_may_and_nowhere_else(cast: Cast):
     cases = {place: proposed(cast, cast.clerk, queue=place[0], entity=place[1]) for place in places}
     mine = {(cast.einvoicing, cast.netherlands), (cast.holds, cast.germany)}
     reach = reach_of(tom)
+    assert [verb for verb in (Verb.APPROVE, Verb.CORRECT, Verb.EXPORT) if reach.has(verb)] == [Verb.APPROVE]
     for place, case in cases.items():
         assert (Verb.APPROVE in verbs_of(tom, case)) is (place in mine), place
         assert (Verb.APPROVE in reach.verbs_of(case)) is (place in mine), place

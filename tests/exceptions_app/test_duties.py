@@ -6,20 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.postgres.functions import TransactionNow
 from django.db import IntegrityError, transaction
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 
+from audit import log
 from exceptions_app.actions.decide import approve, reject
 from exceptions_app.actions.grants import grant_verbs, remove_from_role
 from exceptions_app.duties import Decider, who_can
 from exceptions_app.hands import hands_of, own_part
 from exceptions_app.machines import POLICY, SCIM, SETUP, machine
-from exceptions_app.models import (
-    Decision,
-)
+from exceptions_app.models import Decision, PayloadVersion
 from exceptions_app.models.duties import ACCOUNT_EVENTS, ACCOUNT_FIELDS, STATUS_FIELDS
 from exceptions_app.policies import NotPermitted, contributors_of, standing
 from exceptions_app.states import Verb
@@ -172,15 +172,14 @@ def test_what_touches_nobody_keeps_nobody_from_deciding(cast: Cast):
     for action, data in HARMLESS:
         told(action, "person:conrad", by=cast.clerk, at=LATER, **data)
     grant_verbs([Verb.APPROVE], cast.controller, [cast.einvoicing, cast.netherlands], by=machine(SETUP), at=LATER)
-    to_the_role = {"to": "role:controller", "permissions": ["approve"]}
-    told("grant.taken", f"queue:{cast.einvoicing.slug}", by=machine(SETUP), at=LATER, **to_the_role)
-    told(
-        "grant.given",
-        f"entity:{cast.netherlands.code}",
-        by=machine(SETUP),
-        at=scene.proposal.proposed_at,
-        **to_the_role,
-    )
+    queue, entity, elsewhere = (
+        f"queue:{cast.einvoicing.slug}", f"entity:{cast.netherlands.code}", f"queue:{cast.holds.slug}",
+    )  # fmt: skip
+    for action, place, at, verb in (
+        ("grant.taken", queue, LATER, "approve"), ("grant.given", entity, scene.proposal.proposed_at, "approve"),
+        ("grant.given", elsewhere, LATER, "approve"), ("grant.given", queue, LATER, "see"),
+    ):  # fmt: skip
+        told(action, place, by=machine(SETUP), at=at, to="role:controller", permissions=[verb])
     # A status that was given, and one of which the event does not say whether it was, counts as it did.
     for changes in ({}, {"is_staff": {"was": False, "will_be": True}}):
         with transaction.atomic():
@@ -224,6 +223,33 @@ def test_delegation_that_was_over_a_day_before_the_first_correction_keeps_nobody
     lent(cast.clerk, cast.controller, **lasted | by | {name: since})
     decide_by_sql(scene, cast.controller)
     assert Decision.objects.get().decider == cast.controller
+
+
+def test_delegation_counts_from_its_first_moment_on_and_never_when_it_ended_before(cast: Cast):
+    scene = play(cast)
+    with transaction.atomic():
+        lent(cast.clerk, cast.controller, begins_at=TransactionNow())  # the moment that the trigger has
+        with pytest.raises(IntegrityError, match="decides for somebody"), transaction.atomic():
+            decide_by_sql(scene, cast.controller)
+        transaction.set_rollback(True)
+    lent(cast.clerk, cast.controller, begins_at=LATER, ended_at=LATER, ended_by=cast.clerk)
+    decide_by_sql(scene, cast.controller)
+    assert Decision.objects.get().decider == cast.controller
+
+
+def test_of_two_rows_that_say_the_same_the_one_that_says_of_what_comes_first(cast: Cast):
+    case, vera = factories.make_case(cast), person("vera", "Vera Values")
+    factories.make_version(case, cast.second_clerk)
+    hands = [{"person": vera.pk, "part": "valued", "what": what} for what in ("", "VM-12 version 3")]
+    with transaction.atomic():
+        log.record("case.corrected", subject=case.subject, scope="", actor="cem", at=MORNING, summary="Made.")
+        PayloadVersion.objects.create(
+            case=case, number=3, content=b"<x/>", media_type="application/xml", sha256="3", author=cast.second_clerk,
+            hands=hands, created_at=MORNING,
+        )  # fmt: skip
+    factories.assign(case, cast.clerk, by=cast.clerk)
+    told_of = own_part(hands_of(factories.make_proposal(case, cast.clerk)), vera.pk)
+    assert told_of == "You wrote the mapping that gave a value in this (VM-12 version 3); someone else must decide."
 
 
 def test_of_several_parts_in_it_the_nearest_is_told(cast: Cast):

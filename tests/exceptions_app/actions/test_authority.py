@@ -24,7 +24,7 @@ from exceptions_app.actions.approval_rules import (
 )
 from exceptions_app.actions.batch_propose import judge
 from exceptions_app.actions.decide import ApprovalNoLongerHolds, DecidedAlready, approve, reject
-from exceptions_app.actions.grants import add_to_role, remove_from_role
+from exceptions_app.actions.grants import add_to_role, grant_connection, remove_from_role
 from exceptions_app.actions.mover import Invalid
 from exceptions_app.actions.propose import propose_replay
 from exceptions_app.authority import Asked as WhatIsAsked
@@ -122,6 +122,16 @@ def test_rule_is_kept_by_two_who_may_configure(cast: Cast):
                 by_sql("approvalruledecision", end, cast.administrator)
             transaction.set_rollback(True)
     assert ApprovalRule.objects.filter(state="in_force").exists()
+
+
+def test_role_that_may_configure_lets_who_has_it_decide_on_a_rule_and_nobody_else(cast: Cast):
+    keepers, nina = Group.objects.create(name="keepers"), person("nina", "Nina Newcomer")
+    grant_connection("configure_connection", keepers, cast.connection, by=machine(SETUP), at=SET_UP_AT)
+    add_to_role("keepers", nina, by=machine(SETUP), at=SET_UP_AT)
+    rule = propose_rule(asks(), by=cast.administrator, at=BEFORE, because="Policy.")
+    with pytest.raises(IntegrityError, match="is no second person"), transaction.atomic():
+        by_sql("approvalruledecision", rule, cast.support)
+    assert approve_rule(rule.pk, by=nina, at=BEFORE, frozen_sha256=rule.frozen_sha256).state == "in_force"
 
 
 def test_two_approve_and_neither_of_them_twice(cast: Cast, refused_invoice: ExceptionCase):
