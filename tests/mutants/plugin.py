@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.core.management import call_command
 from django.db import ProgrammingError, connections
 from pytest_django.plugin import blocking_manager_key
 
+from integrations.connectors.en16931 import check
 from tests.connecting import connect
 from tests.mutants.applied import NothingChanged, change_triggers, put_to_use, triggers_put_back
 from tests.mutants.changes import Mutant, Source
@@ -93,6 +95,7 @@ class Driver:
         if session.testsfailed:
             raise pytest.UsageError("The tests cannot be collected.")
         self.config.pluginmanager.register(self.runs)
+        _ask_the_validator_once()
         found = sources()
         self._run(session, session.items, tracing={str(ROOT / path): path for path in found})
         if self.runs.noticed_by or self.runs.errors:
@@ -184,6 +187,12 @@ class Driver:
         terminalreporter.section("changes of the policy")
         for line in summary(self.told, of=self.all, seed=self.config.option.mutants_seed):
             terminalreporter.write_line(line)
+
+
+def _ask_the_validator_once() -> None:
+    """Saxon goes on in no fork, and may end it: there it is what was said of the same document before that counts."""
+    validator: Any = check._validator
+    validator.run = cache(validator.run)
 
 
 class _Trace:

@@ -51,6 +51,7 @@ TESTS = (
 _NARROWED = (
     "entries = MappingEntry.objects.filter(mapping__in=numbers, source_value__in={source for _, _, source in asked})"
 )
+_WORDS = 'above=Decimal(above), currency=currency, entity=entity or "", object_type=object_type, approvers=approvers,'
 _NO_ROLE = 'return Demand(ref, approvers, role or "", told)'
 _AT_THIS_MOMENT = "AND d.begins_at <= statement_timestamp() AND d.ends_at > statement_timestamp()"
 _NO_VERB = "return Ruling(False, _missing_verb(transition.verb or Verb.SEE, case))"
@@ -58,6 +59,7 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
     ("exceptions_app/hands.py", _NARROWED, "source_value__in not asked for"): (
         "It narrows what is read; what is taken of that is asked for again, with its version."
     ),
+    ("exceptions_app/authority.py", _WORDS, "condition 2 of 2 dropped"): "The words leave out None as well.",
     ("exceptions_app/authority.py", _NO_ROLE, "condition 2 of 2 dropped"): "None is left out by `roles_of` as well.",
     ("exceptions_app/granted.py", _AT_THIS_MOMENT, "the limit moved: >="): (
         "Nothing that was written before has the very microsecond of the statement that reads it."
