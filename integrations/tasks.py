@@ -31,7 +31,7 @@ def pull_due(**_from_newer_senders: Any) -> None:
     """Have every source fetched from that is due, each by a task of its own: one that hangs holds up no other work."""
     for source_id in sources.claim_due():
         try:
-            pull_source.apply_async((source_id,), expires=sources.LEASE, retry=False)
+            pull_source.apply_async((source_id,), expires=sources.LONGEST_QUEUE, retry=False)
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the client raises
@@ -42,4 +42,4 @@ def pull_due(**_from_newer_senders: Any) -> None:
 @shared_task(soft_time_limit=sources.LONGEST_PULL, time_limit=sources.LONGEST_PULL + 30)
 def pull_source(source_id: int, **_from_newer_senders: Any) -> None:
     """Fetch from one source."""
-    sources.pull(source_id, at=now())
+    sources.pull_claimed(source_id, at=now())

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_PULL = 150  # seconds
 LEASE = 30  # seconds
+LONGEST_QUEUE = 180  # seconds after which a pull that was asked for is forgotten; it is asked for again with each lease
 _NO_ROOM = timedelta(seconds=5)
 _FULL = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
@@ -50,6 +51,17 @@ def claim_due() -> list[int]:
 def give_back(source_id: int) -> None:
     """What was claimed and cannot be pulled now is due again."""
     _due_in(source_id, timedelta(0))
+
+
+def pull_claimed(source_id: int, *, at: datetime) -> Pulled | None:
+    """As `pull`, unless it was pulled since it was claimed: then its next time is later than a claim makes it.
+
+    In a queue that is longer than a lease, one claim waits behind another.
+    """
+    claimed_at_most = Now() + timedelta(seconds=LEASE)
+    if not PullSource.objects.filter(pk=source_id, next_due_at__lte=claimed_at_most).exists():
+        return None
+    return pull(source_id, at=at)
 
 
 def pull(source_id: int, *, at: datetime) -> Pulled | None:

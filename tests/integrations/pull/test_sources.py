@@ -110,6 +110,19 @@ def test_what_no_broker_takes_is_due_again_at_once(cast: Cast, caplog: pytest.Lo
     assert sources.claim_due() == [source.pk]
 
 
+def test_of_two_claims_that_wait_in_one_queue_one_pulls(cast: Cast):
+    """The first is carried out after its lease, when the source is claimed again already."""
+    source = feed(cast, every_seconds=300)
+    assert sources.claim_due() == [source.pk]
+    PullSource.objects.filter(pk=source.pk).update(next_due_at=Now())
+    assert sources.claim_due() == [source.pk]
+    for _ in range(2):
+        pull_source(source.pk)
+    source.refresh_from_db()
+    assert source.failures == 1  # nobody answers there, and it is left alone as long as that asks
+    assert waits_for(source) > timedelta(seconds=sources.LEASE)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_who_comes_while_it_is_pulled_goes_away(cast: Cast):
     """However long a pull takes: it outlives its lease, and is claimed and asked for again meanwhile."""
