@@ -25,7 +25,14 @@ from exceptions_app.views.case_history import history_context
 from exceptions_app.views.conflict import show_conflict
 from exceptions_app.views.draft_texts import to_keep
 from exceptions_app.views.errors import erased
-from exceptions_app.views.interrupted import Interrupted, forget, interrupted_at, signed_in
+from exceptions_app.views.interrupted import (
+    IS_BELOW_AND_NOT_SENT,
+    IS_BELOW_AND_PROVEN,
+    Interrupted,
+    forget,
+    interrupted_at,
+    signed_in,
+)
 from exceptions_app.views.polling import stops_when_refused
 from exceptions_app.views.replies import case_url, fragment_or_page, is_htmx, show
 from exceptions_app.views.reveal import refused_file
@@ -39,13 +46,13 @@ _OF_THE_OLD_PAGE = frozenset({"base_version", "revision", "frozen_sha256", "as_f
 _INTERRUPTED = Notice(
     tone="warning",
     title=gettext_noop("You had been signed out"),
-    text=gettext_noop("What you typed is below. It has not been sent; look it over and send it again."),
+    text=IS_BELOW_AND_NOT_SENT,
 )
 
 _PROVING = Notice(
     tone="warning",
     title=gettext_noop("Your decision is not sent yet"),
-    text=gettext_noop("What you typed is below. Look it over and send it again, now that it is known to be you."),
+    text=IS_BELOW_AND_PROVEN,
 )
 
 

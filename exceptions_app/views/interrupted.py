@@ -16,7 +16,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import is_valid_path
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django_htmx.http import HttpResponseClientRedirect
 
 from exceptions_app.actions.retyping import FIELD as RETYPED
@@ -30,6 +30,11 @@ NEVER_KEPT = frozenset({
 })  # fmt: skip
 
 _Arguments = ParamSpec("_Arguments")
+
+IS_BELOW_AND_NOT_SENT = gettext_noop("What you typed is below. It has not been sent; look it over and send it again.")
+IS_BELOW_AND_PROVEN = gettext_noop(
+    "What you typed is below. Look it over and send it again, now that it is known to be you."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,7 @@ def interrupted_at(request: HttpRequest, page: str) -> Interrupted:
 def begin_again(
     request: HttpRequest, form: Form, page: str, *, sent_to: str, about: tuple[str, object] | None = None
 ) -> None:
-    """Let a form begin with what this account sent from this page to such an address.
+    """Let a form begin with what this account sent from this page to such an address, and have the page say so.
 
     Where a page has the same form for several things, `about` is the name of the input that tells them apart and what
     it has to say.
@@ -179,6 +184,7 @@ def begin_again(
     kept = interrupted_at(request, page)
     if kept.action == sent_to and (about is None or kept.typed.get(about[0]) == str(about[1])):
         form.initial = {**form.initial, **kept.typed, **kept.several}
+        messages.warning(request, gettext(IS_BELOW_AND_PROVEN if kept.proving else IS_BELOW_AND_NOT_SENT))
 
 
 def forget(request: HttpRequest, page: str) -> None:

@@ -120,6 +120,7 @@ def test_what_was_typed_comes_back_on_every_page_that_two_people_keep(cast: Cast
     for name, sent in administrators(cast).items():
         page = interrupted(sent)
         holds(page.content.decode(), sent)
+        assert page.content.decode().count("It has not been sent; look it over and send it again.") == 1, name
         if name == "field_rule_propose":
             assert page.context["form"]["roles"].value() == ["auditor", "controller"]
 
